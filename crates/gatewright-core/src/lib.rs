@@ -1,1 +1,25 @@
-//! Placeholder for the crate's documentation.
+//! The domain of Gatewright: what a release decision is made of, without I/O, clocks or environment.
+//!
+//! Reading order follows the data: `manifest` (the one page) and `reference` (the examples) come in
+//! through `source` (field maps); `plan` says what to attempt; `event` and `response` are what came back;
+//! `grade` turns them into `outcome`s; `analyse` into findings; `decide` into a proposal; `report` into words.
+
+pub mod digest;
+pub mod id;
+pub mod problem;
+
+pub mod class;
+pub mod label;
+pub mod manifest;
+pub mod reference;
+pub mod source;
+
+pub mod event;
+pub mod plan;
+pub mod response;
+pub mod seal;
+
+pub mod outcome;
+
+pub mod analyse;
+pub mod decide;

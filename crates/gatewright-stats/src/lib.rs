@@ -1,1 +1,3 @@
-//! Placeholder for the crate's documentation.
+//! The mathematics of release decisions: estimates, bounds, power.
+
+pub mod estimate;

@@ -1,0 +1,351 @@
+//! Analysis: outcomes become numbers per criterion × segment, and numbers become findings per rule × segment.
+//!
+//! Nothing is decided here. A finding says how one rule stands in one segment and what would decide it.
+
+use std::collections::BTreeMap;
+
+use gatewright_stats::estimate::{Bounds, Undefined};
+
+use crate::manifest::Role;
+use crate::outcome::Missing;
+
+/// A slice of the reference set: dimension to value, all must match; empty means every example.
+pub type Slice = Vec<(String, String)>;
+
+/// Everything measured in one run.
+#[derive(Clone, Debug)]
+pub struct Analysis {
+    /// What was planned, attempted and graded, per system.
+    pub denominators: BTreeMap<Role, Denominator>,
+    /// Numbers per criterion × slice: all examples first, then every value of every dimension, criteria in page order.
+    pub cells: Vec<Cell>,
+    /// Failures per class × system, over all examples and per slice.
+    pub classes: Vec<ClassCount>,
+    /// One per rule × slice, rules in page order.
+    pub findings: Vec<Finding>,
+    /// For every `route_by` dimension: its values, each with every rule restricted to it.
+    pub routes: Vec<Route>,
+    /// Examples whose outcome differs between production and candidate: regressed first, by cost.
+    pub flips: Vec<Flip>,
+    /// Examples judged by several people with different verdicts, per criterion.
+    pub disagreements: BTreeMap<u16, u64>,
+    /// Criteria that model judges graded, which gate nothing until calibrated.
+    pub uncalibrated: Vec<u16>,
+}
+
+/// Attempts and what became of them, for one system.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Denominator {
+    /// First-look attempts in the plan.
+    pub planned: u64,
+    /// Attempts that were answered or timed out.
+    pub answered: u64,
+    /// Attempts by missing reason.
+    pub missing: BTreeMap<Missing, u64>,
+    /// Confirmation attempts that were answered.
+    pub confirm_answered: u64,
+}
+
+/// Counts of outcomes in one cell for one system: every planned unit is in exactly one of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Passed.
+    pub pass: u64,
+    /// Failed.
+    pub fail: u64,
+    /// Measured values.
+    pub value: u64,
+    /// Preferred.
+    pub win: u64,
+    /// No preference.
+    pub tie: u64,
+    /// The other was preferred.
+    pub loss: u64,
+    /// Not applicable.
+    pub not_applicable: u64,
+    /// Missing, by reason in the order of [`Missing::ALL`].
+    pub missing: [u64; 5],
+}
+
+impl Counts {
+    /// Number of units with a verdict.
+    pub fn graded(&self) -> u64 {
+        self.pass + self.fail + self.value + self.win + self.tie + self.loss
+    }
+
+    /// Number of missing units.
+    pub fn missing_total(&self) -> u64 {
+        self.missing.iter().sum()
+    }
+
+    /// Number of all units.
+    pub fn total(&self) -> u64 {
+        self.graded() + self.not_applicable + self.missing_total()
+    }
+}
+
+/// Numbers of one criterion in one slice.
+#[derive(Clone, Debug)]
+pub struct Cell {
+    /// Criterion index.
+    pub criterion: u16,
+    /// The slice.
+    pub slice: Slice,
+    /// Active examples in the slice.
+    pub examples: u64,
+    /// Per system.
+    pub systems: BTreeMap<Role, SystemCell>,
+    /// Candidate against production and fallback, on examples where both have an outcome.
+    pub against: BTreeMap<Role, PairedCell>,
+}
+
+/// One system's numbers in one cell.
+#[derive(Clone, Debug)]
+pub struct SystemCell {
+    /// First-look units by bin.
+    pub counts: Counts,
+    /// Examples with at least one graded trial.
+    pub n: u64,
+    /// Mean score with a two-sided 95 % interval (one-sided 2.5 % each).
+    pub rate: Result<Bounds, Undefined>,
+    /// For measured values: p50, p95, p99 (type 7) over graded units, in the criterion's unit.
+    pub quantiles: Option<[f64; 3]>,
+    /// Run noise: share of the variance that is within examples, when there are two trials or more.
+    pub within: Option<f64>,
+    /// pass^1..k over examples with all k trials graded, with the number of such examples; ungraded trials missing.
+    pub pass_hat: Vec<(f64, u64)>,
+    /// The same with ungraded trials counted as failed.
+    pub pass_hat_strict: Vec<(f64, u64)>,
+}
+
+/// A paired comparison in one cell, candidate minus the other.
+#[derive(Clone, Debug)]
+pub struct PairedCell {
+    /// Examples with a graded trial on both systems.
+    pub n: u64,
+    /// Examples (or parts) where both score alike at the top.
+    pub both: u64,
+    /// Where the candidate scores higher.
+    pub gained: u64,
+    /// Where the other scores higher.
+    pub lost: u64,
+    /// Where both score alike below the top.
+    pub neither: u64,
+    /// Mean difference with a two-sided 95 % interval.
+    pub difference: Result<Bounds, Undefined>,
+    /// Two-sided McNemar p-value on gained and lost (mid-p), for single-trial pass/fail; exploration only.
+    pub p_midp: Option<f64>,
+    /// Two-sided exact McNemar p-value.
+    pub p_exact: Option<f64>,
+}
+
+/// Failures of one class in one slice.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClassCount {
+    /// Class index.
+    pub class: u16,
+    /// The slice.
+    pub slice: Slice,
+    /// Failing outcomes per system (first look).
+    pub outcomes: BTreeMap<Role, u64>,
+    /// Examples with at least one such failure, per system.
+    pub examples: BTreeMap<Role, u64>,
+}
+
+/// How one rule stands in one slice.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    /// Index into the gate.
+    pub rule: usize,
+    /// The slice it was evaluated in.
+    pub slice: Slice,
+    /// How it stands.
+    pub standing: Standing,
+    /// False when it only reports: a watch, or a rule on a judge that is not calibrated.
+    pub deciding: bool,
+    /// What it rests on.
+    pub measured: Measured,
+    /// Regressed or failing examples by index, costliest first.
+    pub examples: Vec<u32>,
+}
+
+/// How a rule stands.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Standing {
+    /// The evidence shows that it holds.
+    Holds,
+    /// The evidence shows that it is violated.
+    Violated,
+    /// It cannot be said yet.
+    Undecided(Undecided),
+}
+
+/// Why a rule is undecided, and what would decide it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Undecided {
+    /// A guard tripped, or a judge saw an event, and nothing has confirmed it.
+    Unconfirmed {
+        /// Examples to run again, or to look at.
+        examples: u64,
+        /// Fresh trials per example and arm that would decide it; 0 when the systems cannot be called.
+        trials: u32,
+    },
+    /// Missing outcomes could change the verdict.
+    Missing {
+        /// How many.
+        units: u64,
+    },
+    /// Too few examples to show it either way.
+    TooFew {
+        /// How many more of the admitted kinds would show it if nothing has changed; `None` when no number would.
+        more: Option<u64>,
+    },
+    /// Too few independent sources (clusters, or degrees of freedom).
+    TooFewSources {
+        /// Clusters seen.
+        clusters: u64,
+    },
+    /// No example of the admitted kinds is in the slice.
+    Empty,
+    /// Traffic that no example covers is larger than the margin allows.
+    CoverageGap {
+        /// Uncovered share of traffic.
+        uncovered: f64,
+    },
+    /// One example carries too much of the weight.
+    DominantWeight {
+        /// The largest share.
+        share: f64,
+    },
+    /// The judge may not gate.
+    JudgeUnfit,
+    /// The statistic is unbounded at this n (a high quantile, a ratio with a denominator near 0).
+    Unbounded {
+        /// Examples needed, where known.
+        needs: Option<u64>,
+    },
+}
+
+/// What a finding rests on. Fields that a verb does not use are `None` or 0.
+#[derive(Clone, Debug, Default)]
+pub struct Measured {
+    /// Examples in the slice that the rule admits.
+    pub planned: u64,
+    /// Examples with an outcome on every system the rule names.
+    pub n: u64,
+    /// Independent clusters among them.
+    pub clusters: u64,
+    /// Value of the system the rule is about (rate, mean, quantile …).
+    pub value: Option<f64>,
+    /// Value of the system it is compared with.
+    pub other: Option<f64>,
+    /// The limit in the metric's unit: −margin, by, floor or ceiling (signs as in the comparison `value − other > limit`).
+    pub limit: Option<f64>,
+    /// True when smaller values are better (latency, cost, failure cost).
+    pub smaller_is_better: bool,
+    /// The estimate with its bound at the level of `holds`, missing outcomes taken at their worst.
+    pub for_holds: Option<Bounds>,
+    /// The estimate with its bound at the level of `violated`, observed outcomes only.
+    pub for_violated: Option<Bounds>,
+    /// One-sided p-value of `holds`, for Holm over narrow segments.
+    pub p_holds: Option<f64>,
+    /// Net loss Σ(other − candidate) over trial means, in examples.
+    pub net_loss: f64,
+    /// Examples lost and gained (any difference of trial means).
+    pub lost: u64,
+    /// See `lost`.
+    pub gained: u64,
+    /// The trip limit max(3, margin·n), in examples.
+    pub trip_limit: Option<f64>,
+    /// True when the first look tripped the guard.
+    pub tripped: bool,
+    /// What fresh trials said.
+    pub fresh: Option<Fresh>,
+    /// Exact sign test's Holm-adjusted one-sided p-value, for guards without fresh trials.
+    pub sign_p: Option<f64>,
+    /// Events seen, for a never.
+    pub events: u64,
+    /// Of those, seen only by an uncalibrated judge.
+    pub unconfirmed_events: u64,
+    /// Missing units on the systems the rule names.
+    pub missing: u64,
+    /// Weight-adjusted number of examples.
+    pub n_eff: f64,
+}
+
+/// What confirmation said about a tripped guard (statistics.md §13).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fresh {
+    /// Mean loss on fresh trials, a fraction of examples.
+    pub loss: f64,
+    /// Its one-sided 95 % run-noise bound.
+    pub bound: f64,
+    /// Examples.
+    pub n: u64,
+    /// Calls made for it, both arms.
+    pub calls: u64,
+    /// Of the examples lost at first look: how many lost again on the majority of fresh trials.
+    pub reproduced: u64,
+    /// Fresh net loss in examples.
+    pub net_loss: f64,
+}
+
+/// Every rule restricted to each value of a dimension that a router can isolate.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// The dimension.
+    pub dimension: String,
+    /// Its values in order.
+    pub values: Vec<RouteValue>,
+}
+
+/// One value of a routed dimension.
+#[derive(Clone, Debug)]
+pub struct RouteValue {
+    /// The value.
+    pub value: String,
+    /// Share of traffic: stated on the page, else the share of traffic examples; `None` when neither is known.
+    pub share: Option<f64>,
+    /// Every rule restricted to this value (a rule whose own slice excludes it is left out).
+    pub findings: Vec<Finding>,
+    /// Largest one-sided p-value over its requires; `None` when it has none.
+    pub p_requires: Option<f64>,
+}
+
+/// An example that one system gets right and the other does not.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Flip {
+    /// Example index.
+    pub example: u32,
+    /// Criterion index.
+    pub criterion: u16,
+    /// Candidate's mean score minus production's, first look.
+    pub change: f64,
+    /// Mean scores: candidate, production.
+    pub scores: (f64, f64),
+    /// The failing side's class index, where there is one.
+    pub class: Option<u16>,
+    /// What one such failure costs.
+    pub cost: f64,
+    /// Fresh trials' scores (candidate, production), when there are any.
+    pub fresh: Option<(f64, f64)>,
+    /// Why it failed, first of its failing outcomes.
+    pub why: Option<Box<str>>,
+}
+
+/// Names a slice in words: `task refund`, `all examples`.
+pub fn slice_words(slice: &Slice) -> String {
+    if slice.is_empty() {
+        return "all examples".to_owned();
+    }
+    slice
+        .iter()
+        .map(|(dimension, value)| format!("{dimension} {value}"))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// Names a missing reason by its place in [`Counts::missing`].
+pub fn missing_reason(index: usize) -> Missing {
+    Missing::ALL[index]
+}

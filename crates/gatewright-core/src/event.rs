@@ -1,0 +1,139 @@
+//! Events: what a log holds. One envelope for all; bodies are closed enums.
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+use crate::manifest::Role;
+use crate::plan::{AttemptSpec, Confirmation};
+use crate::response::AttemptEnd;
+use crate::seal::Seal;
+
+/// Version of the envelope and bodies that this build writes.
+pub const FORMAT: u32 = 1;
+
+/// The envelope of every stored event. `at` is shown and never orders anything.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event<B> {
+    /// Format version.
+    pub format: u32,
+    /// Hash of the body.
+    pub id: Digest,
+    /// Name of the log (`run`, `project`).
+    pub stream: String,
+    /// Which process wrote it.
+    pub writer: String,
+    /// Order within the log, from 1.
+    pub seq: u64,
+    /// Who caused it.
+    pub actor: String,
+    /// When, RFC 3339; for showing.
+    pub at: String,
+    /// What happened.
+    pub body: B,
+}
+
+/// What happens in a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum RunEvent {
+    /// Everything that must not change was hashed, before the first outcome.
+    Sealed {
+        /// The hashes.
+        seal: Box<Seal>,
+    },
+    /// An attempt is about to be made: it may be paid for from here on.
+    Started {
+        /// Which.
+        attempt: AttemptSpec,
+    },
+    /// An attempt ended.
+    Ended {
+        /// Which.
+        attempt: AttemptSpec,
+        /// For recorded systems: the trial number in the file, before renumbering.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        recorded_trial: Option<u32>,
+        /// How.
+        end: AttemptEnd,
+    },
+    /// What a system wrote to its standard error.
+    Stderr {
+        /// The system.
+        system: Role,
+        /// One line of untrusted text, clipped.
+        line: String,
+    },
+    /// Tripped segments are run again on both arms.
+    Confirming {
+        /// The round.
+        round: Confirmation,
+    },
+    /// The answer that the gate computed, by hash; the proposal itself is computed again from the log at any time.
+    Proposed {
+        /// The answer's word.
+        answer: String,
+        /// Hash of the proposal.
+        proposal: Digest,
+        /// The context it was computed in.
+        context: serde_json::Value,
+    },
+}
+
+/// What happens in a project, apart from runs. Idempotent by id.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum ProjectEvent {
+    /// Somebody set the cause of a failing outcome.
+    Triaged {
+        /// The run it was seen in.
+        run: String,
+        /// Example id.
+        example: String,
+        /// The system.
+        system: Role,
+        /// Criterion id.
+        criterion: String,
+        /// Digest of the response it binds to, when there is one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        response: Option<Digest>,
+        /// The cause: a failure class, or `label-wrong` or `noise` (a person resolved the flip).
+        cause: String,
+        /// Who says so.
+        author: String,
+        /// Why.
+        reason: String,
+        /// When, RFC 3339.
+        at: String,
+    },
+    /// A release attempt was decided: the ledger of attempts on one reference-set version.
+    Attempted {
+        /// Product.
+        product: String,
+        /// Digest of the reference set.
+        reference: Digest,
+        /// The candidate's fingerprint.
+        candidate: Digest,
+        /// Run folder's name.
+        run: String,
+        /// The answer's word.
+        answer: String,
+        /// When, RFC 3339.
+        at: String,
+    },
+}
+
+impl<B: Serialize> Event<B> {
+    /// Wraps a body. `seq` is set by the log that stores it.
+    pub fn wrap(stream: &str, writer: &str, actor: &str, at: &str, body: B) -> Self {
+        Self {
+            format: FORMAT,
+            id: Digest::of_json(&body),
+            stream: stream.to_owned(),
+            writer: writer.to_owned(),
+            seq: 0,
+            actor: actor.to_owned(),
+            at: at.to_owned(),
+            body,
+        }
+    }
+}

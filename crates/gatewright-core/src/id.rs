@@ -1,0 +1,58 @@
+//! Typed names: one newtype for each kind of thing that files refer to by name.
+
+use std::borrow::Borrow;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! name {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+        #[serde(transparent)]
+        pub struct $name(pub String);
+
+        impl $name {
+            /// Borrows the name as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+        impl From<&str> for $name {
+            fn from(text: &str) -> Self {
+                Self(text.to_owned())
+            }
+        }
+        impl Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+    };
+}
+
+name!(
+    /// Names an example of the reference set.
+    ExampleId
+);
+name!(
+    /// Names a failure class (`unsupported-claim`, …).
+    ClassId
+);
+name!(
+    /// Names an owner declared under `owners:`.
+    OwnerId
+);
+name!(
+    /// Names a criterion declared under `criteria:`.
+    CriterionId
+);
+name!(
+    /// Names a rule of the gate.
+    RuleId
+);

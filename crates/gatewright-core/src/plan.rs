@@ -1,0 +1,188 @@
+//! The plan: examples × systems × trials, content-addressed; and what of it is outstanding.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+use crate::id::ExampleId;
+use crate::manifest::{Manifest, Role, Trials};
+use crate::reference::ReferenceSet;
+
+/// What will be attempted. Trials from 0 to `first_look − 1` are the first look; confirmation adds fresh ones above.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// Example ids in reference order (index = the outcome's example index).
+    pub examples: Vec<ExampleId>,
+    /// Their content digests, in the same order.
+    pub example_digests: Vec<Digest>,
+    /// Systems in the plan with their fingerprints and first-look trials.
+    pub systems: Vec<PlannedSystem>,
+    /// Seed for everything random in the run.
+    pub seed: u64,
+    /// Confirmation rounds added after the first look.
+    pub confirmations: Vec<Confirmation>,
+}
+
+/// A system in a plan.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PlannedSystem {
+    /// Its role.
+    pub role: Role,
+    /// Its fingerprint.
+    pub fingerprint: Digest,
+    /// First-look trials, from 1.
+    pub trials: u32,
+}
+
+/// Fresh trials of whole tripped segments, on both arms.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Confirmation {
+    /// Examples by index, sorted.
+    pub examples: Vec<u32>,
+    /// Roles to run.
+    pub roles: Vec<Role>,
+    /// First trial number of the round.
+    pub first_trial: u32,
+    /// Trials of the round for each example and role.
+    pub trials: u32,
+}
+
+/// One attempt to make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct AttemptSpec {
+    /// Index into [`Plan::examples`].
+    pub example: u32,
+    /// The system.
+    pub system: Role,
+    /// The trial.
+    pub trial: u32,
+}
+
+/// Which attempts have ended. Folds ids only, so memory stays flat.
+#[derive(Clone, Debug, Default)]
+pub struct Progress {
+    /// Attempts that ended with a result that is kept.
+    pub ended: BTreeSet<AttemptSpec>,
+    /// Attempts that were started and of which nothing came back: they may have been paid for.
+    pub started: BTreeSet<AttemptSpec>,
+}
+
+impl Plan {
+    /// Number of fresh trials per example and arm in a confirmation (statistics.md §13).
+    pub const CONFIRM_TRIALS: u32 = 5;
+
+    /// Plans the first look. `recorded_trials` says how many trials a recorded system carries.
+    pub fn first_look(
+        manifest: &Manifest,
+        reference: &ReferenceSet,
+        recorded_trials: impl Fn(Role) -> u32,
+    ) -> Self {
+        let n = reference.examples.len();
+        let systems = manifest
+            .systems
+            .values()
+            .map(|system| PlannedSystem {
+                role: system.role,
+                fingerprint: system.fingerprint,
+                trials: match (system.target.can_rerun(), manifest.trials) {
+                    (true, Trials::Auto) => auto_trials(n),
+                    (true, Trials::Fixed(k)) => k.max(1),
+                    (false, _) => recorded_trials(system.role).max(1),
+                },
+            })
+            .collect();
+        Self {
+            examples: reference
+                .examples
+                .iter()
+                .map(|example| example.id.clone())
+                .collect(),
+            example_digests: reference
+                .examples
+                .iter()
+                .map(|example| example.digest)
+                .collect(),
+            systems,
+            seed: manifest.seed,
+            confirmations: Vec::new(),
+        }
+    }
+
+    /// Returns the first-look trials of a role; 0 when the role is not in the plan.
+    pub fn trials(&self, role: Role) -> u32 {
+        self.systems
+            .iter()
+            .find(|system| system.role == role)
+            .map_or(0, |system| system.trials)
+    }
+
+    /// Hashes the plan: the identity under which results are kept.
+    pub fn digest(&self) -> Digest {
+        let systems: Vec<_> = self
+            .systems
+            .iter()
+            .map(|system| (system.role, system.fingerprint, system.trials))
+            .collect();
+        Digest::of_json(&(&self.example_digests, systems, self.seed))
+    }
+
+    /// Iterates over every planned attempt: example, then role, then trial; confirmation rounds after the first look.
+    pub fn attempts(&self) -> impl Iterator<Item = AttemptSpec> + '_ {
+        let first = (0..self.examples.len() as u32).flat_map(move |example| {
+            self.systems.iter().flat_map(move |system| {
+                (0..system.trials).map(move |trial| AttemptSpec {
+                    example,
+                    system: system.role,
+                    trial,
+                })
+            })
+        });
+        let confirm = self.confirmations.iter().flat_map(|round| {
+            round.examples.iter().flat_map(move |&example| {
+                round.roles.iter().flat_map(move |&system| {
+                    (round.first_trial..round.first_trial + round.trials).map(move |trial| {
+                        AttemptSpec {
+                            example,
+                            system,
+                            trial,
+                        }
+                    })
+                })
+            })
+        });
+        first.chain(confirm)
+    }
+}
+
+/// Few examples, more trials: `clamp(ceil(400 / n), 1, 5)` (design.md §4).
+pub fn auto_trials(n: usize) -> u32 {
+    if n == 0 {
+        1
+    } else {
+        (400_usize.div_ceil(n)).clamp(1, 5) as u32
+    }
+}
+
+/// Returns the attempts of the plan that have not ended. Pure: the same plan and progress give the same attempts.
+pub fn outstanding<'a>(
+    plan: &'a Plan,
+    progress: &'a Progress,
+) -> impl Iterator<Item = AttemptSpec> + 'a {
+    plan.attempts()
+        .filter(|attempt| !progress.ended.contains(attempt))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn auto_trials_follow_the_design() {
+        assert_eq!(
+            [60, 80, 120, 200, 399, 400, 1000].map(auto_trials),
+            [5, 5, 4, 2, 2, 1, 1]
+        );
+        assert_eq!(auto_trials(0), 1);
+    }
+}

@@ -1,0 +1,234 @@
+//! The reference set: examples with provenance, design and segments.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::digest::Digest;
+use crate::id::ExampleId;
+use crate::manifest::Kind;
+use crate::problem::Location;
+use crate::response::Behaviour;
+
+/// The governed collection of examples. Examples are sorted by id (byte order); outcomes refer to them by index.
+#[derive(Clone, Debug, Default)]
+pub struct ReferenceSet {
+    /// Active examples, sorted by id.
+    pub examples: Vec<Example>,
+    /// Quarantined and retired ones, sorted by id: never run, always counted.
+    pub set_aside: Vec<Example>,
+    /// For each dimension of the manifest (same order): the values that occur, in page order then byte order.
+    pub values: Vec<Vec<String>>,
+    /// For each dimension: the index into `values` per example; [`ReferenceSet::NO_VALUE`] when it has none.
+    pub assigned: Vec<Vec<u16>>,
+    /// For each example: a dense cluster index. Variants share their base's cluster.
+    pub cluster: Vec<u32>,
+    /// Number of clusters.
+    pub clusters: u32,
+    /// Hash over all active examples' digests in order.
+    pub digest: Digest,
+}
+
+impl ReferenceSet {
+    /// Marks an example without a value in a dimension.
+    pub const NO_VALUE: u16 = u16::MAX;
+
+    /// Finds an example's index by id.
+    pub fn index_of(&self, id: &str) -> Option<u32> {
+        self.examples
+            .binary_search_by(|example| example.id.as_str().cmp(id))
+            .ok()
+            .map(|index| index as u32)
+    }
+
+    /// Returns the example's value in a dimension, if it has one.
+    pub fn value(&self, dimension: usize, example: u32) -> Option<&str> {
+        let value = *self.assigned.get(dimension)?.get(example as usize)?;
+        self.values
+            .get(dimension)?
+            .get(value as usize)
+            .map(String::as_str)
+    }
+}
+
+/// One case to evaluate.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Example {
+    /// Its name, unique in the set.
+    pub id: ExampleId,
+    /// What the system is asked.
+    pub input: Input,
+    /// What the system may see besides the input.
+    pub context: Map<String, Value>,
+    /// Segment values stated by the example itself, by dimension.
+    pub segments: BTreeMap<String, String>,
+    /// What is expected.
+    pub expect: Expect,
+    /// Sources the answer may rest on.
+    pub sources: Vec<SourceDocument>,
+    /// What it must not be counted independently of.
+    pub cluster: Option<String>,
+    /// Where it came from.
+    pub provenance: Provenance,
+    /// How it was drawn.
+    pub design: Design,
+    /// When somebody must look at it again.
+    pub review_by: Option<jiff::civil::Date>,
+    /// Active, quarantined or retired.
+    pub status: Status,
+    /// For behavioural tests: the example it is a variant of, and the relation that must hold.
+    pub variant: Option<Variant>,
+    /// Further fields (mapped by name), for segment expressions and graders.
+    pub fields: Map<String, Value>,
+    /// Where it stands.
+    pub at: Location,
+    /// Hash of its content (everything but its place).
+    pub digest: Digest,
+}
+
+/// What a system is asked.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Input {
+    /// One text.
+    Text(String),
+    /// A conversation.
+    Messages(Vec<Message>),
+    /// It exists and may not be shown.
+    Withheld,
+}
+
+impl Input {
+    /// Returns all text, turns separated by line feeds.
+    pub fn text(&self) -> std::borrow::Cow<'_, str> {
+        match self {
+            Input::Text(text) => text.as_str().into(),
+            Input::Messages(messages) => messages
+                .iter()
+                .map(|message| message.content.as_str())
+                .collect::<Vec<_>>()
+                .join("\n")
+                .into(),
+            Input::Withheld => "".into(),
+        }
+    }
+}
+
+/// One turn of a conversation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Message {
+    /// `user`, `assistant`, `system`, `tool`.
+    pub role: String,
+    /// What was said.
+    pub content: String,
+}
+
+/// What is expected of an answer. Everything is optional; graders that find nothing to compare with do not apply.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Expect {
+    /// The behaviour.
+    pub behaviour: Option<Behaviour>,
+    /// The answer: text or number.
+    pub answer: Option<Value>,
+    /// Source ids that must be cited.
+    pub must_cite: Vec<String>,
+    /// Tools that must be called.
+    pub must_call: Vec<String>,
+    /// Tools that must not be called.
+    pub must_not_call: Vec<String>,
+    /// Texts that must occur.
+    pub contains: Vec<String>,
+    /// Texts that must not occur.
+    pub not_contains: Vec<String>,
+}
+
+/// A source the answer may rest on.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SourceDocument {
+    /// Its id, as cited.
+    pub id: String,
+    /// Its text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// File inside the project that holds it, for staleness.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// Digest (`sha256:…`) of that file or text when the example was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+    /// Its version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+}
+
+/// Where an example came from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Provenance {
+    /// Its kind. `handpicked` when nothing is stated.
+    pub kind: Kind,
+    /// A reference (ticket, log id, gap it targets).
+    pub reference: Option<String>,
+    /// When it was added.
+    pub added: Option<String>,
+    /// Who added it.
+    pub by: Option<String>,
+    /// Why.
+    pub why: Option<String>,
+}
+
+/// How an example was drawn.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Design {
+    /// Drawn at random inside a stratum.
+    Sampled {
+        /// The stratum.
+        stratum: Option<String>,
+        /// Its inclusion probability in (0, 1]; `None` when only shares are known.
+        inclusion: Option<f64>,
+    },
+    /// Chosen for a purpose: estimates no traffic rate.
+    Purposive,
+}
+
+/// Whether an example is in force.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Status {
+    /// In force.
+    Active,
+    /// In doubt: kept, not run.
+    Quarantined(StatusChange),
+    /// Out of use: kept, not run.
+    Retired(StatusChange),
+}
+
+/// Who changed a status, when and why.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StatusChange {
+    /// Who.
+    pub by: String,
+    /// When.
+    pub at: String,
+    /// Why.
+    pub why: String,
+}
+
+/// The relation of a behavioural test's variant to its base.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Variant {
+    /// The base example.
+    pub of: ExampleId,
+    /// What must hold.
+    pub relation: Relation,
+}
+
+/// What must hold between a variant and its base.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Relation {
+    /// The verdict must not change.
+    Invariance,
+    /// The score must move one way only.
+    Directional,
+    /// It must never happen.
+    Never,
+}
