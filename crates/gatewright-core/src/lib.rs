@@ -6,6 +6,7 @@
 
 pub mod digest;
 pub mod id;
+pub mod json;
 pub mod problem;
 
 pub mod class;

@@ -116,6 +116,8 @@ pub struct Outcome {
     pub part: Option<u32>,
     /// Where it ended.
     pub bin: Bin,
+    /// The measured value beside a pass or fail verdict, in the criterion's unit (milliseconds, US dollars), so that quantiles stay available.
+    pub value: Option<f64>,
     /// Who judged.
     pub by: GraderKind,
     /// One line why, for failures and missing ones; may quote the answer (untrusted text).

@@ -1,0 +1,424 @@
+//! Strict JSON lines: one reader and one parser for every file and every interface.
+//!
+//! Strict means: valid UTF-8, one value a line, no duplicate keys at any depth, no NUL in a key, no number outside
+//! the range of a double, no lone surrogate, no byte order mark, at most [`DEPTH_LIMIT`] levels and [`LINE_LIMIT`]
+//! bytes a line. Everything wrong with a file is collected, with line and column; nothing panics.
+
+mod pick;
+mod scan;
+
+use std::borrow::Cow;
+use std::io::BufRead;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+pub use self::pick::{Picker, Slot};
+use self::scan::Scanner;
+use crate::problem::{Location, Problem, Weight};
+
+/// Largest line that is read into memory, in bytes.
+pub const LINE_LIMIT: usize = 64 << 20;
+/// Deepest nesting of arrays and objects.
+pub const DEPTH_LIMIT: usize = 128;
+/// Problems of one file that are shown one by one.
+pub const SHOWN_LIMIT: usize = 100;
+/// Bytes of whole lines that are handed on at a time. Fixed, so that results do not depend on the number of threads.
+const BLOCK_BYTES: usize = 1 << 20;
+
+/// What is wrong with a line.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// The file starts with a byte order mark.
+    #[error("the file starts with a byte order mark")]
+    ByteOrderMark,
+    /// The line is longer than [`LINE_LIMIT`].
+    #[error("the line is longer than {0} bytes")]
+    LineTooLong(usize),
+    /// The bytes are not text; holds the byte's offset in the line, from 0.
+    #[error("invalid UTF-8 at byte {0} of the line")]
+    InvalidUtf8(usize),
+    /// A key occurs twice in one object.
+    #[error("the key `{0}` occurs twice in one object")]
+    DuplicateKey(String),
+    /// A key holds the character NUL.
+    #[error("a key holds the character NUL")]
+    NulInKey,
+    /// A number is outside the range of a double.
+    #[error("the number {0} is too large for a double")]
+    NumberTooLarge(String),
+    /// `NaN`, `Infinity` and the like are no JSON.
+    #[error("`{0}` is not a JSON number")]
+    NotANumber(String),
+    /// A `\uD800`-`\uDFFF` escape without its other half.
+    #[error("a lone surrogate: half of a character escape")]
+    LoneSurrogate,
+    /// An escape that JSON does not have.
+    #[error("an escape that JSON does not have")]
+    BadEscape,
+    /// A raw control character inside a string.
+    #[error("a raw control character (U+{0:04X}) inside a string")]
+    RawControl(u8),
+    /// More than [`DEPTH_LIMIT`] levels.
+    #[error("nested deeper than {DEPTH_LIMIT} levels")]
+    TooDeep,
+    /// Text after the value.
+    #[error("text after the end of the value")]
+    TrailingText,
+    /// The line ends too early.
+    #[error("the line ends inside a value")]
+    EndsEarly,
+    /// Something else was expected.
+    #[error("expected {0}")]
+    Expected(&'static str),
+}
+
+impl Fault {
+    /// Returns the stable code of the problem.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Fault::ByteOrderMark => "byte-order-mark",
+            Fault::LineTooLong(_) => "line-too-long",
+            Fault::InvalidUtf8(_) => "invalid-utf8",
+            Fault::DuplicateKey(_) => "duplicate-key",
+            Fault::NulInKey => "nul-in-key",
+            Fault::NumberTooLarge(_) => "number-too-large",
+            Fault::NotANumber(_) => "not-a-number",
+            Fault::LoneSurrogate => "lone-surrogate",
+            Fault::BadEscape | Fault::RawControl(_) => "bad-string",
+            Fault::TooDeep => "too-deep",
+            Fault::TrailingText | Fault::EndsEarly | Fault::Expected(_) => "bad-json",
+        }
+    }
+
+    fn instead(&self) -> &'static str {
+        match self {
+            Fault::ByteOrderMark => "remove the byte order mark (the first three bytes, EF BB BF)",
+            Fault::LineTooLong(_) => {
+                "split the record, or keep the large part in a file of its own"
+            }
+            Fault::InvalidUtf8(_) => "save the file as UTF-8",
+            Fault::DuplicateKey(_) => "keep one of the two",
+            Fault::NulInKey => "rename the key",
+            Fault::NumberTooLarge(_) => "write a number of at most 1.797e308, or a string",
+            Fault::NotANumber(_) => "write null, or leave the field out",
+            Fault::LoneSurrogate => "write both halves, or the character itself",
+            Fault::BadEscape | Fault::RawControl(_) => "escape it as \\u00XX",
+            Fault::TooDeep => "flatten the record",
+            Fault::TrailingText | Fault::EndsEarly | Fault::Expected(_) => {
+                "write one JSON object a line"
+            }
+        }
+    }
+}
+
+/// A fault and where it is in the line.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{fault}")]
+pub struct JsonError {
+    /// What is wrong.
+    pub fault: Fault,
+    /// Offset in bytes from the start of the text.
+    pub byte: usize,
+}
+
+impl JsonError {
+    /// Returns the column in characters, from 1. Bytes that are no text count as one character each.
+    pub fn column(&self, text: &[u8]) -> u32 {
+        let before = &text[..self.byte.min(text.len())];
+        let characters = String::from_utf8_lossy(before).chars().count();
+        u32::try_from(characters + 1).unwrap_or(u32::MAX)
+    }
+}
+
+/// Parses one value strictly.
+///
+/// # Errors
+/// The first [`Fault`] with its offset.
+pub fn parse(bytes: &[u8]) -> Result<Value, JsonError> {
+    let mut scanner = Scanner::new(text(bytes)?);
+    let value = scanner.value()?;
+    scanner.end()?;
+    Ok(value)
+}
+
+/// Parses one object strictly.
+///
+/// # Errors
+/// The first [`Fault`] with its offset; [`Fault::Expected`] when the value is no object.
+pub fn parse_object(bytes: &[u8]) -> Result<Map<String, Value>, JsonError> {
+    let mut scanner = Scanner::new(text(bytes)?);
+    scanner.expect_object()?;
+    let map = scanner.object()?;
+    scanner.end()?;
+    Ok(map)
+}
+
+fn text(bytes: &[u8]) -> Result<&str, JsonError> {
+    std::str::from_utf8(bytes).map_err(|error| JsonError {
+        fault: Fault::InvalidUtf8(error.valid_up_to()),
+        byte: error.valid_up_to(),
+    })
+}
+
+/// Returns a scalar as text: strings as they are, numbers and booleans by their JSON form; nothing for null, arrays and objects.
+pub fn scalar_text(value: &Value) -> Option<Cow<'_, str>> {
+    match value {
+        Value::String(text) => Some(text.as_str().into()),
+        Value::Number(number) => Some(number.to_string().into()),
+        Value::Bool(true) => Some("true".into()),
+        Value::Bool(false) => Some("false".into()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+/// Looks up a dotted path. A key that itself holds the dots wins.
+pub fn lookup<'v>(map: &'v Map<String, Value>, path: &str) -> Option<&'v Value> {
+    if let Some(value) = map.get(path) {
+        return Some(value);
+    }
+    let (head, rest) = path.split_once('.')?;
+    lookup(map.get(head)?.as_object()?, rest)
+}
+
+/// Whole lines of a file, a block at a time.
+#[derive(Debug)]
+pub struct Block {
+    /// The lines' bytes.
+    pub bytes: Vec<u8>,
+    /// Number of the first line, from 1.
+    pub first_line: u32,
+    /// Faults that are no line's own: byte order mark, lines over the limit (left out of `bytes`).
+    pub faults: Vec<(u32, Fault)>,
+}
+
+impl Block {
+    /// Iterates over (line number, bytes without the line end), leaving blank lines out.
+    pub fn lines(&self) -> impl Iterator<Item = (u32, &[u8])> {
+        self.bytes
+            .split(|&byte| byte == b'\n')
+            .zip(self.first_line..)
+            .filter_map(|(line, number)| {
+                let line = line.strip_suffix(b"\r").unwrap_or(line);
+                (!line.trim_ascii().is_empty()).then_some((number, line))
+            })
+    }
+}
+
+/// Reads blocks of whole lines; never more than a block and one line of at most the limit in memory.
+#[derive(Debug)]
+pub struct Blocks<R> {
+    reader: R,
+    next_line: u32,
+    block_bytes: usize,
+    line_limit: usize,
+    ended: bool,
+}
+
+impl<R: BufRead> Blocks<R> {
+    /// Starts at the first line.
+    pub fn new(reader: R) -> Self {
+        Self::with_limits(reader, BLOCK_BYTES, LINE_LIMIT)
+    }
+
+    fn with_limits(reader: R, block_bytes: usize, line_limit: usize) -> Self {
+        Self {
+            reader,
+            next_line: 1,
+            block_bytes,
+            line_limit,
+            ended: false,
+        }
+    }
+
+    /// Reads the next block; `None` at the end.
+    ///
+    /// # Errors
+    /// The reader's own error; reading ends there.
+    pub fn next_block(&mut self) -> Option<std::io::Result<Block>> {
+        if self.ended {
+            return None;
+        }
+        let mut block = Block {
+            bytes: Vec::new(),
+            first_line: self.next_line,
+            faults: Vec::new(),
+        };
+        if let Err(error) = self.fill(&mut block) {
+            self.ended = true;
+            return Some(Err(error));
+        }
+        if block.first_line == 1 && block.bytes.starts_with(b"\xEF\xBB\xBF") {
+            block.bytes.drain(..3);
+            block.faults.insert(0, (1, Fault::ByteOrderMark));
+        }
+        (!block.bytes.is_empty() || !block.faults.is_empty()).then_some(Ok(block))
+    }
+
+    fn fill(&mut self, block: &mut Block) -> std::io::Result<()> {
+        loop {
+            let chunk = match self.reader.fill_buf() {
+                Ok(chunk) => chunk,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            if chunk.is_empty() {
+                self.ended = true;
+                break;
+            }
+            let room = self.block_bytes.saturating_sub(block.bytes.len());
+            if chunk.len() <= room {
+                block.bytes.extend_from_slice(chunk);
+                let used = chunk.len();
+                self.reader.consume(used);
+                continue;
+            }
+            // The block is full somewhere in this chunk: end it with the first line end from there on.
+            let line_end = chunk[room..].iter().position(|&byte| byte == b'\n');
+            let used = line_end.map_or(chunk.len(), |at| room + at + 1);
+            block.bytes.extend_from_slice(&chunk[..used]);
+            self.reader.consume(used);
+            if line_end.is_some() {
+                break;
+            }
+            if block.bytes.len() > self.line_limit {
+                let start = block
+                    .bytes
+                    .iter()
+                    .rposition(|&byte| byte == b'\n')
+                    .map_or(0, |at| at + 1);
+                if block.bytes.len() - start > self.line_limit {
+                    block.bytes.truncate(start);
+                    let line = self.next_line.saturating_add(newlines(&block.bytes));
+                    block
+                        .faults
+                        .push((line, Fault::LineTooLong(self.line_limit)));
+                    self.next_line = line.saturating_add(1);
+                    return self.skip_line();
+                }
+            }
+        }
+        self.next_line = self.next_line.saturating_add(newlines(&block.bytes));
+        Ok(())
+    }
+
+    fn skip_line(&mut self) -> std::io::Result<()> {
+        loop {
+            let chunk = self.reader.fill_buf()?;
+            if chunk.is_empty() {
+                self.ended = true;
+                return Ok(());
+            }
+            let line_end = chunk.iter().position(|&byte| byte == b'\n');
+            let used = line_end.map_or(chunk.len(), |at| at + 1);
+            self.reader.consume(used);
+            if line_end.is_some() {
+                return Ok(());
+            }
+        }
+    }
+}
+
+fn newlines(bytes: &[u8]) -> u32 {
+    let count = bytes.iter().filter(|&&byte| byte == b'\n').count();
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+/// Collects one file's problems: the first [`SHOWN_LIMIT`] one by one, the rest as a number.
+#[derive(Debug)]
+pub struct Collector<'p> {
+    into: &'p mut Vec<Problem>,
+    file: Arc<str>,
+    shown: usize,
+    more_errors: usize,
+    more_suggestions: usize,
+}
+
+impl<'p> Collector<'p> {
+    /// Starts with nothing.
+    pub fn new(file: &str, into: &'p mut Vec<Problem>) -> Self {
+        Self {
+            into,
+            file: file.into(),
+            shown: 0,
+            more_errors: 0,
+            more_suggestions: 0,
+        }
+    }
+
+    /// Points at a line of the file.
+    pub fn line(&self, line: u32) -> Location {
+        Location::new(&self.file, line, 0)
+    }
+
+    /// Adds a problem.
+    pub fn push(&mut self, problem: Problem) {
+        if self.shown < SHOWN_LIMIT {
+            self.shown += 1;
+            self.into.push(problem);
+        } else if problem.weight == Weight::Error {
+            self.more_errors += 1;
+        } else {
+            self.more_suggestions += 1;
+        }
+    }
+
+    /// Adds what is wrong with a line.
+    pub fn fault(&mut self, line: u32, column: u32, fault: &Fault) {
+        let at = Location::new(&self.file, line, column);
+        self.push(Problem::error(fault.code(), at, fault.to_string()).instead(fault.instead()));
+    }
+
+    /// Adds that the file could not be read to its end.
+    pub fn unreadable(&mut self, error: &std::io::Error) {
+        let at = Location::file(&self.file);
+        self.push(Problem::error(
+            "unreadable-file",
+            at,
+            format!("could not be read: {error}"),
+        ));
+    }
+
+    /// Ends the file: says how many more there are.
+    pub fn finish(self) {
+        let at = Location::file(&self.file);
+        if self.more_errors > 0 {
+            let what = format!("and {} more errors in this file", self.more_errors);
+            self.into.push(Problem::error("more-problems", at, what));
+        } else if self.more_suggestions > 0 {
+            let what = format!(
+                "and {} more suggestions in this file",
+                self.more_suggestions
+            );
+            self.into
+                .push(Problem::suggestion("more-problems", at, what));
+        }
+    }
+}
+
+/// Reads every object of a JSON-lines file in order. Lines with a fault are reported and left out.
+pub fn for_each_object(
+    reader: impl BufRead,
+    problems: &mut Collector<'_>,
+    mut each: impl FnMut(u32, Map<String, Value>, &mut Collector<'_>),
+) {
+    let mut blocks = Blocks::new(reader);
+    while let Some(block) = blocks.next_block() {
+        let block = match block {
+            Ok(block) => block,
+            Err(error) => return problems.unreadable(&error),
+        };
+        for (line, fault) in &block.faults {
+            problems.fault(*line, 1, fault);
+        }
+        for (number, line) in block.lines() {
+            match parse_object(line) {
+                Ok(map) => each(number, map, problems),
+                Err(error) => problems.fault(number, error.column(line), &error.fault),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
