@@ -7,12 +7,14 @@
 pub mod digest;
 pub mod id;
 pub mod json;
+pub mod pattern;
 pub mod problem;
 
 pub mod class;
 pub mod label;
 pub mod manifest;
 pub mod reference;
+pub mod segment;
 pub mod source;
 
 pub mod event;
@@ -24,3 +26,6 @@ pub mod outcome;
 
 pub mod analyse;
 pub mod decide;
+
+#[cfg(test)]
+mod testing;

@@ -1,5 +1,7 @@
 //! The reference set: examples with provenance, design and segments.
 
+pub mod load;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};

@@ -1,0 +1,37 @@
+//! Reads examples through a field map, and assembles the reference set.
+
+mod assemble;
+mod row;
+
+use std::io::BufRead;
+
+pub use self::assemble::assemble;
+use super::Example;
+use crate::json::{self, Collector};
+use crate::problem::Problem;
+use crate::source::Source;
+
+/// Reads one file of examples. Rows that `where` leaves out are skipped; rows with an error are reported and left out.
+///
+/// Files of our own format (without a map) may hold only our keys. In a mapped file, everything that is neither mapped nor ours is left out;
+/// `status` counts only when it is mapped, because other tools use the word for other things.
+pub fn examples(
+    source: &Source,
+    file: &str,
+    reader: impl BufRead,
+    into: &mut Vec<Example>,
+    problems: &mut Vec<Problem>,
+) {
+    let mut problems = Collector::new(file, problems);
+    json::for_each_object(reader, &mut problems, |line, row, problems| {
+        if source.admits(&row)
+            && let Some(example) = row::read(source, &row, problems.line(line), problems)
+        {
+            into.push(example);
+        }
+    });
+    problems.finish();
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,252 @@
+use crate::manifest::{Kind, Matcher};
+use crate::problem::{Location, Weight, has_errors};
+use crate::reference::{Design, Input, ReferenceSet, Relation, Status};
+use crate::source::Source;
+use crate::testing::{data, dimension, lines, mapped, page, set};
+
+fn ours(text: &str) -> (ReferenceSet, Vec<crate::problem::Problem>) {
+    set(
+        &page(),
+        &Source::plain("r.jsonl", Location::default()),
+        text.as_bytes(),
+    )
+}
+
+#[test]
+fn a_full_example_is_read() {
+    let (set, problems) = ours(
+        r#"{"id":"b","input":[{"role":"user","content":"hi"},{"role":"assistant","content":"yes?"}],"context":{"plan":"pro"},"segments":{"size":2},"expect":{"behaviour":"refuse","answer":42,"must_cite":"s1","contains":["x"]},"sources":[{"id":"s1","text":"t","digest":"sha256:0000000000000000000000000000000000000000000000000000000000000000"},"s2"],"cluster":"c","provenance":{"kind":"traffic","ref":"log 7","by":"ana"},"stratum":"s","inclusion":0.5,"review_by":"2027-01-31","variant_of":"a","relation":"invariance","fields":{"k":[1]}}
+{"id":"a","input":"hello","cluster":"other","status":{"state":"retired","by":"ana","at":"2026-01-01","why":"old"}}
+{"id":7,"input":"seven"}"#,
+    );
+    assert_eq!(
+        lines(&problems),
+        [
+            "r.jsonl:1 unknown-dimension: `size` is no dimension of the page / add `size: {}` under `segments`"
+        ]
+    );
+    assert_eq!(
+        set.examples
+            .iter()
+            .map(|e| e.id.as_str())
+            .collect::<Vec<_>>(),
+        ["7", "b"]
+    );
+    assert!(matches!(&set.set_aside[0].status, Status::Retired(change) if change.why == "old"));
+    let b = &set.examples[1];
+    assert_eq!(b.input.text(), "hi\nyes?");
+    assert_eq!(
+        b.design,
+        Design::Sampled {
+            stratum: Some("s".into()),
+            inclusion: Some(0.5)
+        }
+    );
+    assert_eq!(b.sources.len(), 2);
+    assert_eq!(
+        b.variant.as_ref().map(|v| v.relation),
+        Some(Relation::Invariance)
+    );
+    assert_eq!(set.examples[0].provenance.kind, Kind::Handpicked);
+    assert_eq!((set.clusters, set.cluster.clone()), (2, vec![0, 1]));
+}
+
+#[test]
+fn everything_wrong_is_said_at_once_with_hints() {
+    let (_, problems) = ours(
+        r#"{"id":"a","inptu":"x"}
+{"id":"b","input":"x","expect":{"behavior":"refuse"}}
+{"id":"c","input":"x","expect":{"behaviour":"refuses"}}
+{"id":"d","input":"x","provenance":{"kind":"trafic"}}
+{"input":"x","inclusion":1.5}
+{"id":"e","input":"x","review_by":"tomorrow","status":"gone"}
+{"id":"f","input":"x","variant_of":"nowhere","relation":"never"}
+{"id":"f","input":"y"}"#,
+    );
+    assert_eq!(
+        lines(&problems),
+        [
+            "r.jsonl:1 unknown-key: unknown key `inptu` / did you mean `input`?",
+            "r.jsonl:1 missing-input: the example has no `input` / what the system is asked; `withheld: true` on the source when it exists and may not be shown",
+            "r.jsonl:2 unknown-key: unknown key `behavior` in `expect` / did you mean `behaviour`?",
+            "r.jsonl:3 unknown-word: `refuses` is no `expect.behaviour` / did you mean `refuse`?",
+            "r.jsonl:4 unknown-word: `trafic` is no `provenance.kind` / did you mean `traffic`?",
+            "r.jsonl:5 missing-id: the example has no `id` / give every example a name of its own",
+            "r.jsonl:5 bad-inclusion: the inclusion probability is 1.5 / a number above 0 and at most 1",
+            "r.jsonl:6 bad-date: `review_by` is `tomorrow` / a date such as 2027-03-01",
+            "r.jsonl:6 unknown-word: `gone` is no `status` / one of active, quarantined, retired",
+            "r.jsonl:8 duplicate-id: the id `f` is taken by the example at r.jsonl:7 / give it another id, or remove one of the two",
+            "r.jsonl:7 unknown-base: `f` is a variant of `nowhere`, which is no example / the id of an example of this set",
+        ]
+    );
+}
+
+/// A30: the same case under two ids is reported, and is no error; an empty file is an empty set.
+#[test]
+fn a30_same_content_is_reported() {
+    let (set, problems) = ours(
+        "{\"id\":\"a\",\"input\":\"x\"}\n{\"id\":\"b\",\"input\":\"x\",\"provenance\":\"edge\"}\n{\"id\":\"c\",\"input\":\"y\"}",
+    );
+    assert_eq!(set.examples.len(), 3);
+    assert_eq!(problems.len(), 1);
+    assert_eq!(problems[0].weight, Weight::Suggestion);
+    assert_eq!(problems[0].what, "2 examples are the same case: a, b");
+    let (set, problems) = ours("\n");
+    assert_eq!(
+        (set.examples.len(), set.clusters, problems.len()),
+        (0, 0, 0)
+    );
+}
+
+#[test]
+fn content_is_identity_and_place_is_not() {
+    let (one, _) = ours("{\"id\":\"a\",\"input\":\"x\"}\n{\"id\":\"b\",\"input\":\"y\"}");
+    let (two, _) = ours("\n\n{\"input\":\"y\",\"id\":\"b\"}\r\n{\"id\":\"a\",\"input\":\"x\"}");
+    let (three, _) =
+        ours("{\"id\":\"a\",\"input\":\"x\"}\n{\"id\":\"b\",\"input\":\"y\",\"cluster\":\"a\"}");
+    assert_eq!(one.digest, two.digest);
+    assert_ne!(one.digest, three.digest);
+    assert_eq!(three.clusters, 2, "a cluster's name is no example's id");
+}
+
+#[test]
+fn segments_by_field_and_expression() {
+    let mut manifest = page();
+    manifest.tasks.insert("refund".into(), String::new());
+    dimension(&mut manifest, "task", &[]);
+    dimension(
+        &mut manifest,
+        "risk",
+        &[
+            ("high", Matcher::InputMatches("refund|chargeback".into())),
+            ("low", Matcher::Rest),
+        ],
+    );
+    let pro = Matcher::FieldIn {
+        field: "context.plan".into(),
+        values: vec!["pro".into()],
+    };
+    dimension(&mut manifest, "plan", &[("paid", pro)]);
+    let text = r#"{"id":"a","input":"My REFUND","segments":{"task":"refund"},"context":{"plan":"pro"}}
+{"id":"b","input":"hello","segments":{"task":"refunds"}}
+{"id":"c","input":"hello","segments":{"risk":"high"}}"#;
+    let source = Source::plain("r.jsonl", Location::default());
+    let (set, problems) = set(&manifest, &source, text.as_bytes());
+    assert_eq!(
+        lines(&problems),
+        [
+            "r.jsonl:2 undeclared-value: `refunds` is no value of `task` on the page / did you mean `refund`?"
+        ]
+    );
+    let values = |d| [0, 1, 2].map(|e| set.value(d, e).unwrap_or("-").to_owned());
+    assert_eq!(values(0), ["refund", "-", "-"]);
+    assert_eq!(values(1), ["high", "low", "high"]);
+    assert_eq!(values(2), ["paid", "-", "-"]);
+    let conditions = [
+        ("risk".to_owned(), vec!["high".to_owned()]),
+        ("context.plan".to_owned(), vec!["pro".to_owned()]),
+    ];
+    assert!(crate::segment::matches(&manifest, &set, 0, &conditions));
+    assert!(!crate::segment::matches(&manifest, &set, 2, &conditions));
+}
+
+/// The real sets load through field maps, every row of them.
+#[test]
+fn real_sets_load() {
+    let mut manifest = page();
+    dimension(&mut manifest, "label", &[]);
+    let check = |file: &str, map: &[(&str, &str)], withheld: bool, filter: Option<(&str, &str)>| {
+        let mut source = mapped(file, map);
+        source.withheld = withheld;
+        source.kind = Some(Kind::Benchmark);
+        if let Some((field, value)) = filter {
+            source
+                .filter
+                .push((field.to_owned(), vec![value.to_owned()]));
+        }
+        let (set, problems) = set(&manifest, &source, &data(file));
+        assert!(!has_errors(&problems), "{file}: {:?}", lines(&problems));
+        set
+    };
+    let xstest = check(
+        "xstest/examples.jsonl",
+        &[
+            ("segments.label", "segment_label"),
+            ("fields.type", "segment_type"),
+        ],
+        false,
+        None,
+    );
+    assert_eq!(xstest.examples.len(), 450);
+    assert_eq!(xstest.values[0], ["safe", "unsafe"]);
+    assert_eq!(
+        xstest.assigned[0]
+            .iter()
+            .filter(|value| **value == 1)
+            .count(),
+        200
+    );
+    let tau = check(
+        "tau_airline/examples.jsonl",
+        &[
+            ("segments.label", "segment_gold_writes"),
+            ("fields.gold", "gold_actions"),
+        ],
+        false,
+        None,
+    );
+    assert_eq!(
+        (tau.examples.len(), tau.values[0].clone()),
+        (50, vec!["0".into(), "1".into(), "2+".into()])
+    );
+    let xsum = check(
+        "xsum_faithfulness/examples.jsonl",
+        &[("id", "id")],
+        true,
+        None,
+    );
+    assert_eq!(xsum.examples.len(), 500);
+    assert!(
+        xsum.examples
+            .iter()
+            .all(|example| example.input == Input::Withheld)
+    );
+    let refchecker = check(
+        "refchecker/examples.jsonl",
+        &[("segments.label", "segment_context")],
+        true,
+        None,
+    );
+    assert_eq!(
+        (refchecker.examples.len(), refchecker.values[0].len()),
+        (300, 3)
+    );
+    let ifeval = check(
+        "ifeval_gpt4/examples.jsonl",
+        &[("segments.label", "segment_n_instructions")],
+        false,
+        None,
+    );
+    assert_eq!(ifeval.examples.len(), 540);
+    let pandalm = check(
+        "pandalm/examples.jsonl",
+        &[
+            ("segments.label", "segment_pair"),
+            ("fields.system_1", "system_1"),
+            ("fields.system_2", "system_2"),
+        ],
+        false,
+        None,
+    );
+    assert_eq!((pandalm.examples.len(), pandalm.values[0].len()), (999, 10));
+    let llmperf = check(
+        "llmperf_latency/outputs.jsonl",
+        &[
+            ("id", "example_id"),
+            ("segments.label", "segment_model_size"),
+        ],
+        true,
+        Some(("system", "anyscale")),
+    );
+    assert_eq!((llmperf.examples.len(), llmperf.values[0].len()), (450, 3));
+}

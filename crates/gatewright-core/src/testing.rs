@@ -1,0 +1,111 @@
+//! Builders for the unit tests of this crate.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::class::{Cost, FailureClass, SHIPPED, Severity};
+use crate::digest::Digest;
+use crate::manifest::*;
+use crate::problem::Problem;
+use crate::reference::ReferenceSet;
+use crate::source::Source;
+
+/// A page with the shipped classes and nothing else.
+pub(crate) fn page() -> Manifest {
+    let mut classes: Vec<FailureClass> = SHIPPED
+        .iter()
+        .map(|(id, owner, repair)| FailureClass {
+            id: (*id).into(),
+            severity: Severity::Medium,
+            cost: Cost {
+                amount: 1.0,
+                currency: None,
+            },
+            owner: (*owner).into(),
+            repair: (*repair).to_owned(),
+            declared: false,
+        })
+        .collect();
+    classes.sort_by(|a, b| a.id.cmp(&b.id));
+    Manifest {
+        product: "test".to_owned(),
+        promise: Promise::default(),
+        uses: BTreeSet::new(),
+        tasks: BTreeMap::new(),
+        classes,
+        owners: BTreeMap::new(),
+        evidence: Vec::new(),
+        traffic: None,
+        decision: DecisionPolicy {
+            question: String::new(),
+            decided_by: None,
+            exposed: false,
+            standard: Standard::Shown,
+            route_by: Vec::new(),
+            narrow_share: 0.05,
+            enforce: Enforce::Block,
+            attempts: None,
+        },
+        dimensions: Vec::new(),
+        systems: BTreeMap::new(),
+        trials: Trials::Auto,
+        reference: Vec::new(),
+        incidents: "incidents.jsonl".to_owned(),
+        criteria: Vec::new(),
+        gate: Vec::new(),
+        seed: 1,
+        spans: BTreeMap::new(),
+        digest: Digest::default(),
+    }
+}
+
+/// Adds a dimension; values without an expression come from the example's own field.
+pub(crate) fn dimension(manifest: &mut Manifest, name: &str, values: &[(&str, Matcher)]) {
+    let values = values
+        .iter()
+        .map(|(name, matches)| DimensionValue {
+            name: (*name).to_owned(),
+            matches: matches.clone(),
+        })
+        .collect();
+    manifest.dimensions.push(Dimension {
+        name: name.to_owned(),
+        values,
+    });
+}
+
+/// A source with `ours: theirs` pairs.
+pub(crate) fn mapped(file: &str, map: &[(&str, &str)]) -> Source {
+    let mut source = Source::plain(file, crate::problem::Location::default());
+    for (ours, theirs) in map {
+        source.map.insert((*ours).to_owned(), (*theirs).to_owned());
+    }
+    source
+}
+
+/// The bytes of a file of the shared real data.
+pub(crate) fn data(path: &str) -> Vec<u8> {
+    let full = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../../shared/data")
+        .join(path);
+    std::fs::read(&full).unwrap_or_else(|error| panic!("{}: {error}", full.display()))
+}
+
+/// Loads and assembles one file.
+pub(crate) fn set(
+    manifest: &Manifest,
+    source: &Source,
+    bytes: &[u8],
+) -> (ReferenceSet, Vec<Problem>) {
+    let (mut examples, mut problems) = (Vec::new(), Vec::new());
+    crate::reference::load::examples(source, &source.file, bytes, &mut examples, &mut problems);
+    let set = crate::reference::load::assemble(manifest, examples, &mut problems);
+    (set, problems)
+}
+
+/// Problems as `file:line code what / instead`.
+pub(crate) fn lines(problems: &[Problem]) -> Vec<String> {
+    problems
+        .iter()
+        .map(|it| format!("{} {}: {} / {}", it.at, it.code, it.what, it.instead))
+        .collect()
+}
