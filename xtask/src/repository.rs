@@ -1,0 +1,63 @@
+//! The working tree as the chores see it: its root, its files, their text.
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The way chores fail: a sentence for whoever runs them.
+pub(crate) type Failure = Box<dyn Error>;
+
+/// A text file of the project.
+pub(crate) struct TextFile {
+    /// Path from the root, with forward slashes.
+    pub(crate) path: String,
+    /// Its text.
+    pub(crate) text: String,
+}
+
+/// Returns the root of the project.
+pub(crate) fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here).to_path_buf()
+}
+
+/// Reads every text file that is tracked, or new and not ignored, sorted by path.
+pub(crate) fn text_files() -> Result<Vec<TextFile>, Failure> {
+    let root = root();
+    let listed = Command::new("git")
+        .args([
+            "ls-files",
+            "-z",
+            "--cached",
+            "--others",
+            "--exclude-standard",
+        ])
+        .current_dir(&root)
+        .output()?;
+    if !listed.status.success() {
+        return Err(
+            "git ls-files failed: the rules are about tracked files, so this needs a git checkout"
+                .into(),
+        );
+    }
+    let mut paths: Vec<&str> = std::str::from_utf8(&listed.stdout)?
+        .split('\0')
+        .filter(|path| !path.is_empty())
+        .collect();
+    paths.sort_unstable();
+    paths.dedup();
+    let mut files = Vec::new();
+    for path in paths {
+        // A file that was deleted and not yet committed is still listed.
+        let Ok(bytes) = std::fs::read(root.join(path)) else {
+            continue;
+        };
+        if let Ok(text) = String::from_utf8(bytes) {
+            files.push(TextFile {
+                path: path.to_owned(),
+                text,
+            });
+        }
+    }
+    Ok(files)
+}
