@@ -1,49 +1,50 @@
 //! Rust text with what is not code blanked out, so that a rule about calls does not trip over a sentence.
 
+use std::sync::LazyLock;
+
+use regex::Regex;
+
 /// Returns the source with comments and the insides of literals replaced by spaces. Line numbers stay.
 pub(crate) fn code_only(source: &str) -> String {
     let bytes = source.as_bytes();
     let mut out = bytes.to_vec();
     let mut at = 0;
     while at < bytes.len() {
-        let end = match bytes[at] {
-            b'/' if bytes[at..].starts_with(b"//") => line_end(bytes, at),
-            b'/' if bytes[at..].starts_with(b"/*") => block_comment_end(bytes, at),
-            b'r' if !follows_word(bytes, at) && raw_hashes(bytes, at + 1).is_some() => {
-                raw_string_end(bytes, at)
-            }
-            b'b' if !follows_word(bytes, at) && bytes.get(at + 1) == Some(&b'r') => {
-                match raw_hashes(bytes, at + 2) {
-                    Some(_) => raw_string_end(bytes, at + 1),
-                    None => at + 1,
-                }
-            }
-            b'"' => quoted_end(bytes, at, b'"'),
-            b'\'' => char_end(bytes, at),
-            _ => {
-                at += 1;
-                continue;
-            }
+        let Some(end) = blank_until(bytes, at) else {
+            at += 1;
+            continue;
         };
         for byte in &mut out[at..end] {
             if *byte != b'\n' {
                 *byte = b' ';
             }
         }
-        at = end.max(at + 1);
+        at = end;
     }
     String::from_utf8_lossy(&out).into_owned()
 }
 
-/// Cuts the trailing test module, which `#[cfg(test)]` at the start of a line opens.
-pub(crate) fn without_tests(source: &str) -> &str {
-    let marker = "#[cfg(test)]\nmod ";
-    if source.starts_with(marker) {
-        return "";
+/// Returns the end of the comment or literal that starts here; `None` when code goes on.
+fn blank_until(bytes: &[u8], at: usize) -> Option<usize> {
+    let starts_word = !follows_word(bytes, at);
+    match bytes[at] {
+        b'/' if bytes[at..].starts_with(b"//") => Some(line_end(bytes, at)),
+        b'/' if bytes[at..].starts_with(b"/*") => Some(block_comment_end(bytes, at)),
+        b'r' if starts_word => raw_string_end(bytes, at),
+        b'b' if starts_word && bytes.get(at + 1) == Some(&b'r') => raw_string_end(bytes, at + 1),
+        b'"' => Some(quoted_end(bytes, at, b'"')),
+        b'\'' => char_end(bytes, at),
+        _ => None,
     }
-    match source.find(&format!("\n{marker}")) {
-        // `mod tests;` names a file of its own: nothing to cut but the line itself.
-        Some(at) => &source[..at + 1],
+}
+
+/// Cuts the trailing test module: an inline `mod` under a test attribute at the start of a line.
+pub(crate) fn without_tests(source: &str) -> &str {
+    static OPENING: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(?m)^#\[cfg\(test\)\]\nmod \w+ \{").expect("the pattern is a literal")
+    });
+    match OPENING.find(source) {
+        Some(found) => &source[..found.start()],
         None => source,
     }
 }
@@ -89,16 +90,17 @@ fn raw_hashes(bytes: &[u8], at: usize) -> Option<usize> {
     (bytes.get(at + hashes) == Some(&b'"')).then_some(hashes)
 }
 
-/// `at` is the position of the `r`.
-fn raw_string_end(bytes: &[u8], at: usize) -> usize {
-    let hashes = raw_hashes(bytes, at + 1).unwrap_or(0);
+/// `at` is the position of the `r`; `None` when it opens no raw string.
+fn raw_string_end(bytes: &[u8], at: usize) -> Option<usize> {
+    let hashes = raw_hashes(bytes, at + 1)?;
     let close: Vec<u8> = std::iter::once(b'"')
         .chain(std::iter::repeat_n(b'#', hashes))
         .collect();
     let from = at + hashes + 2;
-    (from..bytes.len())
+    let end = (from..bytes.len())
         .find(|&place| bytes[place..].starts_with(&close))
-        .map_or(bytes.len(), |place| place + close.len())
+        .map_or(bytes.len(), |place| place + close.len());
+    Some(end)
 }
 
 fn quoted_end(bytes: &[u8], start: usize, quote: u8) -> usize {
@@ -114,24 +116,15 @@ fn quoted_end(bytes: &[u8], start: usize, quote: u8) -> usize {
 }
 
 /// A quote opens a character when one is closed right after; otherwise it is a lifetime.
-fn char_end(bytes: &[u8], at: usize) -> usize {
-    match bytes.get(at + 1) {
-        Some(b'\\') => quoted_end(bytes, at, b'\''),
-        Some(&first) => {
-            let width = match first {
-                0xf0.. => 4,
-                0xe0.. => 3,
-                0xc0.. => 2,
-                _ => 1,
-            };
-            if bytes.get(at + 1 + width) == Some(&b'\'') {
-                at + width + 2
-            } else {
-                at + 1
-            }
-        }
-        None => at + 1,
-    }
+fn char_end(bytes: &[u8], at: usize) -> Option<usize> {
+    let width = match *bytes.get(at + 1)? {
+        b'\\' => return Some(quoted_end(bytes, at, b'\'')),
+        0xf0.. => 4,
+        0xe0.. => 3,
+        0xc0.. => 2,
+        _ => 1,
+    };
+    (bytes.get(at + 1 + width) == Some(&b'\'')).then_some(at + width + 2)
 }
 
 #[cfg(test)]
@@ -162,6 +155,10 @@ mod tests {
             "fn f<'a>(x: &'a str) -> {}"
         );
         let source = "a\n\"b\nc\"\nd";
+        assert_eq!(
+            code_only("break; r#type; 'a: loop {}"),
+            "break; r#type; 'a: loop {}"
+        );
         assert_eq!(code_only(source).lines().count(), source.lines().count());
     }
 
@@ -171,6 +168,7 @@ mod tests {
             without_tests("fn a() {}\n#[cfg(test)]\nmod tests {}\n"),
             "fn a() {}\n"
         );
-        assert_eq!(without_tests("fn a() {}\n"), "fn a() {}\n");
+        let named = "#[cfg(test)]\nmod tests;\nfn a() {}\n";
+        assert_eq!(without_tests(named), named);
     }
 }

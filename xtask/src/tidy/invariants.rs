@@ -70,19 +70,19 @@ fn items(page: &str) -> Vec<(usize, String)> {
     items
 }
 
-/// A test is a function of that name with a test attribute in the lines just above it.
+/// A test is a function of that name with a test attribute above it.
 fn has_test(file: &TextFile, name: &str) -> bool {
     if !file.path.ends_with(".rs") {
         return false;
     }
     let opening = format!("fn {name}(");
-    let lines: Vec<&str> = file.text.lines().collect();
+    let lines: Vec<&str> = file.text.lines().map(str::trim_start).collect();
     lines.iter().enumerate().any(|(index, line)| {
-        line.trim_start()
-            .trim_start_matches("async ")
-            .starts_with(&opening)
-            && lines[index.saturating_sub(4)..index]
+        line.trim_start_matches("async ").starts_with(&opening)
+            && lines[..index]
                 .iter()
+                .rev()
+                .take_while(|above| above.starts_with("#[") || above.starts_with("//"))
                 .any(|above| above.contains("test]") || above.contains("test("))
     })
 }
