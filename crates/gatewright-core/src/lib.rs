@@ -13,6 +13,7 @@ pub mod problem;
 pub mod class;
 pub mod label;
 pub mod manifest;
+pub mod recorded;
 pub mod reference;
 pub mod segment;
 pub mod source;

@@ -97,7 +97,12 @@ impl Picker {
         }
     }
 
-    /// Fills `slots` from one line.
+    /// Returns the top-level keys of the last line of a new shape, for a check of names.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.shape.iter().map(|known| known.key.as_str())
+    }
+
+    /// Fills `slots` from one line; true when its keys differ from the last line's and are remembered now.
     ///
     /// # Errors
     /// The first [`super::Fault`] with its offset.
@@ -106,6 +111,7 @@ impl Picker {
         slots.resize(self.paths.len(), Slot::Absent);
         let mut scanner = Scanner::new(super::text(line)?);
         scanner.expect_object()?;
+        let mut new = false;
         if !scanner.open(b'}')? {
             let strange = self.members(&mut scanner, slots)?;
             scanner.close();
@@ -114,9 +120,11 @@ impl Picker {
             {
                 self.shape = shape;
                 self.relearned += 1;
+                new = true;
             }
         }
-        scanner.end()
+        scanner.end()?;
+        Ok(new)
     }
 
     /// Reads the members; returns the line's own shape when it is not the remembered one.
