@@ -1,6 +1,19 @@
 //! Labels of people, programs and model judges, as recorded.
 
+mod read;
+mod table;
+
+use std::collections::BTreeMap;
+use std::io::BufRead;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+pub use self::table::{Disagreement, Labels};
+use crate::manifest::{Grader, Manifest};
 use crate::outcome::GraderKind;
+use crate::problem::Problem;
+use crate::reference::ReferenceSet;
+use crate::source::Source;
 
 /// One recorded label. Labels bind to an example and, through the system's name and the trial as recorded, to a response.
 #[derive(Clone, Debug, PartialEq)]
@@ -8,17 +21,88 @@ pub struct Label {
     /// Index into the reference set.
     pub example: u32,
     /// System name as recorded; `None` for labels about the pair (preferences).
-    pub system: Option<std::sync::Arc<str>>,
+    pub system: Option<Arc<str>>,
     /// Trial as recorded (before renumbering).
     pub trial: u32,
     /// Part of the answer.
     pub part: Option<u32>,
     /// Who labelled.
-    pub annotator: std::sync::Arc<str>,
+    pub annotator: Arc<str>,
     /// What kind of annotator, if the file says so; the criterion's `by` otherwise.
     pub kind: Option<GraderKind>,
-    /// The label as text.
-    pub label: std::sync::Arc<str>,
+    /// The label as text; empty when the grader reads a score.
+    pub label: Arc<str>,
     /// The score, when the grader reads one.
     pub score: Option<f64>,
 }
+
+/// What one criterion wants from a file of labels.
+#[derive(Clone, Debug)]
+pub struct Request<'m> {
+    /// Index of the criterion.
+    pub criterion: u16,
+    /// How it reads the file.
+    pub source: &'m Source,
+    /// It reads `score`, a number, instead of `label`.
+    pub score: bool,
+    /// Its labels are about the pair: rows name no system.
+    pub pair: bool,
+}
+
+/// Lists what the page's criteria want, by file as written on the page, so that each file is read once.
+pub fn requests(manifest: &Manifest) -> BTreeMap<&str, Vec<Request<'_>>> {
+    let mut files: BTreeMap<&str, Vec<Request<'_>>> = BTreeMap::new();
+    for (criterion, index) in manifest.criteria.iter().zip(0..) {
+        let (source, score, pair) = match &criterion.grader {
+            Grader::Label(grader) => (&grader.source, grader.score, false),
+            Grader::Preference(grader) => (&grader.source, false, true),
+            _ => continue,
+        };
+        let request = Request {
+            criterion: index,
+            source,
+            score,
+            pair,
+        };
+        files.entry(&source.file).or_default().push(request);
+    }
+    files
+}
+
+/// Reads one file of labels in one pass for every criterion that wants it. The result does not depend on the number of threads.
+///
+/// Rows of systems that the page does not name, and of examples that the set does not have, are counted and left out.
+/// The same annotator labelling the same unit twice is an error.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "one call of the wiring, every argument a different thing"
+)]
+pub fn load(
+    manifest: &Manifest,
+    reference: &ReferenceSet,
+    requests: &[Request<'_>],
+    file: &str,
+    reader: impl BufRead,
+    threads: NonZeroUsize,
+    into: &mut Labels,
+    problems: &mut Vec<Problem>,
+) {
+    into.prepare(manifest, reference);
+    read::read(
+        manifest, reference, requests, file, reader, threads, into, problems,
+    );
+}
+
+/// Reads the word that files use for a kind of annotator.
+pub(crate) fn kind_of(word: &str) -> Option<GraderKind> {
+    match word.to_lowercase().as_str() {
+        "person" | "human" => Some(GraderKind::Person),
+        "model" | "llm" | "judge" => Some(GraderKind::Model),
+        "program" | "programmatic" => Some(GraderKind::Program),
+        "rule" => Some(GraderKind::Rule),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

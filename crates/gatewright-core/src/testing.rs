@@ -58,6 +58,31 @@ pub(crate) fn page() -> Manifest {
     }
 }
 
+/// Adds a system.
+pub(crate) fn system(manifest: &mut Manifest, role: Role, name: &str, target: Target) {
+    manifest.systems.insert(
+        role,
+        System {
+            role,
+            name: name.to_owned(),
+            target,
+            timeout_ms: None,
+            fingerprint: Digest::default(),
+        },
+    );
+}
+
+/// Adds a criterion that applies everywhere.
+pub(crate) fn criterion(manifest: &mut Manifest, id: &str, grader: Grader, fails_as: FailsAs) {
+    manifest.criteria.push(Criterion {
+        id: id.into(),
+        grader,
+        fails_as,
+        protects: None,
+        applies_to: Vec::new(),
+    });
+}
+
 /// Adds a dimension; values without an expression come from the example's own field.
 pub(crate) fn dimension(manifest: &mut Manifest, name: &str, values: &[(&str, Matcher)]) {
     let values = values

@@ -106,7 +106,11 @@ impl Picker {
     ///
     /// # Errors
     /// The first [`super::Fault`] with its offset.
-    pub fn pick<'a>(&mut self, line: &'a [u8], slots: &mut Vec<Slot<'a>>) -> Result<(), JsonError> {
+    pub fn pick<'a>(
+        &mut self,
+        line: &'a [u8],
+        slots: &mut Vec<Slot<'a>>,
+    ) -> Result<bool, JsonError> {
         slots.clear();
         slots.resize(self.paths.len(), Slot::Absent);
         let mut scanner = Scanner::new(super::text(line)?);

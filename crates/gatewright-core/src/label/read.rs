@@ -1,0 +1,631 @@
+//! One pass over a file of labels, a block of lines at a time, for every criterion that wants it.
+
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap};
+use std::io::BufRead;
+use std::num::NonZeroUsize;
+
+use serde_json::Value;
+
+use super::table::{Interner, Labels, NO_PART, Row};
+use super::{Request, kind_of};
+use crate::json::{Block, Blocks, Collector, Fault, Picker, Slot, scalar_text};
+use crate::manifest::Manifest;
+use crate::outcome::GraderKind;
+use crate::problem::{Problem, nearest};
+use crate::recorded::is_set_aside;
+use crate::reference::ReferenceSet;
+use crate::source::Source;
+
+/// Problems of one block that are kept one by one.
+const BLOCK_PROBLEMS: usize = crate::json::SHOWN_LIMIT;
+/// Names of unknown examples that are kept for showing.
+const NAMED_LIMIT: usize = 5;
+const KEYS: [&str; 11] = [
+    "example",
+    "example_id",
+    "system",
+    "trial",
+    "part",
+    "annotator",
+    "kind",
+    "label",
+    "score",
+    "criterion",
+    "fields",
+];
+
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the public entry's arguments, passed on"
+)]
+pub(super) fn read(
+    manifest: &Manifest,
+    reference: &ReferenceSet,
+    requests: &[Request<'_>],
+    file: &str,
+    reader: impl BufRead,
+    threads: NonZeroUsize,
+    into: &mut Labels,
+    problems: &mut Vec<Problem>,
+) {
+    let mut problems = Collector::new(file, problems);
+    let plan = Plan::new(manifest, reference, requests, into);
+    let file_index = into.files.len().min(usize::from(u8::MAX)) as u8;
+    into.files.push(file.into());
+    let mut blocks = Blocks::new(reader);
+    loop {
+        let mut batch = Vec::with_capacity(threads.get());
+        let mut failed = None;
+        while batch.len() < threads.get() {
+            match blocks.next_block() {
+                Some(Ok(block)) => batch.push(block),
+                Some(Err(error)) => {
+                    failed = Some(error);
+                    break;
+                }
+                None => break,
+            }
+        }
+        let done = batch.is_empty();
+        for found in read_batch(&plan, &batch) {
+            merge(found, requests, file_index, into, &mut problems);
+        }
+        if let Some(error) = failed {
+            problems.unreadable(&error);
+            break;
+        }
+        if done {
+            break;
+        }
+    }
+    let touched: BTreeSet<u16> = requests.iter().map(|request| request.criterion).collect();
+    let systems = into.system_names().len();
+    for criterion in touched {
+        let table = into.tables.entry(criterion).or_default();
+        table.score = requests
+            .iter()
+            .any(|request| request.criterion == criterion && request.score);
+        for (first, later) in table.index(systems, reference.examples.len()) {
+            let id = &reference.examples[first.example as usize].id;
+            let who = &into.annotators.texts()[usize::from(first.annotator)];
+            let name = &manifest.criteria[usize::from(criterion)].id;
+            let what = format!(
+                "`{who}` already labelled `{id}` for `{name}` in line {}",
+                first.line
+            );
+            problems.push(
+                Problem::error("duplicate-label", problems.line(later.line), what)
+                    .why("one annotator has one vote on a unit")
+                    .instead(
+                        "map `annotator`, `trial` or `part`, or keep one question with `where`",
+                    ),
+            );
+        }
+    }
+    problems.finish();
+}
+
+/// Reads the blocks of a batch, each in a thread of its own when there are several; results come in the order of the blocks.
+fn read_batch(plan: &Plan<'_>, batch: &[Block]) -> Vec<Found> {
+    if let [one] = batch {
+        return vec![read_block(plan, one)];
+    }
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = batch
+            .iter()
+            .map(|block| scope.spawn(move || read_block(plan, block)))
+            .collect();
+        workers
+            .into_iter()
+            .zip(batch)
+            // A worker does not panic; should one, its block is read here and fails here.
+            .map(|(worker, block)| worker.join().unwrap_or_else(|_| read_block(plan, block)))
+            .collect()
+    })
+}
+
+/// Where one of our fields comes from.
+enum Field {
+    Fixed(Option<String>),
+    Slot(usize),
+    /// The first of two that is there.
+    Either(usize, usize),
+}
+
+struct Compiled {
+    criterion: String,
+    own_criterion: Option<Field>,
+    example: Field,
+    system: Field,
+    trial: Field,
+    part: Field,
+    annotator: Field,
+    kind: Field,
+    value: Field,
+    score: bool,
+    pair: bool,
+}
+
+/// Requests that share a filter.
+struct Group {
+    filter: Vec<(usize, Vec<String>)>,
+    members: Vec<usize>,
+}
+
+struct Plan<'r> {
+    paths: Vec<String>,
+    groups: Vec<Group>,
+    requests: Vec<Compiled>,
+    systems: Vec<String>,
+    ids: HashMap<&'r str, u32>,
+    reference: &'r ReferenceSet,
+    /// Keys that rows may have; `None` when every criterion maps the file.
+    known: Option<BTreeSet<String>>,
+}
+
+impl<'r> Plan<'r> {
+    fn new(
+        manifest: &Manifest,
+        reference: &'r ReferenceSet,
+        requests: &[Request<'_>],
+        labels: &Labels,
+    ) -> Self {
+        let mut paths = Vec::new();
+        let mut groups: Vec<Group> = Vec::new();
+        let mut compiled = Vec::new();
+        for (index, request) in requests.iter().enumerate() {
+            let source = request.source;
+            let filter: Vec<(usize, Vec<String>)> = source
+                .filter
+                .iter()
+                .map(|(field, accepted)| (slot(&mut paths, field), accepted.clone()))
+                .collect();
+            match groups.iter_mut().find(|group| group.filter == filter) {
+                Some(group) => group.members.push(index),
+                None => groups.push(Group {
+                    filter,
+                    members: vec![index],
+                }),
+            }
+            let criterion = &manifest.criteria[usize::from(request.criterion)].id;
+            compiled.push(compile(request, criterion.as_str(), &mut paths));
+        }
+        let ours = requests.iter().any(|request| !request.source.is_foreign());
+        let known = ours.then(|| {
+            let filtered = requests.iter().flat_map(|request| &request.source.filter);
+            let mapped = requests
+                .iter()
+                .flat_map(|request| request.source.map.values());
+            let top = |path: &String| path.split('.').next().unwrap_or_default().to_owned();
+            KEYS.iter()
+                .map(|key| (*key).to_owned())
+                .chain(filtered.map(|(field, _)| top(field)))
+                .chain(mapped.map(top))
+                .collect()
+        });
+        Self {
+            paths,
+            groups,
+            requests: compiled,
+            systems: labels
+                .system_names()
+                .iter()
+                .map(|name| name.to_string())
+                .collect(),
+            ids: reference
+                .examples
+                .iter()
+                .zip(0..)
+                .map(|(example, index)| (example.id.as_str(), index))
+                .collect(),
+            reference,
+            known,
+        }
+    }
+}
+
+fn slot(paths: &mut Vec<String>, path: &str) -> usize {
+    paths
+        .iter()
+        .position(|known| known == path)
+        .unwrap_or_else(|| {
+            paths.push(path.to_owned());
+            paths.len() - 1
+        })
+}
+
+fn compile(request: &Request<'_>, criterion: &str, paths: &mut Vec<String>) -> Compiled {
+    let source = request.source;
+    let mut field = |ours: &str| match (source.set.get(ours), source.map.get(ours)) {
+        (Some(fixed), _) => Field::Fixed(scalar_text(fixed).map(Cow::into_owned)),
+        (None, Some(theirs)) => Field::Slot(slot(paths, theirs)),
+        (None, None) if ours == "example" => {
+            Field::Either(slot(paths, "example"), slot(paths, "example_id"))
+        }
+        (None, None) => Field::Slot(slot(paths, ours)),
+    };
+    Compiled {
+        criterion: criterion.to_owned(),
+        own_criterion: takes_criterion(source).then(|| field("criterion")),
+        example: field("example"),
+        system: field("system"),
+        trial: field("trial"),
+        part: field("part"),
+        annotator: field("annotator"),
+        kind: field("kind"),
+        value: field(if request.score { "score" } else { "label" }),
+        score: request.score,
+        pair: request.pair,
+    }
+}
+
+/// Rows may name the criterion they are about; in a mapped or filtered file `criterion` may be something else.
+fn takes_criterion(source: &Source) -> bool {
+    let filtered = source.filter.iter().any(|(field, _)| field == "criterion");
+    source.names("criterion") || (!source.is_foreign() && !filtered)
+}
+
+/// What one block holds. Texts are numbered in the block's own order of appearance.
+struct Found {
+    rows: Vec<Vec<Row>>,
+    texts: Interner,
+    annotators: Interner,
+    other_system_rows: u64,
+    set_aside_rows: u64,
+    unknown_rows: u64,
+    unknown: Vec<String>,
+    faults: Vec<(u32, u32, Fault)>,
+    problems: Vec<Bad>,
+    /// Further faults and problems.
+    more: usize,
+}
+
+/// What is wrong with a row.
+struct Bad {
+    line: u32,
+    code: &'static str,
+    what: String,
+    instead: String,
+}
+
+fn merge(
+    found: Found,
+    requests: &[Request<'_>],
+    file: u8,
+    into: &mut Labels,
+    problems: &mut Collector<'_>,
+) {
+    for (line, column, fault) in &found.faults {
+        problems.fault(*line, *column, fault);
+    }
+    for bad in found.problems {
+        let problem = Problem::error(bad.code, problems.line(bad.line), bad.what);
+        problems.push(problem.instead(bad.instead));
+    }
+    for _ in 0..found.more {
+        problems.push(Problem::error(
+            "more-problems",
+            problems.line(0),
+            "and more",
+        ));
+    }
+    let texts: Vec<u32> = found
+        .texts
+        .texts()
+        .iter()
+        .map(|text| into.texts.intern(text))
+        .collect();
+    let annotators: Vec<u32> = found
+        .annotators
+        .texts()
+        .iter()
+        .map(|text| into.annotators.intern(text))
+        .collect();
+    for (request, rows) in requests.iter().zip(found.rows) {
+        let table = into.tables.entry(request.criterion).or_default();
+        table.rows.extend(rows.into_iter().map(|mut row| {
+            if !request.score {
+                row.value = u64::from(texts[row.value as usize]);
+            }
+            row.annotator = annotators[usize::from(row.annotator)].min(u32::from(u16::MAX)) as u16;
+            row.file = file;
+            row
+        }));
+    }
+    into.other_system_rows += found.other_system_rows;
+    into.set_aside_rows += found.set_aside_rows;
+    into.unknown_rows += found.unknown_rows;
+    for id in found.unknown {
+        if into.unknown_examples.len() < NAMED_LIMIT && !into.unknown_examples.contains(&id) {
+            into.unknown_examples.push(id);
+        }
+    }
+}
+
+fn read_block(plan: &Plan<'_>, block: &Block) -> Found {
+    let mut reader = BlockReader {
+        plan,
+        found: Found {
+            rows: plan.requests.iter().map(|_| Vec::new()).collect(),
+            texts: Interner::default(),
+            annotators: Interner::default(),
+            other_system_rows: 0,
+            set_aside_rows: 0,
+            unknown_rows: 0,
+            unknown: Vec::new(),
+            faults: Vec::new(),
+            problems: Vec::new(),
+            more: 0,
+        },
+        last: (String::new(), None),
+        reported: BTreeSet::new(),
+    };
+    for (line, fault) in &block.faults {
+        reader.found.faults.push((*line, 1, fault.clone()));
+    }
+    let mut picker = Picker::new(plan.paths.clone());
+    let mut slots = Vec::new();
+    for (number, line) in block.lines() {
+        match picker.pick(line, &mut slots) {
+            Ok(new_shape) => {
+                if new_shape {
+                    reader.known_keys(number, picker.keys());
+                }
+                reader.row(number, &slots);
+            }
+            Err(error) if reader.found.faults.len() < BLOCK_PROBLEMS => {
+                let column = error.column(line);
+                reader.found.faults.push((number, column, error.fault));
+            }
+            Err(_) => reader.found.more += 1,
+        }
+    }
+    reader.found
+}
+
+struct BlockReader<'p, 'r> {
+    plan: &'p Plan<'r>,
+    found: Found,
+    /// The last example id and its index: rows of one example mostly stand together.
+    last: (String, Option<u32>),
+    reported: BTreeSet<String>,
+}
+
+impl<'a> BlockReader<'a, '_> {
+    fn bad(&mut self, line: u32, code: &'static str, what: String, instead: String) {
+        if self.found.problems.len() < BLOCK_PROBLEMS {
+            self.found.problems.push(Bad {
+                line,
+                code,
+                what,
+                instead,
+            });
+        } else {
+            self.found.more += 1;
+        }
+    }
+
+    fn known_keys<'k>(&mut self, line: u32, keys: impl Iterator<Item = &'k str>) {
+        let Some(known) = &self.plan.known else {
+            return;
+        };
+        for key in keys {
+            if known.contains(key) || !self.reported.insert(key.to_owned()) {
+                continue;
+            }
+            let instead = match nearest(key, KEYS) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "read the file with a `map`, or put the key under `fields`".to_owned(),
+            };
+            self.bad(line, "unknown-key", format!("unknown key `{key}`"), instead);
+        }
+    }
+
+    fn row(&mut self, line: u32, slots: &[Slot<'_>]) {
+        let plan: &'a Plan<'_> = self.plan;
+        for group in &plan.groups {
+            let admitted = group.filter.iter().all(|(slot, accepted)| {
+                let text = match &slots[*slot] {
+                    Slot::Null => Some("null".into()),
+                    slot => slot.text(),
+                };
+                text.is_some_and(|text| accepted.iter().any(|one| *one == text))
+            });
+            if !admitted {
+                continue;
+            }
+            for &index in &group.members {
+                self.label(line, index, slots);
+            }
+        }
+    }
+
+    fn label(&mut self, line: u32, index: usize, slots: &[Slot<'_>]) {
+        let request = &self.plan.requests[index];
+        if let Some(field) = &request.own_criterion
+            && text(field, slots).is_some_and(|named| named != request.criterion)
+        {
+            return;
+        }
+        let Some(system) = self.system(line, request, slots) else {
+            return;
+        };
+        let Some(example) = self.example(line, request, slots) else {
+            return;
+        };
+        let trial = self.count(line, "trial", &request.trial, slots);
+        let part = self.count(line, "part", &request.part, slots);
+        let kind = self.kind(line, request, slots);
+        let (Some(trial), Some(part), Some(kind)) = (trial, part, kind) else {
+            return;
+        };
+        let value = if request.score {
+            // NaN stands for "unreadable": missing(grader error) later, never a number.
+            score(&request.value, slots).unwrap_or(f64::NAN).to_bits()
+        } else {
+            match text(&request.value, slots) {
+                Some(label) => u64::from(self.found.texts.intern(&label)),
+                None if is_there(&request.value, slots) => {
+                    u64::from(self.found.texts.intern("null"))
+                }
+                None => {
+                    let what = format!("the row has no label for `{}`", request.criterion);
+                    let instead = "map `label`, or leave the row out with `where`";
+                    return self.bad(line, "missing-label", what, instead.to_owned());
+                }
+            }
+        };
+        let annotator = match text(&request.annotator, slots) {
+            Some(name) => self.found.annotators.intern(&name),
+            None => self.found.annotators.intern(""),
+        };
+        if annotator > u32::from(u16::MAX) {
+            let what = "more than 65,535 annotators in one file".to_owned();
+            return self.bad(
+                line,
+                "too-many-annotators",
+                what,
+                "split the file".to_owned(),
+            );
+        }
+        self.found.rows[index].push(Row {
+            value,
+            example,
+            trial: trial.unwrap_or(0),
+            part: part.unwrap_or(NO_PART),
+            line,
+            annotator: annotator as u16,
+            system,
+            file: 0,
+            kind,
+        });
+    }
+
+    /// Returns the place of the row's system in the tables.
+    fn system(&mut self, line: u32, request: &Compiled, slots: &[Slot<'_>]) -> Option<u8> {
+        if request.pair {
+            return Some(0);
+        }
+        let systems = &self.plan.systems;
+        let found = match text(&request.system, slots) {
+            Some(name) => systems.iter().position(|known| *known == name),
+            None if systems.len() == 1 => Some(0),
+            None => {
+                let what = "the row names no system".to_owned();
+                let instead = "map `system`, or fix it: `set: {system: NAME}`";
+                self.bad(line, "missing-system", what, instead.to_owned());
+                return None;
+            }
+        };
+        if found.is_none() {
+            self.found.other_system_rows += 1;
+        }
+        found.map(|index| index as u8 + 1)
+    }
+
+    fn example(&mut self, line: u32, request: &Compiled, slots: &[Slot<'_>]) -> Option<u32> {
+        let Some(id) = text(&request.example, slots) else {
+            let what = "the row names no example".to_owned();
+            self.bad(
+                line,
+                "missing-id",
+                what,
+                "`example`: the example's id".to_owned(),
+            );
+            return None;
+        };
+        if self.last.0 != id.as_ref() {
+            self.last.1 = self.plan.ids.get(id.as_ref()).copied();
+            self.last.0.clear();
+            self.last.0.push_str(&id);
+        }
+        if self.last.1.is_none() {
+            if is_set_aside(self.plan.reference, &id) {
+                self.found.set_aside_rows += 1;
+            } else {
+                self.found.unknown_rows += 1;
+                let named = &mut self.found.unknown;
+                if named.len() < NAMED_LIMIT && !named.iter().any(|known| *known == id) {
+                    named.push(id.into_owned());
+                }
+            }
+        }
+        self.last.1
+    }
+
+    /// Reads an optional whole number; `None` when it is none.
+    fn count(
+        &mut self,
+        line: u32,
+        ours: &str,
+        field: &Field,
+        slots: &[Slot<'_>],
+    ) -> Option<Option<u32>> {
+        let Some(stated) = text(field, slots) else {
+            return Some(None);
+        };
+        let count = stated.parse::<u32>().ok().filter(|count| *count < NO_PART);
+        if count.is_none() {
+            let what = format!("`{ours}` is {stated}");
+            self.bad(line, "bad-number", what, "a whole number from 0".to_owned());
+        }
+        count.map(Some)
+    }
+
+    fn kind(
+        &mut self,
+        line: u32,
+        request: &Compiled,
+        slots: &[Slot<'_>],
+    ) -> Option<Option<GraderKind>> {
+        let Some(word) = text(&request.kind, slots) else {
+            return Some(None);
+        };
+        let kind = kind_of(&word);
+        if kind.is_none() {
+            let what = format!("`{word}` is no kind of annotator");
+            let instead = match nearest(
+                &word,
+                ["person", "human", "model", "judge", "program", "rule"],
+            ) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "one of person, model, program, rule".to_owned(),
+            };
+            self.bad(line, "unknown-word", what, instead);
+        }
+        kind.map(Some)
+    }
+}
+
+fn text<'s>(field: &'s Field, slots: &'s [Slot<'_>]) -> Option<Cow<'s, str>> {
+    match field {
+        Field::Fixed(fixed) => fixed.as_deref().map(Cow::from),
+        Field::Slot(slot) => slots[*slot].text(),
+        Field::Either(first, second) => slots[*first].text().or_else(|| slots[*second].text()),
+    }
+}
+
+/// Says whether the row has the field, be it null.
+fn is_there(field: &Field, slots: &[Slot<'_>]) -> bool {
+    match field {
+        Field::Fixed(_) => true,
+        Field::Slot(slot) | Field::Either(slot, _) => {
+            matches!(&slots[*slot], Slot::Null | Slot::Tree(Value::Null))
+        }
+    }
+}
+
+fn score(field: &Field, slots: &[Slot<'_>]) -> Option<f64> {
+    let score: f64 = match field {
+        Field::Fixed(fixed) => fixed.as_deref()?.parse().ok()?,
+        Field::Slot(slot) | Field::Either(slot, _) => match &slots[*slot] {
+            Slot::Number(digits) => digits.parse().ok()?,
+            Slot::Tree(value) => value.as_f64()?,
+            Slot::Bool(true) => 1.0,
+            Slot::Bool(false) => 0.0,
+            Slot::Absent | Slot::Null | Slot::Text(_) => return None,
+        },
+    };
+    score.is_finite().then_some(score)
+}

@@ -1,0 +1,267 @@
+//! Compact tables of labels: 32 bytes a label, found by (system, example).
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::Label;
+use crate::manifest::Manifest;
+use crate::outcome::GraderKind;
+use crate::reference::ReferenceSet;
+
+/// Marks a label about the whole answer.
+pub(crate) const NO_PART: u32 = u32::MAX;
+
+/// One label. `value` is the index of its text, or the bits of its score.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Row {
+    pub(crate) value: u64,
+    pub(crate) example: u32,
+    pub(crate) trial: u32,
+    pub(crate) part: u32,
+    pub(crate) line: u32,
+    pub(crate) annotator: u16,
+    /// 0 for the pair, else 1 + index of the system's name.
+    pub(crate) system: u8,
+    pub(crate) file: u8,
+    pub(crate) kind: Option<GraderKind>,
+}
+
+impl Row {
+    /// Returns the score of a table of scores; NaN when it was unreadable.
+    pub(crate) fn score(&self) -> f64 {
+        f64::from_bits(self.value)
+    }
+
+    fn unit(&self) -> (u32, u32, u16) {
+        (self.trial, self.part, self.annotator)
+    }
+}
+
+/// Texts by small numbers, in the order of their first appearance.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Interner {
+    texts: Vec<Arc<str>>,
+    index: HashMap<Arc<str>, u32>,
+}
+
+impl Interner {
+    /// Up to this many texts are searched one by one, which is faster.
+    const FEW: usize = 8;
+
+    pub(super) fn intern(&mut self, text: &str) -> u32 {
+        let found = if self.texts.len() <= Self::FEW {
+            self.texts
+                .iter()
+                .position(|known| &**known == text)
+                .map(|index| index as u32)
+        } else {
+            self.index.get(text).copied()
+        };
+        found.unwrap_or_else(|| {
+            let index = self.texts.len() as u32;
+            let text: Arc<str> = text.into();
+            self.texts.push(text.clone());
+            self.index.insert(text, index);
+            index
+        })
+    }
+
+    pub(super) fn texts(&self) -> &[Arc<str>] {
+        &self.texts
+    }
+}
+
+/// The labels of one criterion, in the order of system, example, trial, part, annotator.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Table {
+    pub(super) rows: Vec<Row>,
+    /// For each system and example: where its rows start.
+    starts: Vec<u32>,
+    pub(super) score: bool,
+}
+
+impl Table {
+    /// Sorts by bucket, then within buckets: linear in the number of labels. Returns pairs of rows that are about the same unit by the same annotator;
+    /// the later one is dropped.
+    pub(super) fn index(&mut self, systems: usize, examples: usize) -> Vec<(Row, Row)> {
+        let buckets = (systems + 1) * examples;
+        let bucket = |row: &Row| usize::from(row.system) * examples + row.example as usize;
+        let mut starts = vec![0_u32; buckets + 1];
+        for row in &self.rows {
+            starts[bucket(row) + 1] += 1;
+        }
+        for at in 1..starts.len() {
+            starts[at] += starts[at - 1];
+        }
+        if !self.rows.is_sorted_by_key(&bucket) {
+            let mut next = starts.clone();
+            let mut sorted = self.rows.clone();
+            for row in &self.rows {
+                let place = &mut next[bucket(row)];
+                sorted[*place as usize] = *row;
+                *place += 1;
+            }
+            self.rows = sorted;
+        }
+        let mut twice = Vec::new();
+        for pair in starts.windows(2) {
+            let rows = &mut self.rows[pair[0] as usize..pair[1] as usize];
+            if rows.len() > 1 {
+                rows.sort_by_key(Row::unit);
+                let same = rows.windows(2).filter(|two| two[0].unit() == two[1].unit());
+                twice.extend(same.map(|two| (two[0], two[1])));
+            }
+        }
+        self.starts = starts;
+        if !twice.is_empty() {
+            self.rows.dedup_by(|later, first| {
+                (later.system, later.example, later.unit())
+                    == (first.system, first.example, first.unit())
+            });
+            self.index(systems, examples);
+        }
+        twice
+    }
+
+    fn of(&self, system: usize, example: u32, examples: usize) -> &[Row] {
+        let bucket = system * examples + example as usize;
+        match (self.starts.get(bucket), self.starts.get(bucket + 1)) {
+            (Some(&from), Some(&to)) => &self.rows[from as usize..to as usize],
+            _ => &[],
+        }
+    }
+}
+
+/// How far annotators agree about one criterion.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Disagreement {
+    /// Units (answers, or parts of answers) with a label.
+    pub units: u32,
+    /// Of these, units that two or more annotators labelled.
+    pub shared: u32,
+    /// Of these, units on which annotators gave different labels.
+    pub differ: u32,
+}
+
+/// All labels of a project, by criterion.
+#[derive(Clone, Debug, Default)]
+pub struct Labels {
+    /// Distinct system names of the page.
+    systems: Vec<Arc<str>>,
+    examples: usize,
+    pub(super) texts: Interner,
+    pub(super) annotators: Interner,
+    pub(super) files: Vec<Arc<str>>,
+    pub(super) tables: BTreeMap<u16, Table>,
+    /// Rows of systems that the page does not name, over all files.
+    pub other_system_rows: u64,
+    /// Rows of examples that are quarantined or retired.
+    pub set_aside_rows: u64,
+    /// Rows of examples that the reference set does not have.
+    pub unknown_rows: u64,
+    /// The first few of these examples by id.
+    pub unknown_examples: Vec<String>,
+}
+
+impl Labels {
+    pub(super) fn prepare(&mut self, manifest: &Manifest, reference: &ReferenceSet) {
+        let names: BTreeSet<&str> = manifest
+            .systems
+            .values()
+            .map(|system| system.name.as_str())
+            .collect();
+        self.systems = names.into_iter().map(Arc::from).collect();
+        self.examples = reference.examples.len();
+    }
+
+    pub(super) fn system_names(&self) -> &[Arc<str>] {
+        &self.systems
+    }
+
+    /// Number of labels of a criterion.
+    pub fn count(&self, criterion: u16) -> usize {
+        self.tables
+            .get(&criterion)
+            .map_or(0, |table| table.rows.len())
+    }
+
+    /// Returns the labels of one criterion about one example, of every system, trial, part and annotator.
+    pub fn of_example(&self, criterion: u16, example: u32) -> Vec<Label> {
+        let Some(table) = self.tables.get(&criterion) else {
+            return Vec::new();
+        };
+        (0..=self.systems.len())
+            .flat_map(|system| table.of(system, example, self.examples))
+            .map(|row| self.label(row, table.score))
+            .collect()
+    }
+
+    fn label(&self, row: &Row, score: bool) -> Label {
+        Label {
+            example: row.example,
+            system: usize::from(row.system)
+                .checked_sub(1)
+                .map(|index| self.systems[index].clone()),
+            trial: row.trial,
+            part: (row.part != NO_PART).then_some(row.part),
+            annotator: self.annotators.texts()[usize::from(row.annotator)].clone(),
+            kind: row.kind,
+            label: if score { "".into() } else { self.text(row) },
+            score: (score && row.score().is_finite()).then(|| row.score()),
+        }
+    }
+
+    /// Returns how far the annotators of a criterion agree, over all systems of the page.
+    pub fn disagreement(&self, criterion: u16) -> Disagreement {
+        let mut found = Disagreement::default();
+        let Some(table) = self.tables.get(&criterion) else {
+            return found;
+        };
+        let unit = |row: &Row| (row.system, row.example, row.trial, row.part);
+        for rows in table.rows.chunk_by(|a, b| unit(a) == unit(b)) {
+            found.units += 1;
+            found.shared += u32::from(rows.len() > 1);
+            found.differ += u32::from(rows.iter().any(|row| row.value != rows[0].value));
+        }
+        found
+    }
+
+    /// Returns the recorded trials of one system's labels about one example, over all criteria, sorted.
+    pub fn recorded_trials(&self, system: &str, example: u32) -> Vec<u32> {
+        let Some(system) = self.system_index(system) else {
+            return Vec::new();
+        };
+        let trials: BTreeSet<u32> = self
+            .tables
+            .values()
+            .flat_map(|table| table.of(system, example, self.examples))
+            .map(|row| row.trial)
+            .collect();
+        trials.into_iter().collect()
+    }
+
+    /// Returns the most trials that labels of a system carry for any one example.
+    pub fn trials(&self, system: &str) -> u32 {
+        (0..self.examples as u32)
+            .map(|example| self.recorded_trials(system, example).len() as u32)
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// Returns the place of a system's name in the tables; 0 is the pair.
+    pub(crate) fn system_index(&self, name: &str) -> Option<usize> {
+        self.systems
+            .iter()
+            .position(|known| &**known == name)
+            .map(|index| index + 1)
+    }
+
+    /// Returns a label's text.
+    pub(crate) fn text(&self, row: &Row) -> Arc<str> {
+        self.texts
+            .texts()
+            .get(row.value as usize)
+            .cloned()
+            .unwrap_or_else(|| "".into())
+    }
+}
