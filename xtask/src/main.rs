@@ -1,5 +1,6 @@
 //! Repository chores. One file per command; `cargo xtask` alone lists them.
 
+mod bench;
 mod repository;
 mod tidy;
 
@@ -7,13 +8,16 @@ use std::process::ExitCode;
 
 const USAGE: &str = "usage: cargo xtask COMMAND
 
-  tidy                 the rules of the repository: crate arrows, dependencies, file shapes, invariants and their tests";
+  tidy                 the rules of the repository: crate arrows, dependencies, file shapes, invariants and their tests
+  bench [WHAT]         how long users wait, beside the Python way; WHAT is graded, check or clone (default: the first two)";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match words.as_slice() {
         ["tidy"] => tidy::run(),
+        ["bench"] => bench::run(None),
+        ["bench", what] => bench::run(Some(what)),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);

@@ -53,8 +53,8 @@ static EVERYWHERE: LazyLock<Vec<Absence>> = LazyLock::new(|| {
 static PURE: LazyLock<Vec<Absence>> = LazyLock::new(|| {
     vec![
         Absence::new(
-            r"\bstd::(fs|env|net|process|thread)\b|\bstd::\{[^}]*\b(fs|env|net|process|thread)\b",
-            "no files, environment, network, processes or threads here: take a reader or a value",
+            r"\bstd::(fs|env|net|process)\b|\bstd::\{[^}]*\b(fs|env|net|process)\b|\bthread::sleep\b",
+            "no files, environment, network, processes or waiting here: take a reader or a value",
         ),
         Absence::new(
             r"\b(SystemTime|Instant)\b|\b(Timestamp|Zoned)::now\b",
