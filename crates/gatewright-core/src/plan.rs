@@ -68,6 +68,21 @@ pub struct Progress {
     pub started: BTreeSet<AttemptSpec>,
 }
 
+impl Progress {
+    /// Notes that an attempt is about to be made. One that has ended stays ended.
+    pub fn start(&mut self, attempt: AttemptSpec) {
+        if !self.ended.contains(&attempt) {
+            self.started.insert(attempt);
+        }
+    }
+
+    /// Notes that an attempt ended: from here on it is never made again.
+    pub fn end(&mut self, attempt: AttemptSpec) {
+        self.started.remove(&attempt);
+        self.ended.insert(attempt);
+    }
+}
+
 impl Plan {
     /// Number of fresh trials per example and arm in a confirmation (statistics.md §13).
     pub const CONFIRM_TRIALS: u32 = 5;

@@ -1,0 +1,285 @@
+//! The log of one run: one writer, held by a lease.
+
+use std::path::{Path, PathBuf};
+
+use gatewright_core::event::{Event, FORMAT, RunEvent};
+use gatewright_core::plan::{AttemptSpec, Progress};
+use rusqlite::{Connection, TransactionBehavior, params};
+
+use crate::Writer;
+use crate::database::{self, Kind};
+use crate::disk;
+use crate::error::StoreError;
+use crate::lease::{Holder, Lease};
+use crate::migrate;
+use crate::row::{self, Encoded, Events};
+
+/// The log of one run. Dropping it gives the lease back.
+#[derive(Debug)]
+pub struct RunLog {
+    // Before the lease: the database is closed while the run is still ours.
+    connection: Connection,
+    path: PathBuf,
+    last_seq: u64,
+    writing: Option<Writing>,
+}
+
+#[derive(Debug)]
+struct Writing {
+    writer: Writer,
+    lease: Lease,
+    broken: bool,
+}
+
+impl RunLog {
+    /// Name of the database in the run's folder.
+    pub const FILE: &'static str = "run.db";
+    /// Name of the lease's file beside it.
+    pub const LEASE: &'static str = "run.lease";
+
+    /// Makes a new log in a folder, which is made too (mode 0700, files 0600).
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`] when there is a log; [`StoreError::Held`] when another process is making one;
+    /// otherwise the operation that failed.
+    pub fn create(dir: &Path, writer: Writer) -> Result<Self, StoreError> {
+        disk::private_folder(dir)?;
+        let path = dir.join(Self::FILE);
+        let lease = Lease::take(&path, &dir.join(Self::LEASE), &writer)?;
+        // An empty file is what a crash leaves between making the file and its first table.
+        if path.metadata().is_ok_and(|file| file.len() > 0) {
+            return Err(StoreError::Exists { path });
+        }
+        Self::write(path, writer, lease)
+    }
+
+    /// Opens a log to write more. A lease whose process has died is taken over ([`RunLog::taken_over_from`] tells).
+    ///
+    /// # Errors
+    /// [`StoreError::Absent`] when there is none; [`StoreError::Held`] while another process writes;
+    /// [`StoreError::Foreign`], [`StoreError::Newer`] or [`StoreError::Damaged`] when the file is not what it should be.
+    pub fn open(dir: &Path, writer: Writer) -> Result<Self, StoreError> {
+        let path = dir.join(Self::FILE);
+        if !path.exists() {
+            return Err(StoreError::Absent { path });
+        }
+        let lease = Lease::take(&path, &dir.join(Self::LEASE), &writer)?;
+        Self::write(path, writer, lease)
+    }
+
+    /// Opens a log to read it; a writer may be at work.
+    ///
+    /// # Errors
+    /// As [`RunLog::open`], and [`StoreError::Older`] when the file must be migrated first.
+    pub fn read_only(dir: &Path) -> Result<Self, StoreError> {
+        let path = dir.join(Self::FILE);
+        let connection = database::open_read_only(&path, Kind::Run)?;
+        let last_seq = last_seq(&connection, &path)?;
+        Ok(Self {
+            connection,
+            path,
+            last_seq,
+            writing: None,
+        })
+    }
+
+    fn write(path: PathBuf, writer: Writer, lease: Lease) -> Result<Self, StoreError> {
+        let connection = database::open(&path, Kind::Run)?;
+        let last_seq = last_seq(&connection, &path)?;
+        Ok(Self {
+            connection,
+            path,
+            last_seq,
+            writing: Some(Writing {
+                writer,
+                lease,
+                broken: false,
+            }),
+        })
+    }
+
+    /// Returns where the database is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Returns the number of the last event; 0 in an empty log.
+    pub fn last_seq(&self) -> u64 {
+        self.last_seq
+    }
+
+    /// Says whose lease was broken when the log was opened: a process that died while it wrote.
+    pub fn taken_over_from(&self) -> Option<&Holder> {
+        self.writing.as_ref()?.lease.broken.as_ref()
+    }
+
+    /// Appends events in one transaction and flushes it: when this returns, they are on the disk, all of them.
+    ///
+    /// `at` is the time for showing, RFC 3339. After an error nothing of the batch counts and the log takes no more:
+    /// what a disk holds after a failed flush is known only once the file is opened again.
+    ///
+    /// # Errors
+    /// [`StoreError::Append`] when the disk refused; [`StoreError::Broken`] after that; [`StoreError::ReadOnly`].
+    pub fn append(&mut self, bodies: &[RunEvent], at: &str) -> Result<(), StoreError> {
+        let path = &self.path;
+        let Some(writing) = &mut self.writing else {
+            return Err(StoreError::ReadOnly { path: path.clone() });
+        };
+        if writing.broken {
+            return Err(StoreError::Broken { path: path.clone() });
+        }
+        if bodies.is_empty() {
+            return Ok(());
+        }
+        let encoded = bodies
+            .iter()
+            .map(Encoded::of)
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|source| StoreError::Encode {
+                path: path.clone(),
+                source,
+            })?;
+        match insert(
+            &mut self.connection,
+            &encoded,
+            self.last_seq,
+            &writing.writer,
+            at,
+        ) {
+            Ok(()) => {
+                self.last_seq += encoded.len() as u64;
+                Ok(())
+            }
+            Err(source) => {
+                writing.broken = true;
+                Err(StoreError::Append {
+                    path: path.clone(),
+                    events: encoded.len(),
+                    source,
+                })
+            }
+        }
+    }
+
+    /// Iterates over all events in order, a few megabytes at a time, checking each against its hash.
+    /// The first error ends it.
+    pub fn events(&self) -> impl Iterator<Item = Result<Event<RunEvent>, StoreError>> {
+        Events::new(&self.connection, &self.path, Kind::Run.word(), true)
+    }
+
+    /// Folds which attempts have started and ended. Bodies are not read, so this is fast and its memory is flat.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`]; [`StoreError::Changed`] when a row names no role.
+    pub fn progress(&self) -> Result<Progress, StoreError> {
+        let failed = |source| StoreError::Read {
+            path: self.path.clone(),
+            source,
+        };
+        let mut statement = self
+            .connection
+            .prepare(
+                // The index alone: order does not matter, as an attempt that has ended stays ended.
+                "SELECT seq, kind = 'ended', example, system, trial FROM event INDEXED BY event_attempt WHERE example IS NOT NULL",
+            )
+            .map_err(failed)?;
+        let mut rows = statement.query([]).map_err(failed)?;
+        let mut progress = Progress::default();
+        while let Some(row) = rows.next().map_err(failed)? {
+            let (seq, ended, attempt) = attempt(row).map_err(failed)?;
+            let Some(attempt) = attempt else {
+                return Err(StoreError::Changed {
+                    path: self.path.clone(),
+                    seq,
+                    why: "it names an unknown role",
+                });
+            };
+            if ended {
+                progress.end(attempt);
+            } else {
+                progress.start(attempt);
+            }
+        }
+        Ok(progress)
+    }
+
+    /// Checks the file's pages and every event's hash, order and columns.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub fn integrity_check(&self) -> Result<(), StoreError> {
+        row::check_pages(&self.connection, &self.path)?;
+        self.events().try_for_each(|event| event.map(|_| ()))
+    }
+
+    /// Copies the log, as of now, into a new file while it may be written to.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`] when the file is there; [`StoreError::Copy`].
+    pub fn copy_to(&self, to: &Path) -> Result<(), StoreError> {
+        if to.exists() {
+            return Err(StoreError::Exists {
+                path: to.to_owned(),
+            });
+        }
+        let file = disk::private_file(to)?;
+        migrate::copy(&self.connection, &self.path, to)?;
+        file.sync_all().map_err(disk::file_error("flush", to))
+    }
+}
+
+fn insert(
+    connection: &mut Connection,
+    events: &[Encoded],
+    last_seq: u64,
+    writer: &Writer,
+    at: &str,
+) -> Result<(), rusqlite::Error> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    {
+        let mut statement = transaction.prepare_cached(
+            "INSERT INTO event (seq, format, id, stream, writer, actor, at, kind, example, system, trial, body) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+        )?;
+        for (event, seq) in events.iter().zip(last_seq + 1..) {
+            statement.execute(params![
+                seq as i64,
+                FORMAT,
+                event.id.to_string(),
+                Kind::Run.word(),
+                writer.name,
+                writer.actor,
+                at,
+                event.kind,
+                event.attempt.map(|attempt| attempt.example),
+                event.attempt.map(|attempt| attempt.system.word()),
+                event.attempt.map(|attempt| attempt.trial),
+                event.json,
+            ])?;
+        }
+    }
+    transaction.commit()
+}
+
+fn attempt(row: &rusqlite::Row<'_>) -> Result<(u64, bool, Option<AttemptSpec>), rusqlite::Error> {
+    let word: String = row.get(3)?;
+    let (example, trial) = (row.get(2)?, row.get(4)?);
+    let attempt = row::role(&word).map(|system| AttemptSpec {
+        example,
+        system,
+        trial,
+    });
+    Ok((row.get::<_, i64>(0)? as u64, row.get(1)?, attempt))
+}
+
+fn last_seq(connection: &Connection, path: &Path) -> Result<u64, StoreError> {
+    connection
+        .query_row("SELECT coalesce(max(seq), 0) FROM event", [], |row| {
+            row.get::<_, i64>(0)
+        })
+        .map(|seq| seq as u64)
+        .map_err(|source| StoreError::Read {
+            path: path.to_owned(),
+            source,
+        })
+}

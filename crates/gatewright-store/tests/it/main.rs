@@ -1,0 +1,6 @@
+//! The logs as their users see them: what is accepted is kept, and what is wrong is named.
+
+mod damage;
+mod project;
+mod run;
+mod sample;
