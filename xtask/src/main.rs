@@ -1,6 +1,7 @@
 //! Repository chores. One file per command; `cargo xtask` alone lists them.
 
 mod bench;
+mod generate;
 mod repository;
 mod tidy;
 
@@ -9,6 +10,7 @@ use std::process::ExitCode;
 const USAGE: &str = "usage: cargo xtask COMMAND
 
   tidy                 the rules of the repository: crate arrows, dependencies, file shapes, invariants and their tests
+  generate [--check]   docs/cli.md and the outputs shown in README and tutorial; --check fails on a difference and writes nothing
   bench [WHAT]         how long users wait, beside the Python way; WHAT is graded, check or clone (default: the first two)";
 
 fn main() -> ExitCode {
@@ -16,6 +18,8 @@ fn main() -> ExitCode {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match words.as_slice() {
         ["tidy"] => tidy::run(),
+        ["generate"] => generate::run(false),
+        ["generate", "--check"] => generate::run(true),
         ["bench"] => bench::run(None),
         ["bench", what] => bench::run(Some(what)),
         _ => {
