@@ -1,0 +1,225 @@
+//! Criteria: one thing that can fail for its own reason, and what judges it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::CriterionId;
+use crate::source::Source;
+
+/// One thing that can fail for its own reason.
+#[derive(Clone, Debug)]
+pub struct Criterion {
+    /// Its name.
+    pub id: CriterionId,
+    /// What judges it.
+    pub grader: Grader,
+    /// Which classes its failures are.
+    pub fails_as: FailsAs,
+    /// Which part of the promise it protects, in words; optional.
+    pub protects: Option<String>,
+    /// Which examples it applies to; empty means all.
+    pub applies_to: Vec<(String, Vec<String>)>,
+}
+
+/// Maps a criterion's failures to classes (indexes into [`Manifest::classes`]).
+#[derive(Clone, Debug, PartialEq)]
+pub enum FailsAs {
+    /// Every failure is of one class.
+    One(u16),
+    /// By the symptom that the grader names (`answered-when-refuse`, or a label), with an optional default.
+    BySymptom {
+        /// Symptom to class.
+        map: BTreeMap<String, u16>,
+        /// For symptoms not in the map (`otherwise`).
+        otherwise: Option<u16>,
+    },
+    /// It protects nothing (an error that `check` reports).
+    Nothing,
+}
+
+impl FailsAs {
+    /// Returns all classes named.
+    pub fn classes(&self) -> BTreeSet<u16> {
+        match self {
+            FailsAs::One(class) => BTreeSet::from([*class]),
+            FailsAs::BySymptom { map, otherwise } => {
+                map.values().copied().chain(*otherwise).collect()
+            }
+            FailsAs::Nothing => BTreeSet::new(),
+        }
+    }
+}
+
+/// What judges a criterion.
+#[derive(Clone, Debug)]
+pub enum Grader {
+    /// The output equals the expected answer (`expect.answer`), or `text`.
+    Exact {
+        /// Fixed text; the example's `expect.answer` when absent.
+        text: Option<String>,
+        /// Ignore case and runs of white space.
+        normalise: bool,
+    },
+    /// The output contains all of `texts` and `expect.contains`.
+    Contains {
+        /// Fixed texts, besides `expect.contains`.
+        texts: Vec<String>,
+        /// Ignore case.
+        ignore_case: bool,
+        /// Pass when any one is contained.
+        any: bool,
+    },
+    /// The output contains none of `texts` and `expect.not_contains`.
+    NotContains {
+        /// Fixed texts, besides `expect.not_contains`.
+        texts: Vec<String>,
+        /// Ignore case.
+        ignore_case: bool,
+    },
+    /// The output matches (or must not match) a linear-time regular expression.
+    Regex {
+        /// The pattern.
+        pattern: String,
+        /// Pass when it does not match.
+        negate: bool,
+    },
+    /// A number in the output is within tolerance of `expect.answer`.
+    Number {
+        /// Absolute tolerance, ≥ 0.
+        tolerance: f64,
+        /// Relative tolerance, ≥ 0.
+        relative: f64,
+    },
+    /// The output is JSON valid under a schema.
+    JsonSchema {
+        /// The schema itself.
+        schema: serde_json::Value,
+    },
+    /// Every id of `expect.must_cite` is among the citations.
+    MustCite,
+    /// Cited ids exist among the example's sources, and at least one is cited when sources exist (`cites: {from: sources}`).
+    CitesKnown,
+    /// Quoted passages (in double quotes) of the output stand in the example's sources.
+    QuotesInSources,
+    /// Every tool of `expect.must_call` is called.
+    MustCall,
+    /// No tool of `expect.must_not_call`, nor of `tools`, is called.
+    MustNotCall {
+        /// Fixed tool names, besides `expect.must_not_call`.
+        tools: Vec<String>,
+    },
+    /// The behaviour is the one expected. Symptoms read `answered-when-refuse`, `refused-when-answer`, …
+    Behaviour,
+    /// The time of the whole answer: fails above `at_most_ms`; its value is in milliseconds.
+    Latency {
+        /// Limit in milliseconds; none = only measured.
+        at_most_ms: Option<f64>,
+        /// A numeric response field in seconds or milliseconds to read instead of the whole answer's time.
+        field: Option<String>,
+    },
+    /// The money of an answer in US dollars: fails above `at_most_usd`.
+    Cost {
+        /// Limit in US dollars; none = only measured.
+        at_most_usd: Option<f64>,
+    },
+    /// Recorded labels of people, programs or model judges.
+    Label(LabelGrader),
+    /// Recorded preferences between candidate and production.
+    Preference(PreferenceGrader),
+}
+
+/// Reads recorded labels.
+#[derive(Clone, Debug)]
+pub struct LabelGrader {
+    /// Where the labels are.
+    pub source: Source,
+    /// Who gave them (decides whether they may gate).
+    pub by: crate::outcome::GraderKind,
+    /// Version of the rubric they followed, if stated.
+    pub rubric: Option<String>,
+    /// Label to verdict, first entry whose `when` matches the example.
+    pub values: Vec<LabelMap>,
+    /// How several annotators make one verdict. Their disagreement is kept either way.
+    pub combine: Combine,
+    /// How several parts of one answer make the answer's verdict; none: each part is a row in its example's cluster.
+    pub parts: Option<PartsRule>,
+    /// A numeric field is the score itself, instead of a label.
+    pub score: bool,
+    /// What it means when an answered trial has no label.
+    pub absent: Absent,
+}
+
+/// What an absent label means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Absent {
+    /// Missing(grader error).
+    Missing,
+    /// The criterion does not apply (for parts: an answer without parts).
+    NotApplicable,
+    /// Counted as a failure (the published reading of some benchmarks).
+    Fail,
+    /// Counted as a pass (an answer without claims has no contradicted claim).
+    Pass,
+}
+
+/// Maps labels to verdicts for the examples that `when` selects.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LabelMap {
+    /// Dimension or example field to accepted values; empty means every example.
+    pub when: Vec<(String, Vec<String>)>,
+    /// Labels that pass.
+    pub pass: BTreeSet<String>,
+    /// Labels that fail, with the symptom or class they fail as (`None`: the criterion's only class).
+    pub fail: BTreeMap<String, Option<u16>>,
+    /// Labels that say the criterion does not apply.
+    pub not_applicable: BTreeSet<String>,
+}
+
+/// How several annotators' labels of one unit make one verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Combine {
+    /// The verdict most annotators gave; a split is missing(grader error).
+    Majority,
+    /// Pass only if every annotator passes it.
+    Unanimous,
+    /// Pass if any annotator passes it.
+    Any,
+}
+
+/// How the parts of an answer make the answer's verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum PartsRule {
+    /// Pass when every part passes.
+    All,
+    /// Pass when any part passes.
+    Any,
+    /// The share of parts that pass, a value in [0, 1].
+    Share,
+}
+
+/// Reads recorded preferences: labels that name the better of two systems.
+#[derive(Clone, Debug)]
+pub struct PreferenceGrader {
+    /// Where the labels are.
+    pub source: Source,
+    /// Who gave them.
+    pub by: crate::outcome::GraderKind,
+    /// Version of the rubric, if stated.
+    pub rubric: Option<String>,
+    /// Labels that mean "the first system is better".
+    pub first: BTreeSet<String>,
+    /// Labels that mean "the second system is better".
+    pub second: BTreeSet<String>,
+    /// Labels that mean "no preference".
+    pub tie: BTreeSet<String>,
+    /// Example field that names the first system; its value is a system's `name`.
+    pub first_field: String,
+    /// Example field that names the second system.
+    pub second_field: String,
+    /// How several annotators make one verdict.
+    pub combine: Combine,
+}
