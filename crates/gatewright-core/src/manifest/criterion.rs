@@ -22,7 +22,7 @@ pub struct Criterion {
     pub applies_to: Vec<(String, Vec<String>)>,
 }
 
-/// Maps a criterion's failures to classes (indexes into [`Manifest::classes`]).
+/// Maps a criterion's failures to classes (indexes into [`super::Manifest::classes`]).
 #[derive(Clone, Debug, PartialEq)]
 pub enum FailsAs {
     /// Every failure is of one class.
