@@ -9,6 +9,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 pub use self::table::{Disagreement, Labels};
+pub(crate) use self::table::{NO_PART, Row};
 use crate::manifest::{Grader, Manifest};
 use crate::outcome::GraderKind;
 use crate::problem::Problem;
@@ -95,11 +96,14 @@ pub fn load(
 
 /// Reads the word that files use for a kind of annotator.
 pub(crate) fn kind_of(word: &str) -> Option<GraderKind> {
-    match word.to_lowercase().as_str() {
-        "person" | "human" => Some(GraderKind::Person),
+    // `human_adjudicated` and `model_judge` say the kind first and its flavour after it.
+    let word = word.to_lowercase();
+    let head = word.split(['_', '-', ' ', ':']).next().unwrap_or_default();
+    match head {
+        "person" | "people" | "human" | "expert" | "crowd" => Some(GraderKind::Person),
         "model" | "llm" | "judge" => Some(GraderKind::Model),
-        "program" | "programmatic" => Some(GraderKind::Program),
-        "rule" => Some(GraderKind::Rule),
+        "program" | "programmatic" | "automatic" => Some(GraderKind::Program),
+        "rule" | "string" | "heuristic" => Some(GraderKind::Rule),
         _ => None,
     }
 }

@@ -23,6 +23,7 @@ pub mod plan;
 pub mod response;
 pub mod seal;
 
+pub mod grade;
 pub mod outcome;
 
 pub mod analyse;

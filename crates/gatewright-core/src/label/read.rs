@@ -583,7 +583,7 @@ impl<'a> BlockReader<'a, '_> {
             return Some(None);
         };
         let kind = kind_of(&word);
-        if kind.is_none() {
+        if kind.is_none() && self.reported.insert(format!("kind {word}")) {
             let what = format!("`{word}` is no kind of annotator");
             let instead = match nearest(
                 &word,

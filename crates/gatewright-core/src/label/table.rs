@@ -264,4 +264,17 @@ impl Labels {
             .cloned()
             .unwrap_or_else(|| "".into())
     }
+
+    /// Returns a criterion's labels of one system (by its place in the tables) about one example.
+    pub(crate) fn rows(&self, criterion: u16, system: usize, example: u32) -> &[Row] {
+        match self.tables.get(&criterion) {
+            Some(table) => table.of(system, example, self.examples),
+            None => &[],
+        }
+    }
+
+    /// Returns every distinct label text; a row's `value` is the index.
+    pub(crate) fn texts(&self) -> &[Arc<str>] {
+        self.texts.texts()
+    }
 }

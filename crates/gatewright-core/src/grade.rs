@@ -1,0 +1,542 @@
+//! Graders: pure functions from what came back to outcomes. Patterns and schemas are compiled once.
+//!
+//! Every unit ends in exactly one bin per criterion. A criterion does not apply by what the example is, never by what came back. An attempt that
+//! ended in a provider or harness error is missing on every criterion that applies, also under negative ones; one that exceeded the
+//! system's own time promise fails every criterion as `latency`.
+
+mod behaviour;
+mod evidence;
+mod label;
+mod measure;
+mod preference;
+mod structure;
+mod text;
+mod tools;
+mod verdict;
+
+use self::label::ReadyLabel;
+use self::preference::ReadyPreference;
+use self::structure::{ReadyNumber, ReadySchema};
+use self::verdict::{Graded, Verdict, clip};
+use crate::label::Labels;
+use crate::manifest::{Criterion, FailsAs, Grader, Manifest, Role};
+use crate::outcome::{Bin, GraderKind, Missing, Outcome};
+use crate::pattern;
+use crate::plan::AttemptSpec;
+use crate::problem::Problem;
+use crate::reference::{Example, ReferenceSet};
+use crate::response::{AttemptEnd, Behaviour, Response};
+use crate::segment;
+
+/// The page's criteria, ready to grade.
+#[derive(Debug)]
+pub struct Graders<'a> {
+    manifest: &'a Manifest,
+    reference: &'a ReferenceSet,
+    labels: &'a Labels,
+    ready: Vec<Ready<'a>>,
+    /// For each criterion and example: whether it applies.
+    applies: Vec<Vec<bool>>,
+    latency: Option<u16>,
+}
+
+/// A grader with everything compiled.
+#[derive(Debug)]
+enum Ready<'a> {
+    /// Needs no preparation.
+    Plain,
+    Regex(regex::Regex),
+    Number(ReadyNumber),
+    Schema(ReadySchema),
+    Label(ReadyLabel<'a>),
+    Preference(ReadyPreference<'a>),
+}
+
+impl<'a> Graders<'a> {
+    /// Compiles every criterion's grader.
+    ///
+    /// # Errors
+    /// Every pattern and schema that cannot be used, with its place on the page.
+    pub fn new(
+        manifest: &'a Manifest,
+        reference: &'a ReferenceSet,
+        labels: &'a Labels,
+    ) -> Result<Self, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let mut ready = Vec::with_capacity(manifest.criteria.len());
+        for (criterion, index) in manifest.criteria.iter().zip(0..) {
+            match prepare(manifest, reference, labels, criterion, index) {
+                Ok(one) => ready.push(one),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let applies = manifest
+            .criteria
+            .iter()
+            .zip(&ready)
+            .map(|(criterion, ready)| applies(manifest, reference, criterion, ready))
+            .collect();
+        Ok(Self {
+            manifest,
+            reference,
+            labels,
+            ready,
+            applies,
+            latency: manifest.class_index("latency"),
+        })
+    }
+
+    /// Says whether a criterion applies to an example: by `applies_to`, and by whether the example expects something for it.
+    pub fn applies(&self, criterion: u16, example: u32) -> bool {
+        self.applies
+            .get(usize::from(criterion))
+            .and_then(|examples| examples.get(example as usize))
+            .copied()
+            .unwrap_or(false)
+    }
+
+    /// Grades one attempt on every criterion. `recorded_trial` is the trial's number in the file it was recorded in; labels join on it.
+    pub fn grade(
+        &self,
+        attempt: AttemptSpec,
+        recorded_trial: Option<u32>,
+        end: &AttemptEnd,
+        out: &mut Vec<Outcome>,
+    ) {
+        let why = match end {
+            AttemptEnd::Answered { response } => {
+                return self.answered(attempt, recorded_trial, response, out);
+            }
+            AttemptEnd::TimedOut { after_ms } => return self.timed_out(attempt, *after_ms, out),
+            AttemptEnd::ProviderError { message, code, .. } => match code {
+                Some(code) => (Missing::ProviderError, clip(&format!("{message} ({code})"))),
+                None => (Missing::ProviderError, clip(message)),
+            },
+            AttemptEnd::HarnessError { message } => (Missing::HarnessError, clip(message)),
+        };
+        self.missing(attempt, why.0, &why.1, out);
+    }
+
+    /// Marks a planned attempt that was never made.
+    pub fn not_attempted(&self, attempt: AttemptSpec, out: &mut Vec<Outcome>) {
+        self.missing(attempt, Missing::NotAttempted, "not attempted", out);
+    }
+
+    /// Marks a planned attempt that was not wanted any more.
+    pub fn not_needed(&self, attempt: AttemptSpec, out: &mut Vec<Outcome>) {
+        self.missing(attempt, Missing::NotNeeded, "not needed", out);
+    }
+
+    /// Grades a system of which only labels were recorded: every example, as many trials as its labels carry.
+    ///
+    /// Trials are numbered from 0 in the order of the recorded ones. An example without any label of the system was not attempted, unless the
+    /// criterion says what an absent label means. Criteria that need an output are missing.
+    pub fn labels_only(&self, role: Role, out: &mut Vec<Outcome>) {
+        let Some(system) = self.manifest.systems.get(&role) else {
+            return;
+        };
+        let trials = self.labels.trials(&system.name).max(1);
+        for example in 0..self.reference.examples.len() as u32 {
+            let recorded = self.labels.recorded_trials(&system.name, example);
+            for trial in 0..trials {
+                let attempt = AttemptSpec {
+                    example,
+                    system: role,
+                    trial,
+                };
+                let there = recorded.get(trial as usize).copied();
+                for (index, ready) in (0..).zip(&self.ready) {
+                    self.labelled(attempt, index, ready, there, out);
+                }
+            }
+        }
+    }
+
+    fn labelled(
+        &self,
+        attempt: AttemptSpec,
+        index: u16,
+        ready: &Ready<'_>,
+        recorded_trial: Option<u32>,
+        out: &mut Vec<Outcome>,
+    ) {
+        let mut sink = Sink {
+            out,
+            attempt,
+            index,
+        };
+        if let Ready::Preference(ready) = ready {
+            return self.preferred(attempt, ready, &mut sink);
+        }
+        if !self.applies(index, attempt.example) {
+            return sink.push(self.by(index), Bin::NotApplicable, None, None);
+        }
+        match (ready, recorded_trial) {
+            (Ready::Label(ready), Some(trial)) => {
+                ready.grade(self.labels, attempt, trial, self.manifest, &mut sink);
+            }
+            (Ready::Label(ready), None) if attempt.trial == 0 && ready.says_absent() => {
+                ready.absent(&mut sink);
+            }
+            _ => {
+                let bin = Bin::Missing(Missing::NotAttempted);
+                sink.push(
+                    self.by(index),
+                    bin,
+                    None,
+                    Some("no output was recorded".into()),
+                );
+            }
+        }
+    }
+
+    fn preferred(&self, attempt: AttemptSpec, ready: &ReadyPreference<'_>, sink: &mut Sink<'_>) {
+        let trials = ready.trials(self.labels, attempt.example);
+        if attempt.system != Role::Candidate || attempt.trial as usize >= trials.len().max(1) {
+            return;
+        }
+        if !self.applies(sink.index, attempt.example) {
+            return sink.push(ready.by(), Bin::NotApplicable, None, None);
+        }
+        let trial = trials.get(attempt.trial as usize).copied();
+        ready.grade(self.labels, attempt.example, trial, sink);
+    }
+
+    fn answered(
+        &self,
+        attempt: AttemptSpec,
+        recorded_trial: Option<u32>,
+        response: &Response,
+        out: &mut Vec<Outcome>,
+    ) {
+        let Some(example) = self.reference.examples.get(attempt.example as usize) else {
+            return;
+        };
+        for (index, (criterion, ready)) in (0..).zip(self.manifest.criteria.iter().zip(&self.ready))
+        {
+            let mut sink = Sink {
+                out,
+                attempt,
+                index,
+            };
+            if let Ready::Preference(ready) = ready {
+                self.preferred(attempt, ready, &mut sink);
+            } else if !self.applies(index, attempt.example) {
+                sink.push(self.by(index), Bin::NotApplicable, None, None);
+            } else if let Ready::Label(ready) = ready {
+                let trial = recorded_trial.unwrap_or(attempt.trial);
+                ready.grade(self.labels, attempt, trial, self.manifest, &mut sink);
+            } else {
+                let graded = judge(criterion, ready, example, response);
+                self.settle(criterion, graded, &mut sink);
+            }
+        }
+    }
+
+    /// Turns a verdict into an outcome; a failure finds its class by its symptom.
+    fn settle(&self, criterion: &Criterion, graded: Graded, sink: &mut Sink<'_>) {
+        let (bin, why) = match graded.verdict {
+            Verdict::Pass => (Bin::Pass, None),
+            Verdict::Value(value) => (Bin::Value(value), None),
+            Verdict::Missing(why) => (Bin::Missing(Missing::GraderError), Some(why)),
+            Verdict::Fail { symptom, why } => match class_of(&criterion.fails_as, &symptom) {
+                Some(class) => (Bin::Fail(class), Some(why)),
+                None => {
+                    let why = format!("`fails_as` names no class for `{symptom}`: {why}");
+                    (Bin::Missing(Missing::GraderError), Some(why))
+                }
+            },
+        };
+        sink.push(
+            GraderKind::Rule,
+            bin,
+            graded.value,
+            why.map(String::into_boxed_str),
+        );
+    }
+
+    fn timed_out(&self, attempt: AttemptSpec, after_ms: u64, out: &mut Vec<Outcome>) {
+        let why = format!("exceeded its own time promise of {after_ms} ms");
+        let Some(latency) = self.latency else {
+            return self.missing(attempt, Missing::ProviderError, &why, out);
+        };
+        for (index, (criterion, ready)) in (0..).zip(self.manifest.criteria.iter().zip(&self.ready))
+        {
+            let mut sink = Sink {
+                out,
+                attempt,
+                index,
+            };
+            let measured = matches!(criterion.grader, Grader::Latency { .. });
+            let value = measured.then_some(after_ms as f64);
+            match ready {
+                Ready::Preference(_) => {
+                    self.not_there(attempt, ready, Missing::ProviderError, &why, &mut sink);
+                }
+                _ if !self.applies(index, attempt.example) => {
+                    sink.push(self.by(index), Bin::NotApplicable, None, None);
+                }
+                _ => sink.push(
+                    self.by(index),
+                    Bin::Fail(latency),
+                    value,
+                    Some(why.as_str().into()),
+                ),
+            }
+        }
+    }
+
+    fn missing(&self, attempt: AttemptSpec, missing: Missing, why: &str, out: &mut Vec<Outcome>) {
+        for (index, ready) in (0..).zip(&self.ready) {
+            let mut sink = Sink {
+                out,
+                attempt,
+                index,
+            };
+            self.not_there(attempt, ready, missing, why, &mut sink);
+        }
+    }
+
+    fn not_there(
+        &self,
+        attempt: AttemptSpec,
+        ready: &Ready<'_>,
+        missing: Missing,
+        why: &str,
+        sink: &mut Sink<'_>,
+    ) {
+        if let Ready::Preference(ready) = ready {
+            let trials = ready.trials(self.labels, attempt.example).len().max(1);
+            if attempt.system != Role::Candidate || attempt.trial as usize >= trials {
+                return;
+            }
+        }
+        if self.applies(sink.index, attempt.example) {
+            sink.push(
+                self.by(sink.index),
+                Bin::Missing(missing),
+                None,
+                Some(why.into()),
+            );
+        } else {
+            sink.push(self.by(sink.index), Bin::NotApplicable, None, None);
+        }
+    }
+
+    fn by(&self, index: u16) -> GraderKind {
+        match &self.ready[usize::from(index)] {
+            Ready::Label(ready) => ready.by(),
+            Ready::Preference(ready) => ready.by(),
+            _ => GraderKind::Rule,
+        }
+    }
+}
+
+/// Takes the outcomes of one attempt on one criterion.
+struct Sink<'o> {
+    out: &'o mut Vec<Outcome>,
+    attempt: AttemptSpec,
+    index: u16,
+}
+
+impl Sink<'_> {
+    fn push(&mut self, by: GraderKind, bin: Bin, value: Option<f64>, why: Option<Box<str>>) {
+        self.part(None, by, bin, value, why);
+    }
+
+    fn part(
+        &mut self,
+        part: Option<u32>,
+        by: GraderKind,
+        bin: Bin,
+        value: Option<f64>,
+        why: Option<Box<str>>,
+    ) {
+        self.out.push(Outcome {
+            example: self.attempt.example,
+            system: self.attempt.system,
+            trial: self.attempt.trial,
+            criterion: self.index,
+            part,
+            bin,
+            value,
+            by,
+            why,
+        });
+    }
+}
+
+fn class_of(fails_as: &FailsAs, symptom: &str) -> Option<u16> {
+    match fails_as {
+        FailsAs::One(class) => Some(*class),
+        FailsAs::BySymptom { map, otherwise } => map.get(symptom).copied().or(*otherwise),
+        FailsAs::Nothing => None,
+    }
+}
+
+/// Lists the symptoms that a grader can name, for `fails_as`; empty when they are the labels' own texts.
+pub fn symptoms(grader: &Grader) -> Vec<String> {
+    let fixed: &[&str] = match grader {
+        Grader::Exact { .. } => &["different-answer"],
+        Grader::Contains { .. } => &["missing-text"],
+        Grader::NotContains { .. } => &["forbidden-text"],
+        Grader::Regex { negate, .. } => &[if *negate { "match" } else { "no-match" }],
+        Grader::Number { .. } => &["no-number", "wrong-number"],
+        Grader::JsonSchema { .. } => &["not-json", "schema-violation"],
+        Grader::MustCite => &["missing-citation"],
+        Grader::CitesKnown => &["no-source", "unknown-source"],
+        Grader::QuotesInSources => &["unsupported-quote"],
+        Grader::MustCall => &["missing-call"],
+        Grader::MustNotCall { .. } => &["forbidden-call"],
+        Grader::Latency { .. } => &["too-slow"],
+        Grader::Cost { .. } => &["too-expensive"],
+        Grader::Behaviour => {
+            let all = Behaviour::ALL;
+            return all
+                .iter()
+                .flat_map(|expected| all.iter().map(move |observed| (*observed, *expected)))
+                .filter(|(observed, expected)| observed != expected)
+                .map(|(observed, expected)| behaviour::symptom(observed, expected))
+                .collect();
+        }
+        Grader::Label(grader) => {
+            let fails = grader.values.iter().flat_map(|map| map.fail.keys());
+            return fails.cloned().collect();
+        }
+        Grader::Preference(_) => &[],
+    };
+    fixed.iter().map(|symptom| (*symptom).to_owned()).collect()
+}
+
+fn prepare<'a>(
+    manifest: &'a Manifest,
+    reference: &'a ReferenceSet,
+    labels: &'a Labels,
+    criterion: &'a Criterion,
+    index: u16,
+) -> Result<Ready<'a>, Problem> {
+    let bad = |code, key: &str, what: String| {
+        let path = format!("criteria.{}.grader.{key}", criterion.id);
+        Problem::error(code, manifest.at(&path), what)
+    };
+    Ok(match &criterion.grader {
+        Grader::Regex { pattern, .. } => Ready::Regex(
+            pattern::compile(pattern, false)
+                .map_err(|error| bad("bad-pattern", "regex.pattern", error.to_string()))?,
+        ),
+        Grader::Number {
+            tolerance,
+            relative,
+        } => Ready::Number(
+            ReadyNumber::new(*tolerance, *relative)
+                .map_err(|error| bad("bad-pattern", "number", error.to_string()))?,
+        ),
+        Grader::JsonSchema { schema } => Ready::Schema(
+            ReadySchema::new(schema).map_err(|what| bad("bad-schema", "json_schema", what))?,
+        ),
+        Grader::Label(grader) => Ready::Label(ReadyLabel::new(
+            manifest, reference, labels, criterion, index, grader,
+        )),
+        Grader::Preference(grader) => Ready::Preference(ReadyPreference::new(
+            manifest, reference, labels, index, grader,
+        )),
+        _ => Ready::Plain,
+    })
+}
+
+fn applies(
+    manifest: &Manifest,
+    reference: &ReferenceSet,
+    criterion: &Criterion,
+    ready: &Ready<'_>,
+) -> Vec<bool> {
+    (0..)
+        .zip(&reference.examples)
+        .map(|(index, example)| {
+            let expected = match &criterion.grader {
+                Grader::Exact { text, .. } => text::exact_applies(text.as_deref(), example),
+                Grader::Contains { texts, .. } => {
+                    !texts.is_empty() || !example.expect.contains.is_empty()
+                }
+                Grader::NotContains { texts, .. } => {
+                    !texts.is_empty() || !example.expect.not_contains.is_empty()
+                }
+                Grader::Number { .. } => structure::expected_number(example).is_some(),
+                Grader::MustCite => !example.expect.must_cite.is_empty(),
+                Grader::CitesKnown => !example.sources.is_empty(),
+                Grader::QuotesInSources => {
+                    example.sources.iter().any(|source| source.text.is_some())
+                }
+                Grader::MustCall => !example.expect.must_call.is_empty(),
+                Grader::MustNotCall { tools } => {
+                    !tools.is_empty() || !example.expect.must_not_call.is_empty()
+                }
+                Grader::Behaviour => example.expect.behaviour.is_some(),
+                Grader::Regex { .. }
+                | Grader::JsonSchema { .. }
+                | Grader::Latency { .. }
+                | Grader::Cost { .. } => true,
+                Grader::Label(_) | Grader::Preference(_) => match ready {
+                    Ready::Label(ready) => ready.applies(index),
+                    Ready::Preference(ready) => ready.applies(example),
+                    _ => false,
+                },
+            };
+            expected && segment::matches(manifest, reference, index, &criterion.applies_to)
+        })
+        .collect()
+}
+
+/// Applies a rule grader to an answer.
+fn judge(
+    criterion: &Criterion,
+    ready: &Ready<'_>,
+    example: &Example,
+    response: &Response,
+) -> Graded {
+    match (&criterion.grader, ready) {
+        (Grader::Exact { text, normalise }, _) => {
+            text::exact(text.as_deref(), *normalise, example, response)
+        }
+        (
+            Grader::Contains {
+                texts,
+                ignore_case,
+                any,
+            },
+            _,
+        ) => text::contains(texts, *ignore_case, *any, example, response),
+        (Grader::NotContains { texts, ignore_case }, _) => {
+            text::not_contains(texts, *ignore_case, example, response)
+        }
+        (Grader::Regex { negate, .. }, Ready::Regex(regex)) => {
+            text::regex(regex, *negate, response)
+        }
+        (Grader::Number { .. }, Ready::Number(ready)) => ready.grade(example, response),
+        (Grader::JsonSchema { .. }, Ready::Schema(ready)) => ready.grade(response),
+        (Grader::MustCite, _) => evidence::must_cite(example, response),
+        (Grader::CitesKnown, _) => evidence::cites_known(example, response),
+        (Grader::QuotesInSources, _) => evidence::quotes_in_sources(example, response),
+        (Grader::MustCall, _) => tools::must_call(example, response),
+        (Grader::MustNotCall { tools }, _) => tools::must_not_call(tools, example, response),
+        (Grader::Behaviour, _) => behaviour::grade(example, response),
+        (Grader::Latency { at_most_ms, field }, _) => {
+            measure::latency(*at_most_ms, field.as_deref(), response)
+        }
+        (Grader::Cost { at_most_usd }, _) => measure::cost(*at_most_usd, response),
+        (
+            Grader::Regex { .. }
+            | Grader::Number { .. }
+            | Grader::JsonSchema { .. }
+            | Grader::Label(_)
+            | Grader::Preference(_),
+            _,
+        ) => Graded::missing("the grader was not prepared"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

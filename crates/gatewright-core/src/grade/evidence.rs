@@ -1,0 +1,72 @@
+//! Graders of evidence: must_cite, cites, quotes_in_sources.
+
+use super::text::words;
+use super::verdict::Graded;
+use crate::reference::Example;
+use crate::response::Response;
+
+/// A quotation of fewer words is a name or an emphasis, not a passage.
+const PASSAGE_WORDS: usize = 3;
+
+/// Passes when everything that must be cited is; symptom `missing-citation`.
+pub(super) fn must_cite(example: &Example, response: &Response) -> Graded {
+    let absent = example
+        .expect
+        .must_cite
+        .iter()
+        .find(|id| !response.citations.contains(id));
+    match absent {
+        None => Graded::pass(),
+        Some(id) => Graded::fail("missing-citation", format!("does not cite `{id}`")),
+    }
+}
+
+/// Passes when at least one source is cited and all cited ones are the example's; symptoms `no-source` and `unknown-source`.
+pub(super) fn cites_known(example: &Example, response: &Response) -> Graded {
+    if response.citations.is_empty() {
+        return Graded::fail("no-source", "cites nothing");
+    }
+    let unknown = response
+        .citations
+        .iter()
+        .find(|id| !example.sources.iter().any(|source| source.id == **id));
+    match unknown {
+        None => Graded::pass(),
+        Some(id) => Graded::fail(
+            "unknown-source",
+            format!("cites `{id}`, which is no source of the example"),
+        ),
+    }
+}
+
+/// Passes when every quoted passage stands in a source, apart from case, white space and a last punctuation mark; symptom `unsupported-quote`.
+/// An answer without a quoted passage of at least three words passes: it quotes nothing falsely.
+pub(super) fn quotes_in_sources(example: &Example, response: &Response) -> Graded {
+    let straight = |text: &str| {
+        words(
+            &text
+                .replace(['“', '”', '„', '«', '»'], "\"")
+                .replace(['’', '‘'], "'"),
+        )
+    };
+    let sources: Vec<String> = example
+        .sources
+        .iter()
+        .filter_map(|source| source.text.as_deref())
+        .map(straight)
+        .collect();
+    let output = straight(&response.output);
+    // After every opening quotation mark comes a passage and its closing mark; an unclosed one is no quotation.
+    let pieces: Vec<&str> = output.split('"').collect();
+    let closed = pieces.len().saturating_sub(1) / 2;
+    for passage in pieces.iter().skip(1).step_by(2).take(closed) {
+        let passage = passage
+            .trim()
+            .trim_end_matches(['.', ',', ';', ':', '!', '?', '…']);
+        let long = passage.split_whitespace().count() >= PASSAGE_WORDS;
+        if long && !sources.iter().any(|source| source.contains(passage)) {
+            return Graded::fail("unsupported-quote", format!("no source says {passage:?}"));
+        }
+    }
+    Graded::pass()
+}

@@ -1,0 +1,334 @@
+//! The grader that reads recorded labels.
+
+use std::cmp::Reverse;
+
+use super::{Sink, class_of};
+use crate::label::{Labels, NO_PART, Row};
+use crate::manifest::{
+    Absent, Combine, Criterion, LabelGrader, LabelMap, Manifest, PartsRule, Role,
+};
+use crate::outcome::{Bin, GraderKind, Missing};
+use crate::plan::AttemptSpec;
+use crate::reference::ReferenceSet;
+use crate::segment;
+
+/// Marks an example that no label map is for.
+const NO_MAP: u8 = u8::MAX;
+
+/// A label grader with its labels' verdicts looked up.
+#[derive(Debug)]
+pub(super) struct ReadyLabel<'a> {
+    grader: &'a LabelGrader,
+    criterion: u16,
+    /// For each label map and each distinct label text: the vote.
+    votes: Vec<Vec<Vote>>,
+    /// For each example: its label map.
+    maps: Vec<u8>,
+    /// For each role: the system's place in the tables.
+    systems: [Option<usize>; 3],
+    /// What an absent label fails as.
+    absent_class: Option<u16>,
+}
+
+/// What one label says.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Vote {
+    Pass,
+    Fail(u16),
+    NotApplicable,
+    /// The label is mapped to nothing, or its failure to no class.
+    Unread,
+    Score(f64),
+}
+
+impl<'a> ReadyLabel<'a> {
+    pub(super) fn new(
+        manifest: &Manifest,
+        reference: &ReferenceSet,
+        labels: &Labels,
+        criterion: &Criterion,
+        index: u16,
+        grader: &'a LabelGrader,
+    ) -> Self {
+        let votes = grader
+            .values
+            .iter()
+            .map(|map| {
+                let texts = labels.texts().iter();
+                texts.map(|text| vote(criterion, map, text)).collect()
+            })
+            .collect();
+        let maps = (0..reference.examples.len() as u32)
+            .map(|example| {
+                let fits =
+                    |map: &LabelMap| segment::matches(manifest, reference, example, &map.when);
+                match grader.values.iter().position(fits) {
+                    Some(at) => at.min(usize::from(NO_MAP) - 1) as u8,
+                    // Scores need no map.
+                    None if grader.score => 0,
+                    None => NO_MAP,
+                }
+            })
+            .collect();
+        let systems = Role::ALL.map(|role| {
+            let system = manifest.systems.get(&role)?;
+            labels.system_index(&system.name)
+        });
+        Self {
+            grader,
+            criterion: index,
+            votes,
+            maps,
+            systems,
+            absent_class: class_of(&criterion.fails_as, "absent"),
+        }
+    }
+
+    pub(super) fn by(&self) -> GraderKind {
+        self.grader.by
+    }
+
+    /// An example that no label map is for is not what the criterion is about.
+    pub(super) fn applies(&self, example: u32) -> bool {
+        self.maps[example as usize] != NO_MAP
+    }
+
+    /// Says whether the page states what an absent label means.
+    pub(super) fn says_absent(&self) -> bool {
+        self.grader.absent != Absent::Missing
+    }
+
+    pub(super) fn absent(&self, sink: &mut Sink<'_>) {
+        let bin = match (self.grader.absent, self.absent_class) {
+            (Absent::Pass, _) => Bin::Pass,
+            (Absent::NotApplicable, _) => Bin::NotApplicable,
+            (Absent::Fail, Some(class)) => Bin::Fail(class),
+            (Absent::Fail, None) | (Absent::Missing, _) => Bin::Missing(Missing::GraderError),
+        };
+        sink.push(self.by(), bin, None, Some("no label".into()));
+    }
+
+    /// Grades one answered attempt by the labels that carry its recorded trial.
+    pub(super) fn grade(
+        &self,
+        labels: &Labels,
+        attempt: AttemptSpec,
+        recorded_trial: u32,
+        manifest: &Manifest,
+        sink: &mut Sink<'_>,
+    ) {
+        let system = self.systems[attempt.system.index()];
+        let all = match system {
+            Some(system) => labels.rows(self.criterion, system, attempt.example),
+            None => &[],
+        };
+        // Rows are in the order of trial, then part.
+        let from = all.partition_point(|row| row.trial < recorded_trial);
+        let to = all.partition_point(|row| row.trial <= recorded_trial);
+        let rows = &all[from..to];
+        if rows.is_empty() {
+            return self.absent(sink);
+        }
+        let map = usize::from(self.maps[attempt.example as usize]);
+        let severity = |class: u16| {
+            let class = manifest.classes.get(usize::from(class));
+            class.map_or(crate::class::Severity::Low, |class| class.severity)
+        };
+        let units = rows.chunk_by(|a, b| a.part == b.part).map(|unit| {
+            let votes: Vec<Vote> = unit.iter().map(|row| self.vote(map, row)).collect();
+            (unit, combine(&votes, self.grader.combine, severity))
+        });
+        match self.grader.parts {
+            Some(rule) => {
+                let parts: Vec<Vote> = units.map(|(_, vote)| vote).collect();
+                let bin = join(&parts, rule, severity);
+                let why = explain(labels, rows, bin, self.grader.score);
+                sink.push(self.kind(rows), bin, None, why);
+            }
+            None => {
+                for (unit, vote) in units {
+                    let bin = vote.bin();
+                    let part = (unit[0].part != NO_PART).then_some(unit[0].part);
+                    let why = explain(labels, unit, bin, self.grader.score);
+                    sink.part(part, self.kind(unit), bin, None, why);
+                }
+            }
+        }
+    }
+
+    fn vote(&self, map: usize, row: &Row) -> Vote {
+        if self.grader.score {
+            let score = row.score();
+            return if score.is_finite() {
+                Vote::Score(score)
+            } else {
+                Vote::Unread
+            };
+        }
+        let votes = self.votes.get(map);
+        let vote = votes.and_then(|votes| votes.get(row.value as usize));
+        vote.copied().unwrap_or(Vote::Unread)
+    }
+
+    /// One kind when all labels agree on it; a model among others makes it a model's.
+    fn kind(&self, rows: &[Row]) -> GraderKind {
+        let mut kinds = rows.iter().map(|row| row.kind.unwrap_or(self.grader.by));
+        let first = kinds.next().unwrap_or(self.grader.by);
+        let mut mixed = false;
+        let mut model = first == GraderKind::Model;
+        for kind in kinds {
+            mixed |= kind != first;
+            model |= kind == GraderKind::Model;
+        }
+        match (mixed, model) {
+            (false, _) => first,
+            (true, true) => GraderKind::Model,
+            (true, false) => self.grader.by,
+        }
+    }
+}
+
+fn vote(criterion: &Criterion, map: &LabelMap, text: &str) -> Vote {
+    if map.pass.contains(text) {
+        return Vote::Pass;
+    }
+    if map.not_applicable.contains(text) {
+        return Vote::NotApplicable;
+    }
+    match map.fail.get(text) {
+        Some(Some(class)) => Vote::Fail(*class),
+        Some(None) => class_of(&criterion.fails_as, text).map_or(Vote::Unread, Vote::Fail),
+        None => Vote::Unread,
+    }
+}
+
+impl Vote {
+    fn bin(self) -> Bin {
+        match self {
+            Vote::Pass => Bin::Pass,
+            Vote::Fail(class) => Bin::Fail(class),
+            Vote::NotApplicable => Bin::NotApplicable,
+            Vote::Unread => Bin::Missing(Missing::GraderError),
+            Vote::Score(score) => Bin::Value(score),
+        }
+    }
+}
+
+/// The class of several failures: the most frequent, of those the severest, of those the first.
+fn worst<S: Ord>(votes: &[Vote], severity: impl Fn(u16) -> S) -> Option<u16> {
+    let mut classes: Vec<(usize, u16)> = Vec::new();
+    for vote in votes {
+        if let Vote::Fail(class) = vote {
+            match classes.iter_mut().find(|(_, known)| known == class) {
+                Some((count, _)) => *count += 1,
+                None => classes.push((1, *class)),
+            }
+        }
+    }
+    classes
+        .into_iter()
+        .max_by_key(|(count, class)| (*count, severity(*class), Reverse(*class)))
+        .map(|(_, class)| class)
+}
+
+/// Makes one vote of several annotators'. Scores: the mean (majority), the lowest (unanimous) or the highest (any).
+fn combine<S: Ord>(votes: &[Vote], rule: Combine, severity: impl Fn(u16) -> S) -> Vote {
+    if let [one] = votes {
+        return *one;
+    }
+    if let Some(scores) = scores(votes) {
+        return Vote::Score(match rule {
+            Combine::Majority => mean(&scores),
+            Combine::Unanimous => scores.iter().copied().fold(f64::INFINITY, f64::min),
+            Combine::Any => scores.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+        });
+    }
+    let count = |wanted: fn(&Vote) -> bool| votes.iter().filter(|vote| wanted(vote)).count();
+    let pass = count(|vote| *vote == Vote::Pass);
+    let fail = count(|vote| matches!(vote, Vote::Fail(_)));
+    let beside = count(|vote| *vote == Vote::NotApplicable);
+    let unread = votes.len() - pass - fail - beside;
+    let failed = || worst(votes, &severity).map_or(Vote::Unread, Vote::Fail);
+    match rule {
+        Combine::Majority => {
+            let most = pass.max(fail).max(beside).max(unread);
+            match (pass == most, fail == most, beside == most, unread == most) {
+                (true, false, false, false) => Vote::Pass,
+                (false, true, false, false) => failed(),
+                (false, false, true, false) => Vote::NotApplicable,
+                // A split, or a majority that cannot be read.
+                _ => Vote::Unread,
+            }
+        }
+        Combine::Unanimous if fail > 0 => failed(),
+        Combine::Any if pass > 0 => Vote::Pass,
+        Combine::Unanimous | Combine::Any if unread > 0 => Vote::Unread,
+        Combine::Unanimous if pass > 0 => Vote::Pass,
+        Combine::Any if fail > 0 => failed(),
+        Combine::Unanimous | Combine::Any => Vote::NotApplicable,
+    }
+}
+
+/// Makes the answer's verdict of its parts'. Parts that do not apply are left out; a part that cannot be read leaves the answer undecided, unless another decides it.
+fn join<S: Ord>(parts: &[Vote], rule: PartsRule, severity: impl Fn(u16) -> S) -> Bin {
+    let counted: Vec<Vote> = parts
+        .iter()
+        .copied()
+        .filter(|vote| *vote != Vote::NotApplicable)
+        .collect();
+    if counted.is_empty() {
+        return Bin::NotApplicable;
+    }
+    let unread = counted.contains(&Vote::Unread);
+    if let Some(scores) = scores(&counted) {
+        return Bin::Value(match rule {
+            PartsRule::All => scores.iter().copied().fold(f64::INFINITY, f64::min),
+            PartsRule::Any => scores.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+            PartsRule::Share => mean(&scores),
+        });
+    }
+    let passed = counted.iter().filter(|vote| **vote == Vote::Pass).count();
+    let failed = worst(&counted, severity);
+    match (rule, failed) {
+        (PartsRule::All, Some(class)) => Bin::Fail(class),
+        (PartsRule::Any, _) if passed > 0 => Bin::Pass,
+        _ if unread => Bin::Missing(Missing::GraderError),
+        (PartsRule::All, None) => Bin::Pass,
+        (PartsRule::Any, Some(class)) => Bin::Fail(class),
+        (PartsRule::Any, None) => Bin::Missing(Missing::GraderError),
+        (PartsRule::Share, _) => Bin::Value(passed as f64 / counted.len() as f64),
+    }
+}
+
+/// Returns the scores when every vote is one.
+fn scores(votes: &[Vote]) -> Option<Vec<f64>> {
+    votes
+        .iter()
+        .map(|vote| match vote {
+            Vote::Score(score) => Some(*score),
+            _ => None,
+        })
+        .collect()
+}
+
+fn mean(scores: &[f64]) -> f64 {
+    scores.iter().sum::<f64>() / scores.len() as f64
+}
+
+/// Says why a unit failed or is missing: its labels, each once.
+fn explain(labels: &Labels, rows: &[Row], bin: Bin, score: bool) -> Option<Box<str>> {
+    if !matches!(bin, Bin::Fail(_) | Bin::Missing(_)) {
+        return None;
+    }
+    if score {
+        return Some("the score is no number".into());
+    }
+    let mut said: Vec<std::sync::Arc<str>> = Vec::new();
+    for row in rows {
+        let text = labels.text(row);
+        if !said.contains(&text) && said.len() < 5 {
+            said.push(text);
+        }
+    }
+    Some(super::clip(&format!("labelled {}", said.join(", "))).into())
+}

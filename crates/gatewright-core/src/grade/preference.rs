@@ -1,0 +1,182 @@
+//! The grader that reads recorded preferences between the candidate and production.
+
+use super::Sink;
+use crate::json::scalar_text;
+use crate::label::{Labels, Row};
+use crate::manifest::{Combine, Manifest, PreferenceGrader, Role};
+use crate::outcome::{Bin, GraderKind, Missing};
+use crate::reference::Example;
+use crate::segment;
+
+/// A preference grader with its labels' meaning looked up.
+#[derive(Debug)]
+pub(super) struct ReadyPreference<'a> {
+    grader: &'a PreferenceGrader,
+    criterion: u16,
+    candidate: &'a str,
+    production: &'a str,
+    /// For each distinct label text: which of the two it prefers.
+    votes: Vec<Option<Vote>>,
+    /// For each example (filled when it applies): whether the candidate is the first system.
+    first: Vec<bool>,
+}
+
+/// Which of the two is preferred.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Vote {
+    First,
+    Second,
+    Tie,
+}
+
+impl<'a> ReadyPreference<'a> {
+    pub(super) fn new(
+        manifest: &'a Manifest,
+        reference: &crate::reference::ReferenceSet,
+        labels: &Labels,
+        index: u16,
+        grader: &'a PreferenceGrader,
+    ) -> Self {
+        let name = |role| {
+            manifest
+                .systems
+                .get(&role)
+                .map_or("", |system| system.name.as_str())
+        };
+        let votes = labels
+            .texts()
+            .iter()
+            .map(|text| {
+                let text = &**text;
+                if grader.first.contains(text) {
+                    Some(Vote::First)
+                } else if grader.second.contains(text) {
+                    Some(Vote::Second)
+                } else {
+                    grader.tie.contains(text).then_some(Vote::Tie)
+                }
+            })
+            .collect();
+        let mut ready = Self {
+            grader,
+            criterion: index,
+            candidate: name(Role::Candidate),
+            production: name(Role::Production),
+            votes,
+            first: Vec::new(),
+        };
+        ready.first = reference
+            .examples
+            .iter()
+            .map(|example| ready.candidate_is_first(example) == Some(true))
+            .collect();
+        ready
+    }
+
+    pub(super) fn by(&self) -> GraderKind {
+        self.grader.by
+    }
+
+    /// An example applies when its two systems are the candidate and production, in either order.
+    pub(super) fn applies(&self, example: &Example) -> bool {
+        self.candidate_is_first(example).is_some()
+    }
+
+    fn candidate_is_first(&self, example: &Example) -> Option<bool> {
+        let system = |field: &str| {
+            let direct = example.fields.get(field).and_then(scalar_text);
+            direct.or_else(|| segment::field_text(example, field))
+        };
+        let first = system(&self.grader.first_field)?;
+        let second = system(&self.grader.second_field)?;
+        if first == self.candidate && second == self.production {
+            Some(true)
+        } else if first == self.production && second == self.candidate {
+            Some(false)
+        } else {
+            None
+        }
+    }
+
+    /// Returns the recorded trials of an example's labels.
+    pub(super) fn trials(&self, labels: &Labels, example: u32) -> Vec<u32> {
+        let mut trials: Vec<u32> = labels
+            .rows(self.criterion, 0, example)
+            .iter()
+            .map(|row| row.trial)
+            .collect();
+        trials.dedup();
+        trials
+    }
+
+    /// Grades one pair by the labels of one recorded trial.
+    pub(super) fn grade(
+        &self,
+        labels: &Labels,
+        example: u32,
+        trial: Option<u32>,
+        sink: &mut Sink<'_>,
+    ) {
+        let rows: Vec<&Row> = labels
+            .rows(self.criterion, 0, example)
+            .iter()
+            .filter(|row| Some(row.trial) == trial)
+            .collect();
+        if rows.is_empty() {
+            let bin = Bin::Missing(Missing::GraderError);
+            return sink.push(self.by(), bin, None, Some("no label".into()));
+        }
+        let candidate_first = self.first[example as usize];
+        let bins: Vec<Bin> = rows
+            .iter()
+            .map(|row| {
+                let vote = self.votes.get(row.value as usize).copied().flatten();
+                match (vote, candidate_first) {
+                    (None, _) => Bin::Missing(Missing::GraderError),
+                    (Some(Vote::Tie), _) => Bin::Tie,
+                    (Some(Vote::First), true) | (Some(Vote::Second), false) => Bin::Win,
+                    (Some(Vote::First), false) | (Some(Vote::Second), true) => Bin::Loss,
+                }
+            })
+            .collect();
+        let bin = combine(&bins, self.grader.combine);
+        let why = matches!(bin, Bin::Missing(_)).then(|| {
+            let said: Vec<_> = rows.iter().map(|row| labels.text(row)).collect();
+            super::clip(&format!("labelled {}", said.join(", "))).into()
+        });
+        let mut kinds = rows.iter().map(|row| row.kind.unwrap_or(self.grader.by));
+        let model = kinds.any(|kind| kind == GraderKind::Model);
+        let by = match (model, rows.len()) {
+            (true, _) => GraderKind::Model,
+            (false, 1) => rows[0].kind.unwrap_or(self.grader.by),
+            (false, _) => self.grader.by,
+        };
+        sink.push(by, bin, None, why);
+    }
+}
+
+/// Makes one preference of several. Majority: the most frequent, a split is missing. Unanimous: a win or loss that all share, else a tie. Any: a win if any, else a tie if any.
+fn combine(bins: &[Bin], rule: Combine) -> Bin {
+    let count = |bin: Bin| bins.iter().filter(|one| **one == bin).count();
+    let (win, tie, loss) = (count(Bin::Win), count(Bin::Tie), count(Bin::Loss));
+    let unread = bins.len() - win - tie - loss;
+    let missing = Bin::Missing(Missing::GraderError);
+    match rule {
+        Combine::Majority => {
+            let most = win.max(tie).max(loss).max(unread);
+            match (win == most, tie == most, loss == most, unread == most) {
+                (true, false, false, false) => Bin::Win,
+                (false, true, false, false) => Bin::Tie,
+                (false, false, true, false) => Bin::Loss,
+                _ => missing,
+            }
+        }
+        Combine::Any if win > 0 => Bin::Win,
+        _ if unread > 0 => missing,
+        Combine::Any if tie > 0 => Bin::Tie,
+        Combine::Any => Bin::Loss,
+        Combine::Unanimous if win == bins.len() => Bin::Win,
+        Combine::Unanimous if loss == bins.len() => Bin::Loss,
+        Combine::Unanimous => Bin::Tie,
+    }
+}
