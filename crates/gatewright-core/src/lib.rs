@@ -26,6 +26,8 @@ pub mod seal;
 pub mod grade;
 pub mod outcome;
 
+pub mod incident;
+
 pub mod analyse;
 pub mod decide;
 
