@@ -30,6 +30,7 @@ pub mod incident;
 
 pub mod analyse;
 pub mod decide;
+pub mod report;
 
 #[cfg(test)]
 mod testing;

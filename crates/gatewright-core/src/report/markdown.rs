@@ -1,0 +1,430 @@
+//! The report as Markdown: for a pull request, a step summary, a file beside the release.
+
+use std::fmt::Write as _;
+
+use crate::manifest::{Enforce, Role};
+use crate::report::model::{EstimateView, FindingView, View};
+use crate::report::untrusted::markdown as safe;
+use crate::report::words;
+
+/// Most bytes of the Markdown (comments above 64 KB are refused by forges): sections shrink, nothing fails.
+pub const MARKDOWN_BYTES_MAX: usize = 60_000;
+
+/// Shows a view as Markdown. Tables are shortened until it fits [`MARKDOWN_BYTES_MAX`].
+pub fn markdown(view: &View) -> String {
+    let mut rows = 200;
+    loop {
+        let text = sized(view, rows);
+        if text.len() <= MARKDOWN_BYTES_MAX || rows <= 1 {
+            return text;
+        }
+        rows /= 2;
+    }
+}
+
+fn sized(view: &View, rows: usize) -> String {
+    let mut out = String::new();
+    head(&mut out, view);
+    findings(&mut out, view, rows);
+    segments(&mut out, view, rows);
+    classes(&mut out, view, rows);
+    denominators(&mut out, view);
+    reliability(&mut out, view, rows);
+    flips(&mut out, view, rows);
+    lists(&mut out, view, rows);
+    provenance(&mut out, view);
+    out
+}
+
+fn head(out: &mut String, view: &View) {
+    let would = match view.enforce {
+        Enforce::Block => "",
+        Enforce::Advise | Enforce::Observe => "Would ",
+    };
+    let _ = writeln!(
+        out,
+        "# {would}{}: {}\n",
+        view.answer.word(),
+        safe(&view.product, 200)
+    );
+    let _ = write!(out, "**{}**", safe(&view.sentence, 600));
+    for follow in &view.follows {
+        let _ = write!(out, " {}", safe(follow, 400));
+    }
+    out.push_str("\n\n");
+    if !view.question.is_empty() {
+        let _ = writeln!(out, "Question: {}  ", safe(&view.question, 400));
+    }
+    let _ = writeln!(out, "Promise: {}\n", safe(&view.promise, 1000));
+    if let Some(week) = &view.per_week {
+        let _ = writeln!(out, "Failures a week rest on {}.\n", safe(&week.basis, 300));
+    }
+    if let Some(line) = &view.trade_offs {
+        let _ = writeln!(
+            out,
+            "Traded (candidate against production): {}\n",
+            safe(line, 600)
+        );
+    }
+}
+
+/// Writes a table: at most `rows` rows, and how many more there are.
+fn table(out: &mut String, title: &str, header: &[&str], body: Vec<Vec<String>>, rows: usize) {
+    if body.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "## {title}\n\n| {} |", header.join(" | "));
+    let _ = writeln!(out, "|{}", " --- |".repeat(header.len()));
+    let total = body.len();
+    for row in body.into_iter().take(rows) {
+        let _ = writeln!(out, "| {} |", row.join(" | "));
+    }
+    if total > rows {
+        let _ = writeln!(out, "\n{} more rows are in the JSON report.", total - rows);
+    }
+    out.push('\n');
+}
+
+fn findings(out: &mut String, view: &View, rows: usize) {
+    let mut order: Vec<&FindingView> = view
+        .fired
+        .iter()
+        .filter_map(|index| view.findings.get(*index))
+        .collect();
+    let rest = view.findings.iter().enumerate();
+    order.extend(
+        rest.filter(|(index, _)| !view.fired.contains(index))
+            .map(|(_, finding)| finding),
+    );
+    let body = order
+        .into_iter()
+        .map(|finding| {
+            let standing = match finding.deciding {
+                true => finding.standing.word().to_owned(),
+                false => format!("{} (reports only)", finding.standing.word()),
+            };
+            vec![
+                safe(&finding.rule, 80),
+                finding.verb.word().to_owned(),
+                safe(&finding.slice.words, 80),
+                standing,
+                safe(&finding.sentence, 500),
+                words::count(finding.n),
+                words::short(finding.n_eff, 1),
+                words::count(finding.missing),
+                finding
+                    .for_holds
+                    .as_ref()
+                    .map_or_else(String::new, |bounds| safe(&bounds.method, 60)),
+                safe(&finding.owner.name, 80),
+            ]
+        })
+        .collect();
+    let header = [
+        "rule",
+        "verb",
+        "where",
+        "standing",
+        "what was seen",
+        "n",
+        "effective n",
+        "missing",
+        "method",
+        "owner",
+    ];
+    table(out, "Rules", &header, body, rows);
+}
+
+fn interval(
+    unit: crate::report::model::Unit,
+    estimate: Option<&EstimateView>,
+    why: Option<&str>,
+) -> String {
+    let Some(estimate) = estimate else {
+        return safe(why.unwrap_or("none"), 100);
+    };
+    let bound = |bound: Option<f64>| {
+        bound.map_or_else(|| "?".to_owned(), |bound| words::change(unit, bound))
+    };
+    format!(
+        "{} ({} to {}), {}",
+        safe(&words::change(unit, estimate.point), 60),
+        safe(&bound(estimate.lower), 60),
+        safe(&bound(estimate.upper), 60),
+        safe(&estimate.method, 60)
+    )
+}
+
+fn segments(out: &mut String, view: &View, rows: usize) {
+    let body = view
+        .segments
+        .iter()
+        .map(|row| {
+            let value = |value: Option<f64>| {
+                value.map_or_else(String::new, |value| {
+                    safe(&words::amount(row.unit, value), 60)
+                })
+            };
+            vec![
+                safe(&row.slice.words, 80),
+                safe(&row.criterion, 80),
+                words::count(row.n),
+                value(row.production),
+                value(row.candidate),
+                interval(
+                    row.unit,
+                    row.difference.as_ref(),
+                    row.no_interval.as_deref(),
+                ),
+                words::count(row.lost),
+                words::count(row.gained),
+                row.per_week.map_or_else(String::new, |failures| {
+                    format!("{}{}", words::sign(failures), words::about(failures))
+                }),
+            ]
+        })
+        .collect();
+    let header = [
+        "segment",
+        "criterion",
+        "n",
+        "production",
+        "candidate",
+        "change (95 % interval)",
+        "lost",
+        "gained",
+        "failures a week",
+    ];
+    table(out, "Segments that lost and gained", &header, body, rows);
+}
+
+fn classes(out: &mut String, view: &View, rows: usize) {
+    let body = view
+        .classes
+        .iter()
+        .map(|class| {
+            let of = |role: Role| {
+                class
+                    .examples
+                    .get(&role)
+                    .copied()
+                    .map_or_else(String::new, words::count)
+            };
+            let contact = class.owner.contact.as_deref().unwrap_or_default();
+            vec![
+                safe(&class.class, 80),
+                class.severity.word().to_owned(),
+                safe(&words::money(&class.cost), 60),
+                of(Role::Candidate),
+                of(Role::Production),
+                of(Role::Fallback),
+                safe(&format!("{} {contact}", class.owner.name), 120),
+                safe(&class.repair, 200),
+            ]
+        })
+        .collect();
+    let header = [
+        "class",
+        "severity",
+        "cost of one",
+        "candidate",
+        "production",
+        "fallback",
+        "owner",
+        "repair",
+    ];
+    table(out, "Failing examples by class", &header, body, rows);
+}
+
+fn denominators(out: &mut String, view: &View) {
+    let body = view
+        .denominators
+        .iter()
+        .map(|row| {
+            let missing: Vec<String> = row
+                .missing
+                .iter()
+                .map(|(reason, count)| format!("{count} {reason}"))
+                .collect();
+            vec![
+                row.system.word().to_owned(),
+                safe(&row.name, 80),
+                words::count(row.planned),
+                words::count(row.answered),
+                if missing.is_empty() {
+                    "0".to_owned()
+                } else {
+                    missing.join(", ")
+                },
+                words::count(row.confirm_answered),
+            ]
+        })
+        .collect();
+    let header = [
+        "system",
+        "name",
+        "planned",
+        "answered",
+        "missing",
+        "fresh answers for confirmation",
+    ];
+    table(out, "What was counted", &header, body, usize::MAX);
+}
+
+fn reliability(out: &mut String, view: &View, rows: usize) {
+    let body = view
+        .reliability
+        .iter()
+        .map(|row| {
+            let share = |share: crate::report::model::ShareOf| {
+                format!(
+                    "{} (n {})",
+                    words::short(share.value, 4),
+                    words::count(share.n)
+                )
+            };
+            vec![
+                safe(&row.criterion, 80),
+                row.system.word().to_owned(),
+                row.k.to_string(),
+                share(row.ungraded_failed),
+                share(row.ungraded_missing),
+                row.gates.clone(),
+            ]
+        })
+        .collect();
+    let header = [
+        "criterion",
+        "system",
+        "k",
+        "ungraded counted as failed",
+        "ungraded missing",
+        "which one gates",
+    ];
+    table(
+        out,
+        "k uses in a row all work (pass^k)",
+        &header,
+        body,
+        rows,
+    );
+}
+
+fn flips(out: &mut String, view: &View, rows: usize) {
+    let body = view
+        .flips
+        .iter()
+        .map(|flip| {
+            vec![
+                safe(&flip.example, 120),
+                safe(&flip.criterion, 80),
+                format!(
+                    "{} → {}",
+                    words::short(flip.production, 3),
+                    words::short(flip.candidate, 3)
+                ),
+                flip.fresh
+                    .map_or_else(String::new, |(candidate, production)| {
+                        format!(
+                            "{} → {}",
+                            words::short(production, 3),
+                            words::short(candidate, 3)
+                        )
+                    }),
+                safe(flip.class.as_deref().unwrap_or_default(), 80),
+                safe(flip.why.as_deref().unwrap_or_default(), 200),
+            ]
+        })
+        .collect();
+    let header = [
+        "example",
+        "criterion",
+        "production → candidate",
+        "fresh trials",
+        "class",
+        "why",
+    ];
+    table(out, "Examples that changed", &header, body, rows.min(50));
+}
+
+fn lists(out: &mut String, view: &View, rows: usize) {
+    let work: Vec<String> = view
+        .work_items
+        .iter()
+        .map(|item| format!("{}: {}", item.owner.name, item.what))
+        .collect();
+    let watches: Vec<String> = view
+        .watches
+        .iter()
+        .filter_map(|index| view.findings.get(*index))
+        .map(|finding| format!("{}: {}", finding.rule, finding.sentence))
+        .collect();
+    for (title, entries) in [
+        ("Why the run is invalid", &view.invalid),
+        ("Work items", &work),
+        ("What would decide it", &view.needs),
+        ("What could not have been seen", &view.unseen),
+        ("Judges and reviewers", &view.judge_notes),
+        ("Watches that go along", &watches),
+    ] {
+        if entries.is_empty() {
+            continue;
+        }
+        let _ = writeln!(out, "## {title}\n");
+        for entry in entries.iter().take(rows) {
+            let _ = writeln!(out, "- {}", safe(entry, 500));
+        }
+        out.push('\n');
+    }
+}
+
+fn provenance(out: &mut String, view: &View) {
+    let reference = &view.reference;
+    let kinds: Vec<String> = reference
+        .kinds
+        .iter()
+        .map(|(kind, count)| format!("{} {}", words::count(*count), kind.word()))
+        .collect();
+    let _ = writeln!(out, "## Where this comes from\n");
+    let _ = writeln!(
+        out,
+        "- {} examples ({}) from {} independent sources; {} quarantined, {} retired, {} past their review date",
+        words::count(reference.active),
+        kinds.join(", "),
+        words::count(reference.clusters),
+        reference.quarantined,
+        reference.retired,
+        reference.overdue
+    );
+    if let (Some(oldest), Some(newest)) = (&reference.oldest, &reference.newest) {
+        let _ = writeln!(
+            out,
+            "- added between {} and {}",
+            safe(oldest, 40),
+            safe(newest, 40)
+        );
+    }
+    let run = &view.run;
+    let _ = writeln!(
+        out,
+        "- run {}, attempt {}, {}, {}, decided {}",
+        safe(&run.name, 80),
+        run.attempt,
+        run.sealed,
+        safe(&run.tool, 60),
+        safe(&run.today, 20)
+    );
+    let _ = writeln!(
+        out,
+        "- plan `{}`, reference `{}`",
+        run.plan, reference.digest
+    );
+    if !run.changed.is_empty() {
+        let _ = writeln!(
+            out,
+            "- changed since the seal: {}",
+            safe(&run.changed.join(", "), 500)
+        );
+    }
+    let _ = writeln!(out, "\nNext: {}", safe(&view.next, 300));
+}

@@ -1,0 +1,595 @@
+//! The view model: what a report says, as data. Field by field in docs/format-report.md.
+//!
+//! Text that others wrote (`why`, ids, names, reasons) is kept as it came; renderers escape it.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::class::Severity;
+use crate::decide::{Answer, WorkKind};
+use crate::manifest::{Action, Enforce, Kind, Role, Standard, Verb};
+
+/// The format this build writes.
+pub const FORMAT: &str = "gatewright-report/1";
+
+/// Everything a report says about one run.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct View {
+    /// Format and version: `gatewright-report/1`.
+    pub format: String,
+    /// Product name.
+    pub product: String,
+    /// What the product promises, in the team's words.
+    pub promise: String,
+    /// The release question that is answered.
+    pub question: String,
+    /// One of the six answers.
+    pub answer: Answer,
+    /// Exit code of the answer before `enforce` and `--accept`.
+    pub exit_code: u8,
+    /// The answer in one sentence, in words people use.
+    pub sentence: String,
+    /// What follows: failures a week, who acts, what would be possible instead.
+    pub follows: Vec<String>,
+    /// Which step of the decision gave the answer, from 1 (docs/decide.md).
+    pub step: u8,
+    /// The standard of proof.
+    pub standard: Standard,
+    /// How far the answer reaches: `observe` and `advise` exit 0.
+    pub enforce: Enforce,
+    /// Why the run is invalid; empty when it is valid.
+    pub invalid: Vec<String>,
+    /// Findings that made the answer, the severest first, as indexes into `findings`.
+    pub fired: Vec<usize>,
+    /// For a narrow: where.
+    pub scope: Option<ScopeView>,
+    /// For a hold, repair or rollback: a narrow that would be possible.
+    pub alternative: Option<ScopeView>,
+    /// For a rollback: whether the fallback holds the rules that fired.
+    pub fallback: Option<FallbackView>,
+    /// What the violation means a week, where traffic is known.
+    pub per_week: Option<PerWeek>,
+    /// One entry per rule and slice, rules in page order.
+    pub findings: Vec<FindingView>,
+    /// Segments by criterion in which candidate and production differ, the largest loss first.
+    pub segments: Vec<SegmentView>,
+    /// Failure classes with their counts and owners, the costliest first.
+    pub classes: Vec<ClassView>,
+    /// What was traded, in one line ("over-refusals −6, unsupported claims +4").
+    pub trade_offs: Option<String>,
+    /// What was planned, answered and missing, per system.
+    pub denominators: Vec<DenominatorView>,
+    /// Every criterion in every slice for every system.
+    pub tables: Vec<CellView>,
+    /// pass^k in both readings, where there are several trials.
+    pub reliability: Vec<ReliabilityView>,
+    /// What is asked of whom.
+    pub work_items: Vec<WorkItemView>,
+    /// What would decide the undecided rules.
+    pub needs: Vec<String>,
+    /// What this gate could not have seen.
+    pub unseen: Vec<String>,
+    /// Findings that go along as rollout watches, as indexes into `findings`.
+    pub watches: Vec<usize>,
+    /// About judges and reviewers.
+    pub judge_notes: Vec<String>,
+    /// Where the examples came from.
+    pub reference: ReferenceView,
+    /// Examples that changed between production and candidate: regressed first, by cost; at most [`FLIPS_MAX`].
+    pub flips: Vec<FlipView>,
+    /// How many examples changed in all.
+    pub flips_total: u64,
+    /// The run and its seal.
+    pub run: RunView,
+    /// The command to type next.
+    pub next: String,
+}
+
+/// Most flips that a view carries; `gatewright diff` shows all.
+pub const FLIPS_MAX: usize = 1000;
+
+/// An estimate with everything that must stand beside it.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct EstimateView {
+    /// Point estimate.
+    pub point: f64,
+    /// One-sided lower bound; null when there is none.
+    pub lower: Option<f64>,
+    /// One-sided upper bound; null when there is none.
+    pub upper: Option<f64>,
+    /// One-sided level of each bound.
+    pub alpha: f64,
+    /// Rows.
+    pub n: u64,
+    /// Independent sources.
+    pub clusters: u64,
+    /// Effective number of rows.
+    pub n_eff: f64,
+    /// Degrees of freedom, where the method has them.
+    pub df: Option<f64>,
+    /// How the bounds were made.
+    pub method: String,
+}
+
+/// An owner.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct OwnerView {
+    /// Id on the page.
+    pub id: String,
+    /// Shown name.
+    pub name: String,
+    /// How to reach them.
+    pub contact: Option<String>,
+}
+
+/// A slice: dimension and value pairs that all match; empty means every example.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct SliceView {
+    /// Dimension to value.
+    pub values: BTreeMap<String, String>,
+    /// In words.
+    pub words: String,
+}
+
+/// Where a narrow release goes.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct ScopeView {
+    /// The routed dimension; null for a share of everything.
+    pub dimension: Option<String>,
+    /// Values that pass.
+    pub values: Vec<String>,
+    /// Values that are left out.
+    pub without: Vec<String>,
+    /// Share of traffic, if known.
+    pub share: Option<f64>,
+}
+
+/// Whether the fallback would do better.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct FallbackView {
+    /// Its name.
+    pub name: String,
+    /// Whether it holds the rules that fired; null when it was not measured.
+    pub holds: Option<bool>,
+    /// Its value on the first fired rule.
+    pub value: Option<f64>,
+}
+
+/// What a loss means a week.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct PerWeek {
+    /// More failures a week.
+    pub failures: f64,
+    /// Their cost a week, if the class has one in money.
+    pub money: Option<Money>,
+    /// What the figure rests on.
+    pub basis: String,
+}
+
+/// An amount of money.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct Money {
+    /// Amount.
+    pub amount: f64,
+    /// Currency code; null for plain cost units.
+    pub currency: Option<String>,
+}
+
+/// What a number is measured in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unit {
+    /// A fraction of 1, shown in per cent; differences in points.
+    Share,
+    /// Milliseconds.
+    Milliseconds,
+    /// US dollars.
+    Usd,
+    /// The page's cost units.
+    Cost,
+    /// A plain number.
+    Number,
+}
+
+/// How one rule stands in one slice.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct FindingView {
+    /// Rule id.
+    pub rule: String,
+    /// Where the rule is written (`gatewright.yaml:61:5`).
+    pub at: String,
+    /// Its verb.
+    pub verb: Verb,
+    /// Criterion or class it is about.
+    pub subject: String,
+    /// What is measured (`share`, `p95`, `pass^4` …).
+    pub metric: String,
+    /// Where it was evaluated.
+    pub slice: SliceView,
+    /// `holds`, `violated` or `undecided`.
+    pub standing: StandingWord,
+    /// Why it is undecided, in words.
+    pub undecided: Option<String>,
+    /// In one sentence.
+    pub sentence: String,
+    /// False when it only reports.
+    pub deciding: bool,
+    /// How bad a violation is.
+    pub severity: Severity,
+    /// What a violation asks for.
+    pub action: Option<Action>,
+    /// Who acts.
+    pub owner: OwnerView,
+    /// Unit of the values below.
+    pub unit: Unit,
+    /// The system that the rule is about.
+    pub of: Role,
+    /// The system it is compared with.
+    pub against: Option<Role>,
+    /// Value of the system the rule is about.
+    pub value: Option<f64>,
+    /// Value of the other system.
+    pub other: Option<f64>,
+    /// Threshold or margin in the unit.
+    pub limit: Option<f64>,
+    /// Examples that the rule admits.
+    pub planned: u64,
+    /// Examples with an outcome on every system it names.
+    pub n: u64,
+    /// Independent sources.
+    pub clusters: u64,
+    /// Effective number of examples.
+    pub n_eff: f64,
+    /// Missing units on the systems it names.
+    pub missing: u64,
+    /// The estimate for `holds`: missing outcomes at their worst.
+    pub for_holds: Option<EstimateView>,
+    /// The estimate for `violated`: observed outcomes only.
+    pub for_violated: Option<EstimateView>,
+    /// Examples lost, gained, and the net loss over trial means.
+    pub lost: u64,
+    /// See `lost`.
+    pub gained: u64,
+    /// See `lost`.
+    pub net_loss: f64,
+    /// At how many lost examples a guard trips.
+    pub trip_limit: Option<f64>,
+    /// The first look tripped the guard.
+    pub tripped: bool,
+    /// What fresh trials said.
+    pub confirmed: Option<FreshView>,
+    /// Exact sign test, adjusted over all tripped segments, for guards without fresh trials.
+    pub sign_p: Option<f64>,
+    /// Events seen, for a never.
+    pub events: u64,
+    /// Of those, seen only by a judge.
+    pub unconfirmed_events: u64,
+    /// Example ids behind it, costliest first.
+    pub examples: Vec<String>,
+}
+
+/// A rule's standing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum StandingWord {
+    /// The evidence shows that it holds.
+    Holds,
+    /// The evidence shows that it is violated.
+    Violated,
+    /// It cannot be said yet.
+    Undecided,
+}
+
+impl StandingWord {
+    /// Returns the word.
+    pub fn word(self) -> &'static str {
+        match self {
+            StandingWord::Holds => "holds",
+            StandingWord::Violated => "violated",
+            StandingWord::Undecided => "undecided",
+        }
+    }
+}
+
+/// What fresh trials of a tripped guard said.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct FreshView {
+    /// Mean loss, a fraction of examples.
+    pub loss: f64,
+    /// Its one-sided 95 % bound for run noise.
+    pub bound: f64,
+    /// Examples.
+    pub n: u64,
+    /// Calls made.
+    pub calls: u64,
+    /// Of the examples lost at first look: how many were lost again.
+    pub reproduced: u64,
+    /// Net loss in examples.
+    pub net_loss: f64,
+}
+
+/// One criterion in one slice, candidate against production.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct SegmentView {
+    /// Criterion id.
+    pub criterion: String,
+    /// The slice.
+    pub slice: SliceView,
+    /// Unit of the values below.
+    pub unit: Unit,
+    /// Examples with an outcome on both.
+    pub n: u64,
+    /// Candidate's value.
+    pub candidate: Option<f64>,
+    /// Production's value.
+    pub production: Option<f64>,
+    /// Candidate minus production with a two-sided 95 % interval; null when it has none.
+    pub difference: Option<EstimateView>,
+    /// Why there is no interval.
+    pub no_interval: Option<String>,
+    /// Examples lost.
+    pub lost: u64,
+    /// Examples gained.
+    pub gained: u64,
+    /// More failures a week than production, where traffic is known; negative for fewer.
+    pub per_week: Option<f64>,
+    /// A rule fired here.
+    pub fired: bool,
+}
+
+/// One failure class.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct ClassView {
+    /// Class id.
+    pub class: String,
+    /// How bad one is.
+    pub severity: Severity,
+    /// What one costs.
+    pub cost: Money,
+    /// Who repairs it.
+    pub owner: OwnerView,
+    /// The repair path.
+    pub repair: String,
+    /// Failing outcomes per system, first look.
+    pub outcomes: BTreeMap<Role, u64>,
+    /// Examples with at least one, per system.
+    pub examples: BTreeMap<Role, u64>,
+    /// The same per slice.
+    pub slices: Vec<ClassSliceView>,
+}
+
+/// One class in one slice.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct ClassSliceView {
+    /// The slice.
+    pub slice: SliceView,
+    /// Failing outcomes per system.
+    pub outcomes: BTreeMap<Role, u64>,
+    /// Examples per system.
+    pub examples: BTreeMap<Role, u64>,
+}
+
+/// One system's attempts.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct DenominatorView {
+    /// The role.
+    pub system: Role,
+    /// Its name.
+    pub name: String,
+    /// First-look attempts planned.
+    pub planned: u64,
+    /// Answered (or too late, which is a failure).
+    pub answered: u64,
+    /// Missing attempts by reason.
+    pub missing: BTreeMap<String, u64>,
+    /// Confirmation attempts answered.
+    pub confirm_answered: u64,
+}
+
+/// One criterion in one slice.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct CellView {
+    /// Criterion id.
+    pub criterion: String,
+    /// The slice.
+    pub slice: SliceView,
+    /// Unit of the rates.
+    pub unit: Unit,
+    /// Active examples in it.
+    pub examples: u64,
+    /// Per system.
+    pub systems: BTreeMap<Role, SystemCellView>,
+    /// Candidate against each other system.
+    pub against: BTreeMap<Role, PairedView>,
+}
+
+/// One system in one cell.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct SystemCellView {
+    /// Planned units.
+    pub units: u64,
+    /// Units with a verdict.
+    pub graded: u64,
+    /// Passed.
+    pub pass: u64,
+    /// Failed.
+    pub fail: u64,
+    /// Measured values.
+    pub value: u64,
+    /// Preferred, no preference, other preferred.
+    pub win: u64,
+    /// See `win`.
+    pub tie: u64,
+    /// See `win`.
+    pub loss: u64,
+    /// Not applicable.
+    pub not_applicable: u64,
+    /// Missing units by reason.
+    pub missing: BTreeMap<String, u64>,
+    /// Examples with at least one graded trial.
+    pub n: u64,
+    /// Mean score with a two-sided 95 % interval.
+    pub rate: Option<EstimateView>,
+    /// Why there is no interval.
+    pub no_interval: Option<String>,
+    /// p50, p95, p99 of measured values.
+    pub quantiles: Option<[f64; 3]>,
+    /// Share of the variance that is run noise.
+    pub within: Option<f64>,
+}
+
+/// A paired comparison.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct PairedView {
+    /// Examples with an outcome on both.
+    pub n: u64,
+    /// Both right.
+    pub both: u64,
+    /// Only the candidate.
+    pub gained: u64,
+    /// Only the other.
+    pub lost: u64,
+    /// Neither.
+    pub neither: u64,
+    /// Mean difference with a two-sided 95 % interval.
+    pub difference: Option<EstimateView>,
+    /// Why there is no interval.
+    pub no_interval: Option<String>,
+    /// McNemar mid-p, two-sided; exploration only.
+    pub p_midp: Option<f64>,
+    /// McNemar exact, two-sided; exploration only.
+    pub p_exact: Option<f64>,
+}
+
+/// pass^k of one criterion on one system: k uses in a row all work.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct ReliabilityView {
+    /// Criterion id.
+    pub criterion: String,
+    /// The system.
+    pub system: Role,
+    /// k, from 1.
+    pub k: u32,
+    /// Ungraded trials counted as failed.
+    pub ungraded_failed: ShareOf,
+    /// Ungraded trials missing: only examples with k graded trials count.
+    pub ungraded_missing: ShareOf,
+    /// Which reading gates.
+    pub gates: String,
+}
+
+/// A share and the number of examples it rests on.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct ShareOf {
+    /// In [0, 1].
+    pub value: f64,
+    /// Examples.
+    pub n: u64,
+}
+
+/// What is asked of an owner.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct WorkItemView {
+    /// Kind of work.
+    pub kind: WorkKind,
+    /// Who.
+    pub owner: OwnerView,
+    /// What to do.
+    pub what: String,
+    /// Index of the finding it follows from.
+    pub finding: Option<usize>,
+    /// Failure class.
+    pub class: Option<String>,
+    /// Where.
+    pub slice: SliceView,
+    /// Example ids to look at first.
+    pub examples: Vec<String>,
+    /// Whose outcomes it is about.
+    pub system: Role,
+}
+
+/// Where the examples came from.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct ReferenceView {
+    /// Active examples.
+    pub active: u64,
+    /// Independent sources.
+    pub clusters: u64,
+    /// Active examples by kind.
+    pub kinds: BTreeMap<Kind, u64>,
+    /// Kept and not run.
+    pub quarantined: u64,
+    /// Out of use.
+    pub retired: u64,
+    /// Earliest stated date of addition.
+    pub oldest: Option<String>,
+    /// Latest stated date of addition.
+    pub newest: Option<String>,
+    /// Without a date.
+    pub undated: u64,
+    /// Active examples whose `review_by` has passed.
+    pub overdue: u64,
+    /// Hash of the set.
+    pub digest: String,
+}
+
+/// One example that changed.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct FlipView {
+    /// Example id.
+    pub example: String,
+    /// Criterion id.
+    pub criterion: String,
+    /// Segment values of the example.
+    pub segments: BTreeMap<String, String>,
+    /// Candidate's mean score minus production's.
+    pub change: f64,
+    /// Candidate's mean score.
+    pub candidate: f64,
+    /// Production's mean score.
+    pub production: f64,
+    /// Fresh trials' mean scores (candidate, production).
+    pub fresh: Option<(f64, f64)>,
+    /// Failure class of the failing side.
+    pub class: Option<String>,
+    /// What one such failure costs.
+    pub cost: f64,
+    /// Why it failed: untrusted text.
+    pub why: Option<String>,
+}
+
+/// The run and its seal.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct RunView {
+    /// The run folder's name.
+    pub name: String,
+    /// Tool and version.
+    pub tool: String,
+    /// Civil date of the decision.
+    pub today: String,
+    /// Which release attempt on this reference set.
+    pub attempt: u32,
+    /// Hash of the plan.
+    pub plan: String,
+    /// Hash of the seal.
+    pub seal: Option<String>,
+    /// `sealed before the first outcome`, `sealed after outputs existed` or `not sealed`.
+    pub sealed: String,
+    /// Sealed parts that changed since.
+    pub changed: Vec<String>,
+    /// Systems by role: name and fingerprint.
+    pub systems: BTreeMap<Role, SystemView>,
+    /// First-look trials per role.
+    pub trials: BTreeMap<Role, u32>,
+}
+
+/// A system in the run.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct SystemView {
+    /// Its name.
+    pub name: String,
+    /// Its fingerprint.
+    pub fingerprint: String,
+}

@@ -1,0 +1,450 @@
+//! Sentences: one per finding, the headline of the answer, and what follows from it.
+
+use crate::analyse::{Finding, Standing, Undecided};
+use crate::decide::{Answer, Proposal, WorkKind};
+use crate::manifest::{Compare, Kind, Manifest, Metric, Rule, Standard, Subject, Verb};
+use crate::report::model::{PerWeek, Unit, WorkItemView};
+use crate::report::view::Materials;
+use crate::report::words;
+
+/// Says how one rule stands in one slice.
+pub(super) fn finding(materials: &Materials<'_>, finding: &Finding) -> String {
+    let manifest = materials.manifest;
+    let rule = &manifest.gate[finding.rule];
+    let mut text = match (rule.verb, &finding.standing) {
+        (Verb::Never, _) => never(manifest, rule, finding),
+        (Verb::Guard, Standing::Holds) => guard_holds(materials, rule, finding),
+        (Verb::Guard, Standing::Violated) => loss(materials, rule, finding),
+        (Verb::Guard, Standing::Undecided(Undecided::Unconfirmed { .. })) => {
+            format!(
+                "{}, not confirmed by fresh runs",
+                loss(materials, rule, finding)
+            )
+        }
+        (Verb::Guard, Standing::Undecided(_)) => {
+            format!(
+                "{}: it cannot be said whether {} broke",
+                rule.id,
+                words::place(&finding.slice)
+            )
+        }
+        (Verb::Require | Verb::Watch, _) => level(manifest, rule, finding),
+    };
+    if let Standing::Undecided(why) = &finding.standing {
+        text.push_str("; ");
+        text.push_str(&undecided(why));
+    }
+    text
+}
+
+/// Says why a rule is undecided and what would decide it.
+pub(super) fn undecided(why: &Undecided) -> String {
+    let s = |count: u64| if count == 1 { "" } else { "s" };
+    match why {
+        Undecided::Unconfirmed {
+            examples,
+            trials: 0,
+        } => {
+            format!("a person should look at {examples} example{}", s(*examples))
+        }
+        Undecided::Unconfirmed { examples, trials } => {
+            format!(
+                "running {examples} example{} {trials} more times would decide it",
+                s(*examples)
+            )
+        }
+        Undecided::Missing { units } => {
+            format!("{units} missing outcome{} could change it", s(*units))
+        }
+        Undecided::TooFew { more: Some(more) } => {
+            format!(
+                "{} more example{} would show it",
+                words::count(*more),
+                s(*more)
+            )
+        }
+        Undecided::TooFew { more: None } => {
+            "no number of examples like these would show it".to_owned()
+        }
+        Undecided::TooFewSources { clusters } => {
+            format!("only {clusters} independent source{}", s(*clusters))
+        }
+        Undecided::Empty => "no example of the kinds it may rest on".to_owned(),
+        Undecided::CoverageGap { uncovered } => {
+            format!(
+                "{} of traffic has no example",
+                words::amount(Unit::Share, *uncovered)
+            )
+        }
+        Undecided::DominantWeight { share } => format!(
+            "one example carries {} of the weight",
+            words::amount(Unit::Share, *share)
+        ),
+        Undecided::JudgeUnfit => "its judge is not calibrated".to_owned(),
+        Undecided::Unbounded { needs: Some(needs) } => {
+            format!("it needs {} examples", words::count(*needs))
+        }
+        Undecided::Unbounded { needs: None } => "it has no bound at this size".to_owned(),
+    }
+}
+
+/// "cancellation lost 5 of 24 answers that production gets right, reproduced 5 of 5".
+fn loss(materials: &Materials<'_>, rule: &Rule, finding: &Finding) -> String {
+    let measured = &finding.measured;
+    let other = match rule.compare {
+        Compare::NoWorse { than, .. } | Compare::Better { than, .. } => than.word(),
+        Compare::AtLeast { .. } | Compare::AtMost { .. } | Compare::Nothing { .. } => "production",
+    };
+    let who = if finding.slice.is_empty() {
+        "the candidate".to_owned()
+    } else {
+        words::place(&finding.slice)
+    };
+    let single = materials
+        .plan
+        .systems
+        .iter()
+        .all(|system| system.trials <= 1);
+    let mut text = if single {
+        format!(
+            "{who} lost {} of {} answers that {other} gets right",
+            measured.lost, measured.n
+        )
+    } else {
+        format!(
+            "{who} lost {} of {} answers that {other} gets right",
+            words::short(measured.net_loss, 1),
+            measured.n
+        )
+    };
+    if single && measured.gained > 0 {
+        text.push_str(&format!(" and gained {}", measured.gained));
+    }
+    if let Some(fresh) = &measured.fresh {
+        text.push_str(&format!(
+            ", reproduced {} of {}",
+            fresh.reproduced, measured.lost
+        ));
+    } else if measured.sign_p.is_some() && finding.standing == Standing::Violated {
+        text.push_str(", too one-sided to be chance");
+    }
+    text
+}
+
+fn guard_holds(materials: &Materials<'_>, rule: &Rule, finding: &Finding) -> String {
+    let measured = &finding.measured;
+    if measured.tripped {
+        return match &measured.fresh {
+            Some(fresh) => format!(
+                "{}; tripped, not reproduced in {} fresh calls",
+                loss(materials, rule, finding),
+                words::count(fresh.calls)
+            ),
+            None => format!(
+                "{}; tripped, not reproduced",
+                loss(materials, rule, finding)
+            ),
+        };
+    }
+    format!(
+        "{}: net {} of {} lost, below the {} at which it trips",
+        words::place(&finding.slice),
+        words::short(measured.net_loss, 1),
+        measured.n,
+        measured
+            .trip_limit
+            .map_or_else(|| "limit".to_owned(), |limit| words::short(limit, 1)),
+    )
+}
+
+fn never(manifest: &Manifest, rule: &Rule, finding: &Finding) -> String {
+    let measured = &finding.measured;
+    let what = match rule.subject {
+        Subject::Class(class) => words::class(
+            manifest.classes[class as usize].id.as_str(),
+            measured.events,
+        ),
+        Subject::Criterion(criterion) => {
+            format!("{} failures", manifest.criteria[criterion as usize].id)
+        }
+    };
+    let place = if finding.slice.is_empty() {
+        String::new()
+    } else {
+        format!(" in {}", words::place(&finding.slice))
+    };
+    match measured.events {
+        0 => format!("no {what}{place} in {} examples", words::count(measured.n)),
+        events => format!(
+            "{} {what}{place} in {} examples, and none is allowed",
+            words::count(events),
+            words::count(measured.n)
+        ),
+    }
+}
+
+/// "grounded is 4 points worse than production on traffic (95 of 100 sure …)".
+fn level(manifest: &Manifest, rule: &Rule, finding: &Finding) -> String {
+    let measured = &finding.measured;
+    let unit = unit(manifest, rule);
+    let subject = subject(manifest, rule);
+    let metric = match rule.metric {
+        Metric::Share => String::new(),
+        other => format!(" {}", metric(other)),
+    };
+    let on = basis(rule, finding);
+    let Some(value) = measured.value else {
+        return format!("{subject}{metric} has no value on {on}");
+    };
+    let (value_words, n) = (words::amount(unit, value), words::count(measured.n));
+    let bound = match &finding.standing {
+        Standing::Violated => measured.for_violated.as_ref(),
+        _ => measured.for_holds.as_ref(),
+    };
+    let bound = |lower: bool| {
+        bound
+            .map(|bounds| if lower { bounds.lower } else { bounds.upper })
+            .filter(|bound| bound.is_finite())
+    };
+    match rule.compare {
+        Compare::NoWorse { than, margin } => format!(
+            "{subject}{metric} is {value_words} against {} of {than} on {on} (n {n}); at most {} worse is allowed{}",
+            measured
+                .other
+                .map_or_else(|| "?".to_owned(), |other| words::amount(unit, other)),
+            words::distance(unit, margin),
+            bound(!measured.smaller_is_better)
+                .map(|bound| format!(
+                    ", at worst {} is compatible with the data",
+                    words::change(unit, bound)
+                ))
+                .filter(|_| finding.standing != Standing::Violated)
+                .unwrap_or_default(),
+            than = than.word(),
+        ),
+        Compare::Better { than, by } => format!(
+            "{subject}{metric} is {value_words} against {} of {} on {on} (n {n}); more than {} better is demanded",
+            measured
+                .other
+                .map_or_else(|| "?".to_owned(), |other| words::amount(unit, other)),
+            than.word(),
+            words::distance(unit, by),
+        ),
+        Compare::AtLeast { of, floor } => format!(
+            "{}{subject}{metric} is {value_words} on {on} (n {n}); at least {} is demanded{}",
+            whose(of),
+            words::amount(unit, floor),
+            bound(true)
+                .map(|bound| format!(", {} is sure", words::amount(unit, bound)))
+                .filter(|_| finding.standing != Standing::Violated)
+                .unwrap_or_default(),
+        ),
+        Compare::AtMost { of, ceiling } => format!(
+            "{}{subject}{metric} is {value_words} on {on} (n {n}); at most {} is allowed",
+            whose(of),
+            words::amount(unit, ceiling),
+        ),
+        Compare::Nothing { of } => {
+            format!(
+                "{}{subject}{metric} is {value_words} on {on} (n {n})",
+                whose(of)
+            )
+        }
+    }
+}
+
+fn whose(role: crate::manifest::Role) -> String {
+    match role {
+        crate::manifest::Role::Candidate => String::new(),
+        other => format!("{}'s ", other.word()),
+    }
+}
+
+/// What the sentence may claim: traffic, this mix of examples, or a segment of either.
+fn basis(rule: &Rule, finding: &Finding) -> String {
+    let place = if finding.slice.is_empty() {
+        None
+    } else {
+        Some(words::place(&finding.slice))
+    };
+    let traffic_only = match &rule.from {
+        None => rule.verb == Verb::Require,
+        Some(kinds) => kinds.iter().all(|kind| *kind == Kind::Traffic),
+    };
+    match (traffic_only, place) {
+        (true, None) => "traffic".to_owned(),
+        (true, Some(place)) => format!("{place} traffic"),
+        (false, None) => "this mix of examples".to_owned(),
+        (false, Some(place)) => format!("this mix of {place} examples"),
+    }
+}
+
+/// Names what a rule is about.
+pub(super) fn subject(manifest: &Manifest, rule: &Rule) -> String {
+    match rule.subject {
+        Subject::Criterion(criterion) => manifest.criteria[criterion as usize].id.to_string(),
+        Subject::Class(class) => manifest.classes[class as usize].id.to_string(),
+    }
+}
+
+/// Names a metric.
+pub(super) fn metric(metric: Metric) -> String {
+    match metric {
+        Metric::Share => "share".to_owned(),
+        Metric::Mean => "mean".to_owned(),
+        Metric::PassHatK(k) => format!("pass^{k}"),
+        Metric::PassAtK(k) => format!("pass@{k}"),
+        Metric::Quantile(q) => format!("p{}", words::short(q * 100.0, 2)),
+        Metric::CostPerSolved => "cost per solved".to_owned(),
+        Metric::FailureCost => "failure cost".to_owned(),
+    }
+}
+
+/// Says what a rule's numbers are measured in.
+pub(super) fn unit(manifest: &Manifest, rule: &Rule) -> Unit {
+    match rule.metric {
+        Metric::Share | Metric::PassHatK(_) | Metric::PassAtK(_) => Unit::Share,
+        Metric::CostPerSolved => Unit::Usd,
+        Metric::FailureCost => Unit::Cost,
+        Metric::Mean | Metric::Quantile(_) => match rule.subject {
+            Subject::Criterion(criterion) => value_unit(manifest, criterion),
+            Subject::Class(_) => Unit::Number,
+        },
+    }
+}
+
+/// Says what a criterion's measured values are in.
+pub(super) fn value_unit(manifest: &Manifest, criterion: u16) -> Unit {
+    match manifest.criteria[criterion as usize].grader {
+        crate::manifest::Grader::Latency { .. } => Unit::Milliseconds,
+        crate::manifest::Grader::Cost { .. } => Unit::Usd,
+        _ => Unit::Number,
+    }
+}
+
+/// Writes the answer in one sentence.
+pub(super) fn headline(materials: &Materials<'_>, sentences: &[String]) -> String {
+    let proposal = materials.proposal;
+    let lead = proposal.answer.word().to_uppercase();
+    let first = proposal
+        .fired
+        .first()
+        .and_then(|index| sentences.get(*index));
+    let body = match proposal.answer {
+        _ if !proposal.invalid.is_empty() => {
+            format!("this run cannot decide: {}", proposal.invalid.join("; "))
+        }
+        Answer::Ship => ship(materials),
+        Answer::Narrow => {
+            let to = proposal.scope.as_ref().map(super::view::scope);
+            let to = to.map_or_else(
+                || "part of traffic".to_owned(),
+                |scope| words::scope(&scope),
+            );
+            match first {
+                Some(first) => format!("release to {to} only; {first}"),
+                None => format!("release to {to} only"),
+            }
+        }
+        Answer::Hold | Answer::Repair | Answer::Rollback | Answer::NotEnoughEvidence => {
+            first.cloned().unwrap_or_else(|| nothing_fired(proposal))
+        }
+    };
+    format!("{lead}: {}.", body.trim_end_matches('.'))
+}
+
+fn nothing_fired(proposal: &Proposal) -> String {
+    match proposal.needs.first() {
+        Some(need) => need.clone(),
+        None => "no rule of this gate could be decided".to_owned(),
+    }
+}
+
+fn ship(materials: &Materials<'_>) -> String {
+    let n = materials.reference.examples.len() as u64;
+    let requires = materials
+        .analysis
+        .findings
+        .iter()
+        .filter(|finding| {
+            finding.deciding && materials.manifest.gate[finding.rule].verb == Verb::Require
+        })
+        .count() as u64;
+    if materials.manifest.decision.standard == Standard::Unbroken && requires == 0 {
+        return format!(
+            "nothing broke on these {} examples; nothing is shown about traffic; a loss under 3 examples per segment could not be seen",
+            words::count(n)
+        );
+    }
+    let claims = match requires {
+        1 => "what the gate demands is shown".to_owned(),
+        more => format!("all {more} demands are shown"),
+    };
+    format!("{claims} and nothing broke on {} examples", words::count(n))
+}
+
+/// Says what follows: failures a week, who acts, what would be possible instead.
+pub(super) fn follows(
+    materials: &Materials<'_>,
+    per_week: Option<&PerWeek>,
+    work: &[WorkItemView],
+) -> Vec<String> {
+    let proposal = materials.proposal;
+    let mut follows = Vec::new();
+    if let Some(week) = per_week.filter(|week| week.failures >= 1.0) {
+        let money = week
+            .money
+            .as_ref()
+            .filter(|money| money.currency.is_some())
+            .map(|money| format!(" ({})", words::about_money(money)))
+            .unwrap_or_default();
+        follows.push(format!(
+            "About {} more failures a week{money}.",
+            words::about(week.failures)
+        ));
+    }
+    let alternative = proposal
+        .alternative
+        .as_ref()
+        .map(|scope| {
+            format!(
+                "; or narrow to {}",
+                words::scope(&super::view::scope(scope))
+            )
+        })
+        .unwrap_or_default();
+    match work.first() {
+        Some(item) => follows.push(format!("{} {}{alternative}.", item.owner.name, duty(item))),
+        None if !alternative.is_empty() => follows.push(format!("{}.", &alternative[5..])),
+        None => {}
+    }
+    if let Some(fallback) = &proposal.fallback {
+        follows.push(match fallback.holds {
+            Some(true) => format!("Fallback {} holds the same rule.", fallback.name),
+            Some(false) => format!(
+                "Fallback {} does not hold the same rule either.",
+                fallback.name
+            ),
+            None => format!("Fallback {} was not measured on it.", fallback.name),
+        });
+    }
+    follows
+}
+
+/// What an owner does about a work item.
+fn duty(item: &WorkItemView) -> String {
+    let examples = |count: usize| match count {
+        0 => "the examples".to_owned(),
+        1 => "1 example".to_owned(),
+        more => format!("{more} examples"),
+    };
+    match item.kind {
+        WorkKind::FixEvaluation => "fixes the evaluation".to_owned(),
+        WorkKind::RepairBoundary => "repairs".to_owned(),
+        WorkKind::FixSources => "fixes the sources".to_owned(),
+        WorkKind::ChangePolicy => "decides the policy".to_owned(),
+        WorkKind::RepairRubric => "repairs the rubric".to_owned(),
+        WorkKind::QuarantineExamples => format!("looks at {}", examples(item.examples.len())),
+        WorkKind::CollectEvidence => "collects the evidence".to_owned(),
+    }
+}

@@ -1,0 +1,389 @@
+//! The closing summary in a terminal: at most 25 lines, plain words, no colour-only meaning.
+
+use crate::decide::Answer;
+use crate::manifest::{Enforce, Role};
+use crate::report::model::{EstimateView, SegmentView, Unit, View};
+use crate::report::untrusted::{clip, columns, line, wrap};
+use crate::report::words;
+
+/// Most lines of the summary.
+pub(super) const LINES_MAX: usize = 25;
+
+/// How the terminal is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TerminalOptions {
+    /// Columns; taken as at least 40.
+    pub width: usize,
+    /// Colour may be used, beside words.
+    pub colour: bool,
+    /// Symbols outside ASCII may be used.
+    pub symbols: bool,
+}
+
+/// A block of lines and how many of them must stay when there are too many.
+struct Section {
+    lines: Vec<String>,
+    keep: usize,
+}
+
+/// Shows a view in at most [`LINES_MAX`] lines, none wider than the terminal.
+pub fn terminal(view: &View, options: &TerminalOptions) -> String {
+    let width = options.width.max(40);
+    let mut sections = vec![
+        section(head(view, width), 6),
+        section(rules(view, width), 2),
+        section(segments(view, width), 3),
+        section(classes(view, width), 3),
+        section(labelled("Traded", view.trade_offs.as_slice(), width), 1),
+        section(counted(view, width), 2),
+        section(labelled("Needed", &view.needs, width), 2),
+        section(labelled("To do", &work(view), width), 2),
+        section(labelled("Not seen", &unseen(view), width), 2),
+        section(next(view, width), 2),
+    ];
+    fit(&mut sections);
+    let mut text = String::new();
+    for (index, line) in sections
+        .iter()
+        .flat_map(|section| &section.lines)
+        .enumerate()
+    {
+        let line = if options.symbols {
+            line.clone()
+        } else {
+            ascii(line)
+        };
+        match index {
+            0 if options.colour => text.push_str(&coloured(view, &line)),
+            _ => text.push_str(&line),
+        }
+        text.push('\n');
+    }
+    text
+}
+
+fn section(lines: Vec<String>, keep: usize) -> Section {
+    Section { lines, keep }
+}
+
+/// Takes lines away, from the section that can best spare them, until the summary fits.
+fn fit(sections: &mut [Section]) {
+    loop {
+        let total: usize = sections.iter().map(|section| section.lines.len()).sum();
+        if total <= LINES_MAX {
+            return;
+        }
+        let spare = |section: &Section| section.lines.len().saturating_sub(section.keep);
+        let longest = sections
+            .iter_mut()
+            .rev()
+            .max_by_key(|section| spare(section));
+        match longest {
+            Some(section) if spare(section) > 0 => {
+                section.lines.pop();
+                if let Some(last) = section.lines.last_mut() {
+                    "  … more in gatewright report".clone_into(last);
+                }
+            }
+            _ => return,
+        }
+    }
+}
+
+fn head(view: &View, width: usize) -> Vec<String> {
+    let would = match view.enforce {
+        Enforce::Block => "",
+        Enforce::Advise | Enforce::Observe => "WOULD ",
+    };
+    let mut text = format!("{would}{}", line(&view.sentence, 600));
+    for follow in &view.follows {
+        text.push(' ');
+        text.push_str(&line(follow, 400));
+    }
+    let mut lines = wrap(&text, width, 0);
+    match view.enforce {
+        Enforce::Block => {}
+        Enforce::Advise => {
+            lines.push("Advice only (enforce: advise): the exit code is 0.".to_owned())
+        }
+        Enforce::Observe => {
+            lines.push("Observing (enforce: observe): the exit code is 0.".to_owned())
+        }
+    }
+    lines
+}
+
+/// The rules that fired and where they stand on the page.
+fn rules(view: &View, width: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let fired: Vec<_> = view
+        .fired
+        .iter()
+        .filter_map(|index| view.findings.get(*index))
+        .collect();
+    if let Some(first) = fired.first() {
+        let missing = match first.missing {
+            0 => String::new(),
+            more => format!(", {} missing", words::count(more)),
+        };
+        let text = format!(
+            "Rule: {} ({}, {}) in {}, n {} (effective {}){missing}",
+            line(&first.rule, 60),
+            first.verb.word(),
+            line(&first.at, 60),
+            line(&first.slice.words, 80),
+            words::count(first.n),
+            words::short(first.n_eff, 0),
+        );
+        lines.extend(wrap(&text, width, 2));
+    }
+    if fired.len() > 1 {
+        let rest: Vec<String> = fired[1..]
+            .iter()
+            .map(|finding| {
+                format!(
+                    "{} in {}",
+                    line(&finding.rule, 60),
+                    line(&finding.slice.words, 60)
+                )
+            })
+            .collect();
+        lines.extend(
+            wrap(&format!("Also: {}", rest.join("; ")), width, 2)
+                .into_iter()
+                .take(2),
+        );
+    }
+    lines
+}
+
+fn segments(view: &View, width: usize) -> Vec<String> {
+    let rows = chosen_segments(view);
+    if rows.is_empty() {
+        return Vec::new();
+    }
+    let change = "change (95 % interval)";
+    let place = width.saturating_sub(59).clamp(12, 40);
+    let mut lines = vec![format!(
+        "  {:<place$} {:>5}  {:>10}  {:>9}  {change}",
+        "Lost and gained", "n", "production", "candidate"
+    )];
+    for row in rows {
+        let mark = match row.lost.cmp(&row.gained) {
+            std::cmp::Ordering::Greater => '▼',
+            std::cmp::Ordering::Less => '▲',
+            std::cmp::Ordering::Equal => '·',
+        };
+        let value = |value: Option<f64>| {
+            value.map_or_else(|| "-".to_owned(), |value| words::amount(row.unit, value))
+        };
+        lines.push(format!(
+            "{mark} {} {:>5}  {:>10}  {:>9}  {}",
+            pad(
+                &format!(
+                    "{} {}",
+                    line(&row.slice.words, 60),
+                    line(&row.criterion, 30)
+                ),
+                place
+            ),
+            words::count(row.n),
+            value(row.production),
+            value(row.candidate),
+            difference(row.unit, row.difference.as_ref()),
+        ));
+    }
+    lines.iter().map(|row| clip(row, width)).collect()
+}
+
+/// Where a rule fired, the three largest losses, the two largest gains.
+fn chosen_segments(view: &View) -> Vec<&SegmentView> {
+    let mut rows: Vec<&SegmentView> = view
+        .segments
+        .iter()
+        .filter(|row| row.fired)
+        .take(3)
+        .collect();
+    let others = || view.segments.iter().filter(|row| !row.fired);
+    rows.extend(others().filter(|row| row.lost > row.gained).take(3));
+    let gains: Vec<&SegmentView> = others()
+        .rev()
+        .filter(|row| row.gained > row.lost)
+        .take(2)
+        .collect();
+    rows.extend(gains.into_iter().rev());
+    rows
+}
+
+/// `−20.8 pts (−38 to −4)`.
+fn difference(unit: Unit, estimate: Option<&EstimateView>) -> String {
+    let Some(estimate) = estimate else {
+        return "no interval".to_owned();
+    };
+    let show = |value: f64| match unit {
+        Unit::Share => format!(
+            "{}{}",
+            words::sign(value),
+            words::short(value.abs() * 100.0, 1)
+        ),
+        other => words::change(other, value),
+    };
+    let bound = |bound: Option<f64>| bound.map_or_else(|| "?".to_owned(), show);
+    let points = if unit == Unit::Share { " pts" } else { "" };
+    format!(
+        "{}{points} ({} to {})",
+        show(estimate.point),
+        bound(estimate.lower),
+        bound(estimate.upper)
+    )
+}
+
+fn classes(view: &View, width: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let place = width.saturating_sub(59).clamp(12, 40);
+    for class in view.classes.iter().take(4) {
+        let of = |role: Role| {
+            let count = class.examples.get(&role).copied();
+            count.map_or_else(|| "-".to_owned(), words::count)
+        };
+        let contact = class
+            .owner
+            .contact
+            .as_deref()
+            .map(|contact| format!(" {}", line(contact, 40)));
+        lines.push(format!(
+            "  {} {:>5}  {:>10}  {:>9}  {}{}",
+            pad(&words::class(&line(&class.class, 60), 2), place),
+            "",
+            of(Role::Production),
+            of(Role::Candidate),
+            line(&class.owner.name, 60),
+            contact.unwrap_or_default(),
+        ));
+    }
+    if !lines.is_empty() {
+        let header = format!(
+            "  {:<place$} {:>5}  {:>10}  {:>9}  owner",
+            "Examples failing as", "", "production", "candidate"
+        );
+        lines.insert(0, header);
+    }
+    lines.iter().map(|row| clip(row, width)).collect()
+}
+
+fn counted(view: &View, width: usize) -> Vec<String> {
+    let parts: Vec<String> = view
+        .denominators
+        .iter()
+        .map(|row| {
+            let missing: Vec<String> = row
+                .missing
+                .iter()
+                .map(|(reason, count)| format!("{} {reason}", words::count(*count)))
+                .collect();
+            let missing = if missing.is_empty() {
+                String::new()
+            } else {
+                format!(" ({})", missing.join(", "))
+            };
+            format!(
+                "{} {} of {} answered{missing}",
+                row.system.word(),
+                words::count(row.answered),
+                words::count(row.planned)
+            )
+        })
+        .collect();
+    let kinds: Vec<String> = view
+        .reference
+        .kinds
+        .iter()
+        .map(|(kind, count)| format!("{} {}", words::count(*count), kind.word()))
+        .collect();
+    let mut text = parts.join("; ");
+    if !kinds.is_empty() {
+        text.push_str(&format!(". Examples: {}", kinds.join(", ")));
+    }
+    if view.run.sealed != "sealed before the first outcome" {
+        text.push_str(&format!("; {}", view.run.sealed));
+    }
+    labelled("Counted", &[text], width)
+}
+
+fn work(view: &View) -> Vec<String> {
+    view.work_items
+        .iter()
+        .take(3)
+        .map(|item| format!("{}: {}", line(&item.owner.name, 60), line(&item.what, 300)))
+        .collect()
+}
+
+fn unseen(view: &View) -> Vec<String> {
+    view.judge_notes
+        .iter()
+        .chain(&view.unseen)
+        .cloned()
+        .collect()
+}
+
+fn next(view: &View, width: usize) -> Vec<String> {
+    wrap(&format!("Next: {}", line(&view.next, 300)), width, 6)
+}
+
+/// Lines behind a label; further entries are indented.
+fn labelled(label: &str, entries: &[String], width: usize) -> Vec<String> {
+    let indent = label.len() + 2;
+    let mut lines = Vec::new();
+    for entry in entries {
+        let lead = if lines.is_empty() {
+            format!("{label}: ")
+        } else {
+            " ".repeat(indent)
+        };
+        let body = wrap(&line(entry, 400), width - indent, 0);
+        for (index, text) in body.into_iter().enumerate() {
+            let lead = if index == 0 {
+                lead.clone()
+            } else {
+                " ".repeat(indent)
+            };
+            lines.push(format!("{lead}{text}"));
+        }
+    }
+    lines
+}
+
+/// Pads or clips to a number of columns.
+fn pad(text: &str, width: usize) -> String {
+    let text = clip(text, width);
+    let missing = width.saturating_sub(columns(&text));
+    format!("{text}{}", " ".repeat(missing))
+}
+
+/// Replaces our symbols one for one.
+fn ascii(text: &str) -> String {
+    text.chars()
+        .map(|one| match one {
+            '−' => '-',
+            '…' => '~',
+            '▼' => '-',
+            '▲' => '+',
+            '·' | '⏎' => ' ',
+            '∞' => '?',
+            one => one,
+        })
+        .collect()
+}
+
+/// Colours the answer word, which stands before the first colon.
+fn coloured(view: &View, line: &str) -> String {
+    let code = match view.answer {
+        Answer::Ship => "1;32",
+        Answer::Narrow | Answer::NotEnoughEvidence => "1;33",
+        Answer::Hold | Answer::Repair | Answer::Rollback => "1;31",
+    };
+    match line.split_once(':') {
+        Some((word, rest)) => format!("\u{1b}[{code}m{word}\u{1b}[0m:{rest}"),
+        None => line.to_owned(),
+    }
+}

@@ -1,0 +1,508 @@
+//! From the analysis and the proposal to the view: all arithmetic of the report is here and in `tables`.
+
+use std::collections::BTreeMap;
+
+use crate::analyse::{Analysis, Finding, Slice, Standing};
+use crate::decide::{Answer, DecisionContext, Proposal, Scope, WorkItem, WorkKind};
+use crate::id::OwnerId;
+use crate::manifest::{Compare, Manifest, Role, Rule, Subject, Target, Verb};
+use crate::plan::Plan;
+use crate::reference::ReferenceSet;
+use crate::report::model::*;
+use crate::report::{sentence, tables, words};
+use crate::seal::Seal;
+
+/// What a report knows of the run besides analysis and proposal.
+#[derive(Clone, Copy, Debug)]
+pub struct RunFacts<'a> {
+    /// The run folder's name.
+    pub run: &'a str,
+    /// Tool and version.
+    pub tool: &'a str,
+    /// The seal, when the run has one.
+    pub seal: Option<&'a Seal>,
+}
+
+/// Everything a view is made of.
+pub(super) struct Materials<'a> {
+    pub(super) manifest: &'a Manifest,
+    pub(super) reference: &'a ReferenceSet,
+    pub(super) plan: &'a Plan,
+    pub(super) analysis: &'a Analysis,
+    pub(super) proposal: &'a Proposal,
+    pub(super) context: &'a DecisionContext,
+}
+
+/// Builds the view of a run. Pure: the same arguments give the same bytes.
+pub fn view(
+    manifest: &Manifest,
+    reference: &ReferenceSet,
+    plan: &Plan,
+    analysis: &Analysis,
+    proposal: &Proposal,
+    context: &DecisionContext,
+    facts: &RunFacts<'_>,
+) -> View {
+    let materials = Materials {
+        manifest,
+        reference,
+        plan,
+        analysis,
+        proposal,
+        context,
+    };
+    let sentences: Vec<String> = analysis
+        .findings
+        .iter()
+        .map(|finding| sentence::finding(&materials, finding))
+        .collect();
+    let per_week = per_week(&materials);
+    let work_items: Vec<WorkItemView> = proposal
+        .work_items
+        .iter()
+        .map(|item| work_item(&materials, item))
+        .collect();
+    let classes = tables::classes(&materials);
+    let (flips, flips_total) = tables::flips(&materials);
+    View {
+        format: FORMAT.to_owned(),
+        product: manifest.product.clone(),
+        promise: manifest.promise.does.clone(),
+        question: manifest.decision.question.clone(),
+        answer: proposal.answer,
+        exit_code: proposal.answer.exit_code(),
+        sentence: sentence::headline(&materials, &sentences),
+        follows: sentence::follows(&materials, per_week.as_ref(), &work_items),
+        step: proposal.step,
+        standard: manifest.decision.standard,
+        enforce: manifest.decision.enforce,
+        invalid: proposal.invalid.clone(),
+        fired: proposal.fired.clone(),
+        scope: proposal.scope.as_ref().map(scope),
+        alternative: proposal.alternative.as_ref().map(scope),
+        fallback: proposal.fallback.as_ref().map(|fallback| FallbackView {
+            name: fallback.name.clone(),
+            holds: fallback.holds,
+            value: fallback.value,
+        }),
+        per_week,
+        findings: analysis
+            .findings
+            .iter()
+            .zip(sentences)
+            .map(|(finding, sentence)| finding_view(&materials, finding, sentence))
+            .collect(),
+        segments: tables::segments(&materials),
+        trade_offs: trade_offs(&classes),
+        classes,
+        denominators: tables::denominators(&materials),
+        tables: tables::cells(&materials),
+        reliability: tables::reliability(&materials),
+        needs: proposal.needs.clone(),
+        unseen: proposal.unseen.clone(),
+        watches: proposal.watches.clone(),
+        judge_notes: judge_notes(&materials),
+        reference: tables::reference(&materials),
+        flips,
+        flips_total,
+        run: run_view(&materials, facts),
+        next: next_command(&materials, &work_items),
+        work_items,
+    }
+}
+
+/// Shows a scope.
+pub(super) fn scope(scope: &Scope) -> ScopeView {
+    match scope {
+        Scope::Segments {
+            dimension,
+            values,
+            without,
+            share,
+        } => ScopeView {
+            dimension: Some(dimension.clone()),
+            values: values.clone(),
+            without: without.clone(),
+            share: *share,
+        },
+        Scope::Share(share) => ScopeView {
+            dimension: None,
+            values: Vec::new(),
+            without: Vec::new(),
+            share: Some(*share),
+        },
+    }
+}
+
+/// Shows a slice.
+pub(super) fn slice(slice: &Slice) -> SliceView {
+    SliceView {
+        values: slice.iter().cloned().collect(),
+        words: words::place(slice),
+    }
+}
+
+/// Shows an owner.
+pub(super) fn owner(manifest: &Manifest, id: &OwnerId) -> OwnerView {
+    let declared = manifest.owners.get(id);
+    OwnerView {
+        id: id.to_string(),
+        name: declared.map_or_else(|| id.to_string(), |owner| owner.name.clone()),
+        contact: declared.and_then(|owner| owner.contact.clone()),
+    }
+}
+
+/// Shows bounds; an infinite bound is none.
+pub(super) fn estimate(bounds: &gatewright_stats::estimate::Bounds) -> EstimateView {
+    EstimateView {
+        point: bounds.point,
+        lower: Some(bounds.lower).filter(|bound| bound.is_finite()),
+        upper: Some(bounds.upper).filter(|bound| bound.is_finite()),
+        alpha: bounds.alpha,
+        n: bounds.n,
+        clusters: bounds.clusters,
+        n_eff: bounds.n_eff,
+        df: bounds.df.filter(|df| df.is_finite()),
+        method: bounds.method.name().to_owned(),
+    }
+}
+
+fn finding_view(materials: &Materials<'_>, finding: &Finding, sentence: String) -> FindingView {
+    let manifest = materials.manifest;
+    let rule = &manifest.gate[finding.rule];
+    let measured = &finding.measured;
+    let (of, against) = systems(rule);
+    FindingView {
+        rule: rule.id.to_string(),
+        at: manifest.at(&format!("gate[{}]", finding.rule)).to_string(),
+        verb: rule.verb,
+        subject: sentence::subject(manifest, rule),
+        metric: sentence::metric(rule.metric),
+        slice: slice(&finding.slice),
+        standing: match finding.standing {
+            Standing::Holds => StandingWord::Holds,
+            Standing::Violated => StandingWord::Violated,
+            Standing::Undecided(_) => StandingWord::Undecided,
+        },
+        undecided: match &finding.standing {
+            Standing::Undecided(why) => Some(sentence::undecided(why)),
+            Standing::Holds | Standing::Violated => None,
+        },
+        sentence,
+        deciding: finding.deciding,
+        severity: rule.severity,
+        action: rule.violated,
+        owner: owner(manifest, &rule.owner),
+        unit: sentence::unit(manifest, rule),
+        of,
+        against,
+        value: measured.value,
+        other: measured.other,
+        limit: measured.limit,
+        planned: measured.planned,
+        n: measured.n,
+        clusters: measured.clusters,
+        n_eff: measured.n_eff,
+        missing: measured.missing,
+        for_holds: measured.for_holds.as_ref().map(estimate),
+        for_violated: measured.for_violated.as_ref().map(estimate),
+        lost: measured.lost,
+        gained: measured.gained,
+        net_loss: measured.net_loss,
+        trip_limit: measured.trip_limit,
+        tripped: measured.tripped,
+        confirmed: measured.fresh.as_ref().map(|fresh| FreshView {
+            loss: fresh.loss,
+            bound: fresh.bound,
+            n: fresh.n,
+            calls: fresh.calls,
+            reproduced: fresh.reproduced,
+            net_loss: fresh.net_loss,
+        }),
+        sign_p: measured.sign_p,
+        events: measured.events,
+        unconfirmed_events: measured.unconfirmed_events,
+        examples: tables::example_ids(materials, &finding.examples),
+    }
+}
+
+/// Returns the system a rule is about and the one it is compared with.
+fn systems(rule: &Rule) -> (Role, Option<Role>) {
+    match rule.compare {
+        Compare::NoWorse { than, .. } | Compare::Better { than, .. } => {
+            (Role::Candidate, Some(than))
+        }
+        Compare::AtLeast { of, .. } | Compare::AtMost { of, .. } | Compare::Nothing { of } => {
+            (of, None)
+        }
+    }
+}
+
+fn work_item(materials: &Materials<'_>, item: &WorkItem) -> WorkItemView {
+    WorkItemView {
+        kind: item.kind,
+        owner: owner(materials.manifest, &item.owner),
+        what: item.what.clone(),
+        finding: item.finding,
+        class: item
+            .class
+            .and_then(|class| materials.manifest.classes.get(class as usize))
+            .map(|class| class.id.to_string()),
+        slice: slice(&item.slice),
+        examples: tables::example_ids(materials, &item.examples),
+        system: item.system,
+    }
+}
+
+/// Requests a week in a slice, where the page (or the traffic examples, for a routed dimension) says so.
+pub(super) fn requests_per_week(materials: &Materials<'_>, slice: &Slice) -> Option<f64> {
+    let traffic = materials.manifest.traffic.as_ref()?;
+    let share = match slice.as_slice() {
+        [] => 1.0,
+        [(dimension, value)] => {
+            let stated = traffic
+                .share
+                .get(dimension)
+                .and_then(|shares| shares.get(value));
+            let routed = || {
+                let routes = &materials.analysis.routes;
+                let route = routes.iter().find(|route| route.dimension == *dimension)?;
+                route.values.iter().find(|one| one.value == *value)?.share
+            };
+            stated.copied().or_else(routed)?
+        }
+        _ => return None,
+    };
+    Some(share * traffic.per_week)
+}
+
+/// More failures a week by the first finding that fired: its loss (fresh trials if there are any) on the slice's traffic.
+fn per_week(materials: &Materials<'_>) -> Option<PerWeek> {
+    let finding = &materials.analysis.findings[*materials.proposal.fired.first()?];
+    let rule = &materials.manifest.gate[finding.rule];
+    let requests = requests_per_week(materials, &finding.slice)?;
+    let measured = &finding.measured;
+    let rate = match (rule.verb, &measured.fresh) {
+        (Verb::Guard, Some(fresh)) => fresh.loss,
+        (Verb::Guard, None) if measured.n > 0 => measured.net_loss / measured.n as f64,
+        (Verb::Never, _) if measured.n > 0 => measured.events as f64 / measured.n as f64,
+        (Verb::Require | Verb::Watch, _)
+            if sentence::unit(materials.manifest, rule) == Unit::Share =>
+        {
+            let other = match rule.compare {
+                Compare::AtLeast { floor, .. } => Some(floor),
+                _ => measured.other,
+            };
+            other? - measured.value?
+        }
+        _ => return None,
+    };
+    let failures = rate * requests;
+    let money = failing_class(materials, finding, rule).map(|class| {
+        let cost = &materials.manifest.classes[class as usize].cost;
+        Money {
+            amount: cost.amount * failures,
+            currency: cost.currency.clone(),
+        }
+    });
+    Some(PerWeek {
+        failures,
+        money,
+        basis: format!(
+            "{} requests a week in {}, if they are like these examples",
+            words::about(requests),
+            words::place(&finding.slice)
+        ),
+    })
+}
+
+/// The class that a finding's failures are of: the rule's own, the criterion's only one, or the first flip's.
+fn failing_class(materials: &Materials<'_>, finding: &Finding, rule: &Rule) -> Option<u16> {
+    let criterion = match rule.subject {
+        Subject::Class(class) => return Some(class),
+        Subject::Criterion(criterion) => criterion,
+    };
+    let classes = materials.manifest.criteria[criterion as usize]
+        .fails_as
+        .classes();
+    if classes.len() == 1 {
+        return classes.first().copied();
+    }
+    let first = finding.examples.first()?;
+    let mut flips = materials.analysis.flips.iter();
+    flips
+        .find(|flip| flip.example == *first && flip.criterion == criterion)
+        .and_then(|flip| flip.class)
+}
+
+/// "over-refusals −6, unsupported claims +4": fewer first, then more; candidate minus production.
+fn trade_offs(classes: &[ClassView]) -> Option<String> {
+    let change = |class: &ClassView| {
+        let of = |role| class.examples.get(&role).map(|&count| count as i64);
+        Some(of(Role::Candidate)? - of(Role::Production)?)
+    };
+    let mut changed: Vec<(i64, &ClassView)> = classes
+        .iter()
+        .filter_map(|class| Some((change(class)?, class)))
+        .filter(|(change, _)| *change != 0)
+        .collect();
+    changed.sort_by_key(|(change, class)| (*change > 0, -change.abs(), class.class.clone()));
+    let parts: Vec<String> = changed
+        .iter()
+        .map(|(change, class)| {
+            let sign = if *change < 0 { '−' } else { '+' };
+            format!(
+                "{} {sign}{}",
+                words::class(&class.class, 2),
+                change.unsigned_abs()
+            )
+        })
+        .collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+fn judge_notes(materials: &Materials<'_>) -> Vec<String> {
+    let name = |criterion: u16| {
+        materials.manifest.criteria[criterion as usize]
+            .id
+            .to_string()
+    };
+    let mut notes: Vec<String> = materials
+        .analysis
+        .uncalibrated
+        .iter()
+        .map(|criterion| {
+            format!(
+                "{} is judged by a model that is not calibrated: its rules are watches",
+                name(*criterion)
+            )
+        })
+        .collect();
+    for (criterion, count) in &materials.analysis.disagreements {
+        if *count > 0 {
+            notes.push(format!(
+                "reviewers of {} disagree on {} examples",
+                name(*criterion),
+                words::count(*count)
+            ));
+        }
+    }
+    notes
+}
+
+fn run_view(materials: &Materials<'_>, facts: &RunFacts<'_>) -> RunView {
+    let context = materials.context;
+    let after = context.sealed_after_outputs || facts.seal.is_some_and(|seal| seal.after_outputs);
+    let sealed = match (facts.seal, after) {
+        (None, _) => "not sealed",
+        (Some(_), true) => "sealed after outputs existed",
+        (Some(_), false) => "sealed before the first outcome",
+    };
+    RunView {
+        name: facts.run.to_owned(),
+        tool: facts.tool.to_owned(),
+        today: context.today.clone(),
+        attempt: context.attempt,
+        plan: materials.plan.digest().to_string(),
+        seal: facts.seal.map(|seal| seal.digest().to_string()),
+        sealed: sealed.to_owned(),
+        changed: context.broken_seal.clone(),
+        systems: materials
+            .manifest
+            .systems
+            .values()
+            .map(|system| {
+                let shown = SystemView {
+                    name: system.name.clone(),
+                    fingerprint: system.fingerprint.to_string(),
+                };
+                (system.role, shown)
+            })
+            .collect(),
+        trials: materials
+            .plan
+            .systems
+            .iter()
+            .map(|system| (system.role, system.trials))
+            .collect::<BTreeMap<_, _>>(),
+    }
+}
+
+/// The one command that helps most now.
+fn next_command(materials: &Materials<'_>, work: &[WorkItemView]) -> String {
+    let proposal = materials.proposal;
+    if !materials.context.obligations.is_empty() {
+        return "gatewright incident list".to_owned();
+    }
+    if !proposal.invalid.is_empty() {
+        return "gatewright check".to_owned();
+    }
+    let fired = proposal
+        .fired
+        .first()
+        .map(|index| &materials.analysis.findings[*index]);
+    let unconfirmed = fired.is_some_and(|finding| {
+        matches!(
+            finding.standing,
+            Standing::Undecided(crate::analyse::Undecided::Unconfirmed { trials, .. }) if trials > 0
+        )
+    });
+    let callable = materials
+        .manifest
+        .systems
+        .values()
+        .any(|system| matches!(system.target, Target::Command { .. }));
+    match (proposal.answer, fired) {
+        (Answer::Ship, _) => "gatewright report -o decision.md".to_owned(),
+        _ if unconfirmed && callable => "gatewright confirm".to_owned(),
+        (_, Some(finding)) if has_flips(materials, finding) => diff_command(materials, finding),
+        (_, Some(finding))
+            if work
+                .iter()
+                .any(|item| item.kind == WorkKind::RepairBoundary) =>
+        {
+            let class = failing_class(materials, finding, &materials.manifest.gate[finding.rule]);
+            match class.and_then(|class| materials.manifest.classes.get(class as usize)) {
+                Some(class) => format!("gatewright triage --class {}", class.id),
+                None => "gatewright triage".to_owned(),
+            }
+        }
+        (_, Some(finding)) => {
+            format!(
+                "gatewright check --explain {}",
+                materials.manifest.gate[finding.rule].id
+            )
+        }
+        (_, None) => "gatewright check".to_owned(),
+    }
+}
+
+fn has_flips(materials: &Materials<'_>, finding: &Finding) -> bool {
+    let lost = finding.examples.first();
+    let mut flips = materials.analysis.flips.iter();
+    lost.is_some_and(|lost| flips.any(|flip| flip.example == *lost && flip.change < 0.0))
+}
+
+fn diff_command(materials: &Materials<'_>, finding: &Finding) -> String {
+    let mut command = "gatewright diff".to_owned();
+    for (dimension, value) in &finding.slice {
+        let bare = value
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte));
+        if bare {
+            command.push_str(&format!(" --segment {dimension}={value}"));
+        } else {
+            command.push_str(&format!(
+                " --segment '{dimension}={}'",
+                value.replace('\'', "'\\''")
+            ));
+        }
+    }
+    if let Subject::Criterion(criterion) = materials.manifest.gate[finding.rule].subject {
+        command.push_str(&format!(
+            " --criterion {}",
+            materials.manifest.criteria[criterion as usize].id
+        ));
+    }
+    command
+}
