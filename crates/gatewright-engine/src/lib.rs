@@ -1,1 +1,30 @@
-//! Placeholder for the crate's documentation.
+//! Makes attempts: recorded outputs and programs that read and write JSON lines, through one closed event loop.
+//!
+//! [`run()`] takes the attempts that are outstanding and hands batches of events to a commit callback. An attempt is
+//! committed as started before a byte of it is sent, and an outcome counts only after its commit has returned. The
+//! processes are driven by a thread of their own, so a slow disk delays what is asked next and never what is measured.
+//!
+//! There is no SQL here, no grading, no printing, no clock but the monotonic one, and no environment: names and values
+//! of variables arrive in [`CommandTarget`]. `docs/command-systems.md` describes the protocol.
+
+mod event;
+mod inputs;
+mod limits;
+mod line;
+mod pool;
+mod process;
+mod protocol;
+mod run;
+mod state;
+mod stop;
+mod tail;
+mod target;
+mod worker;
+
+pub use event::EngineEvent;
+pub use inputs::{Inputs, Request};
+pub use limits::Limits;
+pub use protocol::{attempt_id, trial_seed};
+pub use run::{RunEnd, RunError, SinkError, run};
+pub use stop::{StopSignal, Stopper, stop_pair};
+pub use target::{CommandTarget, Target, Targets, environment};

@@ -1,0 +1,469 @@
+//! The event loop: everything that can wake it is in one enum, and everything that it learns goes through one commit.
+
+mod hear;
+
+use std::collections::BTreeMap;
+use std::error::Error;
+
+use gatewright_core::event::RunEvent;
+use gatewright_core::manifest::Role;
+use gatewright_core::plan::AttemptSpec;
+use gatewright_core::response::AttemptEnd;
+use tokio::time::Instant;
+
+use crate::event::EngineEvent;
+use crate::inputs::Inputs;
+use crate::limits::Limits;
+use crate::pool::Pool;
+use crate::protocol::{attempt_id, request_line, trial_seed};
+use crate::state::{Reach, Recording, Slot, State, System};
+use crate::stop::StopSignal;
+use crate::tail::Tail;
+use crate::target::{Target, Targets};
+use crate::worker::{Message, Order, Question};
+
+/// Why a commit failed.
+pub type SinkError = Box<dyn Error + Send + Sync>;
+
+/// How a run ended. What is outstanding stays so, and the next run makes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RunEnd {
+    /// Everything that can be attempted has ended.
+    Complete,
+    /// It was asked to stop.
+    Interrupted {
+        /// Attempts that were on their way and left: they may have been paid for.
+        in_flight: Vec<AttemptSpec>,
+    },
+    /// As many attempts were made as were allowed.
+    Limited,
+    /// A system cannot be worked with: its program cannot be started, or fails again and again.
+    Broken {
+        /// The system.
+        system: Role,
+        /// Why, for people. It may quote the system: untrusted text.
+        why: String,
+    },
+}
+
+/// What stops a run without an end. Nothing counts that was not committed.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// Events could not be made durable.
+    #[error("could not commit {events} events; the run stopped and none of them counts")]
+    Commit {
+        /// How many.
+        events: usize,
+        /// Why it failed.
+        #[source]
+        source: SinkError,
+    },
+    /// The plan has a system that no target was given for.
+    #[error("there is no target for the {}", role.word())]
+    NoTarget {
+        /// The system.
+        role: Role,
+    },
+    /// The thread that drives the programs could not be started.
+    #[error("could not start the thread that drives the programs")]
+    Thread(#[source] std::io::Error),
+    /// The thread that drives the programs ended by itself.
+    #[error("the thread that drives the programs ended by itself; this is a defect of Gatewright")]
+    ThreadEnded,
+}
+
+/// Makes attempts until none is outstanding, and commits what happens.
+///
+/// `todo` is taken in its order, a little ahead of what is being asked. `commit` makes a batch of events durable; it is
+/// called from this thread and may block. `observe` is told of an attempt only after its commit has returned.
+///
+/// # Errors
+/// [`RunError::Commit`] when `commit` failed: every program is killed and nothing more is asked or counted.
+/// [`RunError::NoTarget`], [`RunError::Thread`].
+pub async fn run<I, O, C>(
+    todo: I,
+    inputs: &dyn Inputs,
+    targets: &Targets,
+    limits: &Limits,
+    observe: O,
+    commit: C,
+    stop: StopSignal,
+) -> Result<RunEnd, RunError>
+where
+    I: IntoIterator<Item = AttemptSpec>,
+    O: FnMut(&EngineEvent<'_>),
+    C: FnMut(&[RunEvent]) -> Result<(), SinkError>,
+{
+    let mut programs = BTreeMap::new();
+    let mut reaches = BTreeMap::new();
+    for (&role, target) in &targets.by_role {
+        let reach = match target {
+            Target::Recorded(attempts) => Reach::Recording(Recording::new(attempts)),
+            Target::Command(command) => {
+                let tail = Tail::new(limits.stderr_lines_max, limits.stderr_line_bytes_max);
+                programs.insert(role, (command.clone(), tail.clone()));
+                Reach::Program(System::new(tail))
+            }
+        };
+        reaches.insert(role, reach);
+    }
+    let (pool, handles) = Pool::start(&programs, limits).map_err(RunError::Thread)?;
+    let slots = handles
+        .into_iter()
+        .map(|handle| Slot {
+            handle,
+            state: State::Down,
+        })
+        .collect();
+    let mut run = Run {
+        todo: Some(todo.into_iter()),
+        inputs,
+        seed: targets.seed,
+        limits,
+        observe,
+        commit,
+        stop,
+        pool,
+        slots,
+        reaches,
+        pending: Vec::new(),
+        pending_since: None,
+        asked: 0,
+        stops: 0,
+        end: None,
+    };
+    let end = run.work().await?;
+    run.close().await?;
+    Ok(end)
+}
+
+/// Everything that can wake the loop.
+enum Wake {
+    /// A worker has something to say.
+    Worker(Message),
+    /// Events have waited long enough for their commit.
+    CommitDue,
+    /// Somebody asked to stop.
+    Stop,
+    /// The workers' thread is gone.
+    ThreadEnded,
+}
+
+struct Run<'r, I, O, C> {
+    /// What is outstanding; `None` at its end.
+    todo: Option<I>,
+    inputs: &'r dyn Inputs,
+    seed: u64,
+    limits: &'r Limits,
+    observe: O,
+    commit: C,
+    stop: StopSignal,
+    pool: Pool,
+    slots: Vec<Slot>,
+    reaches: BTreeMap<Role, Reach<'r>>,
+    /// Events that wait for their commit.
+    pending: Vec<RunEvent>,
+    pending_since: Option<Instant>,
+    /// Attempts that were asked, or are about to be.
+    asked: u64,
+    /// How often a stop was asked for, as far as the loop has seen.
+    stops: u32,
+    /// Set as soon as nothing more is to be started, except at the plan's own end.
+    end: Option<RunEnd>,
+}
+
+impl<I, O, C> Run<'_, I, O, C>
+where
+    I: Iterator<Item = AttemptSpec>,
+    O: FnMut(&EngineEvent<'_>),
+    C: FnMut(&[RunEvent]) -> Result<(), SinkError>,
+{
+    async fn work(&mut self) -> Result<RunEnd, RunError> {
+        loop {
+            self.notice_stop();
+            if self.stops > 1 {
+                return self.leave();
+            }
+            self.fill()?;
+            self.assign();
+            if self.must_commit() {
+                self.commit_pending()?;
+                // Lets whoever shares this thread in: a signal must be seen, also in a run that never waits.
+                tokio::task::yield_now().await;
+                continue;
+            }
+            if self.is_over() {
+                self.release_held();
+                self.commit_pending()?;
+                return Ok(self.end.take().unwrap_or(RunEnd::Complete));
+            }
+            match self.wake().await {
+                Wake::Worker(message) => {
+                    self.hear(message);
+                    // What else has come shares the commit.
+                    while self.pending.len() < self.limits.batch_max
+                        && let Ok(message) = self.pool.reports.try_recv()
+                    {
+                        self.hear(message);
+                    }
+                }
+                Wake::CommitDue => self.commit_pending()?,
+                Wake::Stop => {}
+                Wake::ThreadEnded => return Err(RunError::ThreadEnded),
+            }
+        }
+    }
+
+    async fn wake(&mut self) -> Wake {
+        let seen = self.stops;
+        let due = self
+            .pending_since
+            .map(|since| since + self.limits.batch_wait);
+        tokio::select! {
+            biased;
+            _ = self.stop.beyond(seen) => Wake::Stop,
+            message = self.pool.reports.recv() => message.map_or(Wake::ThreadEnded, Wake::Worker),
+            () = until(due) => Wake::CommitDue,
+        }
+    }
+
+    /// Begins to drain at the first request to stop.
+    fn notice_stop(&mut self) {
+        self.stops = self.stop.asked();
+        if self.stops > 0 && self.end.is_none() {
+            self.end = Some(RunEnd::Interrupted {
+                in_flight: Vec::new(),
+            });
+            let in_flight = self.slots.iter().filter_map(Slot::in_flight).count();
+            (self.observe)(&EngineEvent::Draining { in_flight });
+        }
+    }
+
+    /// Takes attempts from the plan: recorded ones end at once, others queue for their system.
+    fn fill(&mut self) -> Result<(), RunError> {
+        while self.end.is_none() && self.pending.len() < self.limits.batch_max {
+            let waiting: usize = self
+                .reaches
+                .values()
+                .map(|reach| match reach {
+                    Reach::Program(system) => system.queue.len(),
+                    Reach::Recording(_) => 0,
+                })
+                .sum();
+            if waiting >= self.limits.ahead_max {
+                return Ok(());
+            }
+            let Some(attempt) = self.todo.as_mut().and_then(Iterator::next) else {
+                self.todo = None;
+                return Ok(());
+            };
+            match self.reaches.get_mut(&attempt.system) {
+                None => {
+                    return Err(RunError::NoTarget {
+                        role: attempt.system,
+                    });
+                }
+                Some(Reach::Recording(recording)) => {
+                    if let Some(event) = recording.ended(attempt) {
+                        self.push(event);
+                    }
+                }
+                Some(Reach::Program(system)) => system.queue.push_back(attempt),
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives queued attempts to workers: those with a program first.
+    fn assign(&mut self) {
+        for up in [true, false] {
+            for index in 0..self.slots.len() {
+                let state = self.slots[index].state;
+                if state != if up { State::Up } else { State::Down } {
+                    continue;
+                }
+                let Some(attempt) = self.next_for(self.slots[index].handle.system) else {
+                    continue;
+                };
+                if up {
+                    self.promise(index, attempt);
+                } else if self.send(index, Order::Start) {
+                    self.slots[index].state = State::Starting(attempt);
+                }
+            }
+        }
+    }
+
+    /// Takes the next attempt of a system's queue, unless nothing more is to be started.
+    fn next_for(&mut self, role: Role) -> Option<AttemptSpec> {
+        if self.end.is_some() {
+            return None;
+        }
+        let Some(Reach::Program(system)) = self.reaches.get_mut(&role) else {
+            return None;
+        };
+        let attempt = system.queue.pop_front()?;
+        if self
+            .limits
+            .attempts_max
+            .is_some_and(|max| self.asked >= max)
+        {
+            self.end = Some(RunEnd::Limited);
+            return None;
+        }
+        self.asked += 1;
+        Some(attempt)
+    }
+
+    /// Has an attempt committed as started; it is asked right after.
+    fn promise(&mut self, index: usize, attempt: AttemptSpec) {
+        self.slots[index].state = State::Waiting(attempt);
+        self.push(RunEvent::Started { attempt });
+    }
+
+    fn send(&mut self, index: usize, order: Order) -> bool {
+        // A worker has room for its one order as long as its thread lives; the loop sees the thread's end by itself.
+        self.slots[index].handle.orders.try_send(order).is_ok()
+    }
+
+    fn push(&mut self, event: RunEvent) {
+        self.pending_since.get_or_insert_with(Instant::now);
+        self.pending.push(event);
+    }
+
+    fn must_commit(&self) -> bool {
+        let due = self
+            .pending_since
+            .is_some_and(|since| since.elapsed() >= self.limits.batch_wait);
+        due || self.pending.len() >= self.limits.batch_max
+            || self
+                .slots
+                .iter()
+                .any(|slot| matches!(slot.state, State::Waiting(_)))
+    }
+
+    fn is_over(&self) -> bool {
+        let engaged = self.slots.iter().any(Slot::is_engaged);
+        let queued = self
+            .reaches
+            .values()
+            .any(|reach| matches!(reach, Reach::Program(system) if !system.queue.is_empty()));
+        !engaged && (self.end.is_some() || (self.todo.is_none() && !queued))
+    }
+
+    /// Commits what is pending, tells the observer, and only then sends what waits for its commit.
+    fn commit_pending(&mut self) -> Result<(), RunError> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        let batch = std::mem::take(&mut self.pending);
+        self.pending_since = None;
+        (self.commit)(&batch).map_err(|source| RunError::Commit {
+            events: batch.len(),
+            source,
+        })?;
+        for event in &batch {
+            match event {
+                RunEvent::Started { attempt } => {
+                    (self.observe)(&EngineEvent::Started { attempt: *attempt });
+                }
+                RunEvent::Ended { attempt, end, .. } => {
+                    (self.observe)(&EngineEvent::Ended {
+                        attempt: *attempt,
+                        end,
+                    });
+                }
+                _ => {}
+            }
+        }
+        for index in 0..self.slots.len() {
+            if let State::Waiting(attempt) = self.slots[index].state {
+                self.ask(index, attempt);
+            }
+        }
+        Ok(())
+    }
+
+    fn ask(&mut self, index: usize, attempt: AttemptSpec) {
+        let Some(request) = self.inputs.request(attempt.example) else {
+            self.slots[index].state = State::Up;
+            self.push(RunEvent::Ended {
+                attempt,
+                recorded_trial: None,
+                end: AttemptEnd::HarnessError {
+                    message: "its input is withheld, so it cannot be asked".to_owned(),
+                },
+            });
+            return;
+        };
+        let (role, trial) = (attempt.system, attempt.trial);
+        let id = attempt_id(self.seed, role, &request.example, trial);
+        let seed = trial_seed(self.seed, role, &request.example, trial);
+        let line = request_line(&id, &request, trial, seed);
+        self.slots[index].state = State::Busy(attempt);
+        self.send(index, Order::Ask(Question { attempt, id, line }));
+    }
+
+    /// Leaves now: keeps what has come back, and names what has not.
+    fn leave(&mut self) -> Result<RunEnd, RunError> {
+        while let Ok(message) = self.pool.reports.try_recv() {
+            self.hear(message);
+        }
+        self.pool.kill();
+        for slot in &mut self.slots {
+            if let State::Waiting(attempt) = slot.state {
+                slot.state = State::Up;
+                self.pending
+                    .retain(|event| *event != RunEvent::Started { attempt });
+            }
+        }
+        self.release_held();
+        self.commit_pending()?;
+        let mut in_flight: Vec<_> = self.slots.iter().filter_map(Slot::in_flight).collect();
+        in_flight.sort_unstable();
+        Ok(RunEnd::Interrupted { in_flight })
+    }
+
+    /// Lets the programs end, and keeps the last lines of their standard error.
+    async fn close(mut self) -> Result<(), RunError> {
+        self.slots.clear();
+        loop {
+            self.stops = self.stop.asked();
+            let seen = self.stops;
+            if seen > 1 {
+                self.pool.kill();
+            }
+            tokio::select! {
+                _ = self.stop.beyond(seen) => {}
+                message = self.pool.reports.recv() => match message {
+                    Some(_) => {}
+                    None => break,
+                },
+            }
+        }
+        let mut lines = Vec::new();
+        for (&role, reach) in &self.reaches {
+            if let Reach::Program(system) = reach {
+                lines.extend(
+                    system
+                        .tail
+                        .take()
+                        .into_iter()
+                        .map(|line| RunEvent::Stderr { system: role, line }),
+                );
+            }
+        }
+        for event in lines {
+            self.push(event);
+        }
+        self.commit_pending()
+    }
+}
+
+/// Waits for a moment; for ever when there is none.
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,71 @@
+//! How systems are reached.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use gatewright_core::manifest::Role;
+use gatewright_core::recorded::RecordedAttempt;
+
+/// The systems of a run.
+#[derive(Clone, Debug, Default)]
+pub struct Targets {
+    /// The plan's seed: each attempt's own is derived from it.
+    pub seed: u64,
+    /// How each system is reached.
+    pub by_role: BTreeMap<Role, Target>,
+}
+
+/// How one system is reached.
+#[derive(Clone, Debug)]
+pub enum Target {
+    /// Its outputs were recorded. Planned attempts that are not among them stay unattempted.
+    Recorded(Vec<RecordedAttempt>),
+    /// A program that reads and writes JSON lines.
+    Command(CommandTarget),
+}
+
+/// A program that reads and writes JSON lines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommandTarget {
+    /// Program and arguments; no shell.
+    pub argv: Vec<String>,
+    /// Programs that run side by side, from 1 to [`crate::Limits::WORKERS_MAX`].
+    pub workers: u32,
+    /// The system's own promise of time: exceeding it is its failure.
+    pub timeout: Option<Duration>,
+    /// The whole environment of the program ([`environment`] picks it).
+    pub env: BTreeMap<OsString, OsString>,
+    /// The folder it runs in.
+    pub cwd: PathBuf,
+}
+
+/// Variables that every program gets, when they are set.
+const ALWAYS: [&str; 4] = ["PATH", "HOME", "LANG", "TMPDIR"];
+
+/// Picks a program's environment: `PATH`, `HOME`, `LANG`, `TMPDIR` and the names that the page lists. Nothing else is
+/// passed on, so a key that the page does not name does not reach the system.
+pub fn environment(
+    names: &[String],
+    lookup: impl Fn(&str) -> Option<OsString>,
+) -> BTreeMap<OsString, OsString> {
+    ALWAYS
+        .into_iter()
+        .chain(names.iter().map(String::as_str))
+        .filter_map(|name| Some((OsString::from(name), lookup(name)?)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a17_only_named_variables_are_passed_on() {
+        let lookup = |name: &str| (name != "LANG").then(|| OsString::from(format!("<{name}>")));
+        let picked = environment(&["MODEL".to_owned()], lookup);
+        let names: Vec<_> = picked.keys().filter_map(|name| name.to_str()).collect();
+        assert_eq!(names, ["HOME", "MODEL", "PATH", "TMPDIR"]);
+    }
+}
