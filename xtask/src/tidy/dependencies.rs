@@ -25,7 +25,10 @@ const ARROWS: [(&str, &[&str]); 9] = [
             "gatewright-web",
         ],
     ),
-    ("gatewright-testkit", &["gatewright-core"]),
+    (
+        "gatewright-testkit",
+        &["gatewright-core", "gatewright-engine", "gatewright-store"],
+    ),
     ("xtask", &["gatewright-core", "gatewright-stats"]),
 ];
 
