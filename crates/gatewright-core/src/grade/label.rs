@@ -99,7 +99,11 @@ impl<'a> ReadyLabel<'a> {
     }
 
     pub(super) fn absent(&self, sink: &mut Sink<'_>) {
+        let share = self.grader.parts == Some(PartsRule::Share);
         let bin = match (self.grader.absent, self.absent_class) {
+            // A share is a number also for an answer without parts, so that it stays in the mean.
+            (Absent::Pass, _) if share => Bin::Value(1.0),
+            (Absent::Fail, _) if share => Bin::Value(0.0),
             (Absent::Pass, _) => Bin::Pass,
             (Absent::NotApplicable, _) => Bin::NotApplicable,
             (Absent::Fail, Some(class)) => Bin::Fail(class),

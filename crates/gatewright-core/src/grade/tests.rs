@@ -559,6 +559,10 @@ fn annotators_and_parts_are_combined() {
             Bin::NotApplicable
         ]
     );
+    for (absent, share) in [(Absent::Fail, 0.0), (Absent::Pass, 1.0)] {
+        let out = run(Combine::Any, Some(PartsRule::Share), absent);
+        assert_eq!(out[3].bin, Bin::Value(share), "an answer without parts");
+    }
 }
 
 /// Loads real examples and labels, and grades every system from its labels alone.
