@@ -10,7 +10,7 @@ use std::process::ExitCode;
 const USAGE: &str = "usage: cargo xtask COMMAND
 
   tidy                 the rules of the repository: crate arrows, dependencies, file shapes, invariants and their tests
-  generate [--check]   docs/cli.md and the outputs shown in README and tutorial; --check fails on a difference and writes nothing
+  generate [--check]   docs/cli.md, the JSON schemas and the outputs shown in README and tutorial; --check fails on a difference and writes nothing
   bench [WHAT]         how long users wait, beside the Python way; WHAT is graded, check or clone (default: the first two)";
 
 fn main() -> ExitCode {

@@ -5,6 +5,7 @@
 mod manual;
 mod pages;
 mod program;
+mod schemas;
 
 use crate::repository::{self, Failure};
 use program::Program;
@@ -19,8 +20,9 @@ struct Generated {
 
 /// Writes all generated files, or with `check` fails when one of them differs.
 pub(crate) fn run(check: bool) -> Result<(), Failure> {
+    let mut all = schemas::generate()?;
     let program = Program::build()?;
-    let mut all = vec![manual::generate(&program)?];
+    all.push(manual::generate(&program)?);
     for page in pages::PAGES {
         all.push(pages::generate(page, &program)?);
     }
