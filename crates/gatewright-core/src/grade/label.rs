@@ -139,6 +139,9 @@ impl<'a> ReadyLabel<'a> {
             class.map_or(crate::class::Severity::Low, |class| class.severity)
         };
         let units = rows.chunk_by(|a, b| a.part == b.part).map(|unit| {
+            if let [row] = unit {
+                return (unit, self.vote(map, row));
+            }
             let votes: Vec<Vote> = unit.iter().map(|row| self.vote(map, row)).collect();
             (unit, combine(&votes, self.grader.combine, severity))
         });
@@ -326,6 +329,12 @@ fn explain(labels: &Labels, rows: &[Row], bin: Bin, score: bool) -> Option<Box<s
     }
     if score {
         return Some("the score is no number".into());
+    }
+    if let [row] = rows {
+        let text = labels.text(row);
+        if text.len() < 100 {
+            return Some(["labelled ", &text].concat().into());
+        }
     }
     let mut said: Vec<std::sync::Arc<str>> = Vec::new();
     for row in rows {

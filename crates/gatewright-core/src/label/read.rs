@@ -136,6 +136,8 @@ enum Field {
 struct Compiled {
     criterion: String,
     own_criterion: Option<Field>,
+    /// The place of a fixed system; `None` when the page does not name it.
+    fixed_system: Option<Option<u8>>,
     example: Field,
     system: Field,
     trial: Field,
@@ -189,7 +191,13 @@ impl<'r> Plan<'r> {
                 }),
             }
             let criterion = &manifest.criteria[usize::from(request.criterion)].id;
-            compiled.push(compile(request, criterion.as_str(), &mut paths));
+            let mut ready = compile(request, criterion.as_str(), &mut paths);
+            if let Field::Fixed(Some(name)) = &ready.system {
+                let systems = labels.system_names();
+                let place = systems.iter().position(|known| **known == **name);
+                ready.fixed_system = Some(place.map(|index| index as u8 + 1));
+            }
+            compiled.push(ready);
         }
         let ours = requests.iter().any(|request| !request.source.is_foreign());
         let known = ours.then(|| {
@@ -248,6 +256,7 @@ fn compile(request: &Request<'_>, criterion: &str, paths: &mut Vec<String>) -> C
     Compiled {
         criterion: criterion.to_owned(),
         own_criterion: takes_criterion(source).then(|| field("criterion")),
+        fixed_system: None,
         example: field("example"),
         system: field("system"),
         trial: field("trial"),
@@ -425,13 +434,10 @@ impl<'a> BlockReader<'a, '_> {
     fn row(&mut self, line: u32, slots: &[Slot<'_>]) {
         let plan: &'a Plan<'_> = self.plan;
         for group in &plan.groups {
-            let admitted = group.filter.iter().all(|(slot, accepted)| {
-                let text = match &slots[*slot] {
-                    Slot::Null => Some("null".into()),
-                    slot => slot.text(),
-                };
-                text.is_some_and(|text| accepted.iter().any(|one| *one == text))
-            });
+            let admitted = group
+                .filter
+                .iter()
+                .all(|(slot, accepted)| accepted.iter().any(|one| is_text(&slots[*slot], one)));
             if !admitted {
                 continue;
             }
@@ -506,6 +512,10 @@ impl<'a> BlockReader<'a, '_> {
     fn system(&mut self, line: u32, request: &Compiled, slots: &[Slot<'_>]) -> Option<u8> {
         if request.pair {
             return Some(0);
+        }
+        if let Some(place) = request.fixed_system {
+            self.found.other_system_rows += u64::from(place.is_none());
+            return place;
         }
         let systems = &self.plan.systems;
         let found = match text(&request.system, slots) {
@@ -603,6 +613,19 @@ fn text<'s>(field: &'s Field, slots: &'s [Slot<'_>]) -> Option<Cow<'s, str>> {
         Field::Fixed(fixed) => fixed.as_deref().map(Cow::from),
         Field::Slot(slot) => slots[*slot].text(),
         Field::Either(first, second) => slots[*first].text().or_else(|| slots[*second].text()),
+    }
+}
+
+/// Says whether a slot holds this text, numbers and booleans by their JSON form.
+fn is_text(slot: &Slot<'_>, wanted: &str) -> bool {
+    // Values of filters are short: comparing in place is faster than a call.
+    let same = |text: &str| text.len() == wanted.len() && text.bytes().eq(wanted.bytes());
+    match slot {
+        Slot::Number(digits) => same(digits),
+        Slot::Text(text) => same(text),
+        Slot::Null => wanted == "null",
+        Slot::Absent => false,
+        Slot::Bool(_) | Slot::Tree(_) => slot.text().is_some_and(|text| text == wanted),
     }
 }
 

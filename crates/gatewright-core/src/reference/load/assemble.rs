@@ -1,9 +1,9 @@
 //! Examples become a reference set: sorted, without duplicates, clustered, in segments.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
-use super::row::case_digest;
-use crate::digest::{Digest, Hasher};
+use super::row::case_hash;
+use crate::digest::Hasher;
 use crate::manifest::Manifest;
 use crate::problem::{Problem, nearest};
 use crate::reference::{Example, ReferenceSet, Status};
@@ -60,16 +60,17 @@ pub fn assemble(
 
 /// Reports examples that ask and expect the same under different ids (hardening.md A30).
 fn same_content(examples: &[Example], problems: &mut Vec<Problem>) {
-    let mut groups: HashMap<Digest, Vec<usize>> = HashMap::with_capacity(examples.len());
-    for (index, example) in examples.iter().enumerate() {
-        if let Some(digest) = case_digest(example) {
-            groups.entry(digest).or_default().push(index);
-        }
-    }
-    let mut groups: Vec<Vec<usize>> = groups
-        .into_values()
-        .filter(|group| group.len() > 1)
+    let mut groups: Vec<Vec<usize>> = Vec::new();
+    let mut hashes: Vec<(u64, usize)> = examples
+        .iter()
+        .enumerate()
+        .filter_map(|(index, example)| Some((case_hash(example)?, index)))
         .collect();
+    hashes.sort_unstable();
+    let same = hashes
+        .chunk_by(|a, b| a.0 == b.0)
+        .filter(|same| same.len() > 1);
+    groups.extend(same.map(|same| same.iter().map(|(_, index)| *index).collect()));
     groups.sort();
     for group in groups.iter().take(NAMED_GROUPS) {
         let ids: Vec<&str> = group
