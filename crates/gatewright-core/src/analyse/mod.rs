@@ -2,12 +2,123 @@
 //!
 //! Nothing is decided here. A finding says how one rule stands in one segment and what would decide it.
 
+mod cell;
+mod confirm;
+mod finding;
+mod flips;
+mod guard;
+mod never;
+mod require;
+mod scores;
+mod slice;
+mod weight;
+
 use std::collections::BTreeMap;
 
 use gatewright_stats::estimate::{Bounds, Undefined};
 
-use crate::manifest::Role;
-use crate::outcome::Missing;
+use crate::manifest::{Manifest, Role};
+use crate::outcome::{Missing, Outcome};
+use crate::plan::{AttemptSpec, Plan};
+use crate::reference::ReferenceSet;
+use crate::response::AttemptEnd;
+
+pub use confirm::confirmation;
+pub use guard::{Resolution, Resolutions};
+
+/// Turns outcomes into numbers and findings. Pure: the same inputs give the same analysis, whatever their order.
+///
+/// `resolutions` are what people said about single flips; `disagreements` counts, per criterion, units that
+/// several people judged differently; `denominators` come from [`denominators`].
+pub fn analyse(
+    manifest: &Manifest,
+    reference: &ReferenceSet,
+    plan: &Plan,
+    outcomes: impl IntoIterator<Item = Outcome>,
+    people: &People,
+    denominators: BTreeMap<Role, Denominator>,
+) -> Analysis {
+    let scores = scores::Scores::fold(manifest, reference, plan, outcomes);
+    let inputs = require::Inputs {
+        manifest,
+        reference,
+        plan,
+        scores: &scores,
+    };
+    Analysis {
+        denominators,
+        cells: cell::cells(inputs),
+        classes: cell::classes(inputs),
+        findings: finding::findings(inputs, &people.resolutions),
+        routes: finding::routes(inputs, &people.resolutions),
+        flips: flips::flips(inputs),
+        disagreements: people.disagreements.clone(),
+        uncalibrated: (0..manifest.criteria.len() as u16)
+            .filter(|&c| scores.by_model[c as usize])
+            .collect(),
+    }
+}
+
+/// What people added to the run.
+#[derive(Clone, Debug, Default)]
+pub struct People {
+    /// What they said about single flips.
+    pub resolutions: Resolutions,
+    /// Units on which annotators differ, per criterion.
+    pub disagreements: BTreeMap<u16, u64>,
+}
+
+/// Counts attempts and what became of them. `answers` names every attempt that ended, and how.
+pub fn denominators<'a>(
+    plan: &Plan,
+    answers: impl IntoIterator<Item = (AttemptSpec, &'a AttemptEnd)>,
+) -> BTreeMap<Role, Denominator> {
+    let mut all: BTreeMap<Role, Denominator> = plan
+        .systems
+        .iter()
+        .map(|system| {
+            let planned = plan.examples.len() as u64 * u64::from(system.trials);
+            (
+                system.role,
+                Denominator {
+                    planned,
+                    ..Denominator::default()
+                },
+            )
+        })
+        .collect();
+    let mut ended: BTreeMap<Role, u64> = BTreeMap::new();
+    for (attempt, end) in answers {
+        let Some(count) = all.get_mut(&attempt.system) else {
+            continue;
+        };
+        let fresh = attempt.trial >= plan.trials(attempt.system);
+        if !fresh {
+            *ended.entry(attempt.system).or_default() += 1;
+        }
+        match end {
+            AttemptEnd::Answered { .. } | AttemptEnd::TimedOut { .. } if fresh => {
+                count.confirm_answered += 1
+            }
+            AttemptEnd::Answered { .. } | AttemptEnd::TimedOut { .. } => count.answered += 1,
+            AttemptEnd::ProviderError { .. } => {
+                *count.missing.entry(Missing::ProviderError).or_default() += 1
+            }
+            AttemptEnd::HarnessError { .. } => {
+                *count.missing.entry(Missing::HarnessError).or_default() += 1
+            }
+        }
+    }
+    for (role, count) in &mut all {
+        let absent = count
+            .planned
+            .saturating_sub(ended.get(role).copied().unwrap_or(0));
+        if absent > 0 {
+            count.missing.insert(Missing::NotAttempted, absent);
+        }
+    }
+    all
+}
 
 /// A slice of the reference set: dimension to value, all must match; empty means every example.
 pub type Slice = Vec<(String, String)>;
@@ -348,4 +459,9 @@ pub fn slice_words(slice: &Slice) -> String {
 /// Names a missing reason by its place in [`Counts::missing`].
 pub fn missing_reason(index: usize) -> Missing {
     Missing::ALL[index]
+}
+
+/// The system that a rule is about.
+pub fn rule_role(rule: &crate::manifest::Rule) -> Role {
+    require::subject_role(rule)
 }

@@ -1,10 +1,17 @@
 //! The decision: a pure function of gate, findings and context, in the order of design.md §6.
 
+mod narrow;
+mod order;
+mod unseen;
+mod work;
+
 use serde::{Deserialize, Serialize};
 
 use crate::analyse::Slice;
 use crate::id::OwnerId;
 use crate::manifest::Role;
+
+pub use order::decide;
 
 /// One of the six answers.
 #[derive(

@@ -1,0 +1,330 @@
+//! The tables: numbers per criterion × slice. They show; they decide nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use gatewright_stats::choose::{self, Rows};
+use gatewright_stats::{paired, quantile, repeats};
+
+use crate::analyse::require::Inputs;
+use crate::analyse::scores::{Shape, Tally};
+use crate::analyse::slice::{Members, table_slices};
+use crate::analyse::{Cell, ClassCount, Counts, PairedCell, SystemCell};
+use crate::manifest::Role;
+use crate::outcome::Missing;
+
+/// One-sided level of table intervals: both sides together are the usual 95 %.
+const TABLE_ALPHA: f64 = 0.025;
+
+/// All cells: slices in table order, criteria in page order.
+pub(crate) fn cells(inputs: Inputs<'_>) -> Vec<Cell> {
+    let slices = table_slices(inputs.manifest, inputs.reference);
+    let missing = MissingIndex::build(inputs);
+    let mut cells = Vec::with_capacity(slices.len() * inputs.manifest.criteria.len());
+    for members in &slices {
+        for criterion in 0..inputs.manifest.criteria.len() as u16 {
+            cells.push(cell(inputs, &missing, criterion, members));
+        }
+    }
+    cells
+}
+
+fn cell(inputs: Inputs<'_>, missing: &MissingIndex, criterion: u16, members: &Members) -> Cell {
+    let mut systems = BTreeMap::new();
+    let mut against = BTreeMap::new();
+    let preference = inputs.scores.shape[criterion as usize] == Shape::Preference;
+    for system in &inputs.plan.systems {
+        if preference && system.role != Role::Candidate {
+            continue;
+        }
+        systems.insert(
+            system.role,
+            system_cell(inputs, missing, criterion, system.role, members),
+        );
+        if system.role != Role::Candidate && inputs.scores.has(Role::Candidate) {
+            against.insert(
+                system.role,
+                paired_cell(inputs, criterion, system.role, members),
+            );
+        }
+    }
+    Cell {
+        criterion,
+        slice: members.slice.clone(),
+        examples: members.examples.len() as u64,
+        systems,
+        against,
+    }
+}
+
+fn system_cell(
+    inputs: Inputs<'_>,
+    missing: &MissingIndex,
+    criterion: u16,
+    role: Role,
+    members: &Members,
+) -> SystemCell {
+    let shape = inputs.scores.shape[criterion as usize];
+    let parts = inputs.scores.parts[criterion as usize];
+    let mut counts = Counts::default();
+    let (mut values, mut clusters) = (Vec::new(), Vec::new());
+    let mut n = 0;
+    for &example in &members.examples {
+        let tally = inputs.scores.first(criterion, role, example);
+        count(&mut counts, shape, &tally);
+        missing.add(criterion, role, example, &mut counts);
+        let Some(mean) = tally.mean() else { continue };
+        n += 1;
+        let cluster = inputs.reference.cluster[example as usize];
+        if parts && shape == Shape::PassFail {
+            values.extend((0..tally.graded).map(|unit| f64::from(u8::from(unit < tally.pass))));
+            clusters.extend((0..tally.graded).map(|_| cluster));
+        } else {
+            values.push(mean);
+            clusters.push(cluster);
+        }
+    }
+    let rows = Rows {
+        value: &values,
+        cluster: &clusters,
+        weight: None,
+    };
+    let bounded = values.iter().all(|value| (0.0..=1.0).contains(value));
+    let rate = if bounded {
+        choose::pass_rate(&rows, TABLE_ALPHA)
+    } else {
+        choose::mean(&rows, TABLE_ALPHA)
+    };
+    let (pass_hat, pass_hat_strict) = if shape == Shape::PassFail && !parts {
+        pass_hats(inputs, criterion, role, members)
+    } else {
+        (Vec::new(), Vec::new())
+    };
+    SystemCell {
+        counts,
+        n,
+        rate,
+        quantiles: quantiles(inputs, criterion, role, members),
+        within: within_share(inputs, criterion, role, members),
+        pass_hat,
+        pass_hat_strict,
+    }
+}
+
+fn count(counts: &mut Counts, shape: Shape, tally: &Tally) {
+    let (graded, pass) = (u64::from(tally.graded), u64::from(tally.pass));
+    match shape {
+        Shape::PassFail => {
+            counts.pass += pass;
+            counts.fail += graded - pass;
+        }
+        Shape::Measured => counts.value += graded,
+        Shape::Preference => {
+            let ties = (2.0 * (tally.score - pass as f64)).round() as u64;
+            counts.win += pass;
+            counts.tie += ties;
+            counts.loss += graded - pass - ties;
+        }
+    }
+    counts.not_applicable += u64::from(tally.not_applicable);
+}
+
+/// pass^1.. with the number of examples each rests on.
+type PassHats = Vec<(f64, u64)>;
+
+/// pass^k for k = 1.. up to the planned trials: ungraded trials missing, and ungraded trials counted as failed.
+fn pass_hats(
+    inputs: Inputs<'_>,
+    criterion: u16,
+    role: Role,
+    members: &Members,
+) -> (PassHats, PassHats) {
+    let trials = inputs.plan.trials(role);
+    if trials < 2 {
+        return (Vec::new(), Vec::new());
+    }
+    let mean = |k: u32, strict: bool| {
+        let (mut sum, mut n) = (0.0, 0_u64);
+        for &example in &members.examples {
+            let tally = inputs.scores.first(criterion, role, example);
+            let of = u32::from(tally.graded) + if strict { u32::from(tally.missing) } else { 0 };
+            if let Ok(Some(value)) = repeats::pass_hat_k(of, u32::from(tally.pass), k) {
+                sum += value;
+                n += 1;
+            }
+        }
+        (if n == 0 { 0.0 } else { sum / n as f64 }, n)
+    };
+    (
+        (1..=trials).map(|k| mean(k, false)).collect(),
+        (1..=trials).map(|k| mean(k, true)).collect(),
+    )
+}
+
+/// Share of the variance of an example's mean that is run noise.
+fn within_share(inputs: Inputs<'_>, criterion: u16, role: Role, members: &Members) -> Option<f64> {
+    if inputs.plan.trials(role) < 2 || inputs.scores.shape[criterion as usize] != Shape::PassFail {
+        return None;
+    }
+    let rows: Vec<(u32, u32)> = members
+        .examples
+        .iter()
+        .map(|&example| inputs.scores.first(criterion, role, example))
+        .filter(|tally| tally.graded >= 2)
+        .map(|tally| (u32::from(tally.pass), u32::from(tally.graded)))
+        .collect();
+    let parts = repeats::decompose_counts(&rows).ok()?;
+    (parts.total > 0.0).then(|| (parts.within_of_mean / parts.total).clamp(0.0, 1.0))
+}
+
+fn quantiles(
+    inputs: Inputs<'_>,
+    criterion: u16,
+    role: Role,
+    members: &Members,
+) -> Option<[f64; 3]> {
+    let all = inputs.scores.values(criterion, role);
+    if all.is_empty() {
+        return None;
+    }
+    let inside: BTreeSet<u32> = members.examples.iter().copied().collect();
+    let mut values: Vec<f64> = all
+        .iter()
+        .filter(|(example, _)| inside.contains(example))
+        .map(|(_, value)| *value)
+        .collect();
+    if values.is_empty() {
+        return None;
+    }
+    values.sort_by(f64::total_cmp);
+    Some([0.5, 0.95, 0.99].map(|p| quantile::type7(&values, p)))
+}
+
+fn paired_cell(inputs: Inputs<'_>, criterion: u16, other: Role, members: &Members) -> PairedCell {
+    let (mut both, mut gained, mut lost, mut neither) = (0, 0, 0, 0);
+    let (mut values, mut clusters) = (Vec::new(), Vec::new());
+    let mut single = true;
+    for &example in &members.examples {
+        let ours = inputs.scores.first(criterion, Role::Candidate, example);
+        let theirs = inputs.scores.first(criterion, other, example);
+        let (Some(a), Some(b)) = (ours.mean(), theirs.mean()) else {
+            continue;
+        };
+        single &= [a, b].iter().all(|score| *score == 0.0 || *score == 1.0);
+        match a - b {
+            d if d > 1e-12 => gained += 1,
+            d if d < -1e-12 => lost += 1,
+            _ if a >= 1.0 - 1e-12 => both += 1,
+            _ => neither += 1,
+        }
+        values.push(a - b);
+        clusters.push(inputs.reference.cluster[example as usize]);
+    }
+    let rows = Rows {
+        value: &values,
+        cluster: &clusters,
+        weight: None,
+    };
+    let bounded = values.iter().all(|value| (-1.0..=1.0).contains(value));
+    let difference = if bounded {
+        choose::paired_difference(&rows, TABLE_ALPHA)
+    } else {
+        choose::mean(&rows, TABLE_ALPHA)
+    };
+    let mcnemar = (single && !values.is_empty()).then(|| paired::mcnemar(gained, lost));
+    PairedCell {
+        n: values.len() as u64,
+        both,
+        gained,
+        lost,
+        neither,
+        difference,
+        p_midp: mcnemar.as_ref().map(|test| test.midp_two_sided),
+        p_exact: mcnemar.as_ref().map(|test| test.exact_two_sided),
+    }
+}
+
+/// Missing reasons by criterion, system and example.
+struct MissingIndex(BTreeMap<(u16, Role), BTreeMap<u32, [u64; 5]>>);
+
+impl MissingIndex {
+    fn build(inputs: Inputs<'_>) -> Self {
+        let mut index: BTreeMap<(u16, Role), BTreeMap<u32, [u64; 5]>> = BTreeMap::new();
+        for criterion in 0..inputs.manifest.criteria.len() as u16 {
+            for system in &inputs.plan.systems {
+                for &(example, reason) in inputs.scores.missing(criterion, system.role) {
+                    let place = Missing::ALL
+                        .iter()
+                        .position(|one| *one == reason)
+                        .unwrap_or(0);
+                    index
+                        .entry((criterion, system.role))
+                        .or_default()
+                        .entry(example)
+                        .or_default()[place] += 1;
+                }
+            }
+        }
+        Self(index)
+    }
+
+    fn add(&self, criterion: u16, role: Role, example: u32, counts: &mut Counts) {
+        if let Some(reasons) = self
+            .0
+            .get(&(criterion, role))
+            .and_then(|by| by.get(&example))
+        {
+            for (total, one) in counts.missing.iter_mut().zip(reasons) {
+                *total += one;
+            }
+        }
+    }
+}
+
+/// Failures per class, over all examples and per slice, first look only.
+pub(crate) fn classes(inputs: Inputs<'_>) -> Vec<ClassCount> {
+    let mut counts = Vec::new();
+    let slices = table_slices(inputs.manifest, inputs.reference);
+    // Every example is in one value per dimension, so one pass over the failures fills all slices.
+    let mut of_example: Vec<Vec<usize>> = vec![Vec::new(); inputs.reference.examples.len()];
+    for (index, members) in slices.iter().enumerate() {
+        for &example in &members.examples {
+            of_example[example as usize].push(index);
+        }
+    }
+    let mut outcomes: BTreeMap<(usize, u16), BTreeMap<Role, u64>> = BTreeMap::new();
+    let mut examples: BTreeMap<(usize, u16), BTreeMap<Role, BTreeSet<u32>>> = BTreeMap::new();
+    for failure in inputs
+        .scores
+        .failures
+        .iter()
+        .filter(|failure| !failure.fresh)
+    {
+        for &slice in &of_example[failure.example as usize] {
+            let key = (slice, failure.class);
+            *outcomes
+                .entry(key)
+                .or_default()
+                .entry(failure.role)
+                .or_default() += 1;
+            examples
+                .entry(key)
+                .or_default()
+                .entry(failure.role)
+                .or_default()
+                .insert(failure.example);
+        }
+    }
+    for ((slice, class), outcomes) in outcomes {
+        let examples = examples.remove(&(slice, class)).unwrap_or_default();
+        counts.push(ClassCount {
+            class,
+            slice: slices[slice].slice.clone(),
+            outcomes,
+            examples: examples
+                .into_iter()
+                .map(|(role, ids)| (role, ids.len() as u64))
+                .collect(),
+        });
+    }
+    counts
+}

@@ -1,0 +1,155 @@
+//! Findings: every rule in every slice it names, and again inside every value that a router can isolate.
+
+use crate::analyse::guard::{self, Resolutions};
+use crate::analyse::require::{self, Inputs};
+use crate::analyse::slice::{Members, rule_slices, within};
+use crate::analyse::{Finding, Route, RouteValue, Standing, never};
+use crate::manifest::{Compare, Kind, Rule, Subject, Verb};
+
+/// Evaluates every rule in every slice, in page order.
+pub(crate) fn findings(inputs: Inputs<'_>, resolutions: &Resolutions) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (index, rule) in inputs.manifest.gate.iter().enumerate() {
+        for members in rule_slices(inputs.manifest, inputs.reference, rule) {
+            findings.push(evaluate(inputs, resolutions, index, rule, &members));
+        }
+    }
+    guard::settle_recorded(&mut findings);
+    findings
+}
+
+/// Evaluates every rule restricted to each value of each routed dimension.
+pub(crate) fn routes(inputs: Inputs<'_>, resolutions: &Resolutions) -> Vec<Route> {
+    let mut routes = Vec::new();
+    for name in &inputs.manifest.decision.route_by {
+        let Some((dimension, _)) = inputs.manifest.dimension(name) else {
+            continue;
+        };
+        let values = inputs.reference.values[dimension]
+            .iter()
+            .map(|value| route_value(inputs, resolutions, (dimension, name), value))
+            .collect();
+        routes.push(Route {
+            dimension: name.clone(),
+            values,
+        });
+    }
+    routes
+}
+
+fn route_value(
+    inputs: Inputs<'_>,
+    resolutions: &Resolutions,
+    (dimension, name): (usize, &str),
+    value: &str,
+) -> RouteValue {
+    let mut findings = Vec::new();
+    for (index, rule) in inputs.manifest.gate.iter().enumerate() {
+        for members in rule_slices(inputs.manifest, inputs.reference, rule) {
+            if let Some(inside) = within(inputs.reference, &members, (dimension, name), value) {
+                // A split by another dimension may leave nothing of it inside this value: that is no gap of the value.
+                if inside.examples.is_empty() && !members.slice.is_empty() {
+                    continue;
+                }
+                findings.push(evaluate(inputs, resolutions, index, rule, &inside));
+            }
+        }
+    }
+    guard::settle_recorded(&mut findings);
+    let p_requires = findings
+        .iter()
+        .filter(|finding| {
+            finding.deciding && inputs.manifest.gate[finding.rule].verb == Verb::Require
+        })
+        .map(|finding| finding.measured.p_holds.unwrap_or(1.0))
+        .reduce(f64::max);
+    RouteValue {
+        value: value.to_owned(),
+        share: share(inputs, (dimension, name), value),
+        findings,
+        p_requires,
+    }
+}
+
+/// Share of traffic: as the page states it, else as the traffic examples show it.
+fn share(inputs: Inputs<'_>, (dimension, name): (usize, &str), value: &str) -> Option<f64> {
+    let stated = inputs
+        .manifest
+        .traffic
+        .as_ref()
+        .and_then(|traffic| traffic.share.get(name));
+    if let Some(shares) = stated {
+        return shares.get(value).copied();
+    }
+    let traffic: Vec<u32> = (0..inputs.reference.examples.len() as u32)
+        .filter(|&example| {
+            inputs.reference.examples[example as usize].provenance.kind == Kind::Traffic
+        })
+        .collect();
+    if traffic.is_empty() {
+        return None;
+    }
+    let with = traffic
+        .iter()
+        .filter(|&&example| inputs.reference.value(dimension, example) == Some(value))
+        .count();
+    Some(with as f64 / traffic.len() as f64)
+}
+
+fn evaluate(
+    inputs: Inputs<'_>,
+    resolutions: &Resolutions,
+    index: usize,
+    rule: &Rule,
+    members: &Members,
+) -> Finding {
+    let (measured, standing, examples) = match (rule.verb, rule.compare, rule.subject) {
+        (Verb::Guard, Compare::NoWorse { than, margin }, Subject::Criterion(criterion)) => {
+            guard::evaluate(
+                inputs.manifest,
+                inputs.plan,
+                inputs.scores,
+                resolutions,
+                (criterion, than, margin),
+                members,
+            )
+        }
+        (Verb::Never, ..) | (Verb::Watch, Compare::Nothing { .. }, Subject::Class(_)) => {
+            never::evaluate(inputs, rule, members)
+        }
+        _ => require::evaluate(inputs, rule, members),
+    };
+    let standing = match (&rule.compare, rule.verb) {
+        // A watch without a limit has nothing to hold or violate: it shows its number.
+        (Compare::Nothing { .. }, Verb::Watch) => Standing::Holds,
+        _ => standing,
+    };
+    let judged = judged_by_model(inputs, rule);
+    Finding {
+        rule: index,
+        slice: members.slice.clone(),
+        standing,
+        deciding: rule.verb != Verb::Watch && !judged,
+        measured,
+        examples,
+    }
+}
+
+/// True when only model judges, none of them calibrated, saw the rule's subject (design.md §6: then it is a watch).
+fn judged_by_model(inputs: Inputs<'_>, rule: &Rule) -> bool {
+    match (rule.verb, rule.subject) {
+        // A never on a class keeps deciding: an event that only a judge saw is undecided(unconfirmed), not nothing.
+        (Verb::Never, _) => false,
+        (_, Subject::Criterion(criterion)) => inputs.scores.by_model[criterion as usize],
+        (_, Subject::Class(class)) => {
+            inputs
+                .manifest
+                .criteria
+                .iter()
+                .enumerate()
+                .any(|(index, c)| {
+                    c.fails_as.classes().contains(&class) && inputs.scores.by_model[index]
+                })
+        }
+    }
+}

@@ -1,0 +1,327 @@
+//! The score table: outcomes folded per criterion × system × example, compact enough for millions of rows.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::manifest::{Grader, Manifest, Role};
+use crate::outcome::{Bin, GraderKind, Missing, Outcome};
+use crate::plan::Plan;
+use crate::reference::ReferenceSet;
+
+/// Outcomes of one example on one system for one criterion, over trials and parts of one look.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Tally {
+    /// Sum of scores: pass 1, fail 0, a value as it is, win 1, tie ½, loss 0.
+    pub(crate) score: f64,
+    /// Units with a verdict.
+    pub(crate) graded: u16,
+    /// Units without one.
+    pub(crate) missing: u16,
+    /// Units that passed or won.
+    pub(crate) pass: u16,
+    /// Units to which the criterion does not apply.
+    pub(crate) not_applicable: u16,
+}
+
+impl Tally {
+    /// Mean score over graded units.
+    pub(crate) fn mean(&self) -> Option<f64> {
+        (self.graded > 0).then(|| self.score / f64::from(self.graded))
+    }
+
+    /// Mean score with missing units put at `imputed`; `None` when nothing applies.
+    pub(crate) fn mean_with(&self, imputed: f64) -> Option<f64> {
+        let units = self.graded + self.missing;
+        (units > 0).then(|| (self.score + imputed * f64::from(self.missing)) / f64::from(units))
+    }
+
+    /// True when the criterion has something to say about this example.
+    pub(crate) fn applies(&self) -> bool {
+        self.graded + self.missing > 0
+    }
+
+    fn add(&mut self, bin: Bin) {
+        match bin {
+            Bin::Pass | Bin::Win => {
+                self.score += 1.0;
+                self.graded += 1;
+                self.pass += 1;
+            }
+            Bin::Fail(_) | Bin::Loss => self.graded += 1,
+            Bin::Tie => {
+                self.score += 0.5;
+                self.graded += 1;
+            }
+            Bin::Value(value) => {
+                self.score += value;
+                self.graded += 1;
+            }
+            Bin::NotApplicable => self.not_applicable += 1,
+            Bin::Missing(_) => self.missing += 1,
+        }
+    }
+}
+
+/// What kind of verdicts a criterion gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    PassFail,
+    Measured,
+    Preference,
+}
+
+/// One failing outcome, for classes and nevers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Failure {
+    pub(crate) role: Role,
+    pub(crate) class: u16,
+    pub(crate) example: u32,
+    pub(crate) criterion: u16,
+    pub(crate) trial: u32,
+    pub(crate) fresh: bool,
+    pub(crate) by_model: bool,
+}
+
+/// All outcomes of a run, folded.
+pub(crate) struct Scores {
+    examples: usize,
+    first: Vec<Vec<Tally>>,
+    fresh: HashMap<(u16, Role, u32), Tally>,
+    /// Shape per criterion.
+    pub(crate) shape: Vec<Shape>,
+    /// True when any outcome of the criterion is about a part.
+    pub(crate) parts: Vec<bool>,
+    /// True when a model judge gave any outcome of the criterion.
+    pub(crate) by_model: Vec<bool>,
+    /// Failing outcomes, sorted.
+    pub(crate) failures: Vec<Failure>,
+    /// Measured values per criterion × role: (example, value), first look, sorted.
+    values: Vec<Vec<(u32, f64)>>,
+    /// Missing units per criterion × role: (example, reason), first look.
+    missing: Vec<Vec<(u32, Missing)>>,
+    /// First class found per criterion × role × example, first look.
+    class_by_cell: HashMap<(u16, Role, u32), u16>,
+    /// First reason given per criterion × role × example.
+    why: HashMap<(u16, Role, u32), Box<str>>,
+    /// Greatest class cost per role × example × trial (first look), for expected failure cost.
+    cost: BTreeMap<(Role, u32, u32), f64>,
+}
+
+impl Scores {
+    /// Folds outcomes. Planned units without an outcome are added as missing(not attempted).
+    pub(crate) fn fold(
+        manifest: &Manifest,
+        reference: &ReferenceSet,
+        plan: &Plan,
+        outcomes: impl IntoIterator<Item = Outcome>,
+    ) -> Self {
+        let examples = reference.examples.len();
+        let slots = manifest.criteria.len() * Role::ALL.len();
+        let mut scores = Self {
+            examples,
+            first: vec![Vec::new(); slots],
+            fresh: HashMap::new(),
+            shape: vec![Shape::PassFail; manifest.criteria.len()],
+            parts: vec![false; manifest.criteria.len()],
+            by_model: vec![false; manifest.criteria.len()],
+            failures: Vec::new(),
+            values: vec![Vec::new(); slots],
+            missing: vec![Vec::new(); slots],
+            class_by_cell: HashMap::new(),
+            why: HashMap::new(),
+            cost: BTreeMap::new(),
+        };
+        for system in &plan.systems {
+            for criterion in 0..manifest.criteria.len() {
+                scores.first[slot(criterion as u16, system.role)] =
+                    vec![Tally::default(); examples];
+            }
+        }
+        let needs_cost = manifest
+            .gate
+            .iter()
+            .any(|rule| matches!(rule.metric, crate::manifest::Metric::FailureCost));
+        for outcome in outcomes {
+            scores.add(manifest, plan, &outcome, needs_cost);
+        }
+        scores.fill_not_attempted(manifest, plan);
+        scores.failures.sort_unstable();
+        for values in &mut scores.values {
+            values.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
+        }
+        for missing in &mut scores.missing {
+            missing.sort_unstable();
+        }
+        scores
+    }
+
+    fn add(&mut self, manifest: &Manifest, plan: &Plan, outcome: &Outcome, needs_cost: bool) {
+        let fresh = outcome.trial >= plan.trials(outcome.system);
+        let slot = slot(outcome.criterion, outcome.system);
+        let criterion = outcome.criterion as usize;
+        match outcome.bin {
+            Bin::Value(_) => self.shape[criterion] = Shape::Measured,
+            Bin::Win | Bin::Tie | Bin::Loss => self.shape[criterion] = Shape::Preference,
+            _ => {}
+        }
+        self.parts[criterion] |= outcome.part.is_some();
+        self.by_model[criterion] |= outcome.by == GraderKind::Model;
+        if fresh {
+            self.fresh
+                .entry((outcome.criterion, outcome.system, outcome.example))
+                .or_default()
+                .add(outcome.bin);
+        } else if let Some(tally) = self.first[slot].get_mut(outcome.example as usize) {
+            tally.add(outcome.bin);
+            match outcome.bin {
+                Bin::Missing(reason) => self.missing[slot].push((outcome.example, reason)),
+                Bin::Value(value) => self.values[slot].push((outcome.example, value)),
+                _ => {}
+            }
+            if let Some(value) = outcome.value
+                && !matches!(outcome.bin, Bin::Value(_))
+            {
+                self.values[slot].push((outcome.example, value));
+            }
+        }
+        if let Bin::Fail(class) = outcome.bin {
+            self.failures.push(Failure {
+                role: outcome.system,
+                class,
+                example: outcome.example,
+                criterion: outcome.criterion,
+                trial: outcome.trial,
+                fresh,
+                by_model: outcome.by == GraderKind::Model,
+            });
+            if !fresh {
+                self.class_by_cell
+                    .entry((outcome.criterion, outcome.system, outcome.example))
+                    .or_insert(class);
+            }
+            if needs_cost && !fresh {
+                let amount = manifest.classes[class as usize].cost.amount;
+                let entry = self
+                    .cost
+                    .entry((outcome.system, outcome.example, outcome.trial))
+                    .or_insert(0.0);
+                *entry = entry.max(amount);
+            }
+        }
+        if let Some(why) = &outcome.why {
+            self.why
+                .entry((outcome.criterion, outcome.system, outcome.example))
+                .or_insert_with(|| why.clone());
+        }
+    }
+
+    /// Planned units that nothing was said about are missing, never gone.
+    fn fill_not_attempted(&mut self, manifest: &Manifest, plan: &Plan) {
+        for system in &plan.systems {
+            for (criterion, declared) in manifest.criteria.iter().enumerate() {
+                // A preference is one unit of the pair, kept under the candidate.
+                if matches!(declared.grader, Grader::Preference(_))
+                    && system.role != Role::Candidate
+                {
+                    continue;
+                }
+                let slot = slot(criterion as u16, system.role);
+                let parts = self.parts[criterion];
+                for (example, tally) in self.first[slot].iter_mut().enumerate() {
+                    let seen = u32::from(tally.graded + tally.missing + tally.not_applicable);
+                    let absent = match (seen, parts || tally.not_applicable > 0) {
+                        (0, _) => system.trials,
+                        (_, true) => 0,
+                        (_, false) => system.trials.saturating_sub(seen),
+                    };
+                    tally.missing += absent as u16;
+                    for _ in 0..absent {
+                        self.missing[slot].push((example as u32, Missing::NotAttempted));
+                    }
+                }
+            }
+        }
+    }
+
+    /// First-look tally; all zero when the role is not in the plan.
+    pub(crate) fn first(&self, criterion: u16, role: Role, example: u32) -> Tally {
+        self.first[slot(criterion, role)]
+            .get(example as usize)
+            .copied()
+            .unwrap_or_default()
+    }
+
+    /// Fresh-look tally.
+    pub(crate) fn fresh(&self, criterion: u16, role: Role, example: u32) -> Tally {
+        self.fresh
+            .get(&(criterion, role, example))
+            .copied()
+            .unwrap_or_default()
+    }
+
+    /// True when the role was planned.
+    pub(crate) fn has(&self, role: Role) -> bool {
+        !self.first.is_empty()
+            && self.first[slot(0, role)].len() == self.examples
+            && self.examples > 0
+    }
+
+    /// Measured values of a criterion on a system.
+    pub(crate) fn values(&self, criterion: u16, role: Role) -> &[(u32, f64)] {
+        &self.values[slot(criterion, role)]
+    }
+
+    /// Measured values of one example.
+    pub(crate) fn values_of(&self, criterion: u16, role: Role, example: u32) -> &[(u32, f64)] {
+        let all = &self.values[slot(criterion, role)];
+        let from = all.partition_point(|(index, _)| *index < example);
+        let to = all.partition_point(|(index, _)| *index <= example);
+        &all[from..to]
+    }
+
+    /// First-look failing outcomes of a class on one example, as one criterion found them.
+    pub(crate) fn failures_of(
+        &self,
+        role: Role,
+        class: u16,
+        example: u32,
+        criterion: u16,
+    ) -> usize {
+        let from = self
+            .failures
+            .partition_point(|f| (f.role, f.class, f.example) < (role, class, example));
+        self.failures[from..]
+            .iter()
+            .take_while(|f| (f.role, f.class, f.example) == (role, class, example))
+            .filter(|f| f.criterion == criterion && !f.fresh)
+            .count()
+    }
+
+    /// The class of the first failing outcome that a criterion found on an example.
+    pub(crate) fn class_of(&self, role: Role, example: u32, criterion: u16) -> Option<u16> {
+        self.class_by_cell.get(&(criterion, role, example)).copied()
+    }
+
+    /// Missing units of a criterion on a system.
+    pub(crate) fn missing(&self, criterion: u16, role: Role) -> &[(u32, Missing)] {
+        &self.missing[slot(criterion, role)]
+    }
+
+    /// Why the first failing unit failed.
+    pub(crate) fn why(&self, criterion: u16, role: Role, example: u32) -> Option<&str> {
+        self.why.get(&(criterion, role, example)).map(|why| &**why)
+    }
+
+    /// Mean failure cost of an example over its first-look trials.
+    pub(crate) fn failure_cost(&self, role: Role, example: u32, trials: u32) -> f64 {
+        let total: f64 = self
+            .cost
+            .range((role, example, 0)..=(role, example, u32::MAX))
+            .map(|(_, cost)| cost)
+            .sum();
+        total / f64::from(trials.max(1))
+    }
+}
+
+fn slot(criterion: u16, role: Role) -> usize {
+    criterion as usize * Role::ALL.len() + role.index()
+}

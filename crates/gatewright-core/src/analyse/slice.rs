@@ -1,0 +1,139 @@
+//! Slices: which examples a rule or a table row is about.
+
+use std::collections::BTreeSet;
+
+use crate::analyse::Slice;
+use crate::manifest::{Kind, Manifest, Rule};
+use crate::reference::ReferenceSet;
+
+/// A slice with its examples, sorted.
+#[derive(Clone, Debug)]
+pub(crate) struct Members {
+    pub(crate) slice: Slice,
+    pub(crate) examples: Vec<u32>,
+}
+
+/// All examples first, then every value of every dimension.
+pub(crate) fn table_slices(manifest: &Manifest, reference: &ReferenceSet) -> Vec<Members> {
+    let mut slices = vec![Members {
+        slice: Vec::new(),
+        examples: (0..reference.examples.len() as u32).collect(),
+    }];
+    for (index, dimension) in manifest.dimensions.iter().enumerate() {
+        slices.extend(split(
+            reference,
+            index,
+            &dimension.name,
+            &slices[0].examples,
+        ));
+    }
+    slices
+}
+
+/// Splits examples by the values of one dimension. Values without examples are kept, empty: they are findings too.
+fn split(reference: &ReferenceSet, dimension: usize, name: &str, examples: &[u32]) -> Vec<Members> {
+    let values = reference
+        .values
+        .get(dimension)
+        .map_or(&[][..], Vec::as_slice);
+    let mut parts: Vec<Members> = values
+        .iter()
+        .map(|value| Members {
+            slice: vec![(name.to_owned(), value.clone())],
+            examples: Vec::new(),
+        })
+        .collect();
+    if let Some(assigned) = reference.assigned.get(dimension) {
+        for &example in examples {
+            if let Some(part) = parts.get_mut(assigned[example as usize] as usize) {
+                part.examples.push(example);
+            }
+        }
+    }
+    parts
+}
+
+/// The slices that a rule is evaluated in: its restriction, split by each dimension of `by`.
+pub(crate) fn rule_slices(
+    manifest: &Manifest,
+    reference: &ReferenceSet,
+    rule: &Rule,
+) -> Vec<Members> {
+    let kinds = admitted_kinds(rule);
+    let mut examples: Vec<u32> = (0..reference.examples.len() as u32)
+        .filter(|&example| kinds.contains(&reference.examples[example as usize].provenance.kind))
+        .collect();
+    let mut slice: Slice = Vec::new();
+    for (name, accepted) in &rule.restrict {
+        if let Some((dimension, _)) = manifest.dimension(name) {
+            examples.retain(|&example| {
+                reference
+                    .value(dimension, example)
+                    .is_some_and(|value| accepted.iter().any(|one| one == value))
+            });
+        }
+        slice.push((name.clone(), accepted.join(" or ")));
+    }
+    if rule.by.is_empty() {
+        return vec![Members { slice, examples }];
+    }
+    let mut members = Vec::new();
+    for name in &rule.by {
+        if let Some((dimension, _)) = manifest.dimension(name) {
+            for mut part in split(reference, dimension, name, &examples) {
+                // A value that the restriction rules out is no finding of this rule.
+                let ruled_out = part.examples.is_empty()
+                    && rule
+                        .restrict
+                        .iter()
+                        .any(|(dim, accepted)| dim == name && !accepted.contains(&part.slice[0].1));
+                if !ruled_out {
+                    part.slice = slice
+                        .iter()
+                        .filter(|(dim, _)| dim != name)
+                        .cloned()
+                        .chain(part.slice)
+                        .collect();
+                    members.push(part);
+                }
+            }
+        }
+    }
+    members
+}
+
+/// Kinds of examples that may carry a rule (design.md §6): traffic for requires, every kind otherwise, or what `from` names.
+pub(crate) fn admitted_kinds(rule: &Rule) -> BTreeSet<Kind> {
+    match (&rule.from, rule.verb) {
+        (Some(kinds), _) => kinds.clone(),
+        (None, crate::manifest::Verb::Require) => BTreeSet::from([Kind::Traffic]),
+        (None, _) => Kind::ALL.into_iter().collect(),
+    }
+}
+
+/// Restricts members to one value of a dimension; `None` when the slice pins another value of it.
+pub(crate) fn within(
+    reference: &ReferenceSet,
+    members: &Members,
+    (dimension, name): (usize, &str),
+    value: &str,
+) -> Option<Members> {
+    let pinned = members.slice.iter().find(|(dim, _)| dim == name);
+    if pinned.is_some_and(|(_, accepted)| !accepted.split(" or ").any(|one| one == value)) {
+        return None;
+    }
+    let examples = members
+        .examples
+        .iter()
+        .copied()
+        .filter(|&example| reference.value(dimension, example) == Some(value))
+        .collect();
+    let mut slice: Slice = members
+        .slice
+        .iter()
+        .filter(|(dim, _)| dim != name)
+        .cloned()
+        .collect();
+    slice.push((name.to_owned(), value.to_owned()));
+    Some(Members { slice, examples })
+}

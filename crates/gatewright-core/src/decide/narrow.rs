@@ -1,0 +1,118 @@
+//! Narrowing by segment: step 3 of the order, and the narrow that a hold could have been.
+
+use std::collections::BTreeSet;
+
+use gatewright_stats::multiplicity;
+
+use crate::analyse::{Route, RouteValue, Standing, Undecided};
+use crate::decide::Scope;
+use crate::decide::order::Case;
+use crate::manifest::{Action, Standard, Verb};
+
+/// The values of one routed dimension that pass every rule restricted to them, when every violation says `narrow` and lies in the others.
+pub(crate) fn by_segment(case: Case<'_>, violated: &[usize], undecided: &[usize]) -> Option<Scope> {
+    let asks =
+        |&index: &usize| case.rule(&case.analysis.findings[index]).violated == Some(Action::Narrow);
+    if violated.is_empty() || !violated.iter().all(asks) {
+        return None;
+    }
+    case.analysis.routes.iter().find_map(|route| {
+        let bad = bad_values(case, route, violated, undecided)?;
+        remaining(case, route, &bad, true)
+    })
+}
+
+/// What a narrow would leave, shown beside a hold: guards and nevers hold there, and requires where `shown` asks for them.
+pub(crate) fn alternative(case: Case<'_>, violated: &[usize]) -> Option<Scope> {
+    case.analysis.routes.iter().find_map(|route| {
+        let bad = bad_values(case, route, violated, &[])?;
+        remaining(case, route, &bad, false)
+    })
+}
+
+/// Values that violated findings lie in; `None` when one lies outside the dimension.
+fn bad_values<'a>(
+    case: Case<'a>,
+    route: &Route,
+    violated: &[usize],
+    undecided: &[usize],
+) -> Option<BTreeSet<&'a str>> {
+    let value_of = |index: usize| {
+        let slice = &case.analysis.findings[index].slice;
+        slice
+            .iter()
+            .find(|(dimension, _)| *dimension == route.dimension)
+            .map(|(_, value)| value.as_str())
+    };
+    let mut bad = BTreeSet::new();
+    for &index in violated {
+        bad.extend(value_of(index)?.split(" or "));
+    }
+    // An undecided finding over all traffic is answered by the rules restricted to what remains.
+    for &index in undecided {
+        if let Some(values) = value_of(index) {
+            bad.extend(values.split(" or "));
+        }
+    }
+    Some(bad)
+}
+
+fn remaining(case: Case<'_>, route: &Route, bad: &BTreeSet<&str>, strict: bool) -> Option<Scope> {
+    let (left, without): (Vec<&RouteValue>, Vec<&RouteValue>) = route
+        .values
+        .iter()
+        .partition(|value| !bad.contains(value.value.as_str()));
+    if left.is_empty() || without.is_empty() {
+        return None;
+    }
+    let p: Vec<f64> = route
+        .values
+        .iter()
+        .map(|value| value.p_requires.unwrap_or(0.0))
+        .collect();
+    let adjusted = multiplicity::holm(&p);
+    let passes = |value: &RouteValue| {
+        let place = route
+            .values
+            .iter()
+            .position(|one| one.value == value.value)
+            .unwrap_or(0);
+        value_passes(case, value, adjusted[place], strict)
+    };
+    if !left.iter().all(|value| passes(value)) {
+        return None;
+    }
+    Some(Scope::Segments {
+        dimension: route.dimension.clone(),
+        values: left.iter().map(|value| value.value.clone()).collect(),
+        without: without.iter().map(|value| value.value.clone()).collect(),
+        share: left.iter().map(|value| value.share).sum::<Option<f64>>(),
+    })
+}
+
+/// Guards and nevers hold; requires hold after Holm over the values, or are optional under `unbroken`.
+fn value_passes(case: Case<'_>, value: &RouteValue, adjusted: f64, strict: bool) -> bool {
+    let unbroken = case.manifest.decision.standard == Standard::Unbroken || !strict;
+    value
+        .findings
+        .iter()
+        .filter(|finding| finding.deciding)
+        .all(|finding| {
+            let rule = case.rule(finding);
+            match (&finding.standing, rule.verb) {
+                (Standing::Holds, Verb::Require) => unbroken || adjusted <= rule.alpha_holds,
+                (Standing::Holds, _) => true,
+                (Standing::Violated, _) => false,
+                (Standing::Undecided(reason), Verb::Require | Verb::Never) => {
+                    unbroken
+                        && !matches!(
+                            reason,
+                            Undecided::Missing { .. }
+                                | Undecided::Unconfirmed { .. }
+                                | Undecided::JudgeUnfit
+                        )
+                }
+                (Standing::Undecided(_), _) => false,
+            }
+        })
+}

@@ -1,0 +1,113 @@
+//! What this gate could not have seen, in plain words: the honest end of every answer.
+
+use crate::analyse::slice_words;
+use crate::decide::order::Case;
+use crate::manifest::{Kind, Standard, Verb};
+
+/// Names the losses that were too small to see, the traffic nothing speaks for, and the claims that rest on other examples.
+pub(crate) fn unseen(case: Case<'_>) -> Vec<String> {
+    let mut lines = Vec::new();
+    let requires = || {
+        case.analysis
+            .findings
+            .iter()
+            .filter(|finding| finding.deciding && case.rule(finding).verb == Verb::Require)
+    };
+    if case.manifest.decision.standard == Standard::Unbroken || requires().next().is_none() {
+        lines.push("nothing is shown about traffic".to_owned());
+    }
+    if let Some(line) = smallest_losses(case) {
+        lines.push(line);
+    }
+    if let Some(line) = other_mix(case) {
+        lines.push(line);
+    }
+    for finding in requires() {
+        if let Some(bound) = &finding.measured.for_holds
+            && finding.standing == crate::analyse::Standing::Holds
+            && finding.measured.other.is_some()
+        {
+            let loss = if finding.measured.smaller_is_better {
+                bound.upper
+            } else {
+                -bound.lower
+            };
+            if loss > 0.0 && loss < 1.0 {
+                lines.push(format!(
+                    "{}: a drop of up to {:.1} points in {} is not ruled out",
+                    case.rule(finding).id,
+                    loss * 100.0,
+                    slice_words(&finding.slice)
+                ));
+            }
+        }
+    }
+    if case.context.sealed_after_outputs {
+        lines.push("the rules were sealed after outputs existed".to_owned());
+    }
+    lines
+}
+
+/// A loss below the trip limit of a guarded slice is invisible: the thinnest slice says how much that can be.
+fn smallest_losses(case: Case<'_>) -> Option<String> {
+    let guards: Vec<_> = case
+        .analysis
+        .findings
+        .iter()
+        .filter(|finding| {
+            finding.deciding
+                && finding.measured.trip_limit.is_some()
+                && finding.measured.planned > 0
+        })
+        .collect();
+    let limits: Vec<f64> = guards
+        .iter()
+        .filter_map(|finding| finding.measured.trip_limit)
+        .collect();
+    let (low, high) = (
+        limits.iter().copied().reduce(f64::min)?.ceil(),
+        limits.iter().copied().reduce(f64::max)?.ceil(),
+    );
+    let thin = guards.iter().max_by(|a, b| {
+        share(a)
+            .total_cmp(&share(b))
+            .then_with(|| b.rule.cmp(&a.rule))
+    })?;
+    let limits = if (high - low).abs() < 0.5 {
+        format!("{low:.0}")
+    } else {
+        format!("{low:.0} to {high:.0}")
+    };
+    Some(format!(
+        "a loss under {limits} examples in a guarded segment (thinnest: {}, {:.0} of {})",
+        slice_words(&thin.slice),
+        thin.measured.trip_limit?.ceil(),
+        thin.measured.planned
+    ))
+}
+
+fn share(finding: &crate::analyse::Finding) -> f64 {
+    finding.measured.trip_limit.unwrap_or(0.0) / finding.measured.planned.max(1) as f64
+}
+
+/// Requires that rest on kinds other than traffic speak about this mix of examples only.
+fn other_mix(case: Case<'_>) -> Option<String> {
+    let widened: Vec<&str> = case
+        .manifest
+        .gate
+        .iter()
+        .filter(|rule| rule.verb == Verb::Require)
+        .filter(|rule| {
+            rule.from
+                .as_ref()
+                .is_some_and(|kinds| kinds.iter().any(|kind| *kind != Kind::Traffic))
+        })
+        .map(|rule| rule.id.as_str())
+        .collect();
+    (!widened.is_empty()).then(|| {
+        format!(
+            "{}: shown on this mix of examples, not on traffic",
+            widened.join(", ")
+        )
+    })
+}
