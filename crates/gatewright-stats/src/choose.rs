@@ -1,0 +1,344 @@
+//! Which method a row of evidence gets (the table of statistics.md §3), with its bounds and p-values.
+//!
+//! | outcome | independent rows | clustered or weighted |
+//! |---|---|---|
+//! | pass/fail, one system | Clopper–Pearson | Korn–Graubard |
+//! | pass/fail, paired | Tango | CR2 + t, or effective-count Tango |
+//! | score or trial mean | t if n ≥ 10 and s > 0, else betting | CR2 + t if df ≥ 4 |
+//! | quantile | order statistics | ranks at n/deff |
+//! | ratio | delta, Fieller if CV > .1 | the same on clusters |
+//!
+//! P-values come from the same statistic as the bounds: a bound at level alpha clears a threshold exactly when the p-value is below alpha.
+
+use crate::betting;
+use crate::cluster::{ClusterMean, cluster_mean, effective_tango_of};
+use crate::estimate::{Bounds, Method, Undefined};
+use crate::mean::student_t;
+use crate::paired::{tango_bounds, tango_z};
+use crate::proportion::{clopper_pearson, korn_graubard};
+use crate::quantile::{bound_ranks, min_n_for_upper, type7};
+use crate::ratio;
+use crate::special::{norm_ppf, norm_sf, t_ppf, t_sf};
+
+/// Fewest degrees of freedom that may gate (statistics.md §2.3).
+const LEAST_DF: f64 = 4.0 - 1e-9;
+/// Fewest independent rows for a t interval.
+const LEAST_ROWS: usize = 10;
+
+/// Rows of one cell: all slices have the same length. Cluster labels may be any numbers; no weights means all alike.
+#[derive(Clone, Copy, Debug)]
+pub struct Rows<'a> {
+    /// Values.
+    pub value: &'a [f64],
+    /// Cluster of each row.
+    pub cluster: &'a [u32],
+    /// Weight of each row, ≥ 0.
+    pub weight: Option<&'a [f64]>,
+}
+
+impl Rows<'_> {
+    /// True when every row is its own cluster and weights are alike.
+    fn independent(&self) -> bool {
+        if self.weight.is_some() {
+            return false;
+        }
+        if self.cluster.windows(2).all(|pair| pair[0] < pair[1]) {
+            return true;
+        }
+        let mut labels = self.cluster.to_vec();
+        labels.sort_unstable();
+        labels.windows(2).all(|pair| pair[0] != pair[1])
+    }
+
+    fn check(&self, low: f64, high: f64) -> Result<(), Undefined> {
+        if self.value.is_empty() {
+            return Err(Undefined::Empty);
+        }
+        if self.value.iter().any(|value| !value.is_finite() || *value < low - 1e-12 || *value > high + 1e-12) {
+            return Err(Undefined::OutOfRange);
+        }
+        Ok(())
+    }
+}
+
+/// Returns one-sided bounds of a pass rate: values in [0, 1], each 0 or 1 for single trials, fractions for trial means.
+///
+/// # Errors
+/// See [`Undefined`].
+pub fn pass_rate(rows: &Rows<'_>, alpha: f64) -> Result<Bounds, Undefined> {
+    rows.check(0.0, 1.0)?;
+    if !rows.value.iter().all(|value| *value == 0.0 || *value == 1.0) {
+        return bounded_mean(rows, alpha, 0.0, 1.0);
+    }
+    let n = rows.value.len();
+    if rows.independent() {
+        let passes = rows.value.iter().filter(|value| **value == 1.0).count() as f64;
+        let (lower, upper) = clopper_pearson(passes, n as f64, alpha);
+        return Ok(plain(passes / n as f64, lower, upper, alpha, n, None, Method::ClopperPearson));
+    }
+    let mean = cluster_mean(rows.value, rows.cluster, rows.weight)?;
+    let p = mean.estimate.clamp(0.0, 1.0);
+    let rounded = if p < 1e-12 { 0.0 } else if p > 1.0 - 1e-12 { 1.0 } else { p };
+    let nominal = if rounded == 0.0 || rounded == 1.0 || mean.cr2 <= 0.0 {
+        (mean.n as f64).min(mean.clusters as f64)
+    } else {
+        mean.n as f64
+    };
+    let (n_eff, lower, upper) = korn_graubard(rounded, nominal, mean.cr2, mean.df, alpha);
+    enough_df(mean.df, clustered(&mean, lower, upper, alpha, n_eff, Method::KornGraubard))
+}
+
+/// Returns one-sided bounds of a mean paired difference: values in [−1, 1], each −1, 0 or 1 for single trials.
+///
+/// # Errors
+/// See [`Undefined`].
+pub fn paired_difference(rows: &Rows<'_>, alpha: f64) -> Result<Bounds, Undefined> {
+    rows.check(-1.0, 1.0)?;
+    match paired_plan(rows, alpha)? {
+        PairedPlan::Tango { b, c, n } => {
+            let (lower, upper) = tango_bounds(b, c, n, -norm_ppf(alpha));
+            Ok(plain((b - c) / n, lower, upper, alpha, rows.value.len(), None, Method::Tango))
+        }
+        PairedPlan::Effective(mean) => {
+            let found = effective_tango_of(&mean, rows.value, rows.weight, alpha);
+            let bounds = clustered(&mean, found.lower, found.upper, alpha, found.n_eff, Method::EffectiveTango);
+            enough_df(mean.df, bounds)
+        }
+        PairedPlan::Cr2(mean) => enough_df(mean.df, cr2_bounds(&mean, alpha)),
+        PairedPlan::Fractional => bounded_mean(rows, alpha, -1.0, 1.0),
+    }
+}
+
+/// How a paired difference is estimated (statistics.md §2.3, gate default).
+enum PairedPlan {
+    Tango { b: f64, c: f64, n: f64 },
+    Effective(ClusterMean),
+    Cr2(ClusterMean),
+    Fractional,
+}
+
+fn paired_plan(rows: &Rows<'_>, _alpha: f64) -> Result<PairedPlan, Undefined> {
+    if !rows.value.iter().all(|value| *value == 0.0 || value.abs() == 1.0) {
+        return Ok(PairedPlan::Fractional);
+    }
+    let b = rows.value.iter().filter(|value| **value > 0.0).count() as f64;
+    let c = rows.value.iter().filter(|value| **value < 0.0).count() as f64;
+    if rows.independent() {
+        return Ok(PairedPlan::Tango { b, c, n: rows.value.len() as f64 });
+    }
+    let mean = cluster_mean(rows.value, rows.cluster, rows.weight)?;
+    if b + c >= 10.0 && mean.nonzero_clusters >= 8 && mean.df >= LEAST_DF && mean.cr2 > 0.0 {
+        return Ok(PairedPlan::Cr2(mean));
+    }
+    Ok(PairedPlan::Effective(mean))
+}
+
+/// Returns one-sided bounds of a mean of values without a range (milliseconds, money).
+///
+/// # Errors
+/// See [`Undefined`]; `Unbounded` when a value is infinite, or fewer than ten rows, or none varies.
+pub fn mean(rows: &Rows<'_>, alpha: f64) -> Result<Bounds, Undefined> {
+    if rows.value.is_empty() {
+        return Err(Undefined::Empty);
+    }
+    if rows.value.iter().any(|value| value.is_nan()) {
+        return Err(Undefined::OutOfRange);
+    }
+    if rows.value.iter().any(|value| value.is_infinite()) {
+        return Err(Undefined::Unbounded);
+    }
+    if rows.independent() {
+        if rows.value.len() < LEAST_ROWS {
+            return Err(Undefined::Unbounded);
+        }
+        return t_bounds(rows.value, alpha).ok_or(Undefined::Unbounded);
+    }
+    let mean = cluster_mean(rows.value, rows.cluster, rows.weight)?;
+    if mean.cr2 <= 0.0 {
+        return Err(Undefined::Unbounded);
+    }
+    enough_df(mean.df, cr2_bounds(&mean, alpha))
+}
+
+/// Means of bounded values: t or betting when independent, CR2 + t when clustered.
+fn bounded_mean(rows: &Rows<'_>, alpha: f64, low: f64, high: f64) -> Result<Bounds, Undefined> {
+    if rows.independent() {
+        if rows.value.len() >= LEAST_ROWS
+            && let Some(found) = t_bounds(rows.value, alpha)
+        {
+            return Ok(found);
+        }
+        return Ok(betting_bounds(rows.value, alpha, low, high, None));
+    }
+    let mean = cluster_mean(rows.value, rows.cluster, rows.weight)?;
+    if mean.cr2 <= 1e-30 {
+        // Nothing varies between clusters: one value per cluster bets, weights aside, since all are alike.
+        let each = vec![mean.estimate; mean.clusters as usize];
+        return Ok(betting_bounds(&each, alpha, low, high, Some(&mean)));
+    }
+    enough_df(mean.df, cr2_bounds(&mean, alpha))
+}
+
+fn t_bounds(values: &[f64], alpha: f64) -> Option<Bounds> {
+    let found = student_t(values, alpha)?;
+    Some(plain(found.estimate, found.lower, found.upper, alpha, values.len(), Some(found.df), Method::StudentT))
+}
+
+fn betting_bounds(values: &[f64], alpha: f64, low: f64, high: f64, mean: Option<&ClusterMean>) -> Bounds {
+    let scaled: Vec<f64> = values.iter().map(|value| ((value - low) / (high - low)).clamp(0.0, 1.0)).collect();
+    let (lower, upper) = betting::bounds(&scaled, alpha);
+    let (lower, upper) = (low + (high - low) * lower, low + (high - low) * upper);
+    match mean {
+        Some(mean) => clustered(mean, lower, upper, alpha, values.len() as f64, Method::Betting),
+        None => {
+            let point = crate::sum::mean(values);
+            plain(point, lower, upper, alpha, values.len(), None, Method::Betting)
+        }
+    }
+}
+
+fn cr2_bounds(mean: &ClusterMean, alpha: f64) -> Bounds {
+    let half = -t_ppf(alpha, mean.df) * libm::sqrt(mean.cr2);
+    let n_eff = mean.n as f64 / mean.deff().max(1.0);
+    clustered(mean, mean.estimate - half, mean.estimate + half, alpha, n_eff, Method::Cr2Satterthwaite)
+}
+
+fn enough_df(df: f64, bounds: Bounds) -> Result<Bounds, Undefined> {
+    if df >= LEAST_DF { Ok(bounds) } else { Err(Undefined::FewDegreesOfFreedom { df, shown: Box::new(bounds) }) }
+}
+
+fn plain(point: f64, lower: f64, upper: f64, alpha: f64, n: usize, df: Option<f64>, method: Method) -> Bounds {
+    let count = n as u64;
+    Bounds { point, lower, upper, alpha, n: count, clusters: count, n_eff: n as f64, df, deff: None, method }
+}
+
+fn clustered(mean: &ClusterMean, lower: f64, upper: f64, alpha: f64, n_eff: f64, method: Method) -> Bounds {
+    Bounds {
+        point: mean.estimate,
+        lower,
+        upper,
+        alpha,
+        n: mean.n,
+        clusters: mean.clusters,
+        n_eff,
+        df: Some(mean.df),
+        deff: Some(mean.deff()),
+        method,
+    }
+}
+
+/// Returns order-statistic bounds of a quantile; timeouts enter as +∞. `deff` ≥ 1 lowers n for the ranks.
+///
+/// # Errors
+/// `Empty`; `OutOfRange` for NaN or p outside (0, 1); `TooFewForQuantile` when not even the largest value is an upper bound.
+pub fn quantile(values: &mut [f64], p: f64, alpha: f64, deff: f64) -> Result<Bounds, Undefined> {
+    if values.is_empty() {
+        return Err(Undefined::Empty);
+    }
+    if values.iter().any(|value| value.is_nan()) || !(p > 0.0 && p < 1.0) {
+        return Err(Undefined::OutOfRange);
+    }
+    values.sort_by(f64::total_cmp);
+    let n = values.len();
+    let effective = ((n as f64 / deff.max(1.0)).floor() as u64).max(1);
+    let (lower, upper) = bound_ranks(effective, p, alpha);
+    // Ranks of the effective sample are carried over as shares of the real one, outwards.
+    let place = |rank: u64, up: bool| {
+        let share = rank as f64 / effective as f64 * n as f64;
+        let rank = if up { share.ceil() } else { share.floor() } as usize;
+        values[rank.clamp(1, n) - 1]
+    };
+    let Some(upper) = upper else {
+        return Err(Undefined::TooFewForQuantile { needs: min_n_for_upper(p, alpha) });
+    };
+    let low = lower.map_or(f64::NEG_INFINITY, |rank| place(rank, false));
+    let mut bounds =
+        plain(type7(values, p), low, place(upper, true), alpha, n, None, Method::OrderStatistic);
+    bounds.n_eff = effective as f64;
+    Ok(bounds)
+}
+
+/// Returns bounds of Σnumerator/Σdenominator over clusters: delta method, Fieller when the denominator's CV exceeds .1.
+///
+/// # Errors
+/// `Empty`, `TooFewClusters`, `OutOfRange`; `Unbounded` when the denominator may be 0.
+pub fn ratio(numerator: &[f64], denominator: &[f64], cluster: &[u32], alpha: f64) -> Result<Bounds, Undefined> {
+    ratio::bounds(numerator, denominator, cluster, alpha)
+}
+
+/// Returns the one-sided p-value of "the pass rate is at most the threshold".
+///
+/// # Errors
+/// Those of [`pass_rate`].
+pub fn p_above_pass_rate(rows: &Rows<'_>, threshold: f64) -> Result<f64, Undefined> {
+    invert(|alpha| pass_rate(rows, alpha), |bounds| bounds.lower > threshold)
+}
+
+/// Returns the one-sided p-value of "the pass rate is at least the threshold".
+///
+/// # Errors
+/// Those of [`pass_rate`].
+pub fn p_below_pass_rate(rows: &Rows<'_>, threshold: f64) -> Result<f64, Undefined> {
+    invert(|alpha| pass_rate(rows, alpha), |bounds| bounds.upper < threshold)
+}
+
+/// Returns the one-sided p-value of "the mean difference is at most the threshold".
+///
+/// # Errors
+/// Those of [`paired_difference`].
+pub fn p_above_difference(rows: &Rows<'_>, threshold: f64) -> Result<f64, Undefined> {
+    rows.check(-1.0, 1.0)?;
+    match paired_plan(rows, 0.05)? {
+        PairedPlan::Tango { b, c, n } => Ok(norm_sf(tango_z(b, c, n, threshold))),
+        PairedPlan::Cr2(mean) => Ok(t_sf((mean.estimate - threshold) / libm::sqrt(mean.cr2), mean.df)),
+        _ => invert(|alpha| paired_difference(rows, alpha), |bounds| bounds.lower > threshold),
+    }
+}
+
+/// Returns the one-sided p-value of "the mean difference is at least the threshold".
+///
+/// # Errors
+/// Those of [`paired_difference`].
+pub fn p_below_difference(rows: &Rows<'_>, threshold: f64) -> Result<f64, Undefined> {
+    let mirrored: Vec<f64> = rows.value.iter().map(|value| -value).collect();
+    p_above_difference(&Rows { value: &mirrored, ..*rows }, -threshold)
+}
+
+/// Returns the one-sided p-value of "the mean is at most the threshold".
+///
+/// # Errors
+/// Those of [`mean`].
+pub fn p_above_mean(rows: &Rows<'_>, threshold: f64) -> Result<f64, Undefined> {
+    invert(|alpha| mean(rows, alpha), |bounds| bounds.lower > threshold)
+}
+
+/// Returns the one-sided p-value of "the mean is at least the threshold".
+///
+/// # Errors
+/// Those of [`mean`].
+pub fn p_below_mean(rows: &Rows<'_>, threshold: f64) -> Result<f64, Undefined> {
+    invert(|alpha| mean(rows, alpha), |bounds| bounds.upper < threshold)
+}
+
+/// The level at which a bound just clears the threshold, by bisection on its logarithm; 1 when no level below ½ does.
+fn invert(
+    bounds: impl Fn(f64) -> Result<Bounds, Undefined>,
+    clears: impl Fn(&Bounds) -> bool,
+) -> Result<f64, Undefined> {
+    let (mut low, mut high) = (1e-12_f64, 0.499_999);
+    if !clears(&bounds(high)?) {
+        return Ok(1.0);
+    }
+    if clears(&bounds(low)?) {
+        return Ok(low);
+    }
+    for _ in 0..60 {
+        let middle = libm::sqrt(low * high);
+        if clears(&bounds(middle)?) {
+            high = middle;
+        } else {
+            low = middle;
+        }
+    }
+    Ok(high)
+}
