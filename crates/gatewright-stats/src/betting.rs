@@ -11,7 +11,10 @@ const CAP: f64 = 0.5;
 pub fn bounds(values: &[f64], alpha: f64) -> (f64, f64) {
     let bets = bets(values, alpha);
     let limit = -log(alpha);
-    (endpoint(values, &bets, limit, true), endpoint(values, &bets, limit, false))
+    (
+        endpoint(values, &bets, limit, true),
+        endpoint(values, &bets, limit, false),
+    )
 }
 
 /// Predictable bets λ_t = √(2 ln(1/alpha) / (t ln(1+t) σ̂²_{t−1})).
@@ -32,13 +35,25 @@ pub fn bets(values: &[f64], alpha: f64) -> Vec<f64> {
 /// ln K⁺(m) (`above`) or ln K⁻(m) after all values. Capital 0 stays 0.
 pub fn log_capital(values: &[f64], bets: &[f64], m: f64, above: bool) -> f64 {
     let room = if above { m } else { 1.0 - m };
-    let most = if room > 0.0 { CAP / room } else { f64::INFINITY };
+    let most = if room > 0.0 {
+        CAP / room
+    } else {
+        f64::INFINITY
+    };
     let mut total = 0.0;
     for (value, bet) in values.iter().zip(bets) {
         let away = if above { value - m } else { m - value };
         // An unbounded bet on no difference wins nothing: ∞·0 = 0.
-        let gain = if away == 0.0 { 0.0 } else { bet.min(most) * away };
-        total += if gain <= -1.0 { f64::NEG_INFINITY } else { log1p(gain) };
+        let gain = if away == 0.0 {
+            0.0
+        } else {
+            bet.min(most) * away
+        };
+        total += if gain <= -1.0 {
+            f64::NEG_INFINITY
+        } else {
+            log1p(gain)
+        };
     }
     total
 }

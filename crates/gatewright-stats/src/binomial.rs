@@ -56,7 +56,14 @@ pub fn tails(k: i64, n: u64, p: f64) -> Tails {
     let log_pmf = log_pmf(k, n, p);
     let (cdf, log_cdf) = lower(k, n, p);
     let (sf_ge, log_sf_ge) = upper(k, n, p);
-    Tails { pmf: exp(log_pmf), cdf, sf_ge, log_pmf, log_cdf, log_sf_ge }
+    Tails {
+        pmf: exp(log_pmf),
+        cdf,
+        sf_ge,
+        log_pmf,
+        log_cdf,
+        log_sf_ge,
+    }
 }
 
 fn lower(k: i64, n: u64, p: f64) -> (f64, f64) {
@@ -111,10 +118,15 @@ pub fn test(k: u64, n: u64, p: f64, alternative: Alternative) -> f64 {
                 return 1.0;
             }
             let total = if (k as f64) < expected {
-                let other = (0..=n as i64).rev().take_while(|&i| log_pmf(i, n, p) <= limit).last();
+                let other = (0..=n as i64)
+                    .rev()
+                    .take_while(|&i| log_pmf(i, n, p) <= limit)
+                    .last();
                 cdf(k as i64, n, p) + other.map_or(0.0, |i| sf_ge(i, n, p))
             } else {
-                let other = (0..=n as i64).take_while(|&i| log_pmf(i, n, p) <= limit).last();
+                let other = (0..=n as i64)
+                    .take_while(|&i| log_pmf(i, n, p) <= limit)
+                    .last();
                 sf_ge(k as i64, n, p) + other.map_or(0.0, |i| cdf(i, n, p))
             };
             total.min(1.0)

@@ -54,7 +54,11 @@ impl Rows<'_> {
         if self.value.is_empty() {
             return Err(Undefined::Empty);
         }
-        if self.value.iter().any(|value| !value.is_finite() || *value < low - 1e-12 || *value > high + 1e-12) {
+        if self
+            .value
+            .iter()
+            .any(|value| !value.is_finite() || *value < low - 1e-12 || *value > high + 1e-12)
+        {
             return Err(Undefined::OutOfRange);
         }
         Ok(())
@@ -67,25 +71,46 @@ impl Rows<'_> {
 /// See [`Undefined`].
 pub fn pass_rate(rows: &Rows<'_>, alpha: f64) -> Result<Bounds, Undefined> {
     rows.check(0.0, 1.0)?;
-    if !rows.value.iter().all(|value| *value == 0.0 || *value == 1.0) {
+    if !rows
+        .value
+        .iter()
+        .all(|value| *value == 0.0 || *value == 1.0)
+    {
         return bounded_mean(rows, alpha, 0.0, 1.0);
     }
     let n = rows.value.len();
     if rows.independent() {
         let passes = rows.value.iter().filter(|value| **value == 1.0).count() as f64;
         let (lower, upper) = clopper_pearson(passes, n as f64, alpha);
-        return Ok(plain(passes / n as f64, lower, upper, alpha, n, None, Method::ClopperPearson));
+        return Ok(plain(
+            passes / n as f64,
+            lower,
+            upper,
+            alpha,
+            n,
+            None,
+            Method::ClopperPearson,
+        ));
     }
     let mean = cluster_mean(rows.value, rows.cluster, rows.weight)?;
     let p = mean.estimate.clamp(0.0, 1.0);
-    let rounded = if p < 1e-12 { 0.0 } else if p > 1.0 - 1e-12 { 1.0 } else { p };
+    let rounded = if p < 1e-12 {
+        0.0
+    } else if p > 1.0 - 1e-12 {
+        1.0
+    } else {
+        p
+    };
     let nominal = if rounded == 0.0 || rounded == 1.0 || mean.cr2 <= 0.0 {
         (mean.n as f64).min(mean.clusters as f64)
     } else {
         mean.n as f64
     };
     let (n_eff, lower, upper) = korn_graubard(rounded, nominal, mean.cr2, mean.df, alpha);
-    enough_df(mean.df, clustered(&mean, lower, upper, alpha, n_eff, Method::KornGraubard))
+    enough_df(
+        mean.df,
+        clustered(&mean, lower, upper, alpha, n_eff, Method::KornGraubard),
+    )
 }
 
 /// Returns one-sided bounds of a mean paired difference: values in [−1, 1], each −1, 0 or 1 for single trials.
@@ -97,11 +122,26 @@ pub fn paired_difference(rows: &Rows<'_>, alpha: f64) -> Result<Bounds, Undefine
     match paired_plan(rows, alpha)? {
         PairedPlan::Tango { b, c, n } => {
             let (lower, upper) = tango_bounds(b, c, n, -norm_ppf(alpha));
-            Ok(plain((b - c) / n, lower, upper, alpha, rows.value.len(), None, Method::Tango))
+            Ok(plain(
+                (b - c) / n,
+                lower,
+                upper,
+                alpha,
+                rows.value.len(),
+                None,
+                Method::Tango,
+            ))
         }
         PairedPlan::Effective(mean) => {
             let found = effective_tango_of(&mean, rows.value, rows.weight, alpha);
-            let bounds = clustered(&mean, found.lower, found.upper, alpha, found.n_eff, Method::EffectiveTango);
+            let bounds = clustered(
+                &mean,
+                found.lower,
+                found.upper,
+                alpha,
+                found.n_eff,
+                Method::EffectiveTango,
+            );
             enough_df(mean.df, bounds)
         }
         PairedPlan::Cr2(mean) => enough_df(mean.df, cr2_bounds(&mean, alpha)),
@@ -118,13 +158,21 @@ enum PairedPlan {
 }
 
 fn paired_plan(rows: &Rows<'_>, _alpha: f64) -> Result<PairedPlan, Undefined> {
-    if !rows.value.iter().all(|value| *value == 0.0 || value.abs() == 1.0) {
+    if !rows
+        .value
+        .iter()
+        .all(|value| *value == 0.0 || value.abs() == 1.0)
+    {
         return Ok(PairedPlan::Fractional);
     }
     let b = rows.value.iter().filter(|value| **value > 0.0).count() as f64;
     let c = rows.value.iter().filter(|value| **value < 0.0).count() as f64;
     if rows.independent() {
-        return Ok(PairedPlan::Tango { b, c, n: rows.value.len() as f64 });
+        return Ok(PairedPlan::Tango {
+            b,
+            c,
+            n: rows.value.len() as f64,
+        });
     }
     let mean = cluster_mean(rows.value, rows.cluster, rows.weight)?;
     if b + c >= 10.0 && mean.nonzero_clusters >= 8 && mean.df >= LEAST_DF && mean.cr2 > 0.0 {
@@ -181,18 +229,50 @@ fn bounded_mean(rows: &Rows<'_>, alpha: f64, low: f64, high: f64) -> Result<Boun
 
 fn t_bounds(values: &[f64], alpha: f64) -> Option<Bounds> {
     let found = student_t(values, alpha)?;
-    Some(plain(found.estimate, found.lower, found.upper, alpha, values.len(), Some(found.df), Method::StudentT))
+    Some(plain(
+        found.estimate,
+        found.lower,
+        found.upper,
+        alpha,
+        values.len(),
+        Some(found.df),
+        Method::StudentT,
+    ))
 }
 
-fn betting_bounds(values: &[f64], alpha: f64, low: f64, high: f64, mean: Option<&ClusterMean>) -> Bounds {
-    let scaled: Vec<f64> = values.iter().map(|value| ((value - low) / (high - low)).clamp(0.0, 1.0)).collect();
+fn betting_bounds(
+    values: &[f64],
+    alpha: f64,
+    low: f64,
+    high: f64,
+    mean: Option<&ClusterMean>,
+) -> Bounds {
+    let scaled: Vec<f64> = values
+        .iter()
+        .map(|value| ((value - low) / (high - low)).clamp(0.0, 1.0))
+        .collect();
     let (lower, upper) = betting::bounds(&scaled, alpha);
     let (lower, upper) = (low + (high - low) * lower, low + (high - low) * upper);
     match mean {
-        Some(mean) => clustered(mean, lower, upper, alpha, values.len() as f64, Method::Betting),
+        Some(mean) => clustered(
+            mean,
+            lower,
+            upper,
+            alpha,
+            values.len() as f64,
+            Method::Betting,
+        ),
         None => {
             let point = crate::sum::mean(values);
-            plain(point, lower, upper, alpha, values.len(), None, Method::Betting)
+            plain(
+                point,
+                lower,
+                upper,
+                alpha,
+                values.len(),
+                None,
+                Method::Betting,
+            )
         }
     }
 }
@@ -200,19 +280,59 @@ fn betting_bounds(values: &[f64], alpha: f64, low: f64, high: f64, mean: Option<
 fn cr2_bounds(mean: &ClusterMean, alpha: f64) -> Bounds {
     let half = -t_ppf(alpha, mean.df) * libm::sqrt(mean.cr2);
     let n_eff = mean.n as f64 / mean.deff().max(1.0);
-    clustered(mean, mean.estimate - half, mean.estimate + half, alpha, n_eff, Method::Cr2Satterthwaite)
+    clustered(
+        mean,
+        mean.estimate - half,
+        mean.estimate + half,
+        alpha,
+        n_eff,
+        Method::Cr2Satterthwaite,
+    )
 }
 
 fn enough_df(df: f64, bounds: Bounds) -> Result<Bounds, Undefined> {
-    if df >= LEAST_DF { Ok(bounds) } else { Err(Undefined::FewDegreesOfFreedom { df, shown: Box::new(bounds) }) }
+    if df >= LEAST_DF {
+        Ok(bounds)
+    } else {
+        Err(Undefined::FewDegreesOfFreedom {
+            df,
+            shown: Box::new(bounds),
+        })
+    }
 }
 
-fn plain(point: f64, lower: f64, upper: f64, alpha: f64, n: usize, df: Option<f64>, method: Method) -> Bounds {
+fn plain(
+    point: f64,
+    lower: f64,
+    upper: f64,
+    alpha: f64,
+    n: usize,
+    df: Option<f64>,
+    method: Method,
+) -> Bounds {
     let count = n as u64;
-    Bounds { point, lower, upper, alpha, n: count, clusters: count, n_eff: n as f64, df, deff: None, method }
+    Bounds {
+        point,
+        lower,
+        upper,
+        alpha,
+        n: count,
+        clusters: count,
+        n_eff: n as f64,
+        df,
+        deff: None,
+        method,
+    }
 }
 
-fn clustered(mean: &ClusterMean, lower: f64, upper: f64, alpha: f64, n_eff: f64, method: Method) -> Bounds {
+fn clustered(
+    mean: &ClusterMean,
+    lower: f64,
+    upper: f64,
+    alpha: f64,
+    n_eff: f64,
+    method: Method,
+) -> Bounds {
     Bounds {
         point: mean.estimate,
         lower,
@@ -249,11 +369,20 @@ pub fn quantile(values: &mut [f64], p: f64, alpha: f64, deff: f64) -> Result<Bou
         values[rank.clamp(1, n) - 1]
     };
     let Some(upper) = upper else {
-        return Err(Undefined::TooFewForQuantile { needs: min_n_for_upper(p, alpha) });
+        return Err(Undefined::TooFewForQuantile {
+            needs: min_n_for_upper(p, alpha),
+        });
     };
     let low = lower.map_or(f64::NEG_INFINITY, |rank| place(rank, false));
-    let mut bounds =
-        plain(type7(values, p), low, place(upper, true), alpha, n, None, Method::OrderStatistic);
+    let mut bounds = plain(
+        type7(values, p),
+        low,
+        place(upper, true),
+        alpha,
+        n,
+        None,
+        Method::OrderStatistic,
+    );
     bounds.n_eff = effective as f64;
     Ok(bounds)
 }
@@ -262,8 +391,20 @@ pub fn quantile(values: &mut [f64], p: f64, alpha: f64, deff: f64) -> Result<Bou
 ///
 /// # Errors
 /// `Empty`, `TooFewClusters`, `OutOfRange`; `Unbounded` when the denominator may be 0.
-pub fn ratio(numerator: &[f64], denominator: &[f64], cluster: &[u32], alpha: f64) -> Result<Bounds, Undefined> {
-    ratio::bounds(numerator, denominator, cluster, alpha)
+pub fn ratio(
+    numerator: &[f64],
+    denominator: &[f64],
+    cluster: &[u32],
+    alpha: f64,
+) -> Result<Bounds, Undefined> {
+    let mut sums: std::collections::BTreeMap<u32, (f64, f64)> = std::collections::BTreeMap::new();
+    for ((top, bottom), label) in numerator.iter().zip(denominator).zip(cluster) {
+        let entry = sums.entry(*label).or_default();
+        entry.0 += top;
+        entry.1 += bottom;
+    }
+    let (top, bottom): (Vec<f64>, Vec<f64>) = sums.into_values().unzip();
+    ratio::ratio(&top, &bottom)?.bounds(alpha)
 }
 
 /// Returns the one-sided p-value of "the pass rate is at most the threshold".
@@ -271,7 +412,10 @@ pub fn ratio(numerator: &[f64], denominator: &[f64], cluster: &[u32], alpha: f64
 /// # Errors
 /// Those of [`pass_rate`].
 pub fn p_above_pass_rate(rows: &Rows<'_>, threshold: f64) -> Result<f64, Undefined> {
-    invert(|alpha| pass_rate(rows, alpha), |bounds| bounds.lower > threshold)
+    invert(
+        |alpha| pass_rate(rows, alpha),
+        |bounds| bounds.lower > threshold,
+    )
 }
 
 /// Returns the one-sided p-value of "the pass rate is at least the threshold".
@@ -279,7 +423,10 @@ pub fn p_above_pass_rate(rows: &Rows<'_>, threshold: f64) -> Result<f64, Undefin
 /// # Errors
 /// Those of [`pass_rate`].
 pub fn p_below_pass_rate(rows: &Rows<'_>, threshold: f64) -> Result<f64, Undefined> {
-    invert(|alpha| pass_rate(rows, alpha), |bounds| bounds.upper < threshold)
+    invert(
+        |alpha| pass_rate(rows, alpha),
+        |bounds| bounds.upper < threshold,
+    )
 }
 
 /// Returns the one-sided p-value of "the mean difference is at most the threshold".
@@ -290,8 +437,14 @@ pub fn p_above_difference(rows: &Rows<'_>, threshold: f64) -> Result<f64, Undefi
     rows.check(-1.0, 1.0)?;
     match paired_plan(rows, 0.05)? {
         PairedPlan::Tango { b, c, n } => Ok(norm_sf(tango_z(b, c, n, threshold))),
-        PairedPlan::Cr2(mean) => Ok(t_sf((mean.estimate - threshold) / libm::sqrt(mean.cr2), mean.df)),
-        _ => invert(|alpha| paired_difference(rows, alpha), |bounds| bounds.lower > threshold),
+        PairedPlan::Cr2(mean) => Ok(t_sf(
+            (mean.estimate - threshold) / libm::sqrt(mean.cr2),
+            mean.df,
+        )),
+        _ => invert(
+            |alpha| paired_difference(rows, alpha),
+            |bounds| bounds.lower > threshold,
+        ),
     }
 }
 
@@ -301,7 +454,13 @@ pub fn p_above_difference(rows: &Rows<'_>, threshold: f64) -> Result<f64, Undefi
 /// Those of [`paired_difference`].
 pub fn p_below_difference(rows: &Rows<'_>, threshold: f64) -> Result<f64, Undefined> {
     let mirrored: Vec<f64> = rows.value.iter().map(|value| -value).collect();
-    p_above_difference(&Rows { value: &mirrored, ..*rows }, -threshold)
+    p_above_difference(
+        &Rows {
+            value: &mirrored,
+            ..*rows
+        },
+        -threshold,
+    )
 }
 
 /// Returns the one-sided p-value of "the mean is at most the threshold".

@@ -41,7 +41,11 @@ pub struct ClusterMean {
 impl ClusterMean {
     /// Design effect CR1/(s²/n); 1 when no row varies.
     pub fn deff(&self) -> f64 {
-        if self.independent > 0.0 { self.cr1 / self.independent } else { 1.0 }
+        if self.independent > 0.0 {
+            self.cr1 / self.independent
+        } else {
+            1.0
+        }
     }
 }
 
@@ -61,12 +65,18 @@ struct Part {
 /// # Errors
 /// `Empty` without rows, `ZeroWeight`, `OutOfRange` for a value or weight that is not finite or a negative weight,
 /// `TooFewClusters` below two, and when one cluster owns all weight.
-pub fn cluster_mean(values: &[f64], clusters: &[u32], weights: Option<&[f64]>) -> Result<ClusterMean, Undefined> {
+pub fn cluster_mean(
+    values: &[f64],
+    clusters: &[u32],
+    weights: Option<&[f64]>,
+) -> Result<ClusterMean, Undefined> {
     if values.is_empty() {
         return Err(Undefined::Empty);
     }
     let weight = |row: usize| weights.map_or(1.0, |weights| weights[row]);
-    if (0..values.len()).any(|row| !values[row].is_finite() || !weight(row).is_finite() || weight(row) < 0.0) {
+    if (0..values.len())
+        .any(|row| !values[row].is_finite() || !weight(row).is_finite() || weight(row) < 0.0)
+    {
         return Err(Undefined::OutOfRange);
     }
     let mut order: Vec<usize> = (0..values.len()).collect();
@@ -98,20 +108,31 @@ pub fn cluster_mean(values: &[f64], clusters: &[u32], weights: Option<&[f64]>) -
         from = to;
         if w > 0.0 {
             squares += q;
-            parts.push(Part { h: w / total, u: u / total, q: q / (total * total), sum: s });
+            parts.push(Part {
+                h: w / total,
+                u: u / total,
+                q: q / (total * total),
+                sum: s,
+            });
         } else {
             zero_weight_clusters += 1;
         }
     }
     if parts.len() < 2 {
-        return Err(Undefined::TooFewClusters { clusters: parts.len() as u64 });
+        return Err(Undefined::TooFewClusters {
+            clusters: parts.len() as u64,
+        });
     }
     if parts.iter().any(|part| 1.0 - part.h < 1e-12) {
         return Err(Undefined::TooFewClusters { clusters: 1 });
     }
     let g = parts.len() as f64;
     let cr0 = sum(parts.iter().map(|part| part.u * part.u));
-    let kept = || (0..values.len()).filter(|&row| weight(row) > 0.0).map(|row| values[row]);
+    let kept = || {
+        (0..values.len())
+            .filter(|&row| weight(row) > 0.0)
+            .map(|row| values[row])
+    };
     let plain = sum(kept()) / n as f64;
     let independent = if n > 1 {
         sum(kept().map(|value| (value - plain).powi(2))) / ((n - 1) as f64 * n as f64)
@@ -218,7 +239,11 @@ pub(crate) fn effective_tango_of(
     let weight = |row: usize| weights.map_or(1.0, |weights| weights[row]);
     let total = sum((0..values.len()).map(weight));
     let share = |sign: f64| {
-        sum((0..values.len()).filter(|&row| values[row] * sign > 0.0).map(weight)) / total * n
+        sum((0..values.len())
+            .filter(|&row| values[row] * sign > 0.0)
+            .map(weight))
+            / total
+            * n
     };
     let (b, c) = (share(1.0), share(-1.0));
     let v0 = ((b + c) - (b - c) * (b - c) / n) / (n * n);
@@ -231,7 +256,14 @@ pub(crate) fn effective_tango_of(
     };
     let scale = n_eff / n;
     let (lower, upper) = tango_bounds(b * scale, c * scale, n_eff, z);
-    EffectiveTango { b, c, n_eff, df: mean.df, lower, upper }
+    EffectiveTango {
+        b,
+        c,
+        n_eff,
+        df: mean.df,
+        lower,
+        upper,
+    }
 }
 
 /// Intraclass correlation and design effects of clustered rows.
@@ -269,12 +301,20 @@ pub fn icc_deff(values: &[f64], clusters: &[u32]) -> Result<IccDeff, Undefined> 
     }
     let within = sum(groups.values().flat_map(|group| {
         let centre = crate::sum::mean(group);
-        group.iter().map(move |value| (value - centre).powi(2)).collect::<Vec<_>>()
+        group
+            .iter()
+            .map(move |value| (value - centre).powi(2))
+            .collect::<Vec<_>>()
     })) / (n - g);
     let spread = between + (n0 - 1.0) * within;
     if spread <= 0.0 || mean.independent <= 0.0 {
         return Err(Undefined::Unbounded);
     }
     let icc = (between - within) / spread;
-    Ok(IccDeff { icc, n0, deff_observed: mean.deff(), deff_kish: 1.0 + (squares / n - 1.0) * icc })
+    Ok(IccDeff {
+        icc,
+        n0,
+        deff_observed: mean.deff(),
+        deff_kish: 1.0 + (squares / n - 1.0) * icc,
+    })
 }

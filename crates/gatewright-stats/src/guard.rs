@@ -63,7 +63,12 @@ pub fn confirm(
         loss += f64::from(theirs.0) / f64::from(theirs.1) - f64::from(ours.0) / f64::from(ours.1);
     }
     let (loss, se) = (loss / n, sqrt(variance) / n);
-    let fresh = FreshLoss { loss, se, bound: loss - Z_95 * se, n: production.len() as u64 };
+    let fresh = FreshLoss {
+        loss,
+        se,
+        bound: loss - Z_95 * se,
+        n: production.len() as u64,
+    };
     Ok((fresh, loss >= margin - SLACK && fresh.bound > SLACK * SLACK))
 }
 
@@ -79,7 +84,10 @@ mod tests {
     #[test]
     fn a_loss_of_exactly_the_limit_trips() {
         assert!(trips(3.0, 24, 0.10) && !trips(2.9, 24, 0.10));
-        assert!(trips(0.1 + 0.2 + 2.7, 30, 0.10), "sums of trial means round");
+        assert!(
+            trips(0.1 + 0.2 + 2.7, 30, 0.10),
+            "sums of trial means round"
+        );
         assert!(!trips(11.9, 120, 0.10) && trips(12.0, 120, 0.10));
     }
 
@@ -90,7 +98,10 @@ mod tests {
         broken[..5].fill((0, 5));
         let (fresh, violated) = confirm(&steady, &broken, 0.10).expect("defined");
         assert!(violated && (fresh.loss - 5.0 / 24.0).abs() < 1e-12 && fresh.se == 0.0);
-        assert!(!confirm(&steady, &steady, 0.0).expect("defined").1, "no loss is no violation, even at margin 0");
+        assert!(
+            !confirm(&steady, &steady, 0.0).expect("defined").1,
+            "no loss is no violation, even at margin 0"
+        );
         assert_eq!(confirm(&[], &[], 0.1), Err(Undefined::Empty));
     }
 

@@ -23,3 +23,10 @@ pub mod binomial;
 pub mod rng;
 pub mod special;
 pub mod sum;
+
+pub mod cost;
+pub mod multiplicity;
+pub mod power;
+pub mod ratio;
+pub mod repeats;
+pub mod weights;

@@ -61,8 +61,17 @@ pub fn sign_flip_exact(differences: &[f64]) -> Option<(f64, f64)> {
     let all = 1_u64 << moving.len();
     let (mut greater, mut less) = (0_u64, 0_u64);
     for signs in 0..all {
-        let total: f64 =
-            moving.iter().enumerate().map(|(i, d)| if signs >> i & 1 == 1 { -d.abs() } else { d.abs() }).sum();
+        let total: f64 = moving
+            .iter()
+            .enumerate()
+            .map(|(i, d)| {
+                if signs >> i & 1 == 1 {
+                    -d.abs()
+                } else {
+                    d.abs()
+                }
+            })
+            .sum();
         greater += u64::from(total >= observed - slack);
         less += u64::from(total <= observed + slack);
     }

@@ -14,7 +14,11 @@ pub fn tango_z(b: f64, c: f64, n: f64, delta: f64) -> f64 {
     let q = (sqrt((big_b * big_b - 4.0 * big_a * big_c).max(0.0)) - big_b) / (2.0 * big_a);
     let variance = n * (2.0 * q + delta * (1.0 - delta));
     if variance <= 0.0 || numerator.abs() <= 1e-14 * n {
-        return if numerator.abs() <= 1e-12 * n { 0.0 } else { numerator.signum() * f64::INFINITY };
+        return if numerator.abs() <= 1e-12 * n {
+            0.0
+        } else {
+            numerator.signum() * f64::INFINITY
+        };
     }
     numerator / sqrt(variance)
 }
@@ -39,8 +43,16 @@ pub fn tango_bounds(b: f64, c: f64, n: f64, z: f64) -> (f64, f64) {
         }
         0.5 * (low + high)
     };
-    let lower = if point <= -1.0 { -1.0 } else { solve(-1.0, point, z) };
-    let upper = if point >= 1.0 { 1.0 } else { solve(point, 1.0, -z) };
+    let lower = if point <= -1.0 {
+        -1.0
+    } else {
+        solve(-1.0, point, z)
+    };
+    let upper = if point >= 1.0 {
+        1.0
+    } else {
+        solve(point, 1.0, -z)
+    };
     (lower, upper)
 }
 

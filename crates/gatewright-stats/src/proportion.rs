@@ -17,8 +17,16 @@ pub fn clopper_pearson(x: f64, n: f64, alpha: f64) -> (f64, f64) {
     if n <= 0.0 {
         return (0.0, 1.0);
     }
-    let lower = if x <= 0.0 { 0.0 } else { beta_ppf_both(alpha, 1.0 - alpha, x, n - x + 1.0).0 };
-    let upper = if x >= n { 1.0 } else { beta_ppf_both(1.0 - alpha, alpha, x + 1.0, n - x).0 };
+    let lower = if x <= 0.0 {
+        0.0
+    } else {
+        beta_ppf_both(alpha, 1.0 - alpha, x, n - x + 1.0).0
+    };
+    let upper = if x >= n {
+        1.0
+    } else {
+        beta_ppf_both(1.0 - alpha, alpha, x + 1.0, n - x).0
+    };
     (lower, upper)
 }
 
@@ -31,8 +39,16 @@ pub fn wilson(x: f64, n: f64, alpha: f64) -> (f64, f64) {
     let p = x / n;
     let centre = (p + z2 / (2.0 * n)) / (1.0 + z2 / n);
     let half = sqrt(z2 * (p * (1.0 - p) / n + z2 / (4.0 * n * n))) / (1.0 + z2 / n);
-    let lower = if x <= 0.0 { 0.0 } else { (centre - half).max(0.0) };
-    let upper = if x >= n { 1.0 } else { (centre + half).min(1.0) };
+    let lower = if x <= 0.0 {
+        0.0
+    } else {
+        (centre - half).max(0.0)
+    };
+    let upper = if x >= n {
+        1.0
+    } else {
+        (centre + half).min(1.0)
+    };
     (lower, upper)
 }
 
@@ -42,8 +58,16 @@ pub fn jeffreys(x: f64, n: f64, alpha: f64) -> (f64, f64) {
         return (0.0, 1.0);
     }
     let (a, b) = (x + 0.5, n - x + 0.5);
-    let lower = if x <= 0.0 { 0.0 } else { beta_ppf_both(alpha, 1.0 - alpha, a, b).0 };
-    let upper = if x >= n { 1.0 } else { beta_ppf_both(1.0 - alpha, alpha, a, b).0 };
+    let lower = if x <= 0.0 {
+        0.0
+    } else {
+        beta_ppf_both(alpha, 1.0 - alpha, a, b).0
+    };
+    let upper = if x >= n {
+        1.0
+    } else {
+        beta_ppf_both(1.0 - alpha, alpha, a, b).0
+    };
     (lower, upper)
 }
 
@@ -63,8 +87,16 @@ pub fn agresti_coull(x: f64, n: f64, alpha: f64) -> (f64, f64) {
 ///
 /// `n` is the nominal size (pass min(n, G) when the estimate is 0 or 1), `variance` that of the estimate, `df` the design's.
 pub fn korn_graubard(p: f64, n: f64, variance: f64, df: f64, alpha: f64) -> (f64, f64, f64) {
-    let factor = if n > 1.0 && df > 0.0 { (t_ppf(alpha, n - 1.0) / t_ppf(alpha, df)).powi(2) } else { 1.0 };
-    let base = if p <= 0.0 || p >= 1.0 || variance <= 0.0 { n } else { n.min(p * (1.0 - p) / variance) };
+    let factor = if n > 1.0 && df > 0.0 {
+        (t_ppf(alpha, n - 1.0) / t_ppf(alpha, df)).powi(2)
+    } else {
+        1.0
+    };
+    let base = if p <= 0.0 || p >= 1.0 || variance <= 0.0 {
+        n
+    } else {
+        n.min(p * (1.0 - p) / variance)
+    };
     let n_eff = (base * factor).min(n);
     let (lower, upper) = clopper_pearson(p * n_eff, n_eff, alpha);
     (n_eff, lower, upper)
@@ -109,7 +141,10 @@ pub fn goodman_multinomial(counts: &[u64], alpha: f64) -> Vec<(f64, f64)> {
             let x = count as f64;
             let root = sqrt(a * (a + 4.0 * x * (n - x) / n));
             let scale = 2.0 * (n + a);
-            (((a + 2.0 * x - root) / scale).max(0.0), ((a + 2.0 * x + root) / scale).min(1.0))
+            (
+                ((a + 2.0 * x - root) / scale).max(0.0),
+                ((a + 2.0 * x + root) / scale).min(1.0),
+            )
         })
         .collect()
 }

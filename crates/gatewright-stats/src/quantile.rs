@@ -19,7 +19,11 @@ fn interpolate(sorted: &[f64], place: f64) -> f64 {
     let part = place - place.floor();
     match (sorted.get(below), sorted.get(below + 1)) {
         (Some(low), Some(high)) if part > 0.0 => {
-            if low == high { *low } else { low + part * (high - low) }
+            if low == high {
+                *low
+            } else {
+                low + part * (high - low)
+            }
         }
         (Some(low), _) => *low,
         (None, _) => sorted[sorted.len() - 1],

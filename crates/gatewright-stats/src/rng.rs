@@ -62,8 +62,14 @@ pub struct Stream {
 impl Stream {
     /// Opens the replicate of a cell: the label is `gate/1|seed=…|criterion=…|segment=…|purpose=…`.
     pub fn new(seed: u64, criterion: &str, segment: &str, purpose: &str, replicate: u64) -> Self {
-        let label = format!("gate/1|seed={seed}|criterion={criterion}|segment={segment}|purpose={purpose}");
-        Self { key: key(&label), replicate, next: 0, block: [0; 4] }
+        let label =
+            format!("gate/1|seed={seed}|criterion={criterion}|segment={segment}|purpose={purpose}");
+        Self {
+            key: key(&label),
+            replicate,
+            next: 0,
+            block: [0; 4],
+        }
     }
 
     /// Returns the next word.

@@ -52,7 +52,11 @@ pub fn norm_ppf(p: f64) -> f64 {
         return -norm_ppf(1.0 - p);
     }
     let target = log(p);
-    let mut x = if p < 0.05 { -sqrt(-2.0 * target) } else { (p - 0.5) * 2.506_628_274_631 };
+    let mut x = if p < 0.05 {
+        -sqrt(-2.0 * target)
+    } else {
+        (p - 0.5) * 2.506_628_274_631
+    };
     for _ in 0..60 {
         let log_cdf = norm_log_cdf(x);
         let density = exp(-0.5 * x * x - LN_SQRT_2PI - log_cdf);
@@ -76,7 +80,9 @@ pub(crate) fn stirling_error(n: f64) -> f64 {
         return lgamma(n + 1.0) - (n + 0.5) * log(n) + n - LN_SQRT_2PI;
     }
     let n2 = n * n;
-    (1.0 / 12.0 - (1.0 / 360.0 - (1.0 / 1260.0 - (1.0 / 1680.0 - (1.0 / 1188.0) / n2) / n2) / n2) / n2) / n
+    (1.0 / 12.0
+        - (1.0 / 360.0 - (1.0 / 1260.0 - (1.0 / 1680.0 - (1.0 / 1188.0) / n2) / n2) / n2) / n2)
+        / n
 }
 
 /// Deviance part x ln(x/m) + m − x without cancellation near x = m (Loader 2000).
@@ -108,7 +114,11 @@ pub(crate) fn log_binomial_mass(a: f64, b: f64, p: f64, q: f64) -> f64 {
     if b == 0.0 {
         return power_log(a, q, p);
     }
-    let body = stirling_error(n) - stirling_error(a) - stirling_error(b) - deviance(a, n * p) - deviance(b, n * q);
+    let body = stirling_error(n)
+        - stirling_error(a)
+        - stirling_error(b)
+        - deviance(a, n * p)
+        - deviance(b, n * q);
     body - LN_SQRT_2PI - 0.5 * (log(a) + log(b) - log(n))
 }
 
@@ -129,10 +139,20 @@ pub(crate) struct BetaTails {
 /// I_x(a, b) and its complement for x + y = 1, by Lentz's continued fraction with the swap at the mean.
 pub(crate) fn beta_tails(x: f64, y: f64, a: f64, b: f64) -> BetaTails {
     if x <= 0.0 {
-        return BetaTails { cdf: 0.0, sf: 1.0, log_cdf: f64::NEG_INFINITY, log_sf: 0.0 };
+        return BetaTails {
+            cdf: 0.0,
+            sf: 1.0,
+            log_cdf: f64::NEG_INFINITY,
+            log_sf: 0.0,
+        };
     }
     if y <= 0.0 {
-        return BetaTails { cdf: 1.0, sf: 0.0, log_cdf: 0.0, log_sf: f64::NEG_INFINITY };
+        return BetaTails {
+            cdf: 1.0,
+            sf: 0.0,
+            log_cdf: 0.0,
+            log_sf: f64::NEG_INFINITY,
+        };
     }
     if x > (a + 1.0) / (a + b + 2.0) {
         let mirrored = beta_tails_below(y, x, b, a);
@@ -151,7 +171,12 @@ fn beta_tails_below(x: f64, y: f64, a: f64, b: f64) -> BetaTails {
     let log_front = log_binomial_mass(a, b, x, y) + log(b / (a + b));
     let log_cdf = log_front + log(beta_fraction(x, a, b));
     let cdf = exp(log_cdf).min(1.0);
-    BetaTails { cdf, sf: -expm1(log_cdf.min(0.0)), log_cdf: log_cdf.min(0.0), log_sf: log1p(-cdf) }
+    BetaTails {
+        cdf,
+        sf: -expm1(log_cdf.min(0.0)),
+        log_cdf: log_cdf.min(0.0),
+        log_sf: log1p(-cdf),
+    }
 }
 
 /// Continued fraction of the incomplete beta function (modified Lentz).
@@ -209,7 +234,11 @@ pub(crate) fn beta_ppf_both(p: f64, q: f64, a: f64, b: f64) -> (f64, f64) {
     for _ in 0..200 {
         let (x, y) = (logistic(u), logistic(-u));
         let tails = beta_tails(x, y, a, b);
-        let (value, sign) = if lower { (tails.log_cdf, 1.0) } else { (tails.log_sf, -1.0) };
+        let (value, sign) = if lower {
+            (tails.log_cdf, 1.0)
+        } else {
+            (tails.log_sf, -1.0)
+        };
         let gap = sign * (value - target);
         if gap > 0.0 {
             high = high.min(u);
@@ -220,7 +249,11 @@ pub(crate) fn beta_ppf_both(p: f64, q: f64, a: f64, b: f64) -> (f64, f64) {
         let log_slope = log_binomial_mass(a, b, x, y) + log(a * b / (a + b)) - value;
         let step = gap / exp(log_slope);
         let next = u - step;
-        let moved = if step.is_finite() && next > low && next < high { next } else { 0.5 * (low + high) };
+        let moved = if step.is_finite() && next > low && next < high {
+            next
+        } else {
+            0.5 * (low + high)
+        };
         let change = (moved - u).abs();
         u = moved;
         if change <= 4e-16 * u.abs().max(1.0) || high - low < 1e-15 * u.abs().max(1.0) {
@@ -250,7 +283,11 @@ fn starting_log_odds(p: f64, a: f64, b: f64) -> f64 {
 
 /// Returns the lower tail of Student's t with real df > 0.
 pub fn t_cdf(x: f64, df: f64) -> f64 {
-    if x > 0.0 { 1.0 - t_sf(x, df) } else { t_sf(-x, df) }
+    if x > 0.0 {
+        1.0 - t_sf(x, df)
+    } else {
+        t_sf(-x, df)
+    }
 }
 
 /// Returns the upper tail of Student's t with real df > 0.
@@ -259,7 +296,11 @@ pub fn t_sf(x: f64, df: f64) -> f64 {
         return 1.0 - t_sf(-x, df);
     }
     let square = x * x;
-    let (inside, outside) = if square.is_infinite() { (0.0, 1.0) } else { (df / (df + square), square / (df + square)) };
+    let (inside, outside) = if square.is_infinite() {
+        (0.0, 1.0)
+    } else {
+        (df / (df + square), square / (df + square))
+    };
     0.5 * beta_tails(inside, outside, 0.5 * df, 0.5).cdf
 }
 

@@ -5,7 +5,11 @@ pub fn sum(values: impl IntoIterator<Item = f64>) -> f64 {
     let (mut total, mut compensation) = (0.0_f64, 0.0_f64);
     for value in values {
         let next = total + value;
-        compensation += if total.abs() >= value.abs() { (total - next) + value } else { (value - next) + total };
+        compensation += if total.abs() >= value.abs() {
+            (total - next) + value
+        } else {
+            (value - next) + total
+        };
         total = next;
     }
     total + compensation
@@ -19,7 +23,10 @@ pub(crate) fn mean(values: &[f64]) -> f64 {
 /// Returns the sample variance (n − 1) of at least two values.
 pub(crate) fn variance(values: &[f64]) -> f64 {
     let centre = mean(values);
-    sum(values.iter().map(|value| (value - centre) * (value - centre))) / (values.len() - 1) as f64
+    sum(values
+        .iter()
+        .map(|value| (value - centre) * (value - centre)))
+        / (values.len() - 1) as f64
 }
 
 #[cfg(test)]

@@ -173,7 +173,8 @@ fn within_share(inputs: Inputs<'_>, criterion: u16, role: Role, members: &Member
         .map(|tally| (u32::from(tally.pass), u32::from(tally.graded)))
         .collect();
     let parts = repeats::decompose_counts(&rows).ok()?;
-    (parts.total > 0.0).then(|| (parts.within_of_mean / parts.total).clamp(0.0, 1.0))
+    let within = parts.within_of_mean?;
+    (parts.total > 0.0).then(|| (within / parts.total).clamp(0.0, 1.0))
 }
 
 fn quantiles(

@@ -1,6 +1,8 @@
 //! Vectors of the distribution functions, proportions, paired tables, clusters, quantiles and the generator.
 
-use gatewright_stats::{binomial, cluster, mean, paired, proportion, quantile, rng, special, verdict};
+use gatewright_stats::{
+    binomial, cluster, mean, paired, proportion, quantile, rng, special, verdict,
+};
 use serde_json::{Value, json};
 
 /// Computes the `out` object of a case; `None` for functions that stand elsewhere.
@@ -14,15 +16,24 @@ pub(crate) fn check(name: &str, input: &Value) -> Option<Value> {
 }
 
 fn f(input: &Value, key: &str) -> f64 {
-    input[key].as_f64().unwrap_or_else(|| panic!("{key} in {input}"))
+    input[key]
+        .as_f64()
+        .unwrap_or_else(|| panic!("{key} in {input}"))
 }
 
 fn u(input: &Value, key: &str) -> u64 {
-    input[key].as_u64().unwrap_or_else(|| panic!("{key} in {input}"))
+    input[key]
+        .as_u64()
+        .unwrap_or_else(|| panic!("{key} in {input}"))
 }
 
 fn list(value: &Value) -> Vec<f64> {
-    value.as_array().expect("list").iter().map(|item| item.as_f64().expect("number")).collect()
+    value
+        .as_array()
+        .expect("list")
+        .iter()
+        .map(|item| item.as_f64().expect("number"))
+        .collect()
 }
 
 /// JSON has no infinity: the vectors write it as text.
@@ -82,10 +93,26 @@ fn distribution(name: &str, input: &Value) -> Option<Value> {
 fn one_proportion(name: &str, input: &Value) -> Option<Value> {
     let interval = |(lower, upper): (f64, f64)| json!({"lower": lower, "upper": upper});
     Some(match name {
-        "wilson" => interval(proportion::wilson(f(input, "x"), f(input, "n"), alpha(input))),
-        "clopper_pearson" => interval(proportion::clopper_pearson(f(input, "x"), f(input, "n"), alpha(input))),
-        "jeffreys" => interval(proportion::jeffreys(f(input, "x"), f(input, "n"), alpha(input))),
-        "agresti_coull" => interval(proportion::agresti_coull(f(input, "x"), f(input, "n"), alpha(input))),
+        "wilson" => interval(proportion::wilson(
+            f(input, "x"),
+            f(input, "n"),
+            alpha(input),
+        )),
+        "clopper_pearson" => interval(proportion::clopper_pearson(
+            f(input, "x"),
+            f(input, "n"),
+            alpha(input),
+        )),
+        "jeffreys" => interval(proportion::jeffreys(
+            f(input, "x"),
+            f(input, "n"),
+            alpha(input),
+        )),
+        "agresti_coull" => interval(proportion::agresti_coull(
+            f(input, "x"),
+            f(input, "n"),
+            alpha(input),
+        )),
         "korn_graubard" => {
             let (n_eff, lower, upper) = proportion::korn_graubard(
                 f(input, "p_hat"),
@@ -105,7 +132,10 @@ fn one_proportion(name: &str, input: &Value) -> Option<Value> {
             json!({"n": proportion::zero_event_n(f(input, "p0"), 1.0 - f(input, "conf")).expect("a cap")})
         }
         "goodman_multinomial" => {
-            let counts: Vec<u64> = list(&input["counts"]).into_iter().map(|count| count as u64).collect();
+            let counts: Vec<u64> = list(&input["counts"])
+                .into_iter()
+                .map(|count| count as u64)
+                .collect();
             let bounds = proportion::goodman_multinomial(&counts, f(input, "alpha"));
             let (lower, upper): (Vec<f64>, Vec<f64>) = bounds.into_iter().unzip();
             json!({"lower": lower, "upper": upper})
@@ -141,7 +171,13 @@ fn quantile_ci(input: &Value) -> Value {
 }
 
 fn pairs(name: &str, input: &Value) -> Option<Value> {
-    let estimate = |b: f64, c: f64, n: f64| if n > 0.0 { json!((b - c) / n) } else { Value::Null };
+    let estimate = |b: f64, c: f64, n: f64| {
+        if n > 0.0 {
+            json!((b - c) / n)
+        } else {
+            Value::Null
+        }
+    };
     let z = |input: &Value| -special::norm_ppf(alpha(input));
     Some(match name {
         "tango_ci" | "newcombe_paired_ci" | "bonett_price_ci" => {
@@ -162,7 +198,12 @@ fn pairs(name: &str, input: &Value) -> Option<Value> {
             })
         }
         "tango_test" => {
-            let score = paired::tango_z(f(input, "b"), f(input, "c"), f(input, "n"), f(input, "delta0"));
+            let score = paired::tango_z(
+                f(input, "b"),
+                f(input, "c"),
+                f(input, "n"),
+                f(input, "delta0"),
+            );
             json!({"z": out(score), "p_greater": special::norm_sf(score), "p_less": special::norm_cdf(score)})
         }
         "paired_t" => {
@@ -177,7 +218,8 @@ fn pairs(name: &str, input: &Value) -> Option<Value> {
             }
         }
         "sign_flip_exact" => {
-            let (two_sided, greater) = mean::sign_flip_exact(&list(&input["d"])).expect("few differences");
+            let (two_sided, greater) =
+                mean::sign_flip_exact(&list(&input["d"])).expect("few differences");
             json!({"p_two_sided": two_sided, "p_greater": greater})
         }
         _ => return None,
@@ -187,7 +229,11 @@ fn pairs(name: &str, input: &Value) -> Option<Value> {
 /// The convention where t gives no interval: the mean is shown, the rest is undefined.
 fn without_t(differences: &[f64]) -> Value {
     let n = differences.len();
-    let estimate = if n == 0 { Value::Null } else { json!(differences.iter().sum::<f64>() / n as f64) };
+    let estimate = if n == 0 {
+        Value::Null
+    } else {
+        json!(differences.iter().sum::<f64>() / n as f64)
+    };
     let se = if n >= 2 { json!(0.0) } else { Value::Null };
     let df = if n >= 1 { json!(n - 1) } else { Value::Null };
     json!({"estimate": estimate, "se": se, "df": df, "t": null, "p_two_sided": null, "lower": null, "upper": null})
@@ -198,12 +244,16 @@ fn clusters(name: &str, input: &Value) -> Option<Value> {
         return None;
     }
     let values = list(&input["d"]);
-    let labels: Vec<u32> = list(&input["cluster"]).into_iter().map(|label| label as u32).collect();
+    let labels: Vec<u32> = list(&input["cluster"])
+        .into_iter()
+        .map(|label| label as u32)
+        .collect();
     let weights = input["weight"].as_array().map(|_| list(&input["weight"]));
     Some(match name {
         "cluster_mean" => cluster_mean(&values, &labels, weights.as_deref()),
         "tango_effective" => {
-            let found = cluster::effective_tango(&values, &labels, None, alpha(input)).expect("two clusters");
+            let found = cluster::effective_tango(&values, &labels, None, alpha(input))
+                .expect("two clusters");
             json!({
                 "b": found.b, "c": found.c, "n_eff": found.n_eff, "df": found.df,
                 "lower": found.lower, "upper": found.upper,
@@ -222,7 +272,11 @@ fn cluster_mean(values: &[f64], labels: &[u32], weights: Option<&[f64]>) -> Valu
     let Ok(found) = cluster::cluster_mean(values, labels, weights) else {
         // One cluster: the mean exists, nothing about its precision does.
         let total: f64 = weights.map_or(values.len() as f64, |weights| weights.iter().sum());
-        let sum: f64 = values.iter().enumerate().map(|(i, d)| d * weights.map_or(1.0, |weights| weights[i])).sum();
+        let sum: f64 = values
+            .iter()
+            .enumerate()
+            .map(|(i, d)| d * weights.map_or(1.0, |weights| weights[i]))
+            .sum();
         return json!({"estimate": sum / total, "G": 1, "df_g1": 0.0, "v_cr0": 0.0, "zero_weight_clusters_dropped": 0});
     };
     let interval = |conf: f64| {
@@ -244,8 +298,11 @@ fn verdicts(name: &str, input: &Value) -> Option<Value> {
             let (a, b, c, d) = (f(input, "a"), f(input, "b"), f(input, "c"), f(input, "d"));
             let z = -special::norm_ppf(f(input, "alpha"));
             let n = a + b + c + d;
-            let (lower, upper) =
-                if n > 0.0 { paired::tango_bounds(b, c, n, z) } else { (f64::NAN, f64::NAN) };
+            let (lower, upper) = if n > 0.0 {
+                paired::tango_bounds(b, c, n, z)
+            } else {
+                (f64::NAN, f64::NAN)
+            };
             let inferior = |margin: f64| verdict::against(lower, upper, -margin).word();
             json!({
                 "lower": lower, "upper": upper,
@@ -258,7 +315,9 @@ fn verdicts(name: &str, input: &Value) -> Option<Value> {
         "floor_verdict" => {
             let (passes, n) = (f(input, "passes"), f(input, "n"));
             if n == 0.0 {
-                return Some(json!({"lower": null, "upper": null, "verdict": "not_enough_evidence"}));
+                return Some(
+                    json!({"lower": null, "upper": null, "verdict": "not_enough_evidence"}),
+                );
             }
             let (lower, upper) = proportion::clopper_pearson(passes, n, f(input, "alpha"));
             let word = verdict::against(lower, upper, f(input, "floor")).word();
@@ -266,7 +325,8 @@ fn verdicts(name: &str, input: &Value) -> Option<Value> {
         }
         "zero_tolerance_verdict" => {
             let (events, n) = (u(input, "events"), u(input, "n"));
-            let (upper, found) = verdict::zero_tolerance(events, n, f(input, "cap"), f(input, "alpha"));
+            let (upper, found) =
+                verdict::zero_tolerance(events, n, f(input, "cap"), f(input, "alpha"));
             json!({"upper": upper, "verdict": found.word()})
         }
         _ => return None,
@@ -293,7 +353,9 @@ fn generator(name: &str, input: &Value) -> Option<Value> {
         "cell_stream" => {
             let key = rng::key(input["label"].as_str().expect("label"));
             let n = u(input, "n_index");
-            let words: Vec<u64> = (0..12).map(|j| rng::word(key, u(input, "replicate"), j)).collect();
+            let words: Vec<u64> = (0..12)
+                .map(|j| rng::word(key, u(input, "replicate"), j))
+                .collect();
             json!({
                 "key": key.map(hex),
                 "words": words.iter().map(|word| hex(*word)).collect::<Vec<_>>(),
@@ -305,7 +367,11 @@ fn generator(name: &str, input: &Value) -> Option<Value> {
             let key = rng::key(input["label"].as_str().expect("label"));
             let x = list(&input["x"]);
             let indices: Vec<Vec<u64>> = (0..u(input, "replicates"))
-                .map(|r| (0..x.len() as u64).map(|j| rng::index(rng::word(key, r, j), x.len() as u64)).collect())
+                .map(|r| {
+                    (0..x.len() as u64)
+                        .map(|j| rng::index(rng::word(key, r, j), x.len() as u64))
+                        .collect()
+                })
                 .collect();
             let means: Vec<f64> = indices
                 .iter()
