@@ -9,6 +9,7 @@ mod scan;
 
 use std::borrow::Cow;
 use std::io::BufRead;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -390,6 +391,15 @@ impl<'p> Collector<'p> {
         ));
     }
 
+    /// Takes over what was collected about a later part of the same file, as if it had been pushed here.
+    fn absorb(&mut self, part: Found) {
+        for problem in part.problems {
+            self.push(problem);
+        }
+        self.more_errors += part.more_errors;
+        self.more_suggestions += part.more_suggestions;
+    }
+
     /// Ends the file: says how many more there are.
     pub fn finish(self) {
         let at = Location::file(&self.file);
@@ -429,6 +439,92 @@ pub fn for_each_object(
             }
         }
     }
+}
+
+/// The problems of one block.
+struct Found {
+    problems: Vec<Problem>,
+    more_errors: usize,
+    more_suggestions: usize,
+}
+
+/// Maps every object of a JSON-lines file, a block on each thread, and hands the results on in the order of the lines.
+///
+/// Lines with a fault are reported and left out. Results and problems do not depend on the number of threads.
+pub fn map_objects<T: Send>(
+    reader: impl BufRead,
+    threads: NonZeroUsize,
+    problems: &mut Collector<'_>,
+    each: impl Fn(u32, Map<String, Value>, &mut Collector<'_>) -> Option<T> + Sync,
+    mut take: impl FnMut(T),
+) {
+    let file = problems.file.clone();
+    let map_block = |block: Block| map_block(&file, &block, &each);
+    let mut blocks = Blocks::new(reader);
+    let mut failed = None;
+    loop {
+        let mut batch = Vec::with_capacity(threads.get());
+        while batch.len() < threads.get() && failed.is_none() {
+            match blocks.next_block() {
+                Some(Ok(block)) => batch.push(block),
+                Some(Err(error)) => failed = Some(error),
+                None => break,
+            }
+        }
+        if batch.is_empty() {
+            break;
+        }
+        for (found, values) in on_threads(batch, &map_block) {
+            problems.absorb(found);
+            values.into_iter().for_each(&mut take);
+        }
+    }
+    if let Some(error) = failed {
+        problems.unreadable(&error);
+    }
+}
+
+/// Does the first piece of work here and every other on a thread of its own; results keep their order.
+fn on_threads<W: Send, R: Send>(work: Vec<W>, run: &(impl Fn(W) -> R + Sync)) -> Vec<R> {
+    std::thread::scope(|scope| {
+        let mut work = work.into_iter();
+        let first = work.next();
+        let others: Vec<_> = work.map(|one| scope.spawn(move || run(one))).collect();
+        let mut results: Vec<R> = first.map(run).into_iter().collect();
+        for worker in others {
+            match worker.join() {
+                Ok(result) => results.push(result),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        results
+    })
+}
+
+fn map_block<T>(
+    file: &str,
+    block: &Block,
+    each: &impl Fn(u32, Map<String, Value>, &mut Collector<'_>) -> Option<T>,
+) -> (Found, Vec<T>) {
+    let mut problems = Vec::new();
+    let mut collector = Collector::new(file, &mut problems);
+    let mut values = Vec::new();
+    for (line, fault) in &block.faults {
+        collector.fault(*line, 1, fault);
+    }
+    for (number, line) in block.lines() {
+        match parse_object(line) {
+            Ok(map) => values.extend(each(number, map, &mut collector)),
+            Err(error) => collector.fault(number, error.column(line), &error.fault),
+        }
+    }
+    let (more_errors, more_suggestions) = (collector.more_errors, collector.more_suggestions);
+    let found = Found {
+        problems,
+        more_errors,
+        more_suggestions,
+    };
+    (found, values)
 }
 
 #[cfg(test)]

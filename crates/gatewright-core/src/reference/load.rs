@@ -4,6 +4,7 @@ mod assemble;
 mod row;
 
 use std::io::BufRead;
+use std::num::NonZeroUsize;
 
 pub use self::assemble::assemble;
 use super::Example;
@@ -22,13 +23,27 @@ pub fn examples(
     into: &mut Vec<Example>,
     problems: &mut Vec<Problem>,
 ) {
+    examples_on(NonZeroUsize::MIN, source, file, reader, into, problems);
+}
+
+/// Reads one file of examples on several threads. The result does not depend on their number.
+pub fn examples_on(
+    threads: NonZeroUsize,
+    source: &Source,
+    file: &str,
+    reader: impl BufRead,
+    into: &mut Vec<Example>,
+    problems: &mut Vec<Problem>,
+) {
     let mut problems = Collector::new(file, problems);
-    json::for_each_object(reader, &mut problems, |line, row, problems| {
-        if source.admits(&row)
-            && let Some(example) = row::read(source, &row, problems.line(line), problems)
-        {
-            into.push(example);
+    let read = |line, row, problems: &mut Collector<'_>| {
+        if !source.admits(&row) {
+            return None;
         }
+        row::read(source, &row, problems.line(line), problems)
+    };
+    json::map_objects(reader, threads, &mut problems, read, |example| {
+        into.push(example);
     });
     problems.finish();
 }

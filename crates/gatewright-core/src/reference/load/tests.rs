@@ -152,6 +152,49 @@ fn segments_by_field_and_expression() {
 
 /// The real sets load through field maps, every row of them.
 #[test]
+fn threads_change_nothing() {
+    use std::fmt::Write as _;
+
+    // Several blocks, with more faults of both weights than are shown one by one.
+    let mut text = String::new();
+    for index in 0..40_000 {
+        let line = match index % 300 {
+            7 => "{\"id\":".to_owned(),
+            9 => format!("{{\"id\":\"e{index}\",\"inptu\":\"x\"}}"),
+            _ => format!(
+                "{{\"id\":\"e{index}\",\"input\":\"{}\"}}",
+                "word ".repeat(20)
+            ),
+        };
+        writeln!(text, "{line}").expect("a string grows");
+    }
+    let source = Source::plain("a.jsonl", Location::default());
+    let read = |threads: usize| {
+        let threads = std::num::NonZeroUsize::new(threads).expect("at least one");
+        let (mut examples, mut problems) = (Vec::new(), Vec::new());
+        let bytes = text.as_bytes();
+        super::examples_on(
+            threads,
+            &source,
+            "a.jsonl",
+            bytes,
+            &mut examples,
+            &mut problems,
+        );
+        (examples, lines(&problems))
+    };
+    let alone = read(1);
+    assert!(
+        alone.0.len() > 39_000 && alone.1.len() > 100,
+        "{}",
+        alone.1.len()
+    );
+    for threads in [2, 5] {
+        assert!(read(threads) == alone, "{threads} threads");
+    }
+}
+
+#[test]
 fn real_sets_load() {
     let mut manifest = page();
     dimension(&mut manifest, "label", &[]);
