@@ -13,6 +13,7 @@ pub(crate) fn check(name: &str, input: &Value) -> Option<Value> {
         .or_else(|| clusters(name, input))
         .or_else(|| verdicts(name, input))
         .or_else(|| generator(name, input))
+        .or_else(|| betting_at_fixed_n(name, input))
 }
 
 fn f(input: &Value, key: &str) -> f64 {
@@ -381,4 +382,19 @@ fn generator(name: &str, input: &Value) -> Option<Value> {
         }
         _ => return None,
     })
+}
+
+/// The betting confidence sequence at each listed time is the fixed-n interval of that prefix.
+fn betting_at_fixed_n(name: &str, input: &Value) -> Option<Value> {
+    if name != "betting_cs" {
+        return None;
+    }
+    let (x, alpha) = (list(&input["x"]), f(input, "alpha"));
+    let n = x.len();
+    let times = [1, 2, 5, n / 4, n / 2, n];
+    let (lower, upper): (Vec<f64>, Vec<f64>) = times
+        .iter()
+        .map(|&t| betting::bounds(&x[..t], alpha / 2.0))
+        .unzip();
+    Some(json!({"t": times, "lower": lower, "upper": upper}))
 }
