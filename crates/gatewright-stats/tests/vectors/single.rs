@@ -1,7 +1,7 @@
 //! Vectors of the distribution functions, proportions, paired tables, clusters, quantiles and the generator.
 
 use gatewright_stats::{
-    binomial, cluster, mean, paired, proportion, quantile, rng, special, verdict,
+    betting, binomial, cluster, mean, paired, proportion, quantile, rng, special, verdict,
 };
 use serde_json::{Value, json};
 
