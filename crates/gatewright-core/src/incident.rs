@@ -132,24 +132,15 @@ fn incident(row: &Map<String, Value>, at: &Location) -> (Option<Incident>, Vec<P
             None
         }
     };
-    let mut segment = BTreeMap::new();
-    match row.get("segment") {
-        None | Some(Value::Null) => {}
-        Some(Value::Object(map)) if map.values().all(|value| scalar_text(value).is_some()) => {
-            let pairs = map
-                .iter()
-                .filter_map(|(key, value)| Some((key.clone(), scalar_text(value)?)));
-            segment.extend(pairs.map(|(key, value)| (key, value.into_owned())));
-        }
-        Some(_) => {
-            let instead = r#"{"task": "refund"}"#.to_owned();
-            error(
-                "wrong-type",
-                "`segment` is no object of texts".to_owned(),
-                instead,
-            );
-        }
-    }
+    let segment = segment(row.get("segment")).unwrap_or_else(|| {
+        let instead = r#"{"task": "refund"}"#.to_owned();
+        error(
+            "wrong-type",
+            "`segment` is no object of texts".to_owned(),
+            instead,
+        );
+        BTreeMap::new()
+    });
     let (Some(date), Some(status), true) = (date, status, problems.is_empty()) else {
         return (None, problems);
     };
@@ -165,6 +156,18 @@ fn incident(row: &Map<String, Value>, at: &Location) -> (Option<Incident>, Vec<P
         at: at.clone(),
     };
     (Some(incident), problems)
+}
+
+/// Reads dimension to value; nothing when it is no object of texts.
+fn segment(value: Option<&Value>) -> Option<BTreeMap<String, String>> {
+    match value {
+        None | Some(Value::Null) => Some(BTreeMap::new()),
+        Some(Value::Object(map)) => map
+            .iter()
+            .map(|(key, value)| Some((key.clone(), scalar_text(value)?.into_owned())))
+            .collect(),
+        Some(_) => None,
+    }
 }
 
 /// Lists what open incidents still ask of the gate, in file order.

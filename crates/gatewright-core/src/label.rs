@@ -1,5 +1,6 @@
 //! Labels of people, programs and model judges, as recorded.
 
+mod plan;
 mod read;
 mod table;
 

@@ -78,7 +78,7 @@ pub fn read(
     let mut problems = Collector::new(file, problems);
     let mut recorded = Recorded::default();
     let mut unknown = BTreeSet::new();
-    let mut rows: Vec<(u32, u32, u32, AttemptEnd)> = Vec::new();
+    let mut rows: Vec<Read> = Vec::new();
     json::for_each_object(reader, &mut problems, |line, row, problems| {
         if !source.admits(&row) {
             recorded.filtered_rows += 1;
@@ -110,6 +110,22 @@ pub fn read(
             rows.push((example, trial, line, end));
         }
     });
+    renumber(rows, role, reference, &mut recorded, &mut problems);
+    problems.finish();
+    recorded
+}
+
+/// A row that was read: example, recorded trial, line, end.
+type Read = (u32, u32, u32, AttemptEnd);
+
+/// Numbers the trials of each example from 0 in the order of the recorded ones; a trial recorded twice is reported and counts once.
+fn renumber(
+    mut rows: Vec<Read>,
+    role: Role,
+    reference: &ReferenceSet,
+    recorded: &mut Recorded,
+    problems: &mut Collector<'_>,
+) {
     rows.sort_by_key(|(example, trial, line, _)| (*example, *trial, *line));
     let mut before: Option<(u32, u32, u32)> = None;
     let mut next = 0;
@@ -139,8 +155,6 @@ pub fn read(
             end,
         });
     }
-    problems.finish();
-    recorded
 }
 
 pub(crate) fn is_set_aside(reference: &ReferenceSet, id: &str) -> bool {

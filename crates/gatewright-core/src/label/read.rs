@@ -1,40 +1,23 @@
 //! One pass over a file of labels, a block of lines at a time, for every criterion that wants it.
 
-use std::borrow::Cow;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::io::BufRead;
 use std::num::NonZeroUsize;
 
-use serde_json::Value;
-
+use super::plan::{Compiled, Field, KEYS, Plan, is_text, is_there, score, text};
 use super::table::{Interner, Labels, NO_PART, Row};
 use super::{Request, kind_of};
-use crate::json::{Block, Blocks, Collector, Fault, Picker, Slot, scalar_text};
+use crate::json::{Block, Blocks, Collector, Fault, Picker, Slot};
 use crate::manifest::Manifest;
 use crate::outcome::GraderKind;
 use crate::problem::{Problem, nearest};
 use crate::recorded::is_set_aside;
 use crate::reference::ReferenceSet;
-use crate::source::Source;
 
 /// Problems of one block that are kept one by one.
 const BLOCK_PROBLEMS: usize = crate::json::SHOWN_LIMIT;
 /// Names of unknown examples that are kept for showing.
 const NAMED_LIMIT: usize = 5;
-const KEYS: [&str; 11] = [
-    "example",
-    "example_id",
-    "system",
-    "trial",
-    "part",
-    "annotator",
-    "kind",
-    "label",
-    "score",
-    "criterion",
-    "fields",
-];
-
 #[expect(
     clippy::too_many_arguments,
     reason = "the public entry's arguments, passed on"
@@ -123,156 +106,6 @@ fn read_batch(plan: &Plan<'_>, batch: &[Block]) -> Vec<Found> {
             .map(|(worker, block)| worker.join().unwrap_or_else(|_| read_block(plan, block)))
             .collect()
     })
-}
-
-/// Where one of our fields comes from.
-enum Field {
-    Fixed(Option<String>),
-    Slot(usize),
-    /// The first of two that is there.
-    Either(usize, usize),
-}
-
-struct Compiled {
-    criterion: String,
-    own_criterion: Option<Field>,
-    /// The place of a fixed system; `None` when the page does not name it.
-    fixed_system: Option<Option<u8>>,
-    example: Field,
-    system: Field,
-    trial: Field,
-    part: Field,
-    annotator: Field,
-    kind: Field,
-    value: Field,
-    score: bool,
-    pair: bool,
-}
-
-/// Requests that share a filter.
-struct Group {
-    filter: Vec<(usize, Vec<String>)>,
-    members: Vec<usize>,
-}
-
-struct Plan<'r> {
-    paths: Vec<String>,
-    groups: Vec<Group>,
-    requests: Vec<Compiled>,
-    systems: Vec<String>,
-    ids: HashMap<&'r str, u32>,
-    reference: &'r ReferenceSet,
-    /// Keys that rows may have; `None` when every criterion maps the file.
-    known: Option<BTreeSet<String>>,
-}
-
-impl<'r> Plan<'r> {
-    fn new(
-        manifest: &Manifest,
-        reference: &'r ReferenceSet,
-        requests: &[Request<'_>],
-        labels: &Labels,
-    ) -> Self {
-        let mut paths = Vec::new();
-        let mut groups: Vec<Group> = Vec::new();
-        let mut compiled = Vec::new();
-        for (index, request) in requests.iter().enumerate() {
-            let source = request.source;
-            let filter: Vec<(usize, Vec<String>)> = source
-                .filter
-                .iter()
-                .map(|(field, accepted)| (slot(&mut paths, field), accepted.clone()))
-                .collect();
-            match groups.iter_mut().find(|group| group.filter == filter) {
-                Some(group) => group.members.push(index),
-                None => groups.push(Group {
-                    filter,
-                    members: vec![index],
-                }),
-            }
-            let criterion = &manifest.criteria[usize::from(request.criterion)].id;
-            let mut ready = compile(request, criterion.as_str(), &mut paths);
-            if let Field::Fixed(Some(name)) = &ready.system {
-                let systems = labels.system_names();
-                let place = systems.iter().position(|known| **known == **name);
-                ready.fixed_system = Some(place.map(|index| index as u8 + 1));
-            }
-            compiled.push(ready);
-        }
-        let ours = requests.iter().any(|request| !request.source.is_foreign());
-        let known = ours.then(|| {
-            let filtered = requests.iter().flat_map(|request| &request.source.filter);
-            let mapped = requests
-                .iter()
-                .flat_map(|request| request.source.map.values());
-            let top = |path: &String| path.split('.').next().unwrap_or_default().to_owned();
-            KEYS.iter()
-                .map(|key| (*key).to_owned())
-                .chain(filtered.map(|(field, _)| top(field)))
-                .chain(mapped.map(top))
-                .collect()
-        });
-        Self {
-            paths,
-            groups,
-            requests: compiled,
-            systems: labels
-                .system_names()
-                .iter()
-                .map(|name| name.to_string())
-                .collect(),
-            ids: reference
-                .examples
-                .iter()
-                .zip(0..)
-                .map(|(example, index)| (example.id.as_str(), index))
-                .collect(),
-            reference,
-            known,
-        }
-    }
-}
-
-fn slot(paths: &mut Vec<String>, path: &str) -> usize {
-    paths
-        .iter()
-        .position(|known| known == path)
-        .unwrap_or_else(|| {
-            paths.push(path.to_owned());
-            paths.len() - 1
-        })
-}
-
-fn compile(request: &Request<'_>, criterion: &str, paths: &mut Vec<String>) -> Compiled {
-    let source = request.source;
-    let mut field = |ours: &str| match (source.set.get(ours), source.map.get(ours)) {
-        (Some(fixed), _) => Field::Fixed(scalar_text(fixed).map(Cow::into_owned)),
-        (None, Some(theirs)) => Field::Slot(slot(paths, theirs)),
-        (None, None) if ours == "example" => {
-            Field::Either(slot(paths, "example"), slot(paths, "example_id"))
-        }
-        (None, None) => Field::Slot(slot(paths, ours)),
-    };
-    Compiled {
-        criterion: criterion.to_owned(),
-        own_criterion: takes_criterion(source).then(|| field("criterion")),
-        fixed_system: None,
-        example: field("example"),
-        system: field("system"),
-        trial: field("trial"),
-        part: field("part"),
-        annotator: field("annotator"),
-        kind: field("kind"),
-        value: field(if request.score { "score" } else { "label" }),
-        score: request.score,
-        pair: request.pair,
-    }
-}
-
-/// Rows may name the criterion they are about; in a mapped or filtered file `criterion` may be something else.
-fn takes_criterion(source: &Source) -> bool {
-    let filtered = source.filter.iter().any(|(field, _)| field == "criterion");
-    source.names("criterion") || (!source.is_foreign() && !filtered)
 }
 
 /// What one block holds. Texts are numbered in the block's own order of appearance.
@@ -606,49 +439,4 @@ impl<'a> BlockReader<'a, '_> {
         }
         kind.map(Some)
     }
-}
-
-fn text<'s>(field: &'s Field, slots: &'s [Slot<'_>]) -> Option<Cow<'s, str>> {
-    match field {
-        Field::Fixed(fixed) => fixed.as_deref().map(Cow::from),
-        Field::Slot(slot) => slots[*slot].text(),
-        Field::Either(first, second) => slots[*first].text().or_else(|| slots[*second].text()),
-    }
-}
-
-/// Says whether a slot holds this text, numbers and booleans by their JSON form.
-fn is_text(slot: &Slot<'_>, wanted: &str) -> bool {
-    // Values of filters are short: comparing in place is faster than a call.
-    let same = |text: &str| text.len() == wanted.len() && text.bytes().eq(wanted.bytes());
-    match slot {
-        Slot::Number(digits) => same(digits),
-        Slot::Text(text) => same(text),
-        Slot::Null => wanted == "null",
-        Slot::Absent => false,
-        Slot::Bool(_) | Slot::Tree(_) => slot.text().is_some_and(|text| text == wanted),
-    }
-}
-
-/// Says whether the row has the field, be it null.
-fn is_there(field: &Field, slots: &[Slot<'_>]) -> bool {
-    match field {
-        Field::Fixed(_) => true,
-        Field::Slot(slot) | Field::Either(slot, _) => {
-            matches!(&slots[*slot], Slot::Null | Slot::Tree(Value::Null))
-        }
-    }
-}
-
-fn score(field: &Field, slots: &[Slot<'_>]) -> Option<f64> {
-    let score: f64 = match field {
-        Field::Fixed(fixed) => fixed.as_deref()?.parse().ok()?,
-        Field::Slot(slot) | Field::Either(slot, _) => match &slots[*slot] {
-            Slot::Number(digits) => digits.parse().ok()?,
-            Slot::Tree(value) => value.as_f64()?,
-            Slot::Bool(true) => 1.0,
-            Slot::Bool(false) => 0.0,
-            Slot::Absent | Slot::Null | Slot::Text(_) => return None,
-        },
-    };
-    score.is_finite().then_some(score)
 }

@@ -1,6 +1,7 @@
 //! Reads examples through a field map, and assembles the reference set.
 
 mod assemble;
+mod content;
 mod row;
 
 use std::io::BufRead;

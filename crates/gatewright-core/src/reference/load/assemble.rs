@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::row::case_hash;
+use super::content::case_hash;
 use crate::digest::Hasher;
 use crate::manifest::Manifest;
 use crate::problem::{Problem, nearest};

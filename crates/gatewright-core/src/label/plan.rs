@@ -1,0 +1,225 @@
+//! What a file of labels is asked for: every criterion's fields and filters, as slots of one line.
+
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap};
+
+use serde_json::Value;
+
+use super::{Labels, Request};
+use crate::json::{Slot, scalar_text};
+use crate::manifest::Manifest;
+use crate::reference::ReferenceSet;
+use crate::source::Source;
+
+/// Our own keys.
+pub(super) const KEYS: [&str; 11] = [
+    "example",
+    "example_id",
+    "system",
+    "trial",
+    "part",
+    "annotator",
+    "kind",
+    "label",
+    "score",
+    "criterion",
+    "fields",
+];
+
+/// Where one of our fields comes from.
+pub(super) enum Field {
+    Fixed(Option<String>),
+    Slot(usize),
+    /// The first of two that is there.
+    Either(usize, usize),
+}
+
+pub(super) struct Compiled {
+    pub(super) criterion: String,
+    pub(super) own_criterion: Option<Field>,
+    /// The place of a fixed system; `None` when the page does not name it.
+    pub(super) fixed_system: Option<Option<u8>>,
+    pub(super) example: Field,
+    pub(super) system: Field,
+    pub(super) trial: Field,
+    pub(super) part: Field,
+    pub(super) annotator: Field,
+    pub(super) kind: Field,
+    pub(super) value: Field,
+    pub(super) score: bool,
+    pub(super) pair: bool,
+}
+
+/// Requests that share a filter.
+pub(super) struct Group {
+    pub(super) filter: Vec<(usize, Vec<String>)>,
+    pub(super) members: Vec<usize>,
+}
+
+/// What every row is asked for.
+pub(super) struct Plan<'r> {
+    pub(super) paths: Vec<String>,
+    pub(super) groups: Vec<Group>,
+    pub(super) requests: Vec<Compiled>,
+    pub(super) systems: Vec<String>,
+    pub(super) ids: HashMap<&'r str, u32>,
+    pub(super) reference: &'r ReferenceSet,
+    /// Keys that rows may have; `None` when every criterion maps the file.
+    pub(super) known: Option<BTreeSet<String>>,
+}
+
+impl<'r> Plan<'r> {
+    pub(super) fn new(
+        manifest: &Manifest,
+        reference: &'r ReferenceSet,
+        requests: &[Request<'_>],
+        labels: &Labels,
+    ) -> Self {
+        let mut paths = Vec::new();
+        let mut groups: Vec<Group> = Vec::new();
+        let mut compiled = Vec::new();
+        for (index, request) in requests.iter().enumerate() {
+            let source = request.source;
+            let filter: Vec<(usize, Vec<String>)> = source
+                .filter
+                .iter()
+                .map(|(field, accepted)| (slot(&mut paths, field), accepted.clone()))
+                .collect();
+            match groups.iter_mut().find(|group| group.filter == filter) {
+                Some(group) => group.members.push(index),
+                None => groups.push(Group {
+                    filter,
+                    members: vec![index],
+                }),
+            }
+            let criterion = &manifest.criteria[usize::from(request.criterion)].id;
+            let mut ready = compile(request, criterion.as_str(), &mut paths);
+            if let Field::Fixed(Some(name)) = &ready.system {
+                let systems = labels.system_names();
+                let place = systems.iter().position(|known| **known == **name);
+                ready.fixed_system = Some(place.map(|index| index as u8 + 1));
+            }
+            compiled.push(ready);
+        }
+        let ours = requests.iter().any(|request| !request.source.is_foreign());
+        let known = ours.then(|| {
+            let filtered = requests.iter().flat_map(|request| &request.source.filter);
+            let mapped = requests
+                .iter()
+                .flat_map(|request| request.source.map.values());
+            let top = |path: &String| path.split('.').next().unwrap_or_default().to_owned();
+            KEYS.iter()
+                .map(|key| (*key).to_owned())
+                .chain(filtered.map(|(field, _)| top(field)))
+                .chain(mapped.map(top))
+                .collect()
+        });
+        Self {
+            paths,
+            groups,
+            requests: compiled,
+            systems: labels
+                .system_names()
+                .iter()
+                .map(|name| name.to_string())
+                .collect(),
+            ids: reference
+                .examples
+                .iter()
+                .zip(0..)
+                .map(|(example, index)| (example.id.as_str(), index))
+                .collect(),
+            reference,
+            known,
+        }
+    }
+}
+
+fn slot(paths: &mut Vec<String>, path: &str) -> usize {
+    paths
+        .iter()
+        .position(|known| known == path)
+        .unwrap_or_else(|| {
+            paths.push(path.to_owned());
+            paths.len() - 1
+        })
+}
+
+fn compile(request: &Request<'_>, criterion: &str, paths: &mut Vec<String>) -> Compiled {
+    let source = request.source;
+    let mut field = |ours: &str| match (source.set.get(ours), source.map.get(ours)) {
+        (Some(fixed), _) => Field::Fixed(scalar_text(fixed).map(Cow::into_owned)),
+        (None, Some(theirs)) => Field::Slot(slot(paths, theirs)),
+        (None, None) if ours == "example" => {
+            Field::Either(slot(paths, "example"), slot(paths, "example_id"))
+        }
+        (None, None) => Field::Slot(slot(paths, ours)),
+    };
+    Compiled {
+        criterion: criterion.to_owned(),
+        own_criterion: takes_criterion(source).then(|| field("criterion")),
+        fixed_system: None,
+        example: field("example"),
+        system: field("system"),
+        trial: field("trial"),
+        part: field("part"),
+        annotator: field("annotator"),
+        kind: field("kind"),
+        value: field(if request.score { "score" } else { "label" }),
+        score: request.score,
+        pair: request.pair,
+    }
+}
+
+/// Rows may name the criterion they are about; in a mapped or filtered file `criterion` may be something else.
+fn takes_criterion(source: &Source) -> bool {
+    let filtered = source.filter.iter().any(|(field, _)| field == "criterion");
+    source.names("criterion") || (!source.is_foreign() && !filtered)
+}
+
+/// Reads a field as text.
+pub(super) fn text<'s>(field: &'s Field, slots: &'s [Slot<'_>]) -> Option<Cow<'s, str>> {
+    match field {
+        Field::Fixed(fixed) => fixed.as_deref().map(Cow::from),
+        Field::Slot(slot) => slots[*slot].text(),
+        Field::Either(first, second) => slots[*first].text().or_else(|| slots[*second].text()),
+    }
+}
+
+/// Says whether a slot holds this text, numbers and booleans by their JSON form.
+pub(super) fn is_text(slot: &Slot<'_>, wanted: &str) -> bool {
+    // Values of filters are short: comparing in place is faster than a call.
+    let same = |text: &str| text.len() == wanted.len() && text.bytes().eq(wanted.bytes());
+    match slot {
+        Slot::Number(digits) => same(digits),
+        Slot::Text(text) => same(text),
+        Slot::Null => wanted == "null",
+        Slot::Absent => false,
+        Slot::Bool(_) | Slot::Tree(_) => slot.text().is_some_and(|text| text == wanted),
+    }
+}
+
+/// Says whether the row has the field, be it null.
+pub(super) fn is_there(field: &Field, slots: &[Slot<'_>]) -> bool {
+    match field {
+        Field::Fixed(_) => true,
+        Field::Slot(slot) | Field::Either(slot, _) => {
+            matches!(&slots[*slot], Slot::Null | Slot::Tree(Value::Null))
+        }
+    }
+}
+
+/// Reads a field as a score; nothing when it is no finite number.
+pub(super) fn score(field: &Field, slots: &[Slot<'_>]) -> Option<f64> {
+    let score: f64 = match field {
+        Field::Fixed(fixed) => fixed.as_deref()?.parse().ok()?,
+        Field::Slot(slot) | Field::Either(slot, _) => match &slots[*slot] {
+            Slot::Number(digits) => digits.parse().ok()?,
+            Slot::Tree(value) => value.as_f64()?,
+            Slot::Bool(true) => 1.0,
+            Slot::Bool(false) => 0.0,
+            Slot::Absent | Slot::Null | Slot::Text(_) => return None,
+        },
+    };
+    score.is_finite().then_some(score)
+}
