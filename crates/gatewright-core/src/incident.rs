@@ -53,6 +53,16 @@ pub enum IncidentStatus {
     Covered,
 }
 
+impl IncidentStatus {
+    /// Returns the word used in files.
+    pub fn word(self) -> &'static str {
+        match self {
+            IncidentStatus::Open => "open",
+            IncidentStatus::Covered => "covered",
+        }
+    }
+}
+
 /// Reads incidents; everything wrong is reported, and rows with an error are left out.
 pub fn read(file: &str, reader: impl BufRead, problems: &mut Vec<Problem>) -> Vec<Incident> {
     let mut incidents: Vec<Incident> = Vec::new();
@@ -120,18 +130,17 @@ fn incident(row: &Map<String, Value>, at: &Location) -> (Option<Incident>, Vec<P
             "a date such as 2026-08-21".to_owned(),
         );
     }
-    let status = match text("status").as_deref() {
-        None | Some("open") => Some(IncidentStatus::Open),
-        Some("covered") => Some(IncidentStatus::Covered),
-        Some(word) => {
-            let instead = match nearest(word, ["open", "covered"]) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => "open or covered".to_owned(),
-            };
-            error("unknown-word", format!("`{word}` is no `status`"), instead);
-            None
-        }
-    };
+    let word = text("status").unwrap_or_else(|| "open".to_owned());
+    let status = [IncidentStatus::Open, IncidentStatus::Covered]
+        .into_iter()
+        .find(|status| status.word() == word);
+    if status.is_none() {
+        let instead = match nearest(&word, ["open", "covered"]) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "open or covered".to_owned(),
+        };
+        error("unknown-word", format!("`{word}` is no `status`"), instead);
+    }
     let segment = segment(row.get("segment")).unwrap_or_else(|| {
         let instead = r#"{"task": "refund"}"#.to_owned();
         error(

@@ -371,6 +371,27 @@ fn behaviour_latency_and_cost() {
     assert_eq!(check(field, refuse, first), "value 250");
 }
 
+#[test]
+fn a_symptom_without_a_class_is_missing_not_a_guess() {
+    let mut manifest = page();
+    let map = BTreeMap::from([("asked-when-refuse".to_owned(), 3)]);
+    for (name, otherwise) in [("strict", None), ("lenient", Some(5))] {
+        let map = map.clone();
+        let fails_as = FailsAs::BySymptom { map, otherwise };
+        criterion(&mut manifest, name, Grader::Behaviour, fails_as);
+    }
+    let reference = reference(r#"{"id":"a","input":"x","expect":{"behaviour":"refuse"}}"#);
+    let labels = Labels::default();
+    let graders = Graders::new(&manifest, &reference, &labels).expect("sound");
+    let mut out = Vec::new();
+    let response = says("Sure.");
+    graders.grade(ATTEMPT, None, &AttemptEnd::Answered { response }, &mut out);
+    assert_eq!(out[0].bin, Bin::Missing(Missing::GraderError));
+    let why = out[0].why.as_deref().unwrap_or_default();
+    assert!(why.contains("`answered-when-refuse`"), "{why}");
+    assert_eq!(out[1].bin, Bin::Fail(5));
+}
+
 /// A30: an error never counts as a pass, also where a missing text would be one; a time-out fails as latency; bins do not depend on what came back.
 #[test]
 fn a30_errors_are_missing_under_negative_assertions() {
