@@ -45,18 +45,28 @@ pub fn analyse(
         plan,
         scores: &scores,
     };
-    Analysis {
-        denominators,
-        cells: cell::cells(inputs),
-        classes: cell::classes(inputs),
-        findings: finding::findings(inputs, &people.resolutions),
-        routes: finding::routes(inputs, &people.resolutions),
-        flips: flips::flips(inputs),
-        disagreements: people.disagreements.clone(),
-        uncalibrated: (0..manifest.criteria.len() as u16)
-            .filter(|&c| scores.by_model[c as usize])
-            .collect(),
-    }
+    // The tables cost about as much as all the rest; both only read, so a second thread changes no number.
+    let (cells, analysis) = std::thread::scope(|scope| {
+        let cells = scope.spawn(|| cell::cells(inputs));
+        let analysis = Analysis {
+            denominators,
+            cells: Vec::new(),
+            classes: cell::classes(inputs),
+            findings: finding::findings(inputs, &people.resolutions),
+            routes: finding::routes(inputs, &people.resolutions),
+            flips: flips::flips(inputs),
+            disagreements: people.disagreements.clone(),
+            uncalibrated: (0..manifest.criteria.len() as u16)
+                .filter(|&c| scores.by_model[c as usize])
+                .collect(),
+        };
+        // A worker does not panic; should one, its work is done here and fails here.
+        (
+            cells.join().unwrap_or_else(|_| cell::cells(inputs)),
+            analysis,
+        )
+    });
+    Analysis { cells, ..analysis }
 }
 
 /// What people added to the run.

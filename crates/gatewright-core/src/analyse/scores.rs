@@ -69,6 +69,9 @@ pub(crate) enum Shape {
     Preference,
 }
 
+/// Marks a cell without a failing outcome; no page has as many classes.
+const NO_CLASS: u16 = u16::MAX;
+
 /// One failing outcome, for classes and nevers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Failure {
@@ -98,10 +101,10 @@ pub(crate) struct Scores {
     values: Vec<Vec<(u32, f64)>>,
     /// Missing units per criterion × role: (example, reason), first look.
     missing: Vec<Vec<(u32, Missing)>>,
-    /// First class found per criterion × role × example, first look.
-    class_by_cell: HashMap<(u16, Role, u32), u16>,
-    /// First reason given per criterion × role × example.
-    why: HashMap<(u16, Role, u32), Box<str>>,
+    /// First class found per criterion × role and example, first look; [`NO_CLASS`] for none.
+    class_by_cell: Vec<Vec<u16>>,
+    /// First reason given per criterion × role: (example, reason), sorted.
+    why: Vec<Vec<(u32, Box<str>)>>,
     /// Greatest class cost per role × example × trial (first look), for expected failure cost.
     cost: BTreeMap<(Role, u32, u32), f64>,
 }
@@ -126,14 +129,15 @@ impl Scores {
             failures: Vec::new(),
             values: vec![Vec::new(); slots],
             missing: vec![Vec::new(); slots],
-            class_by_cell: HashMap::new(),
-            why: HashMap::new(),
+            class_by_cell: vec![Vec::new(); slots],
+            why: vec![Vec::new(); slots],
             cost: BTreeMap::new(),
         };
         for system in &plan.systems {
             for criterion in 0..manifest.criteria.len() {
-                scores.first[slot(criterion as u16, system.role)] =
-                    vec![Tally::default(); examples];
+                let slot = slot(criterion as u16, system.role);
+                scores.first[slot] = vec![Tally::default(); examples];
+                scores.class_by_cell[slot] = vec![NO_CLASS; examples];
             }
         }
         let needs_cost = manifest
@@ -141,7 +145,7 @@ impl Scores {
             .iter()
             .any(|rule| matches!(rule.metric, crate::manifest::Metric::FailureCost));
         for outcome in outcomes {
-            scores.add(manifest, plan, &outcome, needs_cost);
+            scores.add(manifest, plan, outcome, needs_cost);
         }
         scores.fill_not_attempted(manifest, plan);
         scores.failures.sort_unstable();
@@ -151,10 +155,15 @@ impl Scores {
         for missing in &mut scores.missing {
             missing.sort_unstable();
         }
+        for why in &mut scores.why {
+            // Stable: the first reason that came in is the one that stays.
+            why.sort_by_key(|(example, _)| *example);
+            why.dedup_by_key(|(example, _)| *example);
+        }
         scores
     }
 
-    fn add(&mut self, manifest: &Manifest, plan: &Plan, outcome: &Outcome, needs_cost: bool) {
+    fn add(&mut self, manifest: &Manifest, plan: &Plan, outcome: Outcome, needs_cost: bool) {
         let fresh = outcome.trial >= plan.trials(outcome.system);
         let slot = slot(outcome.criterion, outcome.system);
         let criterion = outcome.criterion as usize;
@@ -193,10 +202,11 @@ impl Scores {
                 fresh,
                 by_model: outcome.by == GraderKind::Model,
             });
-            if !fresh {
-                self.class_by_cell
-                    .entry((outcome.criterion, outcome.system, outcome.example))
-                    .or_insert(class);
+            if !fresh
+                && let Some(first) = self.class_by_cell[slot].get_mut(outcome.example as usize)
+                && *first == NO_CLASS
+            {
+                *first = class;
             }
             if needs_cost && !fresh {
                 let amount = manifest.classes[class as usize].cost.amount;
@@ -207,10 +217,8 @@ impl Scores {
                 *entry = entry.max(amount);
             }
         }
-        if let Some(why) = &outcome.why {
-            self.why
-                .entry((outcome.criterion, outcome.system, outcome.example))
-                .or_insert_with(|| why.clone());
+        if let Some(why) = outcome.why {
+            self.why[slot].push((outcome.example, why));
         }
     }
 
@@ -298,7 +306,10 @@ impl Scores {
 
     /// The class of the first failing outcome that a criterion found on an example.
     pub(crate) fn class_of(&self, role: Role, example: u32, criterion: u16) -> Option<u16> {
-        self.class_by_cell.get(&(criterion, role, example)).copied()
+        self.class_by_cell[slot(criterion, role)]
+            .get(example as usize)
+            .copied()
+            .filter(|&class| class != NO_CLASS)
     }
 
     /// Missing units of a criterion on a system.
@@ -308,7 +319,10 @@ impl Scores {
 
     /// Why the first failing unit failed.
     pub(crate) fn why(&self, criterion: u16, role: Role, example: u32) -> Option<&str> {
-        self.why.get(&(criterion, role, example)).map(|why| &**why)
+        let all = &self.why[slot(criterion, role)];
+        all.binary_search_by_key(&example, |(index, _)| *index)
+            .ok()
+            .map(|found| &*all[found].1)
     }
 
     /// Mean failure cost of an example over its first-look trials.
