@@ -143,13 +143,26 @@ fn main_class(case: Case<'_>, finding: &Finding) -> Option<u16> {
         .into_iter()
         .max_by(|a, b| a.1.cmp(&b.1).then(b.0.cmp(&a.0)))
         .map(|(class, _)| class)
-        .or_else(|| {
-            case.manifest.criteria[criterion as usize]
-                .fails_as
-                .classes()
-                .into_iter()
-                .next()
-        })
+        .or_else(|| counted_class(case, finding, criterion))
+}
+
+/// Where nothing regressed (a floor, a rule about production): the criterion's class with most failures in the slice.
+fn counted_class(case: Case<'_>, finding: &Finding, criterion: u16) -> Option<u16> {
+    let classes = case.manifest.criteria[criterion as usize]
+        .fails_as
+        .classes();
+    let role = crate::analyse::rule_role(case.rule(finding));
+    let failures = |class: u16| {
+        let mut counted = case.analysis.classes.iter();
+        counted
+            .find(|count| count.class == class && count.slice == finding.slice)
+            .and_then(|count| count.outcomes.get(&role).copied())
+            .unwrap_or(0)
+    };
+    classes
+        .iter()
+        .copied()
+        .max_by_key(|&class| (failures(class), std::cmp::Reverse(class)))
 }
 
 fn collect(case: Case<'_>, index: usize) -> WorkItem {
