@@ -41,20 +41,31 @@ impl Pool {
         let limits = Arc::new(limits.clone());
         let mut handles = Vec::new();
         let mut workers = Vec::new();
-        for (&system, (target, tail)) in systems {
-            let target = Arc::new(target.clone());
-            for _ in 0..target.workers.clamp(1, Limits::WORKERS_MAX) {
+        let systems: Vec<_> = systems
+            .iter()
+            .map(|(&system, (target, tail))| (system, Arc::new(target.clone()), tail))
+            .collect();
+        // The first worker of each system, then the second: when the machine has room for some programs only, each
+        // system gets its share.
+        for place in 0..Limits::WORKERS_MAX {
+            for (system, target, tail) in &systems {
+                if place >= target.workers.max(1) {
+                    continue;
+                }
                 // One attempt at a time: a start and a question never wait behind another question.
                 let (orders, received) = mpsc::channel(2);
                 let worker = Worker {
                     number: handles.len(),
                     target: target.clone(),
                     limits: limits.clone(),
-                    tail: tail.clone(),
+                    tail: (*tail).clone(),
                     reports: reports.clone(),
                     kill: killed.clone(),
                 };
-                handles.push(Handle { system, orders });
+                handles.push(Handle {
+                    system: *system,
+                    orders,
+                });
                 workers.push((worker, received));
             }
         }

@@ -17,6 +17,8 @@ use crate::target::CommandTarget;
 const ANSWERED_KEPT: usize = 64;
 /// How long a program that closed its standard output may take to end by itself, so that its status can be told.
 const EXIT_GRACE: Duration = Duration::from_millis(500);
+/// Longest pause between two looks at whether a program has ended.
+const EXIT_POLL_MAX: Duration = Duration::from_millis(50);
 /// How long the rest of a dead program's standard error is waited for.
 const STDERR_GRACE: Duration = Duration::from_millis(200);
 
@@ -25,7 +27,7 @@ const STDERR_GRACE: Duration = Duration::from_millis(200);
 pub(crate) struct Process {
     child: Child,
     /// The leader of its group; `None` once it has been waited for, as the id may then belong to somebody else.
-    pid: Option<Pid>,
+    pub(crate) pid: Option<Pid>,
     pub(crate) stdin: Option<ChildStdin>,
     pub(crate) lines: Lines<ChildStdout>,
     /// False until it has said that it is ready, or answered.
@@ -78,7 +80,7 @@ impl Process {
     }
 
     /// Returns its process id.
-    pub(crate) fn pid(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.child.id().unwrap_or_default()
     }
 
@@ -132,23 +134,10 @@ impl Process {
         self.kill().await;
     }
 
-    /// Waits for its exit without freeing its process id, so that its group can still be named safely.
     async fn exits_within(&self, grace: Duration) -> bool {
-        let Some(pid) = self.pid else { return true };
-        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-        let deadline = tokio::time::Instant::now() + grace;
-        let mut pause = Duration::from_millis(1);
-        loop {
-            match rustix::process::waitid(WaitId::Pid(pid), options) {
-                Ok(None) => {}
-                Ok(Some(_)) => return true,
-                Err(_) => return false,
-            }
-            if tokio::time::Instant::now() >= deadline {
-                return false;
-            }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(Duration::from_millis(20));
+        match self.pid {
+            Some(pid) => tokio::time::timeout(grace, exit_of(pid)).await.is_ok(),
+            None => true,
         }
     }
 
@@ -163,6 +152,17 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         self.kill_group();
+    }
+}
+
+/// Waits for a child's exit without freeing its process id, so that its group can still be named safely.
+pub(crate) async fn exit_of(pid: Pid) {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    let mut pause = Duration::from_millis(1);
+    // Anything but "still running" ends the wait: a child that cannot be asked about is gone.
+    while let Ok(None) = rustix::process::waitid(WaitId::Pid(pid), options) {
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(EXIT_POLL_MAX);
     }
 }
 

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use gatewright_core::plan::AttemptSpec;
 use gatewright_core::response::AttemptEnd;
+use rustix::process::Pid;
 use tokio::io::AsyncWriteExt;
+use tokio::process::ChildStdin;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
@@ -15,6 +17,9 @@ use crate::process::Process;
 use crate::protocol::{Said, read_line};
 use crate::tail::Tail;
 use crate::target::CommandTarget;
+
+/// How long the last lines of a program that has ended are waited for.
+const LAST_WORDS_GRACE: Duration = Duration::from_millis(100);
 
 /// What the loop wants of a worker.
 #[derive(Debug)]
@@ -87,6 +92,18 @@ enum Asked {
     Left,
 }
 
+/// What a line means while a request is being answered.
+enum Understood {
+    /// It is the answer.
+    Answer(AttemptEnd),
+    /// The program is ready only now: the clock starts again.
+    Ready,
+    /// It changes nothing.
+    Nothing,
+    /// The program cannot be trusted with another request.
+    Fault(String),
+}
+
 impl Worker {
     /// Works until the orders end or everything is to be left.
     pub(crate) async fn work(self, mut orders: mpsc::Receiver<Order>) {
@@ -116,7 +133,9 @@ impl Worker {
             if process.is_none() {
                 process = self.start().await;
             }
-            if let (Order::Ask(question), Some(running)) = (order, process.take()) {
+            if let Order::Ask(question) = order
+                && let Some(running) = process.take()
+            {
                 process = self.attempt(running, question).await;
             }
         }
@@ -134,7 +153,7 @@ impl Worker {
     async fn start(&self) -> Option<Process> {
         match Process::start(&self.target, &self.limits, &self.tail) {
             Ok(process) => {
-                self.report(Report::Started { pid: process.pid() }).await;
+                self.report(Report::Started { pid: process.id() }).await;
                 Some(process)
             }
             Err(error) => {
@@ -158,11 +177,7 @@ impl Worker {
                     return;
                 }
                 (Said::Reply { id, .. }, Some(running)) if running.answered(&id) => {
-                    let what = "it answered one request twice; the first answer counts";
-                    self.report(Report::Note {
-                        what: what.to_owned(),
-                    })
-                    .await;
+                    self.note_second_answer().await;
                     return;
                 }
                 (Said::Reply { .. }, _) => "it answered what was never asked".to_owned(),
@@ -240,90 +255,97 @@ impl Worker {
         if !process.warm {
             deadline += self.limits.start_timeout;
         }
+        let mut exited = false;
         let mut rest = question.line.as_slice();
         loop {
-            let Process { stdin, lines, .. } = &mut *process;
+            let Process {
+                stdin, lines, pid, ..
+            } = &mut *process;
             let line = tokio::select! {
                 biased;
                 () = told(&mut kill) => return Asked::Left,
                 line = lines.next() => line,
                 wrote = write_some(stdin, rest), if !rest.is_empty() => {
-                    match wrote {
-                        Ok(n) => rest = &rest[n..],
+                    rest = &rest[wrote.unwrap_or(rest.len())..];
+                    if stdin.is_none() {
                         // It cannot be told anything any more; what it still says, or its end, comes by `lines`.
-                        Err(_) => {
-                            rest = &[];
-                            *stdin = None;
-                            deadline = deadline.min(Instant::now() + self.limits.close_grace);
-                        }
+                        deadline = deadline.min(Instant::now() + self.limits.close_grace);
                     }
                     continue;
                 }
-                () = tokio::time::sleep_until(deadline) => return self.out_of_time(process, patience),
+                () = exit_of(*pid), if !exited => {
+                    // Its last words are in the pipe. A child that it left behind may keep that open for ever.
+                    exited = true;
+                    deadline = deadline.min(Instant::now() + LAST_WORDS_GRACE);
+                    continue;
+                }
+                () = tokio::time::sleep_until(deadline) => {
+                    return if exited { gone(0) } else { self.out_of_time(process, patience) };
+                }
             };
             let line = match line {
                 Line::Whole(line) => line,
-                Line::TooLong => {
-                    return Asked::Badly {
-                        message: self.too_long(),
-                        gone: false,
-                    };
-                }
+                Line::TooLong => return badly(self.too_long()),
                 Line::End { unfinished } => return gone(unfinished),
             };
-            let latency = sent.elapsed();
-            match read_line(&line) {
-                Said::Ready => {
-                    if !process.warm {
-                        process.warm = true;
-                        sent = Instant::now();
-                        deadline = sent + patience;
-                    }
+            match self.understand(process, question, read_line(&line)).await {
+                Understood::Answer(end) => {
+                    return Asked::Well(with_latency(end, sent.elapsed()));
                 }
-                Said::Reply { id, end } if id == question.id => {
-                    process.has_answered(&id);
-                    return Asked::Well(with_latency(end, latency));
+                Understood::Ready => {
+                    sent = Instant::now();
+                    deadline = sent + patience;
                 }
-                Said::Reply { id, .. } if process.answered(&id) => {
-                    let what = "it answered one request twice; the first answer counts";
-                    self.report(Report::Note {
-                        what: what.to_owned(),
-                    })
-                    .await;
-                }
-                Said::Reply { .. } => {
-                    return Asked::Badly {
-                        message: "it answered with an id that was not asked".to_owned(),
-                        gone: false,
-                    };
-                }
-                Said::Nonsense(message) => {
-                    return Asked::Badly {
-                        message,
-                        gone: false,
-                    };
-                }
+                Understood::Nothing => {}
+                Understood::Fault(message) => return badly(message),
             }
         }
     }
 
+    /// Says what a line means while a request is being answered.
+    async fn understand(
+        &self,
+        process: &mut Process,
+        question: &Question,
+        said: Said,
+    ) -> Understood {
+        match said {
+            Said::Ready if process.warm => Understood::Nothing,
+            Said::Ready => {
+                process.warm = true;
+                Understood::Ready
+            }
+            Said::Reply { id, end } if id == question.id => {
+                process.has_answered(&id);
+                Understood::Answer(end)
+            }
+            Said::Reply { id, .. } if process.answered(&id) => {
+                self.note_second_answer().await;
+                Understood::Nothing
+            }
+            Said::Reply { .. } => {
+                Understood::Fault("it answered with an id that was not asked".to_owned())
+            }
+            Said::Nonsense(message) => Understood::Fault(message),
+        }
+    }
+
+    async fn note_second_answer(&self) {
+        let what = "it answered one request twice; the first answer counts".to_owned();
+        self.report(Report::Note { what }).await;
+    }
+
     fn out_of_time(&self, process: &Process, patience: Duration) -> Asked {
         if process.stdin.is_none() {
-            return Asked::Badly {
-                message: "it closed its standard input and did not end".to_owned(),
-                gone: false,
-            };
+            return badly("it closed its standard input and did not end".to_owned());
         }
         if self.target.timeout.is_some() {
             return Asked::Late(patience);
         }
-        Asked::Badly {
-            message: format!(
-                "it did not answer within {} s, and it promises no time of its own",
-                patience.as_secs_f64()
-            ),
-            gone: false,
-        }
+        badly(format!(
+            "it did not answer within {} s, and it promises no time of its own",
+            patience.as_secs_f64()
+        ))
     }
 
     fn too_long(&self) -> String {
@@ -347,17 +369,30 @@ async fn unasked(process: &mut Option<Process>) -> Line {
     }
 }
 
-/// Writes what the pipe takes. May be dropped without losing a byte.
-async fn write_some(
-    stdin: &mut Option<tokio::process::ChildStdin>,
-    bytes: &[u8],
-) -> std::io::Result<usize> {
-    match stdin {
-        Some(stdin) => match stdin.write(bytes).await? {
-            0 => Err(std::io::ErrorKind::WriteZero.into()),
-            n => Ok(n),
-        },
-        None => Err(std::io::ErrorKind::BrokenPipe.into()),
+/// Writes what the pipe takes, and closes it when it takes nothing any more. May be dropped without losing a byte.
+async fn write_some(stdin: &mut Option<ChildStdin>, bytes: &[u8]) -> Option<usize> {
+    let wrote = match stdin {
+        Some(pipe) => pipe.write(bytes).await.ok().filter(|&n| n > 0),
+        None => None,
+    };
+    if wrote.is_none() {
+        *stdin = None;
+    }
+    wrote
+}
+
+/// Waits for the end of a program whose standard output may stay open.
+async fn exit_of(pid: Option<Pid>) {
+    match pid {
+        Some(pid) => crate::process::exit_of(pid).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn badly(message: String) -> Asked {
+    Asked::Badly {
+        message,
+        gone: false,
     }
 }
 

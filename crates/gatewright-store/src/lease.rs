@@ -8,12 +8,20 @@ use std::fmt;
 use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
 use serde::{Deserialize, Serialize};
 
 use crate::Writer;
 use crate::disk;
 use crate::error::StoreError;
+
+/// How often a lease without a living holder is tried again.
+const PATIENCE: u32 = 100;
+/// How long to wait before it is.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// Who holds a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +47,13 @@ impl Holder {
             host: host(),
             since: writer.at.clone(),
         }
+    }
+
+    /// Says whether its process may still run. Of another host this cannot be known.
+    fn is_alive(&self) -> bool {
+        self.host != host()
+            || Pid::from_raw(self.pid.cast_signed())
+                .is_some_and(|pid| test_kill_process(pid) != Err(Errno::SRCH))
     }
 
     /// Stands for a holder that has not written its name yet.
@@ -79,17 +94,26 @@ impl Lease {
     /// Takes the run's lease.
     pub(crate) fn take(log: &Path, lease: &Path, writer: &Writer) -> Result<Self, StoreError> {
         let mut file = disk::private_file(lease)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
+        let mut patience = PATIENCE;
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::Error(source)) => {
+                    return Err(disk::file_error("lock", lease)(source));
+                }
+            }
+            // Held by a process that is gone: what holds it is a child that is just being started, for a moment more.
+            // Held by nobody with a name: the name is a moment away from being written.
+            let holder = read(&mut file);
+            if patience == 0 || holder.as_ref().is_some_and(Holder::is_alive) {
                 return Err(StoreError::Held {
                     path: log.to_owned(),
-                    holder: Box::new(read_patiently(&mut file)),
+                    holder: Box::new(holder.unwrap_or_else(Holder::unknown)),
                 });
             }
-            Err(TryLockError::Error(source)) => {
-                return Err(disk::file_error("lock", lease)(source));
-            }
+            patience -= 1;
+            std::thread::sleep(PAUSE);
         }
         let broken = read(&mut file);
         if let Some(holder) = &broken
@@ -128,17 +152,6 @@ fn read(file: &mut File) -> Option<Holder> {
     file.rewind().ok()?;
     file.take(4096).read_to_string(&mut text).ok()?;
     serde_json::from_str(text.lines().next()?).ok()
-}
-
-/// Reads the holder's name; it may be a moment away from being written.
-fn read_patiently(file: &mut File) -> Holder {
-    for _ in 0..20 {
-        if let Some(holder) = read(file) {
-            return holder;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
-    Holder::unknown()
 }
 
 fn write(file: &mut File, holder: &Holder) -> std::io::Result<()> {

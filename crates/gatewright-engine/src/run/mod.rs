@@ -268,7 +268,13 @@ where
                         self.push(event);
                     }
                 }
-                Some(Reach::Program(system)) => system.queue.push_back(attempt),
+                Some(Reach::Program(system)) => {
+                    if self.inputs.request(attempt.example).is_some() {
+                        system.queue.push_back(attempt);
+                    } else {
+                        self.refuse(attempt);
+                    }
+                }
             }
         }
         Ok(())
@@ -319,6 +325,17 @@ where
     fn promise(&mut self, index: usize, attempt: AttemptSpec) {
         self.slots[index].state = State::Waiting(attempt);
         self.push(RunEvent::Started { attempt });
+    }
+
+    /// Ends an attempt that cannot be asked, before anything is started for it.
+    fn refuse(&mut self, attempt: AttemptSpec) {
+        self.push(RunEvent::Ended {
+            attempt,
+            recorded_trial: None,
+            end: AttemptEnd::HarnessError {
+                message: "its input is withheld, so it cannot be asked".to_owned(),
+            },
+        });
     }
 
     fn send(&mut self, index: usize, order: Order) -> bool {
@@ -386,14 +403,8 @@ where
 
     fn ask(&mut self, index: usize, attempt: AttemptSpec) {
         let Some(request) = self.inputs.request(attempt.example) else {
+            // It was there when the attempt was promised. Left as started: nothing came back.
             self.slots[index].state = State::Up;
-            self.push(RunEvent::Ended {
-                attempt,
-                recorded_trial: None,
-                end: AttemptEnd::HarnessError {
-                    message: "its input is withheld, so it cannot be asked".to_owned(),
-                },
-            });
             return;
         };
         let (role, trial) = (attempt.system, attempt.trial);

@@ -189,7 +189,9 @@ fn closes_input() -> ExitCode {
 
 fn note(options: &mut Options, what: &str, request: &Value) {
     if let Some(log) = &mut options.log {
-        let _ = writeln!(log, "{what} {}", request["id"].as_str().unwrap_or_default());
+        // One write for one line: several processes share the file.
+        let line = format!("{what} {}\n", request["id"].as_str().unwrap_or_default());
+        let _ = log.write_all(line.as_bytes());
     }
 }
 

@@ -1,0 +1,9 @@
+//! The engine and the store together with real processes that misbehave.
+
+mod command;
+mod faults;
+mod kill;
+mod limits;
+mod recorded;
+mod runner;
+mod stop;
