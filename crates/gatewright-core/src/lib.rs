@@ -28,6 +28,8 @@ pub mod outcome;
 
 pub mod incident;
 
+pub mod check;
+
 pub mod analyse;
 pub mod decide;
 pub mod report;

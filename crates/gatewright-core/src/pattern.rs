@@ -45,6 +45,21 @@ pub fn compile(pattern: &str, ignore_case: bool) -> Result<Regex, PatternError> 
         })
 }
 
+/// Returns the column, from 0, of the character at fault in a pattern of one line, where the engine names one.
+pub(crate) fn fault(pattern: &str) -> Option<u32> {
+    if pattern.len() > PATTERN_LIMIT || pattern.contains('\n') {
+        return None;
+    }
+    // The engine draws the pattern, indented, and below it carets.
+    let drawing = Regex::new(pattern).err()?.to_string();
+    let carets = drawing.lines().nth(2)?;
+    let column = carets.find('^')?.checked_sub(4)?;
+    carets
+        .trim_matches([' ', '^'])
+        .is_empty()
+        .then_some(column as u32)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

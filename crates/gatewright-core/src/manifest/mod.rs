@@ -5,6 +5,10 @@
 
 mod criterion;
 mod gate;
+mod node;
+pub(crate) mod quantity;
+pub mod read;
+mod walk;
 
 use std::collections::{BTreeMap, BTreeSet};
 

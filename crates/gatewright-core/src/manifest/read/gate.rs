@@ -1,0 +1,614 @@
+//! The gate: rules in page order.
+
+use std::collections::BTreeSet;
+
+use super::{product, segments};
+use crate::class::Severity;
+use crate::id::{OwnerId, RuleId};
+use crate::manifest::node::{Content, Node};
+use crate::manifest::quantity::{self, NotAQuantity};
+use crate::manifest::walk::{Fields, Walk};
+use crate::manifest::{
+    Action, Compare, Grader, Kind, Manifest, Metric, PartsRule, Role, Rule, Subject, Verb,
+};
+use crate::problem::{Problem, nearest};
+
+/// Keys of a rule.
+pub(in crate::manifest) const KEYS: [&str; 20] = [
+    "id",
+    "never",
+    "guard",
+    "require",
+    "watch",
+    "where",
+    "by",
+    "against",
+    "margin",
+    "better_by",
+    "at_least",
+    "at_most",
+    "of",
+    "from",
+    "cap",
+    "metric",
+    "severity",
+    "then",
+    "owner",
+    "overridable",
+];
+/// Keys of what follows.
+pub(in crate::manifest) const THEN: [&str; 2] = ["violated", "undecided"];
+
+const VERBS: [Verb; 4] = [Verb::Never, Verb::Guard, Verb::Require, Verb::Watch];
+const ACTIONS: [(&str, Action); 5] = [
+    ("narrow", Action::Narrow),
+    ("change-policy", Action::ChangePolicy),
+    ("repair", Action::Repair),
+    ("hold", Action::Hold),
+    ("rollback", Action::Rollback),
+];
+
+pub(super) fn read(w: &mut Walk<'_>, top: &Fields<'_>, page: &mut Manifest) {
+    let lines = match top.get("gate") {
+        Some(node) if matches!(node.content, Content::List(_)) => w.list(node, "gate"),
+        Some(node) => {
+            w.error(
+                node,
+                "wrong-kind",
+                "`gate` is no list of rules",
+                "`gate: [{id: …, guard: …, …}]`",
+            );
+            return;
+        }
+        None => &[],
+    };
+    if lines.is_empty() {
+        w.error_in(top, "no-gate", "the gate has no rule", "`gate: [{guard: CRITERION, against: production, margin: 10 pts, then: {violated: hold}, owner: …}]`");
+    }
+    for (index, node) in lines.iter().enumerate() {
+        let path = format!("gate[{index}]");
+        let Some(fields) = w.fields(node, &path, &KEYS) else {
+            continue;
+        };
+        if let Some(rule) = rule(w, &fields, node, page) {
+            if page.gate.iter().any(|known| known.id == rule.id) {
+                let what = format!("two rules are called `{}`", rule.id);
+                let node = fields.get("id").unwrap_or(node);
+                w.error(node, "duplicate-id", what, "give one another `id`");
+            }
+            page.gate.push(rule);
+        }
+    }
+}
+
+fn rule(w: &mut Walk<'_>, fields: &Fields<'_>, node: &Node, page: &Manifest) -> Option<Rule> {
+    let verb = verb(w, fields, node);
+    let subject = verb.and_then(|verb| subject(w, fields, verb, page));
+    let metric = metric(w, fields).unwrap_or(Metric::Share);
+    let restrict = segments::restriction(w, fields, "where", page);
+    let by = segments::dimension_list(w, fields, "by", page);
+    let owner = rule_owner(w, fields, node, page);
+    let stated = w.word_at(fields, "severity", &product::SEVERITY);
+    let (verb, subject) = (verb?, subject?);
+    let unit = unit(w, fields, metric, subject, verb, page);
+    let compare = compare(w, fields, node, verb, unit, page);
+    let violated = then(w, fields, node, verb, page);
+    let severity = stated.unwrap_or_else(|| severest(subject, page));
+    let attempts = f64::from(page.decision.attempts.unwrap_or(1));
+    let name = match fields.get("id") {
+        Some(node) => {
+            let id = w.text(node, &fields.at("id"))?;
+            w.identifier(node.place, id, "a rule");
+            id.to_owned()
+        }
+        None => format!("{}-{}", verb.word(), subject_name(subject, page)),
+    };
+    Some(Rule {
+        id: RuleId(name),
+        verb,
+        subject,
+        metric,
+        restrict,
+        by,
+        compare: compare?,
+        from: from(w, fields),
+        cap: cap(w, fields, verb),
+        violated: violated.0,
+        undecided_narrow: violated.1,
+        owner,
+        severity,
+        alpha_holds: severity.alpha_holds() / attempts,
+        alpha_violated: 0.05,
+        overridable: w.flag_at(fields, "overridable", true),
+    })
+}
+
+fn verb(w: &mut Walk<'_>, fields: &Fields<'_>, node: &Node) -> Option<Verb> {
+    let written: Vec<Verb> = VERBS
+        .into_iter()
+        .filter(|verb| fields.has(verb.word()))
+        .collect();
+    match written.as_slice() {
+        [one] => Some(*one),
+        [] => {
+            w.error(node, "no-verb", "the rule asks nothing", "one of `never: CLASS`, `guard: CRITERION`, `require: CRITERION`, `watch: CRITERION`");
+            None
+        }
+        _ => {
+            w.error(
+                node,
+                "two-verbs",
+                "the rule asks two questions",
+                "two rules, one verb each",
+            );
+            None
+        }
+    }
+}
+
+fn subject(w: &mut Walk<'_>, fields: &Fields<'_>, verb: Verb, page: &Manifest) -> Option<Subject> {
+    let Some(node) = fields.get(verb.word()) else {
+        let what = format!("`{}` names nothing", fields.at(verb.word()));
+        w.error_in(
+            fields,
+            "undefined-criterion",
+            what,
+            "a criterion or a failure class",
+        );
+        return None;
+    };
+    let name = w.text(node, &fields.at(verb.word()))?;
+    let criterion = page.criterion_index(name).map(Subject::Criterion);
+    let class = page.class_index(name).map(Subject::Class);
+    // One name may be both: a never speaks of classes, the other verbs of criteria.
+    let found = if verb == Verb::Never {
+        class.or(criterion)
+    } else {
+        criterion.or(class)
+    };
+    if found.is_none() {
+        let names = page.criteria.iter().map(|it| it.id.as_str());
+        let names = names.chain(page.classes.iter().map(|it| it.id.as_str()));
+        let instead = match nearest(name, names) {
+            Some(known) => format!("did you mean `{known}`?"),
+            None => {
+                let all: Vec<&str> = page.criteria.iter().map(|it| it.id.as_str()).collect();
+                format!("a criterion ({}) or a failure class", all.join(", "))
+            }
+        };
+        let what = format!("`{name}` is neither a criterion nor a failure class");
+        w.error(node, "undefined-criterion", what, instead);
+    }
+    found
+}
+
+fn subject_name(subject: Subject, page: &Manifest) -> &str {
+    match subject {
+        Subject::Criterion(index) => page.criteria[usize::from(index)].id.as_str(),
+        Subject::Class(index) => page.classes[usize::from(index)].id.as_str(),
+    }
+}
+
+fn severest(subject: Subject, page: &Manifest) -> Severity {
+    let classes = match subject {
+        Subject::Class(index) => BTreeSet::from([index]),
+        Subject::Criterion(index) => crate::check::classes_of(&page.criteria[usize::from(index)]),
+    };
+    classes
+        .into_iter()
+        .filter_map(|class| page.classes.get(usize::from(class)))
+        .map(|class| class.severity)
+        .max()
+        .unwrap_or(Severity::Medium)
+}
+
+fn rule_owner(w: &mut Walk<'_>, fields: &Fields<'_>, node: &Node, page: &Manifest) -> OwnerId {
+    let owner = product::owner(w, fields, "owner", page);
+    if owner.is_none() && fields.get("owner").is_none() {
+        let names = product::owner_names(page);
+        let at = w.location(node.place);
+        w.push(
+            Problem::error("no-owner", at, "the rule has no owner")
+                .why("nobody would act on what it finds")
+                .instead(format!("`owner:` with one of {names}")),
+        );
+    }
+    owner.unwrap_or_else(|| OwnerId::from(""))
+}
+
+fn metric(w: &mut Walk<'_>, fields: &Fields<'_>) -> Option<Metric> {
+    let node = fields.get("metric")?;
+    let text = w.text(node, &fields.at("metric"))?;
+    let times = |prefix: &str| {
+        let k = text.strip_prefix(prefix)?.parse::<u32>().ok()?;
+        (1..=1000).contains(&k).then_some(k)
+    };
+    let found = match text {
+        "share" => Some(Metric::Share),
+        "mean" => Some(Metric::Mean),
+        "p50" => Some(Metric::Quantile(0.5)),
+        "p95" => Some(Metric::Quantile(0.95)),
+        "p99" => Some(Metric::Quantile(0.99)),
+        "cost_per_solved" => Some(Metric::CostPerSolved),
+        "failure_cost" => Some(Metric::FailureCost),
+        _ => times("pass^")
+            .map(Metric::PassHatK)
+            .or_else(|| times("pass@").map(Metric::PassAtK)),
+    };
+    if found.is_none() {
+        const NAMES: [&str; 9] = [
+            "share",
+            "mean",
+            "p50",
+            "p95",
+            "p99",
+            "pass^4",
+            "pass@4",
+            "cost_per_solved",
+            "failure_cost",
+        ];
+        let instead = match nearest(text, NAMES) {
+            Some(known) => format!("did you mean `{known}`?"),
+            None => format!("one of {}", NAMES.join(", ")),
+        };
+        w.error(
+            node,
+            "unknown-metric",
+            format!("`{text}` is no metric"),
+            instead,
+        );
+    }
+    found
+}
+
+/// The unit of what a rule measures, and so of its margin and threshold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unit {
+    Share,
+    Milliseconds,
+    Dollars,
+    Money,
+    Plain,
+}
+
+fn unit(
+    w: &mut Walk<'_>,
+    fields: &Fields<'_>,
+    metric: Metric,
+    subject: Subject,
+    verb: Verb,
+    page: &Manifest,
+) -> Unit {
+    let grader = match subject {
+        Subject::Criterion(index) => Some(&page.criteria[usize::from(index)].grader),
+        Subject::Class(_) => None,
+    };
+    let value = match grader {
+        Some(Grader::Latency { .. }) => Unit::Milliseconds,
+        Some(Grader::Cost { .. }) => Unit::Dollars,
+        Some(Grader::Label(label)) if label.score => Unit::Plain,
+        _ => Unit::Share,
+    };
+    let parts =
+        matches!(grader, Some(Grader::Label(label)) if label.parts == Some(PartsRule::Share));
+    let unit = match metric {
+        Metric::Share | Metric::PassHatK(_) | Metric::PassAtK(_) => Unit::Share,
+        Metric::Mean | Metric::Quantile(_) => value,
+        Metric::CostPerSolved => Unit::Dollars,
+        Metric::FailureCost => Unit::Money,
+    };
+    let Some(node) = fields.get("metric") else {
+        return unit;
+    };
+    if matches!(metric, Metric::Quantile(_)) && value == Unit::Share && !parts {
+        w.error(
+            node,
+            "metric-without-value",
+            "a quantile of passes and failures",
+            "a criterion with a value: latency, cost, or a label with `score: true`",
+        );
+    }
+    let decides_by_share = match verb {
+        Verb::Never => metric == Metric::Share,
+        Verb::Guard => unit == Unit::Share && matches!(metric, Metric::Share | Metric::Mean),
+        Verb::Require | Verb::Watch => true,
+    };
+    if !decides_by_share {
+        let what = format!("a {} counts answers, and this metric does not", verb.word());
+        w.error(
+            node,
+            "metric-of-verb",
+            what,
+            "`metric: share`, or a `require` or `watch` for other metrics",
+        );
+    }
+    unit
+}
+
+fn amount(unit: Unit, difference: bool) -> fn(&str) -> Result<f64, NotAQuantity> {
+    match (unit, difference) {
+        (Unit::Share, true) => quantity::points,
+        (Unit::Share, false) => quantity::share,
+        (Unit::Milliseconds, _) => quantity::milliseconds,
+        (Unit::Dollars, _) => quantity::dollars,
+        (Unit::Money, _) => |text| quantity::money(text).map(|cost| cost.amount),
+        (Unit::Plain, _) => |text| match text.ends_with('%') {
+            true => quantity::share(text),
+            false => quantity::number(text),
+        },
+    }
+}
+
+/// Reads a role that must be among the page's systems.
+fn role(w: &mut Walk<'_>, fields: &Fields<'_>, key: &str, page: &Manifest) -> Option<Role> {
+    let role = w.word_at(fields, key, &Role::ALL.map(|role| (role.word(), role)))?;
+    if !page.systems.contains_key(&role)
+        && let Some(node) = fields.get(key)
+    {
+        let what = format!("`{}` is not among the page's systems", role.word());
+        w.error(
+            node,
+            "undefined-system",
+            what,
+            format!("add `{}:` under `systems`", role.word()),
+        );
+    }
+    Some(role)
+}
+
+fn compare(
+    w: &mut Walk<'_>,
+    fields: &Fields<'_>,
+    node: &Node,
+    verb: Verb,
+    unit: Unit,
+    page: &Manifest,
+) -> Option<Compare> {
+    let against = role(w, fields, "against", page);
+    let of = role(w, fields, "of", page);
+    let margin = w.quantity_at(fields, "margin", amount(unit, true));
+    let better = w.quantity_at(fields, "better_by", amount(unit, true));
+    let floor = w.quantity_at(fields, "at_least", amount(unit, false));
+    let ceiling = w.quantity_at(fields, "at_most", amount(unit, false));
+    if let (Some(Role::Candidate), Some(node)) = (against, fields.get("against")) {
+        w.error(
+            node,
+            "against-itself",
+            "the candidate is compared with itself",
+            "`against: production` or `against: fallback`",
+        );
+    }
+    if let (true, Some(node)) = (fields.has("against"), fields.get("of")) {
+        w.error(
+            node,
+            "not-here",
+            "a comparison is always of the candidate",
+            "take `of` or `against` away",
+        );
+    }
+    if let (Some(floor), Some(ceiling)) = (floor, ceiling)
+        && floor > ceiling
+    {
+        w.error(
+            node,
+            "min-above-max",
+            "`at_least` is above `at_most`",
+            "one of the two, in a rule each",
+        );
+        return None;
+    }
+    const WAYS: [&str; 4] = ["margin", "better_by", "at_least", "at_most"];
+    let written: Vec<&str> = WAYS.into_iter().filter(|way| fields.has(way)).collect();
+    for way in ["margin", "better_by"] {
+        if let (false, Some(node)) = (fields.has("against"), fields.get(way)) {
+            let what = format!("`{way}` without `against`");
+            w.error(
+                node,
+                "no-against",
+                what,
+                "`against: production` says what it is compared with",
+            );
+        }
+    }
+    if written.len() > 1 {
+        let what = format!(
+            "one rule compares in {} ways: {}",
+            written.len(),
+            written.join(", ")
+        );
+        w.error(node, "two-comparisons", what, "a rule for each");
+        return None;
+    }
+    if verb == Verb::Never {
+        for key in WAYS.into_iter().chain(["against"]) {
+            if let Some(node) = fields.get(key) {
+                w.error(
+                    node,
+                    "not-here",
+                    format!("a never has no `{key}`: one event is enough"),
+                    "a `guard` or `require`, or `cap:` for the largest rate that may be claimed",
+                );
+            }
+        }
+        return Some(Compare::Nothing {
+            of: of.unwrap_or(Role::Candidate),
+        });
+    }
+    chosen(w, fields, node, verb, &written)?;
+    let of = of.unwrap_or(Role::Candidate);
+    match written.first().copied() {
+        Some("margin") => Some(Compare::NoWorse {
+            than: against?,
+            margin: margin?,
+        }),
+        Some("better_by") => Some(Compare::Better {
+            than: against?,
+            by: better?,
+        }),
+        Some("at_least") => Some(Compare::AtLeast { of, floor: floor? }),
+        Some("at_most") => Some(Compare::AtMost {
+            of,
+            ceiling: ceiling?,
+        }),
+        _ => Some(Compare::Nothing { of }),
+    }
+}
+
+/// Reports what a verb needs and does not have.
+fn chosen(
+    w: &mut Walk<'_>,
+    fields: &Fields<'_>,
+    node: &Node,
+    verb: Verb,
+    written: &[&str],
+) -> Option<()> {
+    let against = fields.has("against");
+    match verb {
+        Verb::Guard => {
+            if !against {
+                w.error(
+                    node,
+                    "no-against",
+                    "a guard without `against`",
+                    "`against: production`: a guard asks what these examples lose",
+                );
+            }
+            if written != ["margin"] {
+                w.error(
+                    node,
+                    "no-margin",
+                    "a guard without `margin`",
+                    "`margin: 10 pts`, from the harm of a loss; a guard takes no other comparison",
+                );
+                return None;
+            }
+        }
+        Verb::Require if written.is_empty() => {
+            let instead = if against {
+                "`margin: 5 pts` for no worse, or `better_by: 0 pts` for better"
+            } else {
+                "`against: production, margin: 5 pts`, or `at_least: 95 %`"
+            };
+            w.error(node, "no-threshold", "the rule requires nothing", instead);
+            return None;
+        }
+        _ => {}
+    }
+    if against && !matches!(written, ["margin" | "better_by"]) {
+        let node = fields.get("against").unwrap_or(node);
+        if verb != Verb::Guard {
+            w.error(
+                node,
+                "no-margin",
+                "`against` without `margin` or `better_by`",
+                "`margin: 5 pts` for no worse, or `better_by: 0 pts` for better",
+            );
+        }
+        return None;
+    }
+    Some(())
+}
+
+fn from(w: &mut Walk<'_>, fields: &Fields<'_>) -> Option<BTreeSet<Kind>> {
+    fields.get("from")?;
+    let kinds = Kind::ALL.map(|kind| (kind.word(), kind));
+    let path = fields.at("from");
+    let nodes = w.list_at(fields, "from");
+    let found: BTreeSet<Kind> = nodes
+        .iter()
+        .enumerate()
+        .filter_map(|(index, node)| w.word(node, &format!("{path}[{index}]"), &kinds))
+        .collect();
+    if nodes.is_empty() {
+        w.error_in(
+            fields,
+            "no-kind",
+            "`from` names no kind",
+            "`from: [traffic, policy]`",
+        );
+    }
+    Some(found)
+}
+
+fn cap(w: &mut Walk<'_>, fields: &Fields<'_>, verb: Verb) -> Option<f64> {
+    let cap = w.quantity_at(fields, "cap", quantity::share)?;
+    let node = fields.get("cap")?;
+    if verb != Verb::Never {
+        w.error(
+            node,
+            "not-here",
+            "only a never has a cap",
+            "`at_most:` for the other verbs",
+        );
+        return None;
+    }
+    if cap <= 0.0 || cap >= 1.0 {
+        w.error(
+            node,
+            "out-of-range",
+            "a cap of none or all",
+            "a share between 0 and 1, such as `5 %`",
+        );
+        return None;
+    }
+    Some(cap)
+}
+
+/// Reads what follows a result.
+fn then(
+    w: &mut Walk<'_>,
+    fields: &Fields<'_>,
+    node: &Node,
+    verb: Verb,
+    page: &Manifest,
+) -> (Option<Action>, bool) {
+    let Some(then) = fields.get("then") else {
+        if verb != Verb::Watch {
+            let at = w.location(node.place);
+            w.push(
+                Problem::error("no-action", at, "nothing follows when the rule is violated")
+                    .why("a threshold without an action is a scorecard")
+                    .instead("`then: {violated: hold}`, or one of rollback, repair, change-policy, narrow"),
+            );
+        }
+        return (None, false);
+    };
+    if verb == Verb::Watch {
+        w.error(
+            then,
+            "not-here",
+            "a watch reports and never decides",
+            "take `then` away, or make it a guard or a require",
+        );
+        return (None, false);
+    }
+    let Some(then) = w.fields(then, &fields.at("then"), &THEN) else {
+        return (None, false);
+    };
+    let violated = w.word_at(&then, "violated", &ACTIONS);
+    if then.get("violated").is_none() {
+        w.error_in(
+            &then,
+            "no-action",
+            "nothing follows when the rule is violated",
+            "`violated: hold`",
+        );
+    }
+    if violated == Some(Action::Narrow)
+        && page.decision.route_by.is_empty()
+        && let Some(node) = then.get("violated")
+    {
+        let at = w.location(node.place);
+        w.push(
+            Problem::error(
+                "narrow-without-route",
+                at,
+                "`narrow` without `decision.route_by`",
+            )
+            .why("only what a router can isolate can be left out")
+            .instead("`route_by: [task]` under `decision`, or `violated: hold`"),
+        );
+    }
+    let undecided = w.word_at(&then, "undecided", &[("narrow", ())]).is_some();
+    (violated, undecided)
+}

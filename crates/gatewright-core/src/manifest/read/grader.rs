@@ -1,0 +1,374 @@
+//! Graders: one kind with its options.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::source::{self, Use};
+use super::{criteria, segments};
+use crate::manifest::node::{Content, Node};
+use crate::manifest::walk::{Fields, Walk};
+use crate::manifest::{
+    Absent, Combine, Grader, LabelGrader, LabelMap, Manifest, PartsRule, PreferenceGrader, quantity,
+};
+use crate::outcome::GraderKind;
+use crate::problem::{Problem, nearest};
+
+/// Every kind of grader and its options.
+pub(in crate::manifest) const KINDS: [(&str, &[&str]); 16] = [
+    ("exact", &["text", "normalise"]),
+    ("contains", &["texts", "ignore_case", "any"]),
+    ("not_contains", &["texts", "ignore_case"]),
+    ("regex", &["pattern", "negate"]),
+    ("number", &["tolerance", "relative"]),
+    ("json_schema", &["schema"]),
+    ("must_cite", &[]),
+    ("cites", &["from"]),
+    ("quotes_in_sources", &[]),
+    ("must_call", &[]),
+    ("must_not_call", &["tools"]),
+    ("behaviour", &[]),
+    ("latency", &["at_most", "field"]),
+    ("cost", &["at_most"]),
+    (
+        "label",
+        &[
+            "from", "by", "rubric", "values", "combine", "parts", "absent", "score",
+        ],
+    ),
+    (
+        "preference",
+        &[
+            "from",
+            "by",
+            "rubric",
+            "first",
+            "second",
+            "tie",
+            "first_system_field",
+            "second_system_field",
+            "combine",
+        ],
+    ),
+];
+/// Keys of a label map.
+pub(in crate::manifest) const LABEL_MAP: [&str; 4] = ["when", "pass", "fail", "not_applicable"];
+
+const BY: [(&str, GraderKind); 4] = [
+    ("person", GraderKind::Person),
+    ("model", GraderKind::Model),
+    ("program", GraderKind::Program),
+    ("rule", GraderKind::Rule),
+];
+const COMBINE: [(&str, Combine); 3] = [
+    ("majority", Combine::Majority),
+    ("unanimous", Combine::Unanimous),
+    ("any", Combine::Any),
+];
+
+/// Reads a grader: `KIND`, or `{KIND: {options}}`.
+pub(super) fn read(w: &mut Walk<'_>, node: &Node, path: &str, page: &Manifest) -> Option<Grader> {
+    let nothing = Node {
+        place: node.place,
+        content: Content::Map(Vec::new()),
+    };
+    let (kind, place, options) = match &node.content {
+        Content::Scalar { text, .. } => (text.as_str(), node.place, &nothing),
+        Content::Map(entries) => match entries.as_slice() {
+            [(key, options)] if options.is_empty() => (key.text.as_str(), key.place, &nothing),
+            [(key, options)] => (key.text.as_str(), key.place, options),
+            _ => {
+                let what = format!("`{path}` has {} kinds", entries.len());
+                w.error(node, "not-one-grader", what, "one kind, such as `{behaviour: {}}`; another criterion for another reason to fail");
+                return None;
+            }
+        },
+        Content::List(_) => {
+            w.error(
+                node,
+                "not-one-grader",
+                format!("`{path}` is a list"),
+                "one kind, such as `{behaviour: {}}`",
+            );
+            return None;
+        }
+    };
+    let Some((_, known)) = KINDS.iter().find(|(name, _)| *name == kind) else {
+        let names = KINDS.iter().map(|(name, _)| *name);
+        let instead = match nearest(kind, names.clone()) {
+            Some(known) => format!("did you mean `{known}`?"),
+            None => format!("one of {}", names.collect::<Vec<_>>().join(", ")),
+        };
+        let at = w.location(place);
+        w.push(
+            Problem::error("unknown-grader", at, format!("`{kind}` is no grader")).instead(instead),
+        );
+        return None;
+    };
+    if let Content::Map(_) = node.content {
+        // For the places of its keys.
+        w.open_fields(node, path);
+    }
+    let fields = w.fields(options, &format!("{path}.{kind}"), known)?;
+    grader(w, kind, &fields, page)
+}
+
+fn grader(w: &mut Walk<'_>, kind: &str, fields: &Fields<'_>, page: &Manifest) -> Option<Grader> {
+    Some(match kind {
+        "exact" => Grader::Exact {
+            text: w.text_at(fields, "text").map(str::to_owned),
+            normalise: w.flag_at(fields, "normalise", false),
+        },
+        "contains" => Grader::Contains {
+            texts: w.texts_at(fields, "texts"),
+            ignore_case: w.flag_at(fields, "ignore_case", false),
+            any: w.flag_at(fields, "any", false),
+        },
+        "not_contains" => Grader::NotContains {
+            texts: w.texts_at(fields, "texts"),
+            ignore_case: w.flag_at(fields, "ignore_case", false),
+        },
+        "regex" => {
+            let pattern = required(w, fields, "pattern", "`pattern: REGEX`")?;
+            if let Some(node) = fields.get("pattern") {
+                segments::check_pattern(w, node, &pattern);
+            }
+            Grader::Regex {
+                pattern,
+                negate: w.flag_at(fields, "negate", false),
+            }
+        }
+        "number" => Grader::Number {
+            tolerance: w
+                .quantity_at(fields, "tolerance", quantity::number)
+                .unwrap_or(0.0),
+            relative: w
+                .quantity_at(fields, "relative", quantity::share)
+                .unwrap_or(0.0),
+        },
+        "json_schema" => {
+            let Some(schema) = fields.get("schema") else {
+                w.error_in(
+                    fields,
+                    "no-schema",
+                    "`json_schema` has no schema",
+                    "`schema: {type: object, …}` or `schema: schemas/answer.json`",
+                );
+                return None;
+            };
+            Grader::JsonSchema {
+                schema: schema.json(),
+            }
+        }
+        "must_cite" => Grader::MustCite,
+        "cites" => {
+            w.word_at(fields, "from", &[("sources", ())]);
+            Grader::CitesKnown
+        }
+        "quotes_in_sources" => Grader::QuotesInSources,
+        "must_call" => Grader::MustCall,
+        "must_not_call" => Grader::MustNotCall {
+            tools: w.texts_at(fields, "tools"),
+        },
+        "behaviour" => Grader::Behaviour,
+        "latency" => Grader::Latency {
+            at_most_ms: w.quantity_at(fields, "at_most", quantity::milliseconds),
+            field: w.text_at(fields, "field").map(str::to_owned),
+        },
+        "cost" => Grader::Cost {
+            at_most_usd: w.quantity_at(fields, "at_most", quantity::dollars),
+        },
+        "label" => Grader::Label(label(w, fields, page)?),
+        _ => Grader::Preference(preference(w, fields)?),
+    })
+}
+
+fn required(w: &mut Walk<'_>, fields: &Fields<'_>, key: &str, instead: &str) -> Option<String> {
+    let text = w.text_at(fields, key).map(str::to_owned);
+    if text.is_none() && fields.get(key).is_none() {
+        let what = format!("`{}` has no `{key}`", fields.path);
+        w.error_in(fields, "missing-key", what, instead);
+    }
+    text
+}
+
+fn from(w: &mut Walk<'_>, fields: &Fields<'_>) -> Option<crate::source::Source> {
+    let Some(node) = fields.get("from") else {
+        let what = format!("`{}` does not say where the labels are", fields.path);
+        w.error_in(fields, "missing-key", what, "`from: {file: labels.jsonl}`");
+        return None;
+    };
+    source::read(w, node, &fields.at("from"), Use::Labels)
+}
+
+fn by(w: &mut Walk<'_>, fields: &Fields<'_>) -> Option<GraderKind> {
+    if fields.get("by").is_none() {
+        let what = format!("`{}` does not say who gave the labels", fields.path);
+        let at = w.location(fields.entries().next().map_or((1, 1), |(key, _)| key.place));
+        w.push(
+            Problem::error("missing-key", at, what)
+                .why("a model judge's label gates nothing until it is calibrated")
+                .instead("`by: person`, `program`, `model` or `rule`"),
+        );
+    }
+    w.word_at(fields, "by", &BY)
+}
+
+fn label(w: &mut Walk<'_>, fields: &Fields<'_>, page: &Manifest) -> Option<LabelGrader> {
+    let source = from(w, fields);
+    let by = by(w, fields);
+    let score = w.flag_at(fields, "score", false);
+    let mut values = Vec::new();
+    let path = fields.at("values");
+    match fields.get("values").map(|node| (node, &node.content)) {
+        Some((node, Content::Map(_))) => values.extend(label_map(w, node, &path, page)),
+        Some((node, _)) => {
+            for (index, node) in w.list(node, &path).iter().enumerate() {
+                values.extend(label_map(w, node, &format!("{path}[{index}]"), page));
+            }
+        }
+        None if !score => {
+            let what = format!("`{}` does not say what its labels mean", fields.path);
+            w.error_in(
+                fields,
+                "missing-key",
+                what,
+                "`values: {pass: [good], fail: [bad]}`, or `score: true`",
+            );
+        }
+        None => {}
+    }
+    let combine = w
+        .word_at(fields, "combine", &COMBINE)
+        .unwrap_or(Combine::Majority);
+    const PARTS: [(&str, PartsRule); 3] = [
+        ("all", PartsRule::All),
+        ("any", PartsRule::Any),
+        ("share", PartsRule::Share),
+    ];
+    const ABSENT: [(&str, Absent); 4] = [
+        ("missing", Absent::Missing),
+        ("not-applicable", Absent::NotApplicable),
+        ("fail", Absent::Fail),
+        ("pass", Absent::Pass),
+    ];
+    let parts = w.word_at(fields, "parts", &PARTS);
+    let absent = w
+        .word_at(fields, "absent", &ABSENT)
+        .unwrap_or(Absent::Missing);
+    Some(LabelGrader {
+        source: source?,
+        by: by?,
+        rubric: w.text_at(fields, "rubric").map(str::to_owned),
+        values,
+        combine,
+        parts,
+        score,
+        absent,
+    })
+}
+
+fn label_map(w: &mut Walk<'_>, node: &Node, path: &str, page: &Manifest) -> Option<LabelMap> {
+    let fields = w.fields(node, path, &LABEL_MAP)?;
+    let mut map = LabelMap {
+        when: segments::selection(w, &fields, "when", page),
+        pass: w.texts_at(&fields, "pass").into_iter().collect(),
+        fail: BTreeMap::new(),
+        not_applicable: w.texts_at(&fields, "not_applicable").into_iter().collect(),
+    };
+    match fields.get("fail") {
+        Some(
+            fail @ Node {
+                content: Content::Map(_),
+                ..
+            },
+        ) => {
+            if let Some(fail) = w.open_fields(fail, &fields.at("fail")) {
+                for (key, node) in fail.entries() {
+                    let class = criteria::class(w, node, &fail.at(&key.text), page);
+                    map.fail.insert(key.text.clone(), class);
+                }
+            }
+        }
+        Some(_) => {
+            let labels = w.texts_at(&fields, "fail");
+            map.fail = labels.into_iter().map(|label| (label, None)).collect();
+        }
+        None => {}
+    }
+    let twice: Vec<&str> = map
+        .pass
+        .iter()
+        .filter(|label| map.fail.contains_key(*label) || map.not_applicable.contains(*label))
+        .chain(
+            map.fail
+                .keys()
+                .filter(|label| map.not_applicable.contains(*label)),
+        )
+        .map(String::as_str)
+        .collect();
+    if !twice.is_empty() {
+        let what = format!("labels with two meanings: {}", twice.join(", "));
+        w.error(
+            node,
+            "label-twice",
+            what,
+            "one of `pass`, `fail` and `not_applicable`",
+        );
+    }
+    if map.pass.is_empty() && map.fail.is_empty() && map.not_applicable.is_empty() {
+        w.error(
+            node,
+            "missing-key",
+            format!("`{path}` gives no label a meaning"),
+            "`{pass: [good], fail: [bad]}`",
+        );
+    }
+    Some(map)
+}
+
+fn preference(w: &mut Walk<'_>, fields: &Fields<'_>) -> Option<PreferenceGrader> {
+    let source = from(w, fields);
+    let by = by(w, fields);
+    let mut labels = |key| -> BTreeSet<String> { w.texts_at(fields, key).into_iter().collect() };
+    let (first, second, tie) = (labels("first"), labels("second"), labels("tie"));
+    if first.is_empty() || second.is_empty() {
+        let what = format!(
+            "`{}` does not say which labels prefer which system",
+            fields.path
+        );
+        w.error_in(
+            fields,
+            "missing-key",
+            what,
+            "`first: [A], second: [B], tie: [same]`",
+        );
+    }
+    let twice = first
+        .intersection(&second)
+        .chain(first.intersection(&tie))
+        .chain(second.intersection(&tie));
+    let twice: Vec<&str> = twice.map(String::as_str).collect();
+    if !twice.is_empty() {
+        let what = format!("labels with two meanings: {}", twice.join(", "));
+        w.error_in(
+            fields,
+            "label-twice",
+            what,
+            "one of `first`, `second` and `tie`",
+        );
+    }
+    let field =
+        |w: &mut Walk<'_>, key, default: &str| w.text_at(fields, key).unwrap_or(default).to_owned();
+    Some(PreferenceGrader {
+        source: source?,
+        by: by?,
+        rubric: w.text_at(fields, "rubric").map(str::to_owned),
+        first,
+        second,
+        tie,
+        first_field: field(w, "first_system_field", "system_1"),
+        second_field: field(w, "second_system_field", "system_2"),
+        combine: w
+            .word_at(fields, "combine", &COMBINE)
+            .unwrap_or(Combine::Majority),
+    })
+}

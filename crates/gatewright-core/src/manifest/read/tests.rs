@@ -1,0 +1,290 @@
+use std::fmt::Write as _;
+
+use super::*;
+
+/// The smallest page that works, with room for more.
+pub(crate) const SMALLEST: &str = "\
+gatewright: 1
+promise: Answer billing questions from the current policy.
+tasks: {refund: Give money back, invoice: Explain an invoice}
+failures: {unsupported-claim: {severity: high}}
+owners: {product: Maria}
+systems: {candidate: {recorded: runs/v12.jsonl}, production: {recorded: runs/v11.jsonl}}
+gate: [{guard: contains, against: production, margin: 10 pts, then: {violated: hold}, owner: product}]
+";
+
+/// Replaces a top-level key of the smallest page, or adds it at the end.
+fn page(changes: &[(&str, &str)]) -> String {
+    let mut lines: Vec<String> = SMALLEST.lines().map(str::to_owned).collect();
+    for (key, value) in changes {
+        let line = if value.is_empty() {
+            String::new()
+        } else {
+            format!("{key}: {value}")
+        };
+        match lines
+            .iter_mut()
+            .find(|it| it.starts_with(&format!("{key}:")))
+        {
+            Some(found) => *found = line,
+            None => lines.push(line),
+        }
+    }
+    lines.join("\n") + "\n"
+}
+
+/// The errors of a page as `line:column code`.
+fn codes(bytes: impl AsRef<[u8]>) -> String {
+    let (manifest, problems) = read(bytes.as_ref(), "g.yaml");
+    assert_eq!(manifest.is_some(), !has_errors(&problems));
+    let mut text = String::new();
+    for it in &problems {
+        assert!(
+            !it.instead.is_empty(),
+            "{it:?} says nothing to write instead"
+        );
+        let _ = writeln!(text, "{}:{} {}", it.at.line, it.at.column, it.code);
+    }
+    text
+}
+
+/// Checks the errors of the smallest page with changes.
+#[track_caller]
+fn check(changes: &[(&str, &str)], expect: &str) {
+    let found = codes(page(changes));
+    let expect: Vec<&str> = expect
+        .lines()
+        .map(str::trim)
+        .filter(|it| !it.is_empty())
+        .collect();
+    assert_eq!(
+        found.lines().collect::<Vec<_>>(),
+        expect,
+        "\n{}",
+        full(&page(changes))
+    );
+}
+
+fn full(page: &str) -> String {
+    let (_, problems) = read(page.as_bytes(), "g.yaml");
+    crate::testing::lines(&problems).join("\n")
+}
+
+#[test]
+fn the_smallest_page_works() {
+    let (manifest, problems) = read(SMALLEST.as_bytes(), "gatewright.yaml");
+    assert_eq!(problems, []);
+    let page = manifest.expect("no errors");
+    assert_eq!(page.decision.standard, Standard::Unbroken);
+    assert_eq!(page.reference[0].file, "reference/*.jsonl");
+    assert_eq!(page.incidents, "incidents.jsonl");
+    assert_eq!(page.gate[0].id.as_str(), "guard-contains");
+    assert_eq!(page.gate[0].alpha_holds, 0.025);
+    assert_eq!(page.classes.len(), 12);
+    assert!(page.classes.iter().all(|it| it.owner.as_str() == "product"));
+}
+
+#[test]
+fn the_committed_pages_have_no_errors() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut pages = vec![root.join("examples/billing-support/gatewright.yaml")];
+    for set in std::fs::read_dir(root.join("tests/real")).expect("the folder is committed") {
+        let set = set.expect("readable").path();
+        if set.is_dir() {
+            pages.extend(
+                std::fs::read_dir(set)
+                    .expect("a folder")
+                    .map(|it| it.expect("readable").path()),
+            );
+        }
+    }
+    pages.retain(|path| path.extension().is_some_and(|it| it == "yaml"));
+    assert!(pages.len() > 10);
+    for path in pages {
+        let bytes = std::fs::read(&path).expect("readable");
+        let (manifest, problems) = read(&bytes, &path.display().to_string());
+        assert!(
+            manifest.is_some(),
+            "{:#?}",
+            crate::testing::lines(&problems)
+        );
+    }
+}
+
+/// A4: duplicate keys and tags are errors with line and column, and the rest is still read.
+#[test]
+fn a4_duplicate_keys_and_tags() {
+    check(&[("product", "a\nproduct: b")], "9:1 duplicate-key");
+    check(
+        &[("product", "!!str a"), ("uses", "[!x policy, polcy]")],
+        "8:10 tag\n9:8 tag\n9:19 unknown-word",
+    );
+    check(
+        &[("owners", "{product: Maria, product: Otto}")],
+        "5:26 duplicate-key",
+    );
+}
+
+/// A4: types follow the schema: `NO` is a text, `1.10` stays a text, `1e3` and octal numbers are refused.
+#[test]
+fn a4_types_follow_the_schema() {
+    let text = page(&[
+        ("product", "NO"),
+        ("segments", "{version: [1.10, 1e3, 007, yes]}"),
+    ]);
+    let (manifest, problems) = read(text.as_bytes(), "g.yaml");
+    let manifest = manifest.unwrap_or_else(|| panic!("{problems:?}"));
+    assert_eq!(manifest.product, "NO");
+    let values: Vec<&str> = manifest.dimensions[1]
+        .values
+        .iter()
+        .map(|it| it.name.as_str())
+        .collect();
+    assert_eq!(values, ["1.10", "1e3", "007", "yes"]);
+    for number in [
+        "1e3", "0o17", "017", "0x1F", "1_000", ".inf", ".nan", "-1", "yes",
+    ] {
+        check(&[("seed", number)], "8:7 bad-quantity");
+        check(
+            &[("traffic", &format!("{{per_week: {number}}}"))],
+            "8:21 bad-quantity",
+        );
+    }
+    for word in ["yes", "NO", "on", "\"true\"", "1"] {
+        check(
+            &[("decision", &format!("{{exposed: {word}}}"))],
+            "8:21 wrong-kind",
+        );
+    }
+}
+
+/// A4: an alias bomb is refused before it grows; an honest alias is read.
+#[test]
+fn a4_alias_bomb() {
+    let mut bomb = String::from("gatewright: 1\na0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
+    for level in 1..30 {
+        let _ = writeln!(
+            bomb,
+            "a{level}: &a{level} [{}]",
+            vec![format!("*a{}", level - 1); 10].join(", ")
+        );
+    }
+    let started = std::time::Instant::now();
+    let found = codes(&bomb);
+    assert!(found.ends_with(" too-many-values\n"), "{found}");
+    assert!(started.elapsed() < std::time::Duration::from_secs(5));
+    check(&[("evidence", "&a [{id: x, at: y, *a : z}]")], "8:30 alias");
+    let text = page(&[(
+        "failures",
+        "{unsupported-claim: &high {severity: high}, latency: *high}",
+    )]);
+    assert_eq!(codes(text), "");
+}
+
+/// A4: nesting of 10,000 levels and a page of 50 MB end early, with a clear error.
+#[test]
+fn a4_depth_and_size() {
+    assert_eq!(codes("[".repeat(10_000)), "1:49 too-deep\n");
+    let block: String = (0..10_000)
+        .map(|level| format!("{}a:\n", " ".repeat(level.min(90))))
+        .collect();
+    assert!(codes(block).ends_with(" too-deep\n"));
+    assert_eq!(codes("- ".repeat(10_000)), "1:97 too-deep\n");
+    let large = vec![b'a'; 50 << 20];
+    assert_eq!(codes(large), "0:0 page-too-large\n");
+}
+
+/// A4: encodings: BOM and CRLF are read, invalid UTF-8 is named with its place.
+#[test]
+fn a4_bytes() {
+    assert_eq!(codes(format!("\u{feff}{SMALLEST}")), "");
+    assert_eq!(codes(SMALLEST.replace('\n', "\r\n")), "");
+    assert_eq!(
+        codes(page(&[("sed", "1")]).replace('\n', "\r\n")),
+        "8:1 unknown-key\n"
+    );
+    assert_eq!(
+        codes(b"gatewright: 1\npromise: \xC3\xA4\xFF\n"),
+        "2:11 not-utf-8\n"
+    );
+    assert_eq!(codes(""), "1:1 empty-page\n");
+    assert_eq!(codes("\n# only a comment\n"), "1:1 empty-page\n");
+    assert_eq!(codes("a: 1\n---\nb: 2\n"), "2:1 two-documents\n");
+    assert_eq!(codes("gatewright: 1\nproduct: [a\n"), "2:10 syntax\n");
+    assert_eq!(codes("gatewright: 1\n? [a]\n: b\n"), "2:3 bad-key\n");
+    assert_eq!(codes("text"), "1:1 wrong-kind\n");
+    assert_eq!(codes("gatewright: 1\na: *b\n"), "2:4 syntax\n");
+}
+
+/// A6: a pattern that cannot be used is an error at the character at fault.
+#[test]
+fn a6_patterns() {
+    check(
+        &[(
+            "segments",
+            "{risk: {high: {input_matches: \"a(b\"}, low: rest}}",
+        )],
+        "8:43 bad-pattern",
+    );
+    check(
+        &[(
+            "criteria",
+            "{contains: {grader: {regex: {pattern: '(?<=a)b'}}, fails_as: latency}}",
+        )],
+        "8:50 bad-pattern",
+    );
+    let long = format!(
+        "{{contains: {{grader: {{regex: {{pattern: '{}'}}}}, fails_as: latency}}}}",
+        "a".repeat(900_000)
+    );
+    check(&[("criteria", &long)], "8:49 bad-pattern");
+}
+
+/// A31: thresholds that mean nothing, misspelt keys and unknown names, each with its place.
+#[test]
+fn a31_thresholds_and_names() {
+    let rule = |text: &str| format!("[{{{text}, then: {{violated: hold}}, owner: product}}]");
+    let gate = |text: &str, expect: &str| check(&[("gate", &rule(text))], expect);
+    for value in ["NaN", ".nan", "inf", ".inf", "110 %", "-5 %", "2", "9e1 %"] {
+        gate(
+            &format!("require: contains, at_least: {value}"),
+            "7:38 bad-quantity",
+        );
+    }
+    gate(
+        "guard: contains, against: production, margin: 110 pts",
+        "7:55 bad-quantity",
+    );
+    gate(
+        "guard: contains, against: production, margn: 10 pts",
+        "7:8 no-margin\n7:47 unknown-key",
+    );
+    gate(
+        "require: contains, at_least: 95 %, at_most: 90 %",
+        "7:8 min-above-max",
+    );
+    gate(
+        "require: contains, at_least: 90 %, at_most: 95 %",
+        "7:8 two-comparisons",
+    );
+    gate(
+        "require: contians, at_least: 90 %",
+        "7:18 undefined-criterion",
+    );
+    gate(
+        "requir: contains, at_least: 90 %",
+        "7:8 no-verb\n7:9 unknown-key",
+    );
+    gate(
+        "require: contains, at_least: 90 %, metric: pas^4",
+        "7:52 unknown-metric",
+    );
+    gate(
+        "require: contains, at_least: 90 %, metric: pass^0",
+        "7:52 unknown-metric",
+    );
+    gate("never: latency, cap: 0 %", "7:30 out-of-range");
+    assert!(
+        full(&page(&[("gate", &rule("requir: contains"))])).contains("did you mean `require`?")
+    );
+}
