@@ -281,6 +281,19 @@ impl MissingIndex {
     }
 }
 
+/// Systems with a verdict on anything.
+fn judged_roles(inputs: Inputs<'_>) -> Vec<Role> {
+    let examples = 0..inputs.reference.examples.len() as u32;
+    let judged = |role| {
+        (0..inputs.manifest.criteria.len() as u16).any(|criterion| {
+            let mut examples = examples.clone();
+            examples.any(|example| inputs.scores.first(criterion, role, example).graded > 0)
+        })
+    };
+    let planned = inputs.plan.systems.iter().map(|system| system.role);
+    planned.filter(|&role| judged(role)).collect()
+}
+
 /// Failures per class, over all examples and per slice, first look only.
 pub(crate) fn classes(inputs: Inputs<'_>) -> Vec<ClassCount> {
     let mut counts = Vec::new();
@@ -315,8 +328,14 @@ pub(crate) fn classes(inputs: Inputs<'_>) -> Vec<ClassCount> {
                 .insert(failure.example);
         }
     }
-    for ((slice, class), outcomes) in outcomes {
-        let examples = examples.remove(&(slice, class)).unwrap_or_default();
+    let judged = judged_roles(inputs);
+    for ((slice, class), mut outcomes) in outcomes {
+        let mut examples = examples.remove(&(slice, class)).unwrap_or_default();
+        // A system that was judged and never failed so has a count of 0, not none.
+        for &role in &judged {
+            outcomes.entry(role).or_default();
+            examples.entry(role).or_default();
+        }
         counts.push(ClassCount {
             class,
             slice: slices[slice].slice.clone(),

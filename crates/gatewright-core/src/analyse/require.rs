@@ -86,6 +86,7 @@ pub(crate) fn evaluate(
     let mut measured = Measured {
         planned: table.planned,
         n: table.observed.value.len() as u64,
+        n_eff: table.observed.value.len() as f64,
         limit: Some(limit),
         smaller_is_better: smaller,
         missing: table.missing,

@@ -2,7 +2,9 @@
 
 use crate::analyse::{Finding, Standing, Undecided};
 use crate::decide::{Answer, Proposal, WorkKind};
-use crate::manifest::{Compare, Kind, Manifest, Metric, Rule, Standard, Subject, Verb};
+use crate::manifest::{
+    Compare, Grader, Kind, Manifest, Metric, Role, Rule, Standard, Subject, Verb,
+};
 use crate::report::model::{PerWeek, Unit, WorkItemView};
 use crate::report::view::Materials;
 use crate::report::words;
@@ -208,10 +210,8 @@ fn level(manifest: &Manifest, rule: &Rule, finding: &Finding) -> String {
     };
     match rule.compare {
         Compare::NoWorse { than, margin } => format!(
-            "{subject}{metric} is {value_words} against {} of {than} on {on} (n {n}); at most {} worse is allowed{}",
-            measured
-                .other
-                .map_or_else(|| "?".to_owned(), |other| words::amount(unit, other)),
+            "{} on {on} (n {n}); at most {} worse is allowed{}",
+            against(manifest, rule, finding, than),
             words::distance(unit, margin),
             bound(!measured.smaller_is_better)
                 .map(|bound| format!(
@@ -220,14 +220,10 @@ fn level(manifest: &Manifest, rule: &Rule, finding: &Finding) -> String {
                 ))
                 .filter(|_| finding.standing != Standing::Violated)
                 .unwrap_or_default(),
-            than = than.word(),
         ),
         Compare::Better { than, by } => format!(
-            "{subject}{metric} is {value_words} against {} of {} on {on} (n {n}); more than {} better is demanded",
-            measured
-                .other
-                .map_or_else(|| "?".to_owned(), |other| words::amount(unit, other)),
-            than.word(),
+            "{} on {on} (n {n}); more than {} better is demanded",
+            against(manifest, rule, finding, than),
             words::distance(unit, by),
         ),
         Compare::AtLeast { of, floor } => format!(
@@ -251,6 +247,32 @@ fn level(manifest: &Manifest, rule: &Rule, finding: &Finding) -> String {
             )
         }
     }
+}
+
+/// "grounded is 81 % against 90 % of production"; of a preference, which has no value of its own per system: wins minus losses.
+fn against(manifest: &Manifest, rule: &Rule, finding: &Finding, than: Role) -> String {
+    let (unit, subject) = (unit(manifest, rule), subject(manifest, rule));
+    let value = finding.measured.value.unwrap_or(0.0);
+    if let Subject::Criterion(criterion) = rule.subject
+        && let Grader::Preference(_) = manifest.criteria[criterion as usize].grader
+    {
+        let net = words::change(unit, value);
+        return format!(
+            "{subject}: wins minus losses against {} are {net}",
+            than.word()
+        );
+    }
+    let metric = match rule.metric {
+        Metric::Share => String::new(),
+        other => format!(" {}", metric(other)),
+    };
+    let other = finding.measured.other;
+    format!(
+        "{subject}{metric} is {} against {} of {}",
+        words::amount(unit, value),
+        other.map_or_else(|| "?".to_owned(), |other| words::amount(unit, other)),
+        than.word()
+    )
 }
 
 fn whose(role: crate::manifest::Role) -> String {
