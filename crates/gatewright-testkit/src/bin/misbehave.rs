@@ -139,19 +139,7 @@ fn misbehave(options: &mut Options, request: &Value) -> Option<ExitCode> {
         "error-reply" => {
             say(&json!({"id": id, "error": {"message": "overloaded", "code": 529}}).to_string())
         }
-        "spawn-child" => {
-            let child = Command::new("sleep").arg("3600").spawn();
-            let pid = child.map_or(0, |child| child.id());
-            say(&json!({"id": id, "output": pid.to_string()}).to_string());
-        }
-        "orphan-holds-pipe" => {
-            let child = Command::new("sleep")
-                .arg("3600")
-                .stdin(Stdio::null())
-                .spawn();
-            drop(child);
-            return Some(ExitCode::SUCCESS);
-        }
+        "spawn-child" | "orphan-holds-pipe" => return leave_child(options, id),
         "environment" => {
             let mut names: Vec<String> = std::env::vars().map(|(name, _)| name).collect();
             names.sort();
@@ -174,6 +162,20 @@ fn answer(options: &mut Options, request: &Value, prefix: &str) {
         request["input"], request["seed"]
     );
     say(&json!({"id": request["id"], "output": output, "behaviour": "answer"}).to_string());
+}
+
+/// Starts a child that outlives the answer; or, without answering, this program.
+fn leave_child(options: &Options, id: &str) -> Option<ExitCode> {
+    let child = Command::new("sleep")
+        .arg("3600")
+        .stdin(Stdio::null())
+        .spawn();
+    if options.mode == "orphan-holds-pipe" {
+        return Some(ExitCode::SUCCESS);
+    }
+    let pid = child.map_or(0, |child| child.id());
+    say(&json!({"id": id, "output": pid.to_string()}).to_string());
+    None
 }
 
 /// Reads nothing, closes its standard input by replacing itself, and lives on.
