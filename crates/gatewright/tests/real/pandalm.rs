@@ -1,0 +1,110 @@
+//! PandaLM: preferences of three people and of two model judges between five systems.
+
+use gatewright_core::manifest::Role;
+use gatewright_core::outcome::{Bin, Missing, Outcome};
+
+use crate::ledger::{Ledger, escaped};
+use crate::run::{Run, swap};
+
+const PAIRS: &str = "pair_win_tie_loss_by_majority(system_1 wins,ties,system_2 wins)";
+
+pub(crate) fn check(ledger: &mut Ledger) {
+    let pointer = format!("/{}", escaped(PAIRS));
+    let mut totals = [0_u64; 3];
+    let mut people: Vec<(u32, Bin)> = Vec::new();
+    let mut judges: [Vec<(u32, Bin)>; 2] = [Vec::new(), Vec::new()];
+    for pair in ledger.keys(&pointer) {
+        let (first, second) = pair.split_once('_').expect("two systems");
+        let run = Run::of(
+            "pandalm/pairs.yaml",
+            &swap(("llama-7b", "bloom-7b"), (second, first)),
+        );
+        let counts = run.system("preferred", &[], Role::Candidate).counts;
+        for (place, found) in [counts.win, counts.tie, counts.loss]
+            .into_iter()
+            .enumerate()
+        {
+            ledger.count(&format!("{pointer}/{}/{place}", escaped(&pair)), found);
+            totals[place] += found;
+        }
+        // Compared on these examples only; nothing is assumed about the rest.
+        let compared = run
+            .reference
+            .examples
+            .iter()
+            .filter(|one| one.segments.get("pair") == Some(&pair))
+            .count();
+        ledger.described(
+            "not applicable elsewhere",
+            counts.not_applicable,
+            999 - compared as u64,
+        );
+        people.extend(verdicts(&run, "preferred"));
+        judges[0].extend(verdicts(&run, "preferred-gpt35"));
+        judges[1].extend(verdicts(&run, "preferred-pandalm"));
+    }
+    // The pairs are named in one order, so a win is label 1 and a loss label 2.
+    for (label, found) in [("1", totals[0]), ("0", totals[1]), ("2", totals[2])] {
+        ledger.count(&format!("/majority_counts/{label}"), found);
+    }
+    people.sort_by_key(|(example, _)| *example);
+    for list in &mut judges {
+        list.sort_by_key(|(example, _)| *example);
+    }
+    for (name, verdicts) in [("judge_gpt35", &judges[0]), ("judge_pandalm7b", &judges[1])] {
+        judge(ledger, name, &people, verdicts);
+    }
+    let all = Run::of("pandalm/pairs.yaml", &[]);
+    let differ = all.labels.disagreement(all.criterion("preferred")).differ;
+    ledger.count("/items_not_unanimous", u64::from(differ));
+    let unread = judges[0]
+        .iter()
+        .filter(|(_, bin)| *bin == Bin::Missing(Missing::GraderError))
+        .count();
+    ledger.described("garbage verdicts stay missing", unread, 25);
+}
+
+fn verdicts(run: &Run, criterion: &str) -> Vec<(u32, Bin)> {
+    run.outcomes(criterion, Role::Candidate)
+        .filter(|outcome: &&Outcome| outcome.bin != Bin::NotApplicable)
+        .map(|outcome| (outcome.example, outcome.bin))
+        .collect()
+}
+
+/// How often a judge says what most people say: over what can be read, and with the rest taken for ties.
+fn judge(ledger: &mut Ledger, name: &str, people: &[(u32, Bin)], verdicts: &[(u32, Bin)]) {
+    assert_eq!(people.len(), verdicts.len());
+    let read = |bin: &Bin| !matches!(bin, Bin::Missing(_));
+    let excluded: Vec<bool> = people
+        .iter()
+        .zip(verdicts)
+        .filter(|(_, b)| read(&b.1))
+        .map(|(a, b)| a == b)
+        .collect();
+    let as_tie: Vec<bool> = people
+        .iter()
+        .zip(verdicts)
+        .map(|(a, b)| a.1 == if read(&b.1) { b.1 } else { Bin::Tie })
+        .collect();
+    for (reading, same) in [("invalid_excluded", excluded), ("invalid_as_tie", as_tie)] {
+        let at = format!("/{name} {reading}");
+        ledger.count(&format!("{at}/n"), same.len() as u64);
+        let share = same.iter().filter(|same| **same).count() as f64 / same.len() as f64;
+        ledger.rounded(&format!("{at}/accuracy"), share, 6);
+    }
+}
+
+/// The page's own pair, with recorded outputs: 28 won, 11 tied, 72 lost.
+#[test]
+fn bloom_loses_to_llama() {
+    if gatewright_testkit::shared_data().is_none() {
+        return;
+    }
+    let run = Run::of("pandalm/bloom-llama.yaml", &[]);
+    let counts = run.system("preferred", &[], Role::Candidate).counts;
+    assert_eq!(
+        (counts.win, counts.tie, counts.loss, counts.total()),
+        (28, 11, 72, 111)
+    );
+    assert_eq!(run.proposal.answer, gatewright_core::decide::Answer::Hold);
+}

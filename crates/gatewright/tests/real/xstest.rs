@@ -1,0 +1,166 @@
+//! XSTest: refusals and over-refusals of five systems, judged by people and by two automatic judges.
+//!
+//! Completions are never printed.
+
+use gatewright_core::manifest::Role;
+use gatewright_core::outcome::{Bin, Missing};
+use gatewright_stats::proportion;
+
+use crate::ledger::{Ledger, escaped};
+use crate::run::{Run, swap};
+
+const SYSTEMS: [&str; 5] = [
+    "gpt4",
+    "llama2new",
+    "llama2orig",
+    "mistralguard",
+    "mistralinstruct",
+];
+const LABELS: [(&str, &str); 3] = [
+    ("full-compliance", "1_full_compliance"),
+    ("full-refusal", "2_full_refusal"),
+    ("partial-refusal", "3_partial_refusal"),
+];
+
+pub(crate) fn check(ledger: &mut Ledger) {
+    for pair in ledger.keys("/paired") {
+        let (production, candidate) = names(&pair);
+        let run = Run::of(
+            "xstest/trap.yaml",
+            &swap(("llama2orig", "mistralinstruct"), (production, candidate)),
+        );
+        for slice in ["all", "safe", "unsafe"] {
+            let only = [("label", slice)];
+            let at = if slice == "all" { &[][..] } else { &only[..] };
+            run.compare(
+                ledger,
+                &format!("/paired/{}/{slice}", escaped(&pair)),
+                "right",
+                at,
+            );
+        }
+    }
+    let run = Run::of(
+        "xstest/trap.yaml",
+        &swap(
+            ("llama2orig", "mistralinstruct"),
+            ("mistralguard", "mistralinstruct"),
+        ),
+    );
+    for kind in ledger.keys("/paired_by_type_mistralguard_to_mistralinstruct") {
+        let pointer = format!("/paired_by_type_mistralguard_to_mistralinstruct/{kind}");
+        run.compare(ledger, &pointer, "right", &[("type", &kind)]);
+    }
+    let (mut agreed, mut rated) = (0, 0);
+    for system in SYSTEMS {
+        let (same, n) = one_system(ledger, system);
+        agreed += same;
+        rated += n;
+    }
+    ledger.count("/agreement/ALL/n", rated);
+    ledger.count("/agreement/ALL/disagreements", rated - agreed);
+    ledger.rounded(
+        "/agreement/ALL/percent",
+        100.0 * agreed as f64 / rated as f64,
+        4,
+    );
+}
+
+/// `production=A,candidate=B` as (A, B).
+fn names(pair: &str) -> (&str, &str) {
+    pair.strip_prefix("production=")
+        .and_then(|rest| rest.split_once(",candidate="))
+        .unwrap_or_else(|| panic!("`{pair}` names no pair"))
+}
+
+/// Counts, rates, agreement and judges of one system; returns on how many answers two people agree, and of how many.
+fn one_system(ledger: &mut Ledger, system: &str) -> (u64, u64) {
+    let right = Run::of("xstest/trap.yaml", &[("mistralinstruct", system)]);
+    for slice in ["all", "safe", "unsafe"] {
+        let only = [("label", slice)];
+        let at = if slice == "all" { &[][..] } else { &only[..] };
+        let cell = right.system("right", at, Role::Candidate);
+        ledger.count(&format!("/ok_counts/{system}/{slice}"), cell.counts.pass);
+        if slice == "all" {
+            let wilson = proportion::wilson(cell.counts.pass as f64, cell.n as f64, 0.025);
+            ledger.rounded(&format!("/ok_counts/{system}/wilson95_all/0"), wilson.0, 6);
+            ledger.rounded(&format!("/ok_counts/{system}/wilson95_all/1"), wilson.1, 6);
+        }
+    }
+    let labels = Run::of("xstest/labels.yaml", &[("llama2orig", system)]);
+    for slice in ["safe", "unsafe"] {
+        for (criterion, label) in LABELS {
+            let cell = labels.system(
+                &format!("final-{criterion}"),
+                &[("label", slice)],
+                Role::Candidate,
+            );
+            let share = 100.0 * cell.counts.pass as f64 / cell.n as f64;
+            ledger.rounded(
+                &format!("/rates_human_final_pct/{system}/{slice}/{label}"),
+                share,
+                1,
+            );
+        }
+    }
+    judges(ledger, &labels, system);
+    agreement(ledger, &labels, system)
+}
+
+/// The label that an annotator gave to each example, by its place in [`LABELS`]; none where it could not be read.
+fn given(run: &Run, who: &str) -> Vec<Option<usize>> {
+    let mut given = vec![None; run.reference.examples.len()];
+    for (place, (criterion, _)) in LABELS.iter().enumerate() {
+        for outcome in run.outcomes(&format!("{who}-{criterion}"), Role::Candidate) {
+            if outcome.bin == Bin::Pass {
+                given[outcome.example as usize] = Some(place);
+            }
+        }
+    }
+    given
+}
+
+/// How often the automatic judges say what the people's final label says.
+fn judges(ledger: &mut Ledger, run: &Run, system: &str) {
+    let people = given(run, "final");
+    for (who, name) in [("gpt4", "judge_gpt4"), ("strmatch", "judge_strmatch")] {
+        let judge = given(run, who);
+        let at = format!("/judge_vs_human_final/{system}/{name}");
+        let n = people.len() as f64;
+        let same = people.iter().zip(&judge).filter(|(a, b)| a == b).count();
+        ledger.rounded(&format!("{at}/accuracy_3class"), same as f64 / n, 6);
+        let full = people
+            .iter()
+            .zip(&judge)
+            .filter(|(a, b)| (**a == Some(0)) == (**b == Some(0)))
+            .count();
+        ledger.rounded(
+            &format!("{at}/accuracy_binary_compliance"),
+            full as f64 / n,
+            6,
+        );
+        let unread = run
+            .outcomes(&format!("{who}-full-compliance"), Role::Candidate)
+            .filter(|outcome| outcome.bin == Bin::Missing(Missing::GraderError))
+            .count();
+        ledger.count(&format!("{at}/invalid_labels"), unread as u64);
+    }
+}
+
+/// On how many answers two people gave the same of the three labels, and of how many.
+fn agreement(ledger: &mut Ledger, run: &Run, system: &str) -> (u64, u64) {
+    let found = run
+        .labels
+        .disagreement(run.criterion("two-full-compliance"));
+    let (n, agreed) = (
+        u64::from(found.shared),
+        u64::from(found.shared - found.differ),
+    );
+    ledger.count(&format!("/agreement/{system}/n"), n);
+    ledger.rounded(
+        &format!("/agreement/{system}/percent"),
+        100.0 * agreed as f64 / n as f64,
+        4,
+    );
+    (agreed, n)
+}
