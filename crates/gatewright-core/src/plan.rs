@@ -68,6 +68,31 @@ pub struct Progress {
     pub started: BTreeSet<AttemptSpec>,
 }
 
+impl Confirmation {
+    /// Iterates over the round: example, then role, then trial.
+    fn attempts(&self) -> impl Iterator<Item = AttemptSpec> + '_ {
+        self.examples.iter().flat_map(move |&example| {
+            self.roles.iter().flat_map(move |&system| {
+                self.trial_numbers().map(move |trial| AttemptSpec {
+                    example,
+                    system,
+                    trial,
+                })
+            })
+        })
+    }
+
+    fn trial_numbers(&self) -> std::ops::Range<u32> {
+        self.first_trial..self.first_trial.saturating_add(self.trials)
+    }
+
+    fn holds(&self, attempt: &AttemptSpec) -> bool {
+        self.trial_numbers().contains(&attempt.trial)
+            && self.roles.contains(&attempt.system)
+            && self.examples.binary_search(&attempt.example).is_ok()
+    }
+}
+
 impl Progress {
     /// Notes that an attempt is about to be made. One that has ended stays ended.
     pub fn start(&mut self, attempt: AttemptSpec) {
@@ -142,7 +167,7 @@ impl Plan {
         Digest::of_json(&(&self.example_digests, systems, self.seed))
     }
 
-    /// Iterates over every planned attempt: example, then role, then trial; confirmation rounds after the first look.
+    /// Iterates over every planned attempt once: example, then role, then trial; confirmation rounds after the first look.
     pub fn attempts(&self) -> impl Iterator<Item = AttemptSpec> + '_ {
         let first = (0..self.examples.len() as u32).flat_map(move |example| {
             self.systems.iter().flat_map(move |system| {
@@ -153,20 +178,26 @@ impl Plan {
                 })
             })
         });
-        let confirm = self.confirmations.iter().flat_map(|round| {
-            round.examples.iter().flat_map(move |&example| {
-                round.roles.iter().flat_map(move |&system| {
-                    (round.first_trial..round.first_trial + round.trials).map(move |trial| {
-                        AttemptSpec {
-                            example,
-                            system,
-                            trial,
-                        }
-                    })
-                })
-            })
-        });
+        let confirm = self
+            .confirmations
+            .iter()
+            .enumerate()
+            .flat_map(move |(index, round)| {
+                round
+                    .attempts()
+                    .filter(move |attempt| !self.is_planned_before(index, attempt))
+            });
         first.chain(confirm)
+    }
+
+    /// Says whether the first look or a round before this one holds an attempt: it is made once.
+    fn is_planned_before(&self, round: usize, attempt: &AttemptSpec) -> bool {
+        let in_first_look = (attempt.example as usize) < self.examples.len()
+            && attempt.trial < self.trials(attempt.system);
+        in_first_look
+            || self.confirmations[..round]
+                .iter()
+                .any(|earlier| earlier.holds(attempt))
     }
 }
 
@@ -187,6 +218,9 @@ pub fn outstanding<'a>(
     plan.attempts()
         .filter(|attempt| !progress.ended.contains(attempt))
 }
+
+#[cfg(test)]
+mod oracle;
 
 #[cfg(test)]
 mod tests {
