@@ -134,3 +134,24 @@ pub(crate) fn lines(problems: &[Problem]) -> Vec<String> {
         .map(|it| format!("{} {}: {} / {}", it.at, it.code, it.what, it.instead))
         .collect()
 }
+
+/// Every page of the repository: the shipped example and the real sets.
+pub(crate) fn committed_pages() -> Vec<std::path::PathBuf> {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let list = |folder: std::path::PathBuf| -> Vec<std::path::PathBuf> {
+        std::fs::read_dir(&folder)
+            .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
+            .map(|entry| entry.expect("readable").path())
+            .collect()
+    };
+    let mut pages = vec![root.join("examples/billing-support/gatewright.yaml")];
+    for set in list(root.join("tests/real")) {
+        if set.is_dir() {
+            pages.extend(list(set));
+        }
+    }
+    pages.retain(|path| path.extension().is_some_and(|it| it == "yaml"));
+    pages.sort();
+    assert!(pages.len() > 10);
+    pages
+}

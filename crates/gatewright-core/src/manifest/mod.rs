@@ -8,6 +8,8 @@ mod gate;
 mod node;
 pub(crate) mod quantity;
 pub mod read;
+pub mod schema;
+mod shape;
 mod walk;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -46,6 +46,30 @@ pub(super) const KEYS: [&str; 18] = [
     "incidents",
 ];
 
+#[cfg(test)]
+pub(super) use grader::KINDS as GRADERS;
+
+/// The keys of every part with keys of its own, by the name of its shape; the schema must know the same.
+#[cfg(test)]
+pub(super) fn known_keys() -> BTreeMap<&'static str, &'static [&'static str]> {
+    BTreeMap::from([
+        ("PromiseShape", &product::PROMISE[..]),
+        ("Failure", &product::FAILURE),
+        ("OwnerShape", &product::OWNER),
+        ("EvidencePlace", &product::EVIDENCE),
+        ("TrafficShape", &product::TRAFFIC),
+        ("Decision", &product::DECISION),
+        ("Expression", &segments::VALUE),
+        ("SystemShape", &systems::KEYS),
+        ("SourceShape", &source::KEYS),
+        ("ProvenanceShape", &source::PROVENANCE),
+        ("CriterionShape", &criteria::KEYS),
+        ("LabelMapShape", &grader::LABEL_MAP),
+        ("RuleShape", &gate::KEYS),
+        ("Then", &gate::THEN),
+    ])
+}
+
 /// Reads a page. There is no manifest as soon as one problem is an error: nothing is judged by half a gate.
 pub fn read(bytes: &[u8], file: &str) -> (Option<Manifest>, Vec<Problem>) {
     let (manifest, problems) = survey(bytes, file);

@@ -1,16 +1,16 @@
 //! The gate: rules in page order.
 
+mod compare;
+
 use std::collections::BTreeSet;
 
 use super::{product, segments};
 use crate::class::Severity;
 use crate::id::{OwnerId, RuleId};
 use crate::manifest::node::{Content, Node};
-use crate::manifest::quantity::{self, NotAQuantity};
+use crate::manifest::quantity;
 use crate::manifest::walk::{Fields, Walk};
-use crate::manifest::{
-    Action, Compare, Grader, Kind, Manifest, Metric, PartsRule, Role, Rule, Subject, Verb,
-};
+use crate::manifest::{Action, Kind, Manifest, Metric, Rule, Subject, Verb};
 use crate::problem::{Problem, nearest};
 
 /// Keys of a rule.
@@ -90,8 +90,8 @@ fn rule(w: &mut Walk<'_>, fields: &Fields<'_>, node: &Node, page: &Manifest) -> 
     let owner = rule_owner(w, fields, node, page);
     let stated = w.word_at(fields, "severity", &product::SEVERITY);
     let (verb, subject) = (verb?, subject?);
-    let unit = unit(w, fields, metric, subject, verb, page);
-    let compare = compare(w, fields, node, verb, unit, page);
+    let unit = compare::unit(w, fields, metric, subject, verb, page);
+    let compare = compare::read(w, fields, node, verb, unit, page);
     let violated = then(w, fields, node, verb, page);
     let severity = stated.unwrap_or_else(|| severest(subject, page));
     let attempts = f64::from(page.decision.attempts.unwrap_or(1));
@@ -179,6 +179,16 @@ fn subject(w: &mut Walk<'_>, fields: &Fields<'_>, verb: Verb, page: &Manifest) -
         let what = format!("`{name}` is neither a criterion nor a failure class");
         w.error(node, "undefined-criterion", what, instead);
     }
+    if let (Verb::Guard, Some(Subject::Class(_))) = (verb, found) {
+        let what = format!("a guard of the class `{name}`");
+        w.error(
+            node,
+            "guard-of-class",
+            what,
+            "a guard of the criterion that finds it, or `never:` for the class",
+        );
+        return None;
+    }
     found
 }
 
@@ -259,254 +269,6 @@ fn metric(w: &mut Walk<'_>, fields: &Fields<'_>) -> Option<Metric> {
         );
     }
     found
-}
-
-/// The unit of what a rule measures, and so of its margin and threshold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Unit {
-    Share,
-    Milliseconds,
-    Dollars,
-    Money,
-    Plain,
-}
-
-fn unit(
-    w: &mut Walk<'_>,
-    fields: &Fields<'_>,
-    metric: Metric,
-    subject: Subject,
-    verb: Verb,
-    page: &Manifest,
-) -> Unit {
-    let grader = match subject {
-        Subject::Criterion(index) => Some(&page.criteria[usize::from(index)].grader),
-        Subject::Class(_) => None,
-    };
-    let value = match grader {
-        Some(Grader::Latency { .. }) => Unit::Milliseconds,
-        Some(Grader::Cost { .. }) => Unit::Dollars,
-        Some(Grader::Label(label)) if label.score => Unit::Plain,
-        _ => Unit::Share,
-    };
-    let parts =
-        matches!(grader, Some(Grader::Label(label)) if label.parts == Some(PartsRule::Share));
-    let unit = match metric {
-        Metric::Share | Metric::PassHatK(_) | Metric::PassAtK(_) => Unit::Share,
-        Metric::Mean | Metric::Quantile(_) => value,
-        Metric::CostPerSolved => Unit::Dollars,
-        Metric::FailureCost => Unit::Money,
-    };
-    let Some(node) = fields.get("metric") else {
-        return unit;
-    };
-    if matches!(metric, Metric::Quantile(_)) && value == Unit::Share && !parts {
-        w.error(
-            node,
-            "metric-without-value",
-            "a quantile of passes and failures",
-            "a criterion with a value: latency, cost, or a label with `score: true`",
-        );
-    }
-    let decides_by_share = match verb {
-        Verb::Never => metric == Metric::Share,
-        Verb::Guard => unit == Unit::Share && matches!(metric, Metric::Share | Metric::Mean),
-        Verb::Require | Verb::Watch => true,
-    };
-    if !decides_by_share {
-        let what = format!("a {} counts answers, and this metric does not", verb.word());
-        w.error(
-            node,
-            "metric-of-verb",
-            what,
-            "`metric: share`, or a `require` or `watch` for other metrics",
-        );
-    }
-    unit
-}
-
-fn amount(unit: Unit, difference: bool) -> fn(&str) -> Result<f64, NotAQuantity> {
-    match (unit, difference) {
-        (Unit::Share, true) => quantity::points,
-        (Unit::Share, false) => quantity::share,
-        (Unit::Milliseconds, _) => quantity::milliseconds,
-        (Unit::Dollars, _) => quantity::dollars,
-        (Unit::Money, _) => |text| quantity::money(text).map(|cost| cost.amount),
-        (Unit::Plain, _) => |text| match text.ends_with('%') {
-            true => quantity::share(text),
-            false => quantity::number(text),
-        },
-    }
-}
-
-/// Reads a role that must be among the page's systems.
-fn role(w: &mut Walk<'_>, fields: &Fields<'_>, key: &str, page: &Manifest) -> Option<Role> {
-    let role = w.word_at(fields, key, &Role::ALL.map(|role| (role.word(), role)))?;
-    if !page.systems.contains_key(&role)
-        && let Some(node) = fields.get(key)
-    {
-        let what = format!("`{}` is not among the page's systems", role.word());
-        w.error(
-            node,
-            "undefined-system",
-            what,
-            format!("add `{}:` under `systems`", role.word()),
-        );
-    }
-    Some(role)
-}
-
-fn compare(
-    w: &mut Walk<'_>,
-    fields: &Fields<'_>,
-    node: &Node,
-    verb: Verb,
-    unit: Unit,
-    page: &Manifest,
-) -> Option<Compare> {
-    let against = role(w, fields, "against", page);
-    let of = role(w, fields, "of", page);
-    let margin = w.quantity_at(fields, "margin", amount(unit, true));
-    let better = w.quantity_at(fields, "better_by", amount(unit, true));
-    let floor = w.quantity_at(fields, "at_least", amount(unit, false));
-    let ceiling = w.quantity_at(fields, "at_most", amount(unit, false));
-    if let (Some(Role::Candidate), Some(node)) = (against, fields.get("against")) {
-        w.error(
-            node,
-            "against-itself",
-            "the candidate is compared with itself",
-            "`against: production` or `against: fallback`",
-        );
-    }
-    if let (true, Some(node)) = (fields.has("against"), fields.get("of")) {
-        w.error(
-            node,
-            "not-here",
-            "a comparison is always of the candidate",
-            "take `of` or `against` away",
-        );
-    }
-    if let (Some(floor), Some(ceiling)) = (floor, ceiling)
-        && floor > ceiling
-    {
-        w.error(
-            node,
-            "min-above-max",
-            "`at_least` is above `at_most`",
-            "one of the two, in a rule each",
-        );
-        return None;
-    }
-    const WAYS: [&str; 4] = ["margin", "better_by", "at_least", "at_most"];
-    let written: Vec<&str> = WAYS.into_iter().filter(|way| fields.has(way)).collect();
-    for way in ["margin", "better_by"] {
-        if let (false, Some(node)) = (fields.has("against"), fields.get(way)) {
-            let what = format!("`{way}` without `against`");
-            w.error(
-                node,
-                "no-against",
-                what,
-                "`against: production` says what it is compared with",
-            );
-        }
-    }
-    if written.len() > 1 {
-        let what = format!(
-            "one rule compares in {} ways: {}",
-            written.len(),
-            written.join(", ")
-        );
-        w.error(node, "two-comparisons", what, "a rule for each");
-        return None;
-    }
-    if verb == Verb::Never {
-        for key in WAYS.into_iter().chain(["against"]) {
-            if let Some(node) = fields.get(key) {
-                w.error(
-                    node,
-                    "not-here",
-                    format!("a never has no `{key}`: one event is enough"),
-                    "a `guard` or `require`, or `cap:` for the largest rate that may be claimed",
-                );
-            }
-        }
-        return Some(Compare::Nothing {
-            of: of.unwrap_or(Role::Candidate),
-        });
-    }
-    chosen(w, fields, node, verb, &written)?;
-    let of = of.unwrap_or(Role::Candidate);
-    match written.first().copied() {
-        Some("margin") => Some(Compare::NoWorse {
-            than: against?,
-            margin: margin?,
-        }),
-        Some("better_by") => Some(Compare::Better {
-            than: against?,
-            by: better?,
-        }),
-        Some("at_least") => Some(Compare::AtLeast { of, floor: floor? }),
-        Some("at_most") => Some(Compare::AtMost {
-            of,
-            ceiling: ceiling?,
-        }),
-        _ => Some(Compare::Nothing { of }),
-    }
-}
-
-/// Reports what a verb needs and does not have.
-fn chosen(
-    w: &mut Walk<'_>,
-    fields: &Fields<'_>,
-    node: &Node,
-    verb: Verb,
-    written: &[&str],
-) -> Option<()> {
-    let against = fields.has("against");
-    match verb {
-        Verb::Guard => {
-            if !against {
-                w.error(
-                    node,
-                    "no-against",
-                    "a guard without `against`",
-                    "`against: production`: a guard asks what these examples lose",
-                );
-            }
-            if written != ["margin"] {
-                w.error(
-                    node,
-                    "no-margin",
-                    "a guard without `margin`",
-                    "`margin: 10 pts`, from the harm of a loss; a guard takes no other comparison",
-                );
-                return None;
-            }
-        }
-        Verb::Require if written.is_empty() => {
-            let instead = if against {
-                "`margin: 5 pts` for no worse, or `better_by: 0 pts` for better"
-            } else {
-                "`against: production, margin: 5 pts`, or `at_least: 95 %`"
-            };
-            w.error(node, "no-threshold", "the rule requires nothing", instead);
-            return None;
-        }
-        _ => {}
-    }
-    if against && !matches!(written, ["margin" | "better_by"]) {
-        let node = fields.get("against").unwrap_or(node);
-        if verb != Verb::Guard {
-            w.error(
-                node,
-                "no-margin",
-                "`against` without `margin` or `better_by`",
-                "`margin: 5 pts` for no worse, or `better_by: 0 pts` for better",
-            );
-        }
-        return None;
-    }
-    Some(())
 }
 
 fn from(w: &mut Walk<'_>, fields: &Fields<'_>) -> Option<BTreeSet<Kind>> {

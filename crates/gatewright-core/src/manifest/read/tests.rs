@@ -86,21 +86,7 @@ fn the_smallest_page_works() {
 
 #[test]
 fn the_committed_pages_have_no_errors() {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let mut pages = vec![root.join("examples/billing-support/gatewright.yaml")];
-    for set in std::fs::read_dir(root.join("tests/real")).expect("the folder is committed") {
-        let set = set.expect("readable").path();
-        if set.is_dir() {
-            pages.extend(
-                std::fs::read_dir(set)
-                    .expect("a folder")
-                    .map(|it| it.expect("readable").path()),
-            );
-        }
-    }
-    pages.retain(|path| path.extension().is_some_and(|it| it == "yaml"));
-    assert!(pages.len() > 10);
-    for path in pages {
+    for path in crate::testing::committed_pages() {
         let bytes = std::fs::read(&path).expect("readable");
         let (manifest, problems) = read(&bytes, &path.display().to_string());
         assert!(
