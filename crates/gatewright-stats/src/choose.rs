@@ -11,6 +11,7 @@
 //! P-values come from the same statistic as the bounds: a bound at level alpha clears a threshold exactly when the p-value is below alpha.
 
 use crate::betting;
+use crate::binomial;
 use crate::cluster::{ClusterMean, cluster_mean, effective_tango_of};
 use crate::estimate::{Bounds, Method, Undefined};
 use crate::mean::student_t;
@@ -412,6 +413,9 @@ pub fn ratio(
 /// # Errors
 /// Those of [`pass_rate`].
 pub fn p_above_pass_rate(rows: &Rows<'_>, threshold: f64) -> Result<f64, Undefined> {
+    if let Some((passes, n)) = independent_counts(rows)? {
+        return Ok(binomial::sf_ge(passes as i64, n, threshold));
+    }
     invert(
         |alpha| pass_rate(rows, alpha),
         |bounds| bounds.lower > threshold,
@@ -423,6 +427,9 @@ pub fn p_above_pass_rate(rows: &Rows<'_>, threshold: f64) -> Result<f64, Undefin
 /// # Errors
 /// Those of [`pass_rate`].
 pub fn p_below_pass_rate(rows: &Rows<'_>, threshold: f64) -> Result<f64, Undefined> {
+    if let Some((passes, n)) = independent_counts(rows)? {
+        return Ok(binomial::cdf(passes as i64, n, threshold));
+    }
     invert(
         |alpha| pass_rate(rows, alpha),
         |bounds| bounds.upper < threshold,
@@ -477,6 +484,21 @@ pub fn p_above_mean(rows: &Rows<'_>, threshold: f64) -> Result<f64, Undefined> {
 /// Those of [`mean`].
 pub fn p_below_mean(rows: &Rows<'_>, threshold: f64) -> Result<f64, Undefined> {
     invert(|alpha| mean(rows, alpha), |bounds| bounds.upper < threshold)
+}
+
+/// Passes and n where Clopper–Pearson applies: its bound clears a threshold exactly when the binomial tail there is small.
+fn independent_counts(rows: &Rows<'_>) -> Result<Option<(u64, u64)>, Undefined> {
+    rows.check(0.0, 1.0)?;
+    let single = rows
+        .value
+        .iter()
+        .all(|value| *value == 0.0 || *value == 1.0);
+    Ok((single && rows.independent()).then(|| {
+        (
+            rows.value.iter().filter(|value| **value == 1.0).count() as u64,
+            rows.value.len() as u64,
+        )
+    }))
 }
 
 /// The level at which a bound just clears the threshold, by bisection on its logarithm; 1 when no level below ½ does.

@@ -44,6 +44,11 @@ pub fn analyse(
         reference,
         plan,
         scores: &scores,
+        p_values: false,
+    };
+    let with_p_values = require::Inputs {
+        p_values: true,
+        ..inputs
     };
     // The tables cost about as much as all the rest; both only read, so a second thread changes no number.
     let (cells, analysis) = std::thread::scope(|scope| {
@@ -53,7 +58,7 @@ pub fn analyse(
             cells: Vec::new(),
             classes: cell::classes(inputs),
             findings: finding::findings(inputs, &people.resolutions),
-            routes: finding::routes(inputs, &people.resolutions),
+            routes: finding::routes(with_p_values, &people.resolutions),
             flips: flips::flips(inputs),
             disagreements: people.disagreements.clone(),
             uncalibrated: (0..manifest.criteria.len() as u16)

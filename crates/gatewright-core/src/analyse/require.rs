@@ -22,6 +22,8 @@ pub(crate) struct Inputs<'a> {
     pub(crate) reference: &'a ReferenceSet,
     pub(crate) plan: &'a Plan,
     pub(crate) scores: &'a Scores,
+    /// Whether p-values are wanted: only a narrow compares them, over the values of a route.
+    pub(crate) p_values: bool,
 }
 
 /// Rows of one statistic: value, cluster, weight; for ratios also the denominator.
@@ -104,7 +106,7 @@ pub(crate) fn evaluate(
     lost.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
     let examples: Vec<u32> = lost.into_iter().map(|(_, example)| example).collect();
     let standing = judge(
-        rule,
+        (rule, inputs.p_values),
         statistic,
         &table,
         &weights,
@@ -117,7 +119,7 @@ pub(crate) fn evaluate(
 
 /// The verdict from bounds at the rule's levels (statistics.md §3).
 fn judge(
-    rule: &Rule,
+    (rule, p_values): (&Rule, bool),
     statistic: Statistic,
     table: &Table,
     weights: &Weights,
@@ -172,7 +174,9 @@ fn judge(
         }
         Err(_) => return undecided(Undecided::Unbounded { needs: None }),
     };
-    measured.p_holds = p_holds(statistic, &table.worst, limit, smaller);
+    if p_values {
+        measured.p_holds = p_holds(statistic, &table.worst, limit, smaller);
+    }
     let covered = worst_over_uncovered(statistic, &found, weights.uncovered, smaller);
     let holds = if smaller {
         covered < limit
