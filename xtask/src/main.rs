@@ -2,6 +2,7 @@
 
 mod bench;
 mod generate;
+mod operating;
 mod repository;
 mod tidy;
 
@@ -11,6 +12,7 @@ const USAGE: &str = "usage: cargo xtask COMMAND
 
   tidy                 the rules of the repository: crate arrows, dependencies, file shapes, invariants and their tests
   generate [--check]   docs/cli.md, the JSON schemas and the outputs shown in README and tutorial; --check fails on a difference and writes nothing
+  operating [--quick]  how often the gate ships what it should and should not: the table of the specification, by simulation
   bench [WHAT]         how long users wait, beside the Python way; WHAT is graded, check or clone (default: the first two)";
 
 fn main() -> ExitCode {
@@ -20,6 +22,8 @@ fn main() -> ExitCode {
         ["tidy"] => tidy::run(),
         ["generate"] => generate::run(false),
         ["generate", "--check"] => generate::run(true),
+        ["operating"] => operating::run(false),
+        ["operating", "--quick"] => operating::run(true),
         ["bench"] => bench::run(None),
         ["bench", what] => bench::run(Some(what)),
         _ => {

@@ -1,0 +1,210 @@
+//! The order of answers, step by step (design.md §6).
+
+use gatewright_core::analyse::{Standing, Undecided};
+use gatewright_core::decide::{Answer, Obligation, Scope, WorkKind};
+use gatewright_core::manifest::Role;
+
+use crate::release::release;
+
+const GUARD: &str = "{id: tasks, guard: right, by: [task], against: production, margin: 10 pts, then: {violated: hold}, owner: team}";
+const GUARD_NARROW: &str = "{id: tasks, guard: right, by: [task], against: production, margin: 10 pts, then: {violated: narrow}, owner: team}";
+const REQUIRE: &str = "{id: no-worse, require: right, against: production, margin: 5 pts, then: {violated: hold, undecided: narrow}, owner: team}";
+const NEVER: &str =
+    "{id: never, never: unsupported-claim, then: {violated: rollback}, owner: team}";
+const SHOWN: &str = "standard: shown";
+
+#[test]
+fn everything_equal_ships_when_n_carries_the_margin() {
+    // Fully concordant pairs: 52 hold a margin of 5 points at 5 % (statistics.md §2.2); 51 do not.
+    let enough = release(26, SHOWN, &[GUARD, REQUIRE], false);
+    assert_eq!(enough.decide().answer, Answer::Ship);
+    let thin = release(25, SHOWN, &[GUARD, REQUIRE], false);
+    assert_eq!(
+        thin.decide().answer,
+        Answer::Narrow,
+        "undecided: narrow, nothing tripped, the estimate is 0"
+    );
+    assert_eq!(
+        thin.decide().scope,
+        Some(Scope::Share(thin.manifest.decision.narrow_share))
+    );
+}
+
+#[test]
+fn shown_without_a_require_is_not_enough_evidence() {
+    let bare = release(30, SHOWN, &[GUARD], false);
+    assert_eq!(bare.decide().answer, Answer::NotEnoughEvidence);
+    assert!(
+        bare.decide()
+            .needs
+            .iter()
+            .any(|need| need.contains("unbroken"))
+    );
+    let unbroken = release(30, "standard: unbroken", &[GUARD], false);
+    assert_eq!(unbroken.decide().answer, Answer::Ship);
+    assert!(
+        unbroken
+            .decide()
+            .unseen
+            .iter()
+            .any(|line| line.contains("nothing is shown about traffic"))
+    );
+}
+
+#[test]
+fn a_confirmed_loss_holds_and_an_unreproduced_one_does_not() {
+    let tripped = release(30, SHOWN, &[GUARD, REQUIRE], true).fail(Role::Candidate, "a", 5);
+    let standing = &tripped.analysis().findings[0].standing;
+    assert_eq!(
+        *standing,
+        Standing::Undecided(Undecided::Unconfirmed {
+            examples: 30,
+            trials: 5
+        })
+    );
+    let lost: Vec<u32> = tripped.task("a").into_iter().take(5).collect();
+    let real = tripped.confirm(|example| lost.contains(&example));
+    assert_eq!(real.decide().answer, Answer::Hold);
+    let analysis = real.analysis();
+    let fresh = analysis.findings[0]
+        .measured
+        .fresh
+        .clone()
+        .expect("confirmed");
+    assert_eq!((fresh.n, fresh.calls, fresh.reproduced), (30, 300, 5));
+
+    let noise = release(30, "standard: unbroken", &[GUARD], true)
+        .fail(Role::Candidate, "a", 5)
+        .confirm(|_| false);
+    assert_eq!(noise.decide().answer, Answer::Ship);
+    assert!(noise.analysis().findings[0].measured.tripped);
+}
+
+#[test]
+fn recorded_arms_are_settled_by_the_sign_test_or_by_people() {
+    let five = release(30, "standard: unbroken", &[GUARD], false).fail(Role::Candidate, "a", 5);
+    // Five losses and no gain: p = 1/32, one tripped slice, so Holm leaves it below 5 %.
+    assert_eq!(five.decide().answer, Answer::Hold);
+    let four = release(30, "standard: unbroken", &[GUARD], false).fail(Role::Candidate, "a", 4);
+    assert_eq!(four.decide().answer, Answer::NotEnoughEvidence);
+    let both = release(30, "standard: unbroken", &[GUARD], false)
+        .fail(Role::Candidate, "a", 5)
+        .fail(Role::Candidate, "b", 5);
+    assert_eq!(
+        both.decide().answer,
+        Answer::NotEnoughEvidence,
+        "two tripped slices: 2/32 each under Holm"
+    );
+}
+
+#[test]
+fn never_needs_one_event_and_rollback_needs_exposure() {
+    let hidden = release(60, SHOWN, &[NEVER, REQUIRE], false).fail(Role::Candidate, "a", 1);
+    assert_eq!(
+        (hidden.decide().answer, hidden.decide().step),
+        (Answer::Hold, 2)
+    );
+    let exposed = release(
+        60,
+        "standard: shown, exposed: true",
+        &[NEVER, REQUIRE],
+        false,
+    )
+    .fail(Role::Candidate, "a", 1);
+    let proposal = exposed.decide();
+    assert_eq!((proposal.answer, proposal.step), (Answer::Rollback, 2));
+    assert!(proposal.fallback.is_some(), "a rollback names the fallback");
+    assert_eq!(proposal.work_items[0].kind, WorkKind::RepairBoundary);
+}
+
+#[test]
+fn a_cap_needs_n() {
+    let gate =
+        ["{id: capped, never: unsupported-claim, cap: 5 %, then: {violated: hold}, owner: team}"];
+    // 59 clean examples carry a cap of 5 % at 95 % (3/n); 58 do not.
+    assert_eq!(
+        release(30, SHOWN, &[gate[0], REQUIRE], false)
+            .analysis()
+            .findings[0]
+            .standing,
+        Standing::Holds
+    );
+    assert_eq!(
+        release(29, SHOWN, &[gate[0], REQUIRE], false)
+            .analysis()
+            .findings[0]
+            .standing,
+        Standing::Undecided(Undecided::TooFew { more: Some(1) })
+    );
+}
+
+#[test]
+fn narrow_names_the_values_that_pass() {
+    let gate = [
+        GUARD_NARROW,
+        "{id: floor, require: right, at_least: 80 %, then: {violated: narrow}, owner: team}",
+    ];
+    let routed = release(40, "standard: shown, route_by: [task]", &gate, false).fail(
+        Role::Candidate,
+        "a",
+        9,
+    );
+    let proposal = routed.decide();
+    assert_eq!((proposal.answer, proposal.step), (Answer::Narrow, 3));
+    assert_eq!(
+        proposal.scope,
+        Some(Scope::Segments {
+            dimension: "task".to_owned(),
+            values: vec!["b".to_owned()],
+            without: vec!["a".to_owned()],
+            share: Some(0.5)
+        })
+    );
+}
+
+#[test]
+fn the_severest_action_wins() {
+    let gate = [
+        "{id: fix, guard: right, where: {task: a}, against: production, margin: 10 pts, then: {violated: repair}, owner: team}",
+        "{id: stop, guard: right, where: {task: b}, against: production, margin: 10 pts, then: {violated: hold}, owner: team}",
+    ];
+    let repair = release(40, "standard: unbroken", &gate, false).fail(Role::Candidate, "a", 9);
+    assert_eq!(repair.decide().answer, Answer::Repair);
+    let both = release(40, "standard: unbroken", &gate, false)
+        .fail(Role::Candidate, "a", 9)
+        .fail(Role::Candidate, "b", 9);
+    assert_eq!(both.decide().answer, Answer::Hold);
+}
+
+#[test]
+fn a_broken_seal_or_an_open_incident_holds_first() {
+    let mut sealed = release(60, SHOWN, &[GUARD, REQUIRE], false);
+    assert_eq!(sealed.decide().answer, Answer::Ship);
+    sealed.context.broken_seal = vec!["gate".to_owned()];
+    assert_eq!(
+        (sealed.decide().answer, sealed.decide().step),
+        (Answer::Hold, 1)
+    );
+    let mut obliged = release(60, SHOWN, &[GUARD, REQUIRE], false);
+    obliged.context.obligations = vec![Obligation {
+        incident: "inc-1".to_owned(),
+        what: "no example reproduces it".to_owned(),
+        owner: "team".into(),
+    }];
+    assert_eq!(obliged.decide().answer, Answer::Hold);
+    assert_eq!(obliged.decide().work_items[0].kind, WorkKind::FixEvaluation);
+}
+
+#[test]
+fn missing_outcomes_are_undecided_not_gone() {
+    let guard = release(30, "standard: unbroken", &[GUARD], false).lose(Role::Candidate, "a", 4);
+    assert_eq!(
+        guard.analysis().findings[0].standing,
+        Standing::Undecided(Undecided::Missing { units: 4 }),
+        "worst case: four losses of thirty would trip"
+    );
+    let all = release(30, "standard: unbroken", &[GUARD, REQUIRE], false)
+        .lose(Role::Candidate, "a", 30)
+        .lose(Role::Candidate, "b", 30);
+    assert_eq!(all.decide().answer, Answer::NotEnoughEvidence);
+}

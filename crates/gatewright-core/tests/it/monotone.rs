@@ -1,0 +1,93 @@
+//! Leaving out evidence never turns another answer into ship (design.md §6, hardening.md §2).
+
+use gatewright_core::decide::{self, Answer};
+use gatewright_core::manifest::Role;
+use gatewright_core::outcome::{Bin, GraderKind, Missing};
+
+use crate::release::{Release, release};
+
+const GUARD: &str = "{id: tasks, guard: right, by: [task], against: production, margin: 10 pts, then: {violated: narrow}, owner: team}";
+const REQUIRE: &str = "{id: no-worse, require: right, against: production, margin: 5 pts, then: {violated: hold, undecided: narrow}, owner: team}";
+const FLOOR: &str =
+    "{id: floor, require: right, at_least: 70 %, then: {violated: repair}, owner: team}";
+const BETTER: &str = "{id: beats, require: right, against: fallback, better_by: 0 pts, then: {violated: hold}, owner: team}";
+const NEVER: &str = "{id: never, never: over-refusal, then: {violated: hold}, owner: team}";
+
+/// Deletes every outcome in turn, both by turning it into missing and by leaving it out.
+fn check(name: &str, release: &Release) {
+    let before = release.decide().answer;
+    for index in 0..release.outcomes.len() {
+        let mut turned = release.outcomes.clone();
+        turned[index].bin = Bin::Missing(Missing::HarnessError);
+        let mut left_out = release.outcomes.clone();
+        left_out.remove(index);
+        for outcomes in [turned, left_out] {
+            let analysis = release.analysis_of(outcomes);
+            let after = decide::decide(&release.manifest, &analysis, &release.context).answer;
+            assert!(
+                after != Answer::Ship || before == Answer::Ship,
+                "{name}: without {:?} the answer goes from {before:?} to ship",
+                release.outcomes[index]
+            );
+        }
+    }
+}
+
+#[test]
+fn deleting_any_outcome_never_makes_a_ship() {
+    for decision in [
+        "standard: shown, route_by: [task]",
+        "standard: unbroken, route_by: [task]",
+    ] {
+        let gate = [GUARD, REQUIRE, FLOOR, BETTER, NEVER];
+        for (name, lost, gained, call) in [
+            ("at the trip limit", 3, 0, false),
+            ("at the sign test", 5, 0, false),
+            ("mixed", 4, 3, false),
+            ("called", 4, 0, true),
+        ] {
+            let case = release(27, decision, &gate, call)
+                .fail(Role::Candidate, "a", lost)
+                .fail(Role::Production, "b", gained)
+                .fail(Role::Fallback, "a", 9)
+                .fail(Role::Fallback, "b", 9);
+            check(name, &case);
+        }
+    }
+}
+
+#[test]
+fn deleting_fresh_trials_never_makes_a_ship() {
+    for losing in [0, 2, 3, 5] {
+        let tripped =
+            release(27, "standard: unbroken, route_by: [task]", &[GUARD, NEVER], true).fail(Role::Candidate, "a", 5);
+        let lost: Vec<u32> = tripped.task("a").into_iter().take(losing).collect();
+        let case = tripped.confirm(|example| lost.contains(&example));
+        check("fresh", &case);
+    }
+}
+
+#[test]
+fn a_judge_s_event_is_unconfirmed_and_its_rules_only_watch() {
+    let mut case =
+        release(30, "standard: unbroken, route_by: [task]", &[GUARD, NEVER], false).fail(Role::Candidate, "a", 9);
+    for outcome in &mut case.outcomes {
+        if outcome.criterion == 0 {
+            outcome.by = GraderKind::Model;
+        }
+    }
+    let analysis = case.analysis();
+    assert!(
+        analysis
+            .findings
+            .iter()
+            .filter(|finding| finding.rule == 0)
+            .all(|finding| !finding.deciding)
+    );
+    assert_eq!(
+        case.decide().answer,
+        Answer::Ship,
+        "a judge that is not calibrated gates nothing"
+    );
+    assert_eq!(case.decide().watches.len(), 2);
+}
