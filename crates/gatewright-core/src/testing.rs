@@ -107,11 +107,32 @@ pub(crate) fn mapped(file: &str, map: &[(&str, &str)]) -> Source {
     source
 }
 
+fn shared_data() -> std::path::PathBuf {
+    let beside = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
+    std::env::var_os("GATEWRIGHT_SHARED")
+        .map_or(beside, std::path::PathBuf::from)
+        .join("data")
+}
+
+/// Whether the shared real data is here; says so when it is not. A public clone does not have it (see `gatewright_testkit::shared_data`,
+/// which this crate cannot use without building everything above it).
+pub(crate) fn has_data() -> bool {
+    let data = shared_data();
+    let here = data.is_dir();
+    assert!(
+        here || std::env::var_os("GATEWRIGHT_SHARED").is_none(),
+        "GATEWRIGHT_SHARED is set, but {} is not a folder",
+        data.display()
+    );
+    if !here {
+        println!("skipped: no shared data at {}", data.display());
+    }
+    here
+}
+
 /// The bytes of a file of the shared real data.
 pub(crate) fn data(path: &str) -> Vec<u8> {
-    let full = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../../shared/data")
-        .join(path);
+    let full = shared_data().join(path);
     std::fs::read(&full).unwrap_or_else(|error| panic!("{}: {error}", full.display()))
 }
 

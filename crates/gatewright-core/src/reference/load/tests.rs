@@ -196,6 +196,9 @@ fn threads_change_nothing() {
 
 #[test]
 fn real_sets_load() {
+    if !crate::testing::has_data() {
+        return;
+    }
     let mut manifest = page();
     dimension(&mut manifest, "label", &[]);
     let check = |file: &str, map: &[(&str, &str)], withheld: bool, filter: Option<(&str, &str)>| {
