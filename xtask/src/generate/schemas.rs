@@ -1,6 +1,6 @@
-//! The JSON Schemas that ship: the page that people write, and what the program writes.
+//! The JSON Schemas that ship: of the page for editors, of the report for whoever reads `--json`.
 
-use gatewright_core::report::View;
+use gatewright_core::{manifest, report};
 use serde_json::Value;
 
 use super::Generated;
@@ -9,14 +9,8 @@ use crate::repository::Failure;
 /// Returns every schema file.
 pub(super) fn generate() -> Result<Vec<Generated>, Failure> {
     Ok(vec![
-        file(
-            "docs/gatewright.schema.json",
-            &gatewright_core::manifest::schema::schema(),
-        )?,
-        file(
-            "docs/report.schema.json",
-            &schemars::schema_for!(View).to_value(),
-        )?,
+        file("docs/gatewright.schema.json", &manifest::schema::schema())?,
+        file("docs/report.schema.json", &report::schema())?,
     ])
 }
 
