@@ -23,6 +23,8 @@ use crate::special::{norm_ppf, norm_sf, t_ppf, t_sf};
 
 /// Fewest degrees of freedom that may gate (statistics.md §2.3).
 const LEAST_DF: f64 = 4.0 - 1e-9;
+/// Fewest costs that are not 0 for a t interval of a mean cost.
+const LEAST_NONZERO: usize = 10;
 /// Fewest independent rows for a t interval.
 const LEAST_ROWS: usize = 10;
 
@@ -207,6 +209,42 @@ pub fn mean(rows: &Rows<'_>, alpha: f64) -> Result<Bounds, Undefined> {
         return Err(Undefined::Unbounded);
     }
     enough_df(mean.df, cr2_bounds(&mean, alpha))
+}
+
+/// Returns one-sided bounds of an expected failure cost, or of a difference of two, known to lie in a range (statistics.md §2.7).
+///
+/// The t or CR2 bound needs ten clusters whose cost is not 0; else the betting bound on cluster means.
+///
+/// # Errors
+/// See [`Undefined`].
+pub fn cost(rows: &Rows<'_>, (low, most): (f64, f64), alpha: f64) -> Result<Bounds, Undefined> {
+    if !(most > low && (most - low).is_finite()) {
+        return Err(Undefined::OutOfRange);
+    }
+    rows.check(low, most)?;
+    if rows.independent() {
+        if rows.value.iter().filter(|value| **value != 0.0).count() >= LEAST_NONZERO
+            && let Some(found) = t_bounds(rows.value, alpha)
+        {
+            return Ok(found);
+        }
+        return Ok(betting_bounds(rows.value, alpha, low, most, None));
+    }
+    let mean = cluster_mean(rows.value, rows.cluster, rows.weight)?;
+    if mean.nonzero_clusters >= LEAST_NONZERO as u64 && mean.cr2 > 0.0 {
+        return enough_df(mean.df, cr2_bounds(&mean, alpha));
+    }
+    if rows.weight.is_some() {
+        return Err(Undefined::Unbounded);
+    }
+    let mut sums: std::collections::BTreeMap<u32, (f64, f64)> = std::collections::BTreeMap::new();
+    for (value, label) in rows.value.iter().zip(rows.cluster) {
+        let entry = sums.entry(*label).or_default();
+        entry.0 += value;
+        entry.1 += 1.0;
+    }
+    let each: Vec<f64> = sums.into_values().map(|(total, n)| total / n).collect();
+    Ok(betting_bounds(&each, alpha, low, most, Some(&mean)))
 }
 
 /// Means of bounded values: t or betting when independent, CR2 + t when clustered.

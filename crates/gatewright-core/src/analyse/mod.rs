@@ -9,6 +9,7 @@ mod flips;
 mod guard;
 mod never;
 mod require;
+mod rows;
 mod scores;
 mod slice;
 mod weight;
@@ -45,6 +46,7 @@ pub fn analyse(
         plan,
         scores: &scores,
         p_values: false,
+        cost_scale: 1.0,
     };
     let with_p_values = require::Inputs {
         p_values: true,
@@ -397,6 +399,8 @@ pub struct Measured {
     pub missing: u64,
     /// Weight-adjusted number of examples.
     pub n_eff: f64,
+    /// For failure costs: true when the verdict changes at ½× or 2× the cost of the severest classes (statistics.md §2.7).
+    pub cost_fragile: Option<bool>,
 }
 
 /// What confirmation said about a tripped guard (statistics.md §13).

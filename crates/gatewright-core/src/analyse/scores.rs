@@ -105,8 +105,9 @@ pub(crate) struct Scores {
     class_by_cell: Vec<Vec<u16>>,
     /// First reason given per criterion × role: (example, reason), sorted.
     why: Vec<Vec<(u32, Box<str>)>>,
-    /// Greatest class cost per role × example × trial (first look), for expected failure cost.
-    cost: BTreeMap<(Role, u32, u32), f64>,
+    /// Greatest class cost per role × example × trial (first look), for expected failure cost: of the page's severest
+    /// classes, and of the others. Costs are ordinal guesses, so the severest are tried at other scales too.
+    cost: BTreeMap<(Role, u32, u32), (f64, f64)>,
 }
 
 impl Scores {
@@ -209,12 +210,17 @@ impl Scores {
                 *first = class;
             }
             if needs_cost && !fresh {
-                let amount = manifest.classes[class as usize].cost.amount;
+                let found = &manifest.classes[class as usize];
                 let entry = self
                     .cost
                     .entry((outcome.system, outcome.example, outcome.trial))
-                    .or_insert(0.0);
-                *entry = entry.max(amount);
+                    .or_default();
+                let part = if Some(found.severity) == top_severity(manifest) {
+                    &mut entry.0
+                } else {
+                    &mut entry.1
+                };
+                *part = part.max(found.cost.amount);
             }
         }
         if let Some(why) = outcome.why {
@@ -325,15 +331,25 @@ impl Scores {
             .map(|found| &*all[found].1)
     }
 
-    /// Mean failure cost of an example over its first-look trials.
-    pub(crate) fn failure_cost(&self, role: Role, example: u32, trials: u32) -> f64 {
+    /// Mean failure cost of an example over its first-look trials, the severest classes' costs taken `scale` times.
+    pub(crate) fn failure_cost(&self, role: Role, example: u32, trials: u32, scale: f64) -> f64 {
         let total: f64 = self
             .cost
             .range((role, example, 0)..=(role, example, u32::MAX))
-            .map(|(_, cost)| cost)
+            .map(|(_, (top, rest))| (top * scale).max(*rest))
             .sum();
         total / f64::from(trials.max(1))
     }
+}
+
+/// The severest class that the page declares.
+pub(crate) fn top_severity(manifest: &Manifest) -> Option<crate::class::Severity> {
+    manifest
+        .classes
+        .iter()
+        .filter(|class| class.declared)
+        .map(|class| class.severity)
+        .max()
 }
 
 fn slot(criterion: u16, role: Role) -> usize {

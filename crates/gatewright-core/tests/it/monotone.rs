@@ -59,8 +59,13 @@ fn deleting_any_outcome_never_makes_a_ship() {
 #[test]
 fn deleting_fresh_trials_never_makes_a_ship() {
     for losing in [0, 2, 3, 5] {
-        let tripped =
-            release(27, "standard: unbroken, route_by: [task]", &[GUARD, NEVER], true).fail(Role::Candidate, "a", 5);
+        let tripped = release(
+            27,
+            "standard: unbroken, route_by: [task]",
+            &[GUARD, NEVER],
+            true,
+        )
+        .fail(Role::Candidate, "a", 5);
         let lost: Vec<u32> = tripped.task("a").into_iter().take(losing).collect();
         let case = tripped.confirm(|example| lost.contains(&example));
         check("fresh", &case);
@@ -69,8 +74,13 @@ fn deleting_fresh_trials_never_makes_a_ship() {
 
 #[test]
 fn a_judge_s_event_is_unconfirmed_and_its_rules_only_watch() {
-    let mut case =
-        release(30, "standard: unbroken, route_by: [task]", &[GUARD, NEVER], false).fail(Role::Candidate, "a", 9);
+    let mut case = release(
+        30,
+        "standard: unbroken, route_by: [task]",
+        &[GUARD, NEVER],
+        false,
+    )
+    .fail(Role::Candidate, "a", 9);
     for outcome in &mut case.outcomes {
         if outcome.criterion == 0 {
             outcome.by = GraderKind::Model;
