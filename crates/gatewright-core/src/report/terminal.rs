@@ -196,7 +196,7 @@ fn segments(view: &View, width: usize) -> Vec<String> {
     lines.iter().map(|row| clip(row, width)).collect()
 }
 
-/// Where a rule fired, the three largest losses, the two largest gains.
+/// Where a rule fired with the average beside it, the three largest losses, the two largest gains.
 fn chosen_segments(view: &View) -> Vec<&SegmentView> {
     let mut rows: Vec<&SegmentView> = view
         .segments
@@ -204,7 +204,17 @@ fn chosen_segments(view: &View) -> Vec<&SegmentView> {
         .filter(|row| row.fired)
         .take(3)
         .collect();
-    let others = || view.segments.iter().filter(|row| !row.fired);
+    // A better average over a broken segment is the thing to see.
+    let fired: Vec<&str> = rows.iter().map(|row| row.criterion.as_str()).collect();
+    let average = |row: &&SegmentView| {
+        !row.fired && row.slice.values.is_empty() && fired.contains(&row.criterion.as_str())
+    };
+    rows.extend(view.segments.iter().filter(average));
+    let others = || {
+        view.segments
+            .iter()
+            .filter(|row| !row.fired && !average(row))
+    };
     rows.extend(others().filter(|row| row.lost > row.gained).take(3));
     let gains: Vec<&SegmentView> = others()
         .rev()
