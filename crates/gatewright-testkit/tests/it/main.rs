@@ -1,6 +1,7 @@
 //! The engine and the store together with real processes that misbehave.
 
 mod command;
+mod documented;
 mod faults;
 mod kill;
 mod limits;
