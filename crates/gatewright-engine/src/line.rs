@@ -7,7 +7,7 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 pub(crate) enum Line {
     /// A whole line, without its end.
     Whole(Vec<u8>),
-    /// More than the limit without a line end. Nothing more can be read.
+    /// More than the limit without a line end, or of blank lines. Nothing more can be read.
     TooLong,
     /// The stream ended; so many bytes had come after the last line end.
     End {
@@ -21,6 +21,8 @@ pub(crate) enum Line {
 pub(crate) struct Lines<R> {
     reader: BufReader<R>,
     line: Vec<u8>,
+    /// Bytes of blank lines since the last line with something in it.
+    blank: usize,
     bytes_max: usize,
 }
 
@@ -29,6 +31,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         Self {
             reader: BufReader::with_capacity(64 << 10, stream),
             line: Vec::new(),
+            blank: 0,
             bytes_max,
         }
     }
@@ -36,7 +39,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
     /// Reads the next line that is not blank. A stream that cannot be read counts as ended.
     pub(crate) async fn next(&mut self) -> Line {
         loop {
-            if self.line.len() > self.bytes_max {
+            if self.line.len() > self.bytes_max || self.blank > self.bytes_max {
                 return Line::TooLong;
             }
             let chunk = self.reader.fill_buf().await.unwrap_or_default();
@@ -58,8 +61,10 @@ impl<R: AsyncRead + Unpin> Lines<R> {
                     line.pop();
                 }
                 if !line.trim_ascii().is_empty() {
+                    self.blank = 0;
                     return Line::Whole(line);
                 }
+                self.blank += line.len() + 1;
             }
         }
     }
@@ -95,5 +100,6 @@ mod tests {
         assert_eq!(all(b"123456789\n", 9).await, [whole("123456789"), end(0)]);
         assert_eq!(all(b"1234567890\nb\n", 9).await, [Line::TooLong]);
         assert_eq!(all(b"1234567890", 9).await, [Line::TooLong]);
+        assert_eq!(all(&[b'\n'; 20], 9).await, [Line::TooLong]);
     }
 }

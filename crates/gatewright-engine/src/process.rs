@@ -15,6 +15,8 @@ use crate::target::CommandTarget;
 
 /// Answered ids that a program's lines are compared with, to tell a second answer from a wrong one.
 const ANSWERED_KEPT: usize = 64;
+/// Lines that change nothing (second answers, "ready" said again) that one program may write.
+const IDLE_WORDS_MAX: u32 = 100;
 /// How long a program that closed its standard output may take to end by itself, so that its status can be told.
 const EXIT_GRACE: Duration = Duration::from_millis(500);
 /// Longest pause between two looks at whether a program has ended.
@@ -33,6 +35,7 @@ pub(crate) struct Process {
     /// False until it has said that it is ready, or answered.
     pub(crate) warm: bool,
     answered: VecDeque<String>,
+    idle_words: u32,
     stderr: JoinHandle<()>,
     last_stderr: LastLine,
 }
@@ -74,6 +77,7 @@ impl Process {
             lines: Lines::new(stdout, limits.response_bytes_max),
             warm: false,
             answered: VecDeque::new(),
+            idle_words: 0,
             stderr,
             last_stderr,
         })
@@ -96,6 +100,12 @@ impl Process {
     /// Says whether it answered the request with this id before.
     pub(crate) fn answered(&self, id: &str) -> bool {
         self.answered.iter().any(|answered| answered == id)
+    }
+
+    /// Counts a line that changes nothing; says whether there have been too many to be an accident.
+    pub(crate) fn babbles(&mut self) -> bool {
+        self.idle_words += 1;
+        self.idle_words > IDLE_WORDS_MAX
     }
 
     /// Kills it and all that it started, and frees its process id.

@@ -21,6 +21,9 @@ use crate::target::CommandTarget;
 /// How long the last lines of a program that has ended are waited for.
 const LAST_WORDS_GRACE: Duration = Duration::from_millis(100);
 
+/// Why a program is ended that writes on and on without saying anything.
+const BABBLE: &str = "it wrote too many lines that nobody asked for";
+
 /// What the loop wants of a worker.
 #[derive(Debug)]
 pub(crate) enum Order {
@@ -174,11 +177,17 @@ impl Worker {
             Line::Whole(line) => match (read_line(&line), process.as_mut()) {
                 (Said::Ready, Some(running)) => {
                     running.warm = true;
-                    return;
+                    if !running.babbles() {
+                        return;
+                    }
+                    BABBLE.to_owned()
                 }
                 (Said::Reply { id, .. }, Some(running)) if running.answered(&id) => {
                     self.note_second_answer().await;
-                    return;
+                    if !running.babbles() {
+                        return;
+                    }
+                    BABBLE.to_owned()
                 }
                 (Said::Reply { .. }, _) => "it answered what was never asked".to_owned(),
                 (Said::Nonsense(what), _) => format!("it spoke before it was asked: {what}"),
@@ -310,7 +319,7 @@ impl Worker {
         said: Said,
     ) -> Understood {
         match said {
-            Said::Ready if process.warm => Understood::Nothing,
+            Said::Ready if process.warm => idle_word(process),
             Said::Ready => {
                 process.warm = true;
                 Understood::Ready
@@ -321,7 +330,7 @@ impl Worker {
             }
             Said::Reply { id, .. } if process.answered(&id) => {
                 self.note_second_answer().await;
-                Understood::Nothing
+                idle_word(process)
             }
             Said::Reply { .. } => {
                 Understood::Fault("it answered with an id that was not asked".to_owned())
@@ -350,7 +359,7 @@ impl Worker {
 
     fn too_long(&self) -> String {
         format!(
-            "it wrote a line of more than {} bytes",
+            "it wrote more than {} bytes without an answer",
             self.limits.response_bytes_max
         )
     }
@@ -386,6 +395,15 @@ async fn exit_of(pid: Option<Pid>) {
     match pid {
         Some(pid) => crate::process::exit_of(pid).await,
         None => std::future::pending().await,
+    }
+}
+
+/// Counts a line that changes nothing.
+fn idle_word(process: &mut Process) -> Understood {
+    if process.babbles() {
+        Understood::Fault(BABBLE.to_owned())
+    } else {
+        Understood::Nothing
     }
 }
 

@@ -192,3 +192,35 @@ fn f3_f4_after_a_failed_write_nothing_counts_and_nothing_more_is_taken() {
     log.append(&[ended(0, "a")], NOW).expect("append");
     log.integrity_check().expect("sound");
 }
+
+#[test]
+fn f2_a_torn_write_ahead_log_leaves_whole_batches_from_the_start() {
+    let folder = tempdir().expect("folder");
+    let mut log = RunLog::create(folder.path(), writer("gate")).expect("create");
+    for batch in 0..40 {
+        let events: Vec<_> = (batch * 5..batch * 5 + 5)
+            .map(|i| ended(i, "text"))
+            .collect();
+        log.append(&events, NOW).expect("append");
+    }
+    // What a power cut leaves: the database as it was, and some of the write-ahead log.
+    let database = std::fs::read(folder.path().join(RunLog::FILE)).expect("bytes");
+    let ahead = std::fs::read(folder.path().join("run.db-wal")).expect("bytes");
+    let mut counts = Vec::new();
+    for cut in (0..=ahead.len()).step_by(ahead.len() / 23) {
+        let torn = tempdir().expect("folder");
+        std::fs::write(torn.path().join(RunLog::FILE), &database).expect("write");
+        std::fs::write(torn.path().join("run.db-wal"), &ahead[..cut]).expect("write");
+        let log = RunLog::open(torn.path(), writer("gate")).expect("opens");
+        log.integrity_check().expect("sound");
+        assert_eq!(
+            log.last_seq() % 5,
+            0,
+            "a batch is there as a whole or not at all"
+        );
+        counts.push(log.last_seq());
+    }
+    assert!(counts.is_sorted(), "{counts:?}");
+    assert_eq!(counts.first(), Some(&0));
+    assert!(*counts.last().expect("cuts") >= 180, "{counts:?}");
+}

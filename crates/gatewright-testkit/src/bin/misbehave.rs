@@ -106,6 +106,12 @@ fn misbehave(options: &mut Options, request: &Value) -> Option<ExitCode> {
             return Some(ExitCode::from(3));
         }
         "aborts" => std::process::abort(),
+        "blank-flood" => flood(""),
+        "ready-flood" => flood(r#"{"ready": true}"#),
+        "second-answer-flood" => {
+            answer(options, request, "first");
+            flood(&json!({"id": id, "output": "again"}).to_string());
+        }
         "wrong-id" => say(&json!({"id": "somebody-else", "output": "x"}).to_string()),
         "double" => {
             answer(options, request, "first");
@@ -187,6 +193,12 @@ fn closes_input() -> ExitCode {
         .exec();
     eprintln!("{error}");
     ExitCode::from(2)
+}
+
+/// Writes one line again and again until nobody reads it any more.
+fn flood(line: &str) {
+    let block = format!("{line}\n").repeat(1000);
+    while std::io::stdout().write_all(block.as_bytes()).is_ok() {}
 }
 
 fn note(options: &mut Options, what: &str, request: &Value) {

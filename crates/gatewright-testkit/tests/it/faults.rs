@@ -113,8 +113,31 @@ fn f14_a_line_without_an_end_is_cut_at_its_limit() {
     let ran = run(&candidate(target), first(10), &limits);
     ran.complete();
     let end = ran.end_of(3);
-    assert!(harness_error(&end).contains("more than 1048576 bytes"));
+    assert!(harness_error(&end).contains("more than 1048576 bytes without an answer"));
     assert_eq!(ran.answers(), 9);
+}
+
+#[test]
+fn f15_a_program_that_writes_on_and_on_without_an_answer_is_ended() {
+    for (mode, word) in [
+        ("blank-flood", "without an answer"),
+        ("ready-flood", "nobody asked for"),
+    ] {
+        let clock = Instant::now();
+        let (_, end) = on_one(mode);
+        assert!(harness_error(&end).contains(word), "{mode}: {end:?}");
+        assert!(clock.elapsed() < Duration::from_secs(10), "{mode}");
+    }
+    let clock = Instant::now();
+    let target = misbehave(&["second-answer-flood", "--only", "e3"]);
+    let ran = run(&candidate(target), first(10), &limits());
+    ran.complete();
+    assert!(ran.answer(3).output.starts_with("first"));
+    assert!(
+        ran.answers() >= 9,
+        "the next one may be asked while the flood goes on"
+    );
+    assert!(clock.elapsed() < Duration::from_secs(10));
 }
 
 #[test]

@@ -134,3 +134,36 @@ fn outputs(folder: &Path) -> BTreeMap<AttemptSpec, String> {
         })
         .collect()
 }
+
+#[test]
+fn f3_f4_a_disk_that_refuses_stops_the_run_and_the_next_one_loses_nothing() {
+    let home = tempfile::tempdir().expect("folder");
+    let (run, paid) = (home.path().join("run"), home.path().join("paid"));
+    let start = |shell: &str| {
+        Command::new("sh")
+            .args(["-c", shell, "sh", env!("CARGO_BIN_EXE_run-to-log")])
+            .arg(&run)
+            .args(["200", "1", "2", "--", MISBEHAVE, "echo", "--log"])
+            .arg(&paid)
+            .output()
+            .expect("starts")
+    };
+    // Files may not grow beyond a few hundred kilobytes: a write fails as it does on a full disk.
+    let refused = start("trap '' XFSZ; ulimit -f 400; exec \"$@\"");
+    let text = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(1), "{text}");
+    assert!(text.contains("could not commit"), "{text}");
+    let before = ended(&run);
+    assert!((1..400).contains(&before.len()), "{}", before.len());
+
+    let resumed = start("exec \"$@\"");
+    assert_eq!(resumed.status.code(), Some(0), "{resumed:?}");
+    assert_eq!(ended(&run).len(), 400);
+    let named = String::from_utf8_lossy(&resumed.stdout)
+        .lines()
+        .filter(|line| line.starts_with("in-flight "))
+        .count();
+    let again = received(&paid).values().filter(|&&times| times > 1).count();
+    assert!(again <= named, "{again} paid for again, {named} named");
+    assert!(named <= 8, "at most what was in flight: {named}");
+}
