@@ -5,6 +5,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
+use crate::incident::Incident;
+use crate::manifest::{Criterion, Grader, Manifest};
+use crate::problem::Location;
+use crate::reference::ReferenceSet;
+use crate::source::Source;
 
 /// Hashes of everything that must not change between the seal and the decision.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -20,6 +25,66 @@ pub struct Seal {
 }
 
 impl Seal {
+    /// Hashes what is agreed. `files` are the digests of the files that recorded outputs and labels come from, by path as written.
+    ///
+    /// Where a key stands on the page is left out: a comment above the gate changes nothing that was agreed.
+    pub fn of(
+        manifest: &Manifest,
+        reference: &ReferenceSet,
+        incidents: &[Incident],
+        files: BTreeMap<String, Digest>,
+        after_outputs: bool,
+        tool: &str,
+    ) -> Self {
+        let criteria: Vec<Criterion> = manifest.criteria.iter().cloned().map(placeless).collect();
+        let rubrics: Vec<_> = manifest
+            .criteria
+            .iter()
+            .filter_map(|criterion| match &criterion.grader {
+                Grader::Label(label) => Some((&criterion.id, &label.rubric)),
+                Grader::Preference(preference) => Some((&criterion.id, &preference.rubric)),
+                _ => None,
+            })
+            .collect();
+        let systems: Vec<_> = manifest
+            .systems
+            .values()
+            .map(|system| {
+                (
+                    system.role,
+                    &system.name,
+                    system.fingerprint,
+                    system.timeout_ms,
+                )
+            })
+            .collect();
+        let segments = (&manifest.dimensions, &reference.values, &reference.assigned);
+        let parts = [
+            ("gate", shape(&manifest.gate)),
+            ("decision", shape(&(&manifest.decision, &manifest.traffic))),
+            ("criteria", shape(&criteria)),
+            ("rubrics", shape(&rubrics)),
+            ("segments", shape(&segments)),
+            ("classes", Digest::of_json(&manifest.classes)),
+            ("reference", reference.digest),
+            ("systems", Digest::of_json(&systems)),
+            (
+                "seed",
+                Digest::of_json(&(manifest.seed, format!("{:?}", manifest.trials))),
+            ),
+            ("incidents", Digest::of_json(&incidents)),
+        ];
+        Self {
+            tool: tool.to_owned(),
+            parts: parts
+                .into_iter()
+                .map(|(name, digest)| (name.to_owned(), digest))
+                .collect(),
+            files,
+            after_outputs,
+        }
+    }
+
     /// Names the parts and files that differ, in order.
     pub fn differences(&self, other: &Seal) -> Vec<String> {
         let mut names = Vec::new();
@@ -44,5 +109,48 @@ impl Seal {
     /// Hashes the seal itself.
     pub fn digest(&self) -> Digest {
         Digest::of_json(self)
+    }
+}
+
+/// Hashes the structure of a domain value, which has no file format of its own.
+fn shape<T: std::fmt::Debug>(value: &T) -> Digest {
+    Digest::of(format!("{value:?}").as_bytes())
+}
+
+/// Takes away where a criterion's source stands on the page.
+fn placeless(mut criterion: Criterion) -> Criterion {
+    let forget = |source: &mut Source| source.at = Location::default();
+    match &mut criterion.grader {
+        Grader::Label(label) => forget(&mut label.source),
+        Grader::Preference(preference) => forget(&mut preference.source),
+        _ => {}
+    }
+    criterion
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seal_names_what_changed() {
+        let mut page = crate::testing::page();
+        let reference = ReferenceSet::default();
+        let files = BTreeMap::from([("runs/v11.jsonl".to_owned(), Digest::of(b"1"))]);
+        let seal = |page: &Manifest, files: &BTreeMap<String, Digest>| {
+            Seal::of(page, &reference, &[], files.clone(), false, "t")
+        };
+        let before = seal(&page, &files);
+        assert_eq!(
+            before.differences(&seal(&page, &files)),
+            Vec::<String>::new()
+        );
+        page.seed = 2;
+        page.decision.exposed = true;
+        let changed = BTreeMap::from([("runs/v11.jsonl".to_owned(), Digest::of(b"2"))]);
+        assert_eq!(
+            before.differences(&seal(&page, &changed)),
+            ["decision", "seed", "runs/v11.jsonl"]
+        );
     }
 }

@@ -1,2 +1,85 @@
-//! The command line.
-fn main() {}
+//! The everyday command line: arguments, wiring, terminal, environment, clock, exit codes. No logic of the domain.
+
+mod args;
+mod commands;
+mod console;
+mod error;
+mod example;
+mod exit;
+mod now;
+mod pipeline;
+mod project;
+
+use std::process::ExitCode;
+
+use args::{Cli, Command, Global};
+use commands::Context;
+use console::Console;
+use error::Failure;
+use now::Now;
+
+fn main() -> ExitCode {
+    let cli = match args::parse(std::env::args_os()) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no errors; clap writes them to standard output. A closed pipe is quiet.
+            let code = if error.use_stderr() {
+                exit::USAGE
+            } else {
+                exit::SHIP
+            };
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    let console = Console::new(&cli.global, variable);
+    match work(cli, console.clone()) {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => {
+            console.say(&failure.text());
+            if console.json {
+                // The document is there also when it says that nothing could be done.
+                let _ = console.document(&failure.json());
+            }
+            ExitCode::from(failure.code())
+        }
+    }
+}
+
+fn work(cli: Cli, console: Console) -> Result<u8, Failure> {
+    let context = context(cli.global, console)?;
+    match &cli.command {
+        Command::Init(args) => commands::init::init(&context, args),
+        Command::Check(args) => commands::check::check(&context, args),
+        Command::Run(args) => commands::run::run(&context, args),
+        Command::Grade(args) => commands::grade::grade(&context, args),
+        Command::Confirm(args) => commands::confirm::confirm(&context, args),
+        Command::Gate(args) => commands::gate::gate(&context, args),
+        Command::Diff(args) => commands::diff::diff(&context, args),
+        Command::Decide(args) => commands::decide::decide(&context, args),
+        Command::Report(args) => commands::report::report(&context, args),
+        Command::Triage(args) => commands::triage::triage(&context, args),
+        Command::Incident(args) => commands::incident::incident(&context, args),
+        Command::Schema(args) => commands::schema::schema(&context, args),
+        Command::Completions(args) => commands::completions::completions(&context, args),
+    }
+}
+
+fn context(global: Global, console: Console) -> Result<Context, Failure> {
+    let epoch = variable("SOURCE_DATE_EPOCH");
+    let now = Now::read(global.now.as_deref(), epoch.as_deref())?;
+    let here = std::env::current_dir().map_err(|source| Failure::Unexpected {
+        doing: "find the current folder".to_owned(),
+        source: Box::new(source),
+    })?;
+    Ok(Context {
+        global,
+        console,
+        now,
+        here,
+    })
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}

@@ -15,13 +15,10 @@ pub(super) fn finding(materials: &Materials<'_>, finding: &Finding) -> String {
     let rule = &manifest.gate[finding.rule];
     let mut text = match (rule.verb, &finding.standing) {
         (Verb::Never, _) => never(manifest, rule, finding),
-        (Verb::Guard, Standing::Holds) => guard_holds(materials, rule, finding),
-        (Verb::Guard, Standing::Violated) => loss(materials, rule, finding),
+        (Verb::Guard, Standing::Holds) => guard_holds(rule, finding),
+        (Verb::Guard, Standing::Violated) => loss(rule, finding),
         (Verb::Guard, Standing::Undecided(Undecided::Unconfirmed { .. })) => {
-            format!(
-                "{}, not confirmed by fresh runs",
-                loss(materials, rule, finding)
-            )
+            format!("{}, not confirmed by fresh runs", loss(rule, finding))
         }
         (Verb::Guard, Standing::Undecided(_)) => {
             format!(
@@ -91,7 +88,7 @@ pub(super) fn undecided(why: &Undecided) -> String {
 }
 
 /// "cancellation lost 5 of 24 answers that production gets right, reproduced 5 of 5".
-fn loss(materials: &Materials<'_>, rule: &Rule, finding: &Finding) -> String {
+fn loss(rule: &Rule, finding: &Finding) -> String {
     let measured = &finding.measured;
     let other = match rule.compare {
         Compare::NoWorse { than, .. } | Compare::Better { than, .. } => than.word(),
@@ -102,25 +99,18 @@ fn loss(materials: &Materials<'_>, rule: &Rule, finding: &Finding) -> String {
     } else {
         words::place(&finding.slice)
     };
-    let single = materials
-        .plan
-        .systems
-        .iter()
-        .all(|system| system.trials <= 1);
-    let mut text = if single {
-        format!(
-            "{who} lost {} of {} answers that {other} gets right",
-            measured.lost, measured.n
-        )
-    } else {
-        format!(
-            "{who} lost {} of {} answers that {other} gets right",
-            words::short(measured.net_loss, 1),
-            measured.n
-        )
-    };
-    if single && measured.gained > 0 {
+    let mut text = format!(
+        "{who} lost {} of {} answers that {other} gets right",
+        measured.lost, measured.n
+    );
+    if measured.gained > 0 {
         text.push_str(&format!(" and gained {}", measured.gained));
+    }
+    let by_count = measured.lost as f64 - measured.gained as f64;
+    if (measured.net_loss - by_count).abs() >= 0.5 {
+        // Several trials: an answer that is lost now and then counts by its share.
+        let net = words::short(measured.net_loss, 1);
+        text.push_str(&format!(" (net {net} over the trials)"));
     }
     if let Some(fresh) = &measured.fresh {
         text.push_str(&format!(
@@ -133,19 +123,16 @@ fn loss(materials: &Materials<'_>, rule: &Rule, finding: &Finding) -> String {
     text
 }
 
-fn guard_holds(materials: &Materials<'_>, rule: &Rule, finding: &Finding) -> String {
+fn guard_holds(rule: &Rule, finding: &Finding) -> String {
     let measured = &finding.measured;
     if measured.tripped {
         return match &measured.fresh {
             Some(fresh) => format!(
                 "{}; tripped, not reproduced in {} fresh calls",
-                loss(materials, rule, finding),
+                loss(rule, finding),
                 words::count(fresh.calls)
             ),
-            None => format!(
-                "{}; tripped, not reproduced",
-                loss(materials, rule, finding)
-            ),
+            None => format!("{}; tripped, not reproduced", loss(rule, finding)),
         };
     }
     format!(

@@ -130,12 +130,8 @@ pub(super) fn classes(materials: &Materials<'_>) -> Vec<ClassView> {
             },
             owner: owner(materials.manifest, &class.owner),
             repair: class.repair.clone(),
-            outcomes: total
-                .map(|count| count.outcomes.clone())
-                .unwrap_or_default(),
-            examples: total
-                .map(|count| count.examples.clone())
-                .unwrap_or_default(),
+            outcomes: every_system(materials, total.map(|count| &count.outcomes)),
+            examples: every_system(materials, total.map(|count| &count.examples)),
             slices: counts
                 .iter()
                 .filter(|count| !count.slice.is_empty())
@@ -160,6 +156,16 @@ pub(super) fn classes(materials: &Materials<'_>) -> Vec<ClassView> {
             .then(a.class.cmp(&b.class))
     });
     rows
+}
+
+/// Counts of every system in the run: a class that did not occur counts 0.
+fn every_system(
+    materials: &Materials<'_>,
+    counts: Option<&BTreeMap<Role, u64>>,
+) -> BTreeMap<Role, u64> {
+    let of = |role: &Role| counts.and_then(|counts| counts.get(role)).copied();
+    let roles = materials.manifest.systems.keys();
+    roles.map(|role| (*role, of(role).unwrap_or(0))).collect()
 }
 
 /// Attempts per system.

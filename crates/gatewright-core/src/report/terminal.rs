@@ -20,26 +20,34 @@ pub struct TerminalOptions {
     pub symbols: bool,
 }
 
-/// A block of lines and how many of them must stay when there are too many.
+/// A block of lines, how many of them should and must stay when there are too many, and how soon it gives lines away.
 struct Section {
     lines: Vec<String>,
-    keep: usize,
+    should: usize,
+    must: usize,
+    /// Sections with a smaller rank give lines away first.
+    rank: u8,
 }
 
 /// Shows a view in at most [`LINES_MAX`] lines, none wider than the terminal.
 pub fn terminal(view: &View, options: &TerminalOptions) -> String {
     let width = options.width.max(40);
+    // In the order of the summary; `must` adds up to no more than the limit.
     let mut sections = vec![
-        section(head(view, width), 6),
-        section(rules(view, width), 2),
-        section(segments(view, width), 3),
-        section(classes(view, width), 3),
-        section(labelled("Traded", view.trade_offs.as_slice(), width), 1),
-        section(counted(view, width), 2),
-        section(labelled("Needed", &view.needs, width), 2),
-        section(labelled("To do", &work(view), width), 2),
-        section(labelled("Not seen", &unseen(view), width), 2),
-        section(next(view, width), 2),
+        section(head(view, width), (6, 5), 9),
+        section(rules(view, width), (2, 2), 8),
+        section(segments(view, width), (6, 4), 4),
+        section(classes(view, width), (4, 3), 3),
+        section(
+            labelled("Traded", view.trade_offs.as_slice(), width),
+            (2, 1),
+            6,
+        ),
+        section(counted(view, width), (2, 2), 7),
+        section(labelled("Needed", &view.needs, width), (2, 2), 5),
+        section(labelled("To do", &work(view), width), (2, 2), 1),
+        section(labelled("Not seen", &unseen(view), width), (2, 2), 2),
+        section(next(view, width), (2, 2), 10),
     ];
     fit(&mut sections);
     let mut text = String::new();
@@ -62,30 +70,35 @@ pub fn terminal(view: &View, options: &TerminalOptions) -> String {
     text
 }
 
-fn section(lines: Vec<String>, keep: usize) -> Section {
-    Section { lines, keep }
+fn section(lines: Vec<String>, (should, must): (usize, usize), rank: u8) -> Section {
+    Section {
+        lines,
+        should,
+        must,
+        rank,
+    }
 }
 
-/// Takes lines away, from the section that can best spare them, until the summary fits.
+/// Takes lines away until the summary fits: in the order of rank, first what should stay is spared, then what must.
 fn fit(sections: &mut [Section]) {
-    loop {
-        let total: usize = sections.iter().map(|section| section.lines.len()).sum();
-        if total <= LINES_MAX {
-            return;
-        }
-        let spare = |section: &Section| section.lines.len().saturating_sub(section.keep);
-        let longest = sections
-            .iter_mut()
-            .rev()
-            .max_by_key(|section| spare(section));
-        match longest {
-            Some(section) if spare(section) > 0 => {
-                section.lines.pop();
-                if let Some(last) = section.lines.last_mut() {
-                    "  … more in gatewright report".clone_into(last);
-                }
+    let mut order: Vec<usize> = (0..sections.len()).collect();
+    order.sort_by_key(|&index| sections[index].rank);
+    for strict in [false, true] {
+        for &index in &order {
+            let total: usize = sections.iter().map(|section| section.lines.len()).sum();
+            let over = total.saturating_sub(LINES_MAX);
+            let section = &mut sections[index];
+            let keep = if strict { section.must } else { section.should };
+            let spare = section.lines.len().saturating_sub(keep);
+            if over == 0 || spare == 0 {
+                continue;
             }
-            _ => return,
+            section
+                .lines
+                .truncate(section.lines.len() - spare.min(over));
+            if let Some(last) = section.lines.last_mut() {
+                "  … more in gatewright report".clone_into(last);
+            }
         }
     }
 }
@@ -127,11 +140,10 @@ fn rules(view: &View, width: usize) -> Vec<String> {
             more => format!(", {} missing", words::count(more)),
         };
         let text = format!(
-            "Rule: {} ({}, {}) in {}, n {} (effective {}){missing}",
+            "Rule: {} ({}, {}), n {}, effective n {}{missing}",
             line(&first.rule, 60),
             first.verb.word(),
             line(&first.at, 60),
-            line(&first.slice.words, 80),
             words::count(first.n),
             words::short(first.n_eff, 0),
         );
@@ -159,14 +171,21 @@ fn rules(view: &View, width: usize) -> Vec<String> {
 
 fn segments(view: &View, width: usize) -> Vec<String> {
     let rows = chosen_segments(view);
-    if rows.is_empty() {
+    let Some(first) = rows.first() else {
         return Vec::new();
-    }
-    let change = "change (95 % interval)";
+    };
+    let one_criterion = rows.iter().all(|row| row.criterion == first.criterion);
+    let title = match one_criterion {
+        true => format!("Changed on {}", line(&first.criterion, 40)),
+        false => "Changed".to_owned(),
+    };
     let place = width.saturating_sub(59).clamp(12, 40);
     let mut lines = vec![format!(
-        "  {:<place$} {:>5}  {:>10}  {:>9}  {change}",
-        "Lost and gained", "n", "production", "candidate"
+        "  {} {:>5}  {:>10}  {:>9}  change (95 % interval)",
+        pad(&title, place),
+        "n",
+        "production",
+        "candidate"
     )];
     for row in rows {
         let mark = match row.lost.cmp(&row.gained) {
@@ -177,16 +196,13 @@ fn segments(view: &View, width: usize) -> Vec<String> {
         let value = |value: Option<f64>| {
             value.map_or_else(|| "-".to_owned(), |value| words::amount(row.unit, value))
         };
+        let mut name = line(&row.slice.words, 60);
+        if !one_criterion {
+            name = format!("{name}, {}", line(&row.criterion, 30));
+        }
         lines.push(format!(
             "{mark} {} {:>5}  {:>10}  {:>9}  {}",
-            pad(
-                &format!(
-                    "{} {}",
-                    line(&row.slice.words, 60),
-                    line(&row.criterion, 30)
-                ),
-                place
-            ),
+            pad(&name, place),
             words::count(row.n),
             value(row.production),
             value(row.candidate),
@@ -196,32 +212,38 @@ fn segments(view: &View, width: usize) -> Vec<String> {
     lines.iter().map(|row| clip(row, width)).collect()
 }
 
-/// Where a rule fired with the average beside it, the three largest losses, the two largest gains.
+/// Where a rule fired with the average beside it, the largest losses, the largest gains: of the criteria that decide.
 fn chosen_segments(view: &View) -> Vec<&SegmentView> {
+    let decides = |row: &SegmentView| {
+        view.findings
+            .iter()
+            .any(|finding| finding.deciding && finding.subject == row.criterion)
+    };
     let mut rows: Vec<&SegmentView> = view
         .segments
         .iter()
         .filter(|row| row.fired)
         .take(3)
         .collect();
-    // A better average over a broken segment is the thing to see.
-    let fired: Vec<&str> = rows.iter().map(|row| row.criterion.as_str()).collect();
-    let average = |row: &&SegmentView| {
-        !row.fired && row.slice.values.is_empty() && fired.contains(&row.criterion.as_str())
-    };
-    rows.extend(view.segments.iter().filter(average));
-    let others = || {
-        view.segments
-            .iter()
-            .filter(|row| !row.fired && !average(row))
-    };
-    rows.extend(others().filter(|row| row.lost > row.gained).take(3));
-    let gains: Vec<&SegmentView> = others()
-        .rev()
-        .filter(|row| row.gained > row.lost)
-        .take(2)
+    let fired: Vec<String> = rows.iter().map(|row| row.criterion.clone()).collect();
+    let same = |row: &SegmentView| fired.is_empty() || fired.contains(&row.criterion);
+    let whole = |row: &SegmentView| row.slice.values.is_empty();
+    let others: Vec<&SegmentView> = view
+        .segments
+        .iter()
+        .filter(|row| !row.fired && decides(row) && same(row))
         .collect();
-    rows.extend(gains.into_iter().rev());
+    // A better average over a broken segment is the thing to see.
+    rows.extend(others.iter().filter(|row| whole(row)).take(1));
+    let lost = others
+        .iter()
+        .filter(|row| row.lost > row.gained && !whole(row));
+    rows.extend(lost.take(2));
+    let gained = others
+        .iter()
+        .rev()
+        .filter(|row| row.gained > row.lost && !whole(row));
+    rows.extend(gained.take(2));
     rows
 }
 
@@ -297,33 +319,34 @@ fn counted(view: &View, width: usize) -> Vec<String> {
                 format!(" ({})", missing.join(", "))
             };
             format!(
-                "{} {} of {} answered{missing}",
+                "{} {} of {}{missing}",
                 row.system.word(),
                 words::count(row.answered),
                 words::count(row.planned)
             )
         })
         .collect();
-    let kinds: Vec<String> = view
+    let mut evidence: Vec<String> = view
         .reference
         .kinds
         .iter()
         .map(|(kind, count)| format!("{} {}", words::count(*count), kind.word()))
         .collect();
-    let mut text = parts.join("; ");
-    if !kinds.is_empty() {
-        text.push_str(&format!(". Examples: {}", kinds.join(", ")));
+    if evidence.is_empty() {
+        evidence.push("no example".to_owned());
     }
     if view.run.sealed != "sealed before the first outcome" {
-        text.push_str(&format!("; {}", view.run.sealed));
+        evidence.push(view.run.sealed.clone());
     }
-    labelled("Counted", &[text], width)
+    let mut lines = labelled("Answered", &[parts.join(", ")], width);
+    lines.extend(labelled("Examples", &[evidence.join(", ")], width));
+    lines
 }
 
 fn work(view: &View) -> Vec<String> {
     view.work_items
         .iter()
-        .take(3)
+        .take(2)
         .map(|item| format!("{}: {}", line(&item.owner.name, 60), line(&item.what, 300)))
         .collect()
 }

@@ -296,18 +296,17 @@ fn a_hold_reads_as_people_would_say_it() {
     HOLD: cancellation lost 5 of 24 answers that production gets right, reproduced 5
     of 5. About 1,000 more failures a week (400,000 USD). Retrieval team repairs; or
     narrow to refund and plan-change (81 % of traffic).
-    Rule: no-task-breaks (guard, gatewright.yaml:95:5) in cancellation, n 24
-      (effective 24)
-      Lost and gained           n  production  candidate  change (95 % interval)
-    ▼ cancellation grounded    24      95.8 %       75 %  −20.8 pts (−37.8 to −3.8)
-    ▲ all examples grounded   120      91.7 %       95 %  +3.3 pts (−13.7 to +20.3)
-    ▲ refund grounded          24        75 %      100 %  +25 pts (+8 to +42)
+    Rule: no-task-breaks (guard, gatewright.yaml:95:5), n 24, effective n 24
+      Changed on grounded       n  production  candidate  change (95 % interval)
+    ▼ cancellation             24      95.8 %       75 %  −20.8 pts (−37.8 to −3.8)
+    ▲ all examples            120      91.7 %       95 %  +3.3 pts (−13.7 to +20.3)
+    ▲ refund                   24        75 %      100 %  +25 pts (+8 to +42)
       Examples failing as          production  candidate  owner
       unsupported claims                    5          9  Retrieval team #retrieval
       over-refusals                         8          2  policy
     Traded: over-refusals −6, unsupported claims +4
-    Counted: candidate 120 of 120 answered; production 118 of 120 answered (2
-             provider error); not sealed
+    Answered: candidate 120 of 120, production 118 of 120 (2 provider error)
+    Examples: no example, not sealed
     To do: Retrieval team: repair grounding in cancellation: grounding rules, then
            retrieval
     Not seen: a loss under 3 examples in a task

@@ -155,17 +155,18 @@ pub fn clip(text: &str, width: usize) -> String {
 /// the second half of a split word could read as a command.
 pub fn wrap(text: &str, width: usize, indent: usize) -> Vec<String> {
     let mut lines = Vec::new();
-    let mut current = String::new();
+    let lead = text.len() - text.trim_start_matches(' ').len();
+    let mut current = " ".repeat(lead);
     for word in text.split(' ').filter(|word| !word.is_empty()) {
         let fits = columns(&current) + 1 + columns(word) <= width;
         if current.trim().is_empty() {
-            current.push_str(&clip(word, width - columns(&current)));
+            current.push_str(&clip(word, width.saturating_sub(columns(&current))));
         } else if fits {
             current.push(' ');
             current.push_str(word);
         } else {
             lines.push(std::mem::replace(&mut current, " ".repeat(indent)));
-            current.push_str(&clip(word, width - indent));
+            current.push_str(&clip(word, width.saturating_sub(indent)));
         }
     }
     if !current.trim().is_empty() {
@@ -238,6 +239,7 @@ mod tests {
         assert_eq!(columns("日本"), 4);
         assert_eq!(clip("日本語", 5), "日本…");
         assert_eq!(wrap("a bb ccc", 4, 2), ["a bb", "  c…"]);
+        assert_eq!(wrap("  a bb", 4, 3), ["  a", "   …"]);
         assert_eq!(wrap("", 4, 2), Vec::<String>::new());
     }
 }

@@ -93,7 +93,7 @@ pub fn view(
             .map(|(finding, sentence)| finding_view(&materials, finding, sentence))
             .collect(),
         segments: tables::segments(&materials),
-        trade_offs: trade_offs(&classes),
+        trade_offs: trade_offs(manifest, &classes),
         classes,
         denominators: tables::denominators(&materials),
         tables: tables::cells(&materials),
@@ -336,14 +336,17 @@ fn failing_class(materials: &Materials<'_>, finding: &Finding, rule: &Rule) -> O
 }
 
 /// "over-refusals −6, unsupported claims +4": fewer first, then more; candidate minus production.
-fn trade_offs(classes: &[ClassView]) -> Option<String> {
+fn trade_offs(manifest: &Manifest, classes: &[ClassView]) -> Option<String> {
+    if !manifest.systems.contains_key(&Role::Production) {
+        return None;
+    }
     let change = |class: &ClassView| {
-        let of = |role| class.examples.get(&role).map(|&count| count as i64);
-        Some(of(Role::Candidate)? - of(Role::Production)?)
+        let of = |role| class.examples.get(&role).copied().unwrap_or(0) as i64;
+        of(Role::Candidate) - of(Role::Production)
     };
     let mut changed: Vec<(i64, &ClassView)> = classes
         .iter()
-        .filter_map(|class| Some((change(class)?, class)))
+        .map(|class| (change(class), class))
         .filter(|(change, _)| *change != 0)
         .collect();
     changed.sort_by_key(|(change, class)| (*change > 0, -change.abs(), class.class.clone()));

@@ -1,0 +1,507 @@
+//! Arguments. The doc comments here are the help; docs/cli.md is a copy of it.
+
+use std::path::PathBuf;
+
+use clap::builder::FalseyValueParser;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use gatewright_core::decide::Answer;
+
+/// Evals that decide: ship, narrow, hold, repair, rollback, or not enough evidence.
+#[derive(Debug, Parser)]
+#[command(
+    name = "gatewright",
+    version,
+    disable_help_subcommand = true,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Flags of every command.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Everywhere")]
+pub(crate) struct Global {
+    /// The page, instead of gatewright.yaml here or above.
+    #[arg(short, long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Print one JSON document on standard output and nothing else there.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Print only the answer and errors.
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Say more about what happens.
+    #[arg(short, long, global = true)]
+    pub(crate) verbose: bool,
+    /// Use no colour (NO_COLOR does the same).
+    #[arg(long, global = true)]
+    pub(crate) no_color: bool,
+    /// Answer yes to every question.
+    #[arg(short, long, global = true)]
+    pub(crate) yes: bool,
+    /// Let the page read files under DIR as NAME:path.
+    #[arg(long, global = true, value_name = "NAME=DIR", value_delimiter = ',')]
+    pub(crate) root: Vec<String>,
+    /// Keep runs and the project log here, instead of .gatewright beside the page.
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
+    /// Take this as the time, for reports that are equal byte for byte.
+    #[arg(long, global = true, value_name = "TIME", hide = true)]
+    pub(crate) now: Option<String>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Init(InitArgs),
+    Check(CheckArgs),
+    Run(RunArgs),
+    Grade(GradeArgs),
+    Confirm(ConfirmArgs),
+    Gate(GateArgs),
+    Diff(DiffArgs),
+    Decide(DecideArgs),
+    Report(ReportArgs),
+    Triage(TriageArgs),
+    Incident(IncidentArgs),
+    Schema(SchemaArgs),
+    Completions(CompletionsArgs),
+}
+
+/// Ask the seven questions and write gatewright.yaml, a first reference set and its schema.
+///
+/// On a terminal it asks; without one it takes the flags and leaves comments where an answer is missing. It never overwrites.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  gatewright init\n  gatewright init --example billing-support billing"
+)]
+pub(crate) struct InitArgs {
+    /// The folder to write into.
+    #[arg(default_value = ".", value_name = "DIR")]
+    pub(crate) dir: PathBuf,
+    /// Write a shipped example instead.
+    #[arg(long, value_name = "NAME", value_parser = ["billing-support"])]
+    pub(crate) example: Option<String>,
+    /// The product's name.
+    #[arg(long)]
+    pub(crate) product: Option<String>,
+    /// What the product does, in one sentence.
+    #[arg(long)]
+    pub(crate) promise: Option<String>,
+    /// A task users ask for (repeat it).
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) task: Vec<String>,
+    /// A failure that costs most (repeat it): one of the twelve classes, or your own.
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) failure: Vec<String>,
+    /// Where real examples can be sampled.
+    #[arg(long)]
+    pub(crate) evidence: Option<String>,
+    /// The release question.
+    #[arg(long)]
+    pub(crate) question: Option<String>,
+    /// A dimension by which results are reported separately (repeat it).
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) segment: Vec<String>,
+    /// Who owns the gate.
+    #[arg(long)]
+    pub(crate) owner: Option<String>,
+}
+
+/// Say everything that is wrong with the page and the data.
+///
+/// Errors end with exit code 2. Suggestions never do.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  gatewright check\n  gatewright check --json")]
+pub(crate) struct CheckArgs {}
+
+/// Make the attempts: examples × systems × trials. Every result is on disk before it counts.
+///
+/// A run that was stopped goes on where it was.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  gatewright run\n  gatewright run --fresh")]
+pub(crate) struct RunArgs {
+    /// Start anew, also when a run of the same plan can go on.
+    #[arg(long)]
+    pub(crate) fresh: bool,
+}
+
+/// Names a stored run.
+#[derive(Debug, Args)]
+pub(crate) struct StoredRun {
+    /// The run: its folder's name or number. The newest of this page by default.
+    #[arg(value_name = "RUN")]
+    pub(crate) run: Option<String>,
+}
+
+/// Grade what a run has so far, and show where every outcome ended.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  gatewright grade\n  gatewright grade 0003 --json")]
+pub(crate) struct GradeArgs {
+    #[command(flatten)]
+    pub(crate) stored: StoredRun,
+}
+
+/// Run what tripped again: whole segments, both arms, fresh trials.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  gatewright confirm\n  gatewright confirm 0003")]
+pub(crate) struct ConfirmArgs {
+    #[command(flatten)]
+    pub(crate) stored: StoredRun,
+}
+
+/// Run, grade, confirm, decide and report in one go: the main job. The exit code is the answer.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  gatewright gate\n  gatewright gate --accept ship,narrow -o decision.md -o decision.json"
+)]
+pub(crate) struct GateArgs {
+    /// Start anew, also when a run of the same plan can go on.
+    #[arg(long)]
+    pub(crate) fresh: bool,
+    #[command(flatten)]
+    pub(crate) accept: Accept,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// Which answers end with exit code 0.
+#[derive(Debug, Args)]
+pub(crate) struct Accept {
+    /// Answers that end with exit code 0, besides ship.
+    #[arg(long, value_name = "ANSWERS", value_delimiter = ',', value_parser = answer)]
+    pub(crate) accept: Vec<Answer>,
+}
+
+/// Where reports go.
+#[derive(Debug, Args)]
+pub(crate) struct Output {
+    /// Write the report here too; the name ends in .md or .json (repeat it).
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Vec<PathBuf>,
+}
+
+/// Show the examples that changed between production and candidate: regressed first, by cost.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  gatewright diff --segment task=refund\n  gatewright diff --criterion grounded --limit 3"
+)]
+pub(crate) struct DiffArgs {
+    #[command(flatten)]
+    pub(crate) stored: StoredRun,
+    /// Only examples of this segment (repeat it; all must match).
+    #[arg(long, value_name = "DIM=VALUE")]
+    pub(crate) segment: Vec<String>,
+    /// Only failures of this class.
+    #[arg(long)]
+    pub(crate) class: Option<String>,
+    /// Only this criterion.
+    #[arg(long)]
+    pub(crate) criterion: Option<String>,
+    /// At most so many examples.
+    #[arg(long, default_value_t = 20, value_name = "N")]
+    pub(crate) limit: usize,
+}
+
+/// Decide a stored run again: the same evidence gives the same bytes.
+///
+/// It holds when anything sealed has changed, and says what.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  gatewright decide\n  gatewright decide 0003 --json")]
+pub(crate) struct DecideArgs {
+    #[command(flatten)]
+    pub(crate) stored: StoredRun,
+    #[command(flatten)]
+    pub(crate) accept: Accept,
+}
+
+/// Write the report of a stored run.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  gatewright report -o decision.md\n  gatewright report 0003 -o report.json"
+)]
+pub(crate) struct ReportArgs {
+    #[command(flatten)]
+    pub(crate) stored: StoredRun,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// List failing outcomes by class; set their causes.
+#[derive(Debug, Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:\n  gatewright triage --class over-refusal\n  gatewright triage set refund-014 --criterion grounded --cause wrong-source --author ana --reason 'old policy cited'"
+)]
+pub(crate) struct TriageArgs {
+    #[command(subcommand)]
+    pub(crate) action: Option<TriageAction>,
+    #[command(flatten)]
+    pub(crate) stored: StoredRun,
+    /// Only this class.
+    #[arg(long)]
+    pub(crate) class: Option<String>,
+    /// At most so many examples a class.
+    #[arg(long, default_value_t = 20, value_name = "N")]
+    pub(crate) limit: usize,
+}
+
+/// What to do with failing outcomes.
+#[derive(Debug, Subcommand)]
+pub(crate) enum TriageAction {
+    Set(TriageSetArgs),
+}
+
+/// Set the cause of a failing outcome, with author and reason.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  gatewright triage set refund-014 --criterion grounded --cause wrong-source --author ana --reason 'old policy cited'\n  gatewright triage set refund-020 --criterion grounded --cause label-wrong --author ben --reason 'the expected answer is out of date'"
+)]
+pub(crate) struct TriageSetArgs {
+    /// The example's id.
+    pub(crate) example: String,
+    /// The criterion it fails.
+    #[arg(long)]
+    pub(crate) criterion: String,
+    /// The cause: a failure class, `label-wrong`, or `noise`.
+    #[arg(long)]
+    pub(crate) cause: String,
+    /// Who says so.
+    #[arg(long)]
+    pub(crate) author: String,
+    /// Why, in at least three words' worth of letters (10 to 2,000).
+    #[arg(long)]
+    pub(crate) reason: String,
+    /// Whose outcome it is.
+    #[arg(long, default_value = "candidate", value_parser = ["candidate", "production", "fallback"])]
+    pub(crate) system: String,
+    /// The run; the newest of this page by default.
+    #[arg(long)]
+    pub(crate) run: Option<String>,
+}
+
+/// Keep production failures; an open one obliges the gate.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  gatewright incident list\n  gatewright incident cover INC-7 --example refund-031"
+)]
+pub(crate) struct IncidentArgs {
+    #[command(subcommand)]
+    pub(crate) action: IncidentAction,
+}
+
+/// What to do with incidents.
+#[derive(Debug, Subcommand)]
+pub(crate) enum IncidentAction {
+    Add(IncidentAddArgs),
+    List(IncidentListArgs),
+    Cover(IncidentCoverArgs),
+}
+
+/// Record a production failure.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  gatewright incident add INC-7 --class unsupported-claim --what 'promised a refund of 900 USD'\n  gatewright incident add INC-8 --class over-refusal --segment task=refund --date 2026-11-02 --what 'refused a plain question'"
+)]
+pub(crate) struct IncidentAddArgs {
+    /// Its id.
+    pub(crate) id: String,
+    /// The failure class.
+    #[arg(long)]
+    pub(crate) class: String,
+    /// What happened.
+    #[arg(long)]
+    pub(crate) what: String,
+    /// When, as a date; today by default.
+    #[arg(long)]
+    pub(crate) date: Option<String>,
+    /// Where it happened (repeat it).
+    #[arg(long, value_name = "DIM=VALUE")]
+    pub(crate) segment: Vec<String>,
+    /// The example that reproduces it, if there is one already.
+    #[arg(long)]
+    pub(crate) example: Option<String>,
+}
+
+/// List incidents, and what each still asks of the gate.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  gatewright incident list\n  gatewright incident list --json")]
+pub(crate) struct IncidentListArgs {}
+
+/// Name the example that reproduces an incident; it obliges the gate until that example passes.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  gatewright incident cover INC-7 --example refund-031\n  gatewright incident cover INC-7 --example refund-031 --close"
+)]
+pub(crate) struct IncidentCoverArgs {
+    /// The incident's id.
+    pub(crate) id: String,
+    /// The example's id.
+    #[arg(long)]
+    pub(crate) example: String,
+    /// Close it: repaired, and kept by the example from now on.
+    #[arg(long)]
+    pub(crate) close: bool,
+}
+
+/// Print a JSON Schema: of the page, or of the report.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  gatewright schema > gatewright.schema.json\n  gatewright schema report"
+)]
+pub(crate) struct SchemaArgs {
+    /// Which one.
+    #[arg(default_value = "manifest", value_parser = ["manifest", "report"])]
+    pub(crate) of: String,
+}
+
+/// Print a completion script for a shell.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  gatewright completions bash > ~/.local/share/bash-completion/completions/gatewright\n  gatewright completions zsh > _gatewright"
+)]
+pub(crate) struct CompletionsArgs {
+    /// The shell.
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// The groups of the help: what a newcomer needs first.
+const GROUPS: [(&str, &[&str]); 4] = [
+    ("Start", &["init", "check", "schema", "completions"]),
+    ("Work", &["run", "grade", "confirm", "gate", "diff"]),
+    ("Decide", &["decide", "report"]),
+    ("Team", &["triage", "incident"]),
+];
+
+/// Reads the arguments; every flag has a twin in the environment.
+///
+/// # Errors
+/// Clap's own errors, which show themselves.
+pub(crate) fn parse(
+    arguments: impl IntoIterator<Item = std::ffi::OsString>,
+) -> Result<Cli, clap::Error> {
+    let matches = command().try_get_matches_from(arguments)?;
+    Cli::from_arg_matches(&matches)
+}
+
+/// Builds the command with groups, examples and environment twins.
+pub(crate) fn command() -> clap::Command {
+    let command = twins(Cli::command());
+    let mut listed = String::new();
+    for (title, names) in GROUPS {
+        listed.push_str(&format!("{title}:\n"));
+        for name in names {
+            let about = command
+                .find_subcommand(name)
+                .and_then(clap::Command::get_about);
+            let about = about.map(ToString::to_string).unwrap_or_default();
+            listed.push_str(&format!("  {name:<12} {}\n", summary(&about)));
+        }
+        listed.push('\n');
+    }
+    command.help_template(format!(
+        "{{about}}\n\n{{usage-heading}} {{usage}}\n\n{listed}Options:\n{{options}}\n\nExamples:\n  gatewright init --example billing-support billing\n  gatewright gate\n"
+    ))
+}
+
+/// Takes the first clause of a help text.
+fn summary(about: &str) -> &str {
+    let end = [". ", ": ", "; "]
+        .iter()
+        .filter_map(|mark| about.find(mark))
+        .min();
+    about[..end.unwrap_or(about.len())].trim_end_matches('.')
+}
+
+/// Gives every flag its environment twin: `--no-color` is GATEWRIGHT_NO_COLOR.
+fn twins(command: clap::Command) -> clap::Command {
+    let command = command.mut_args(|arg| {
+        let Some(long) = arg
+            .get_long()
+            .filter(|long| !["help", "version"].contains(long))
+        else {
+            return arg;
+        };
+        let name = format!("GATEWRIGHT_{}", long.to_uppercase().replace('-', "_"));
+        let is_flag = matches!(arg.get_action(), clap::ArgAction::SetTrue);
+        // Leaked once per flag at the start of the program: clap keeps names of variables for as long as it lives.
+        let arg = arg.env(&*name.leak()).hide_env_values(true);
+        if is_flag {
+            arg.value_parser(FalseyValueParser::new())
+        } else {
+            arg
+        }
+    });
+    command.mut_subcommands(twins)
+}
+
+fn answer(word: &str) -> Result<Answer, String> {
+    let all = [
+        Answer::Ship,
+        Answer::Narrow,
+        Answer::Hold,
+        Answer::Repair,
+        Answer::Rollback,
+        Answer::NotEnoughEvidence,
+    ];
+    let known = |answer: &Answer| answer.word().replace(' ', "-");
+    all.into_iter()
+        .find(|answer| known(answer) == word)
+        .ok_or_else(|| {
+            let words: Vec<String> = all.iter().map(known).collect();
+            format!("one of {}", words.join(", "))
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_is_in_one_group_and_has_two_examples() {
+        let command = command();
+        let grouped: Vec<&str> = GROUPS
+            .iter()
+            .flat_map(|(_, names)| names.iter().copied())
+            .collect();
+        for sub in command.get_subcommands() {
+            assert_eq!(
+                grouped
+                    .iter()
+                    .filter(|name| **name == sub.get_name())
+                    .count(),
+                1,
+                "{}",
+                sub.get_name()
+            );
+            check_examples(sub);
+        }
+        command.debug_assert();
+    }
+
+    fn check_examples(command: &clap::Command) {
+        let help = command
+            .get_after_help()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        assert!(
+            help.matches("\n  gatewright ").count() >= 2,
+            "{} has no two examples",
+            command.get_name()
+        );
+        for inner in command.get_subcommands() {
+            check_examples(inner);
+        }
+    }
+
+    #[test]
+    fn answers_are_read_as_words() {
+        assert_eq!(answer("not-enough-evidence"), Ok(Answer::NotEnoughEvidence));
+        assert!(answer("maybe").is_err());
+    }
+}

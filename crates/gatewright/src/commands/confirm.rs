@@ -1,0 +1,53 @@
+//! `gatewright confirm`
+
+use crate::args::ConfirmArgs;
+use crate::commands::Context;
+use crate::error::Failure;
+use crate::exit;
+use crate::pipeline::{Session, confirm as confirm_run};
+
+pub(crate) fn confirm(context: &Context, args: &ConfirmArgs) -> Result<u8, Failure> {
+    let loaded = context.sound()?;
+    let (console, now) = (&context.console, &context.now);
+    let mut session = Session::open(
+        &loaded,
+        args.stored.run.as_deref(),
+        now,
+        "gatewright confirm",
+    )?;
+    if !session.same_plan {
+        return Err(
+            Failure::usage(format!("run {} is not of this page any more", session.name))
+                .why("examples, systems, trials or seed changed")
+                .next("gatewright gate"),
+        );
+    }
+    session.attempt(&loaded, now, console)?;
+    let ran = confirm_run(&loaded, &mut session, now, console)?;
+    let fresh = session
+        .plan
+        .confirmations
+        .iter()
+        .map(|round| round.examples.len())
+        .sum::<usize>();
+    if console.json {
+        console.document(&serde_json::json!({
+            "format": "gatewright-confirm/1",
+            "run": session.name,
+            "confirmed_now": ran,
+            "examples": fresh,
+            "next": "gatewright decide",
+        }))?;
+    } else if ran {
+        console.out(&format!(
+            "Run {}: {fresh} examples were run again.\nNext: gatewright decide\n",
+            session.name
+        ))?;
+    } else {
+        console.out(&format!(
+            "Run {}: nothing tripped that fresh trials could settle.\nNext: gatewright decide\n",
+            session.name
+        ))?;
+    }
+    Ok(exit::SHIP)
+}

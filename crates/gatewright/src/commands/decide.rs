@@ -1,0 +1,25 @@
+//! `gatewright decide`
+
+use crate::args::DecideArgs;
+use crate::commands::Context;
+use crate::error::Failure;
+use crate::exit;
+use crate::pipeline::{Session, judge, record};
+
+const COMMAND: &str = "gatewright decide";
+
+pub(crate) fn decide(context: &Context, args: &DecideArgs) -> Result<u8, Failure> {
+    let loaded = context.sound()?;
+    let mut session = Session::read(&loaded, args.stored.run.as_deref())?;
+    if session.decided.is_none() {
+        session = Session::open(&loaded, Some(&session.name), &context.now, COMMAND)?;
+    }
+    let judged = judge(&loaded, &session, &context.now)?;
+    record(&loaded, &mut session, &judged.view, &context.now, COMMAND)?;
+    context.show(&judged.view)?;
+    Ok(exit::of_answer(
+        judged.view.answer,
+        judged.view.enforce,
+        &args.accept.accept,
+    ))
+}

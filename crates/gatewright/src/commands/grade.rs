@@ -1,0 +1,60 @@
+//! `gatewright grade`
+
+use std::fmt::Write as _;
+
+use gatewright_core::report::untrusted::{clip, line};
+
+use crate::args::GradeArgs;
+use crate::commands::Context;
+use crate::error::Failure;
+use crate::exit;
+use crate::pipeline::{Session, judge};
+
+pub(crate) fn grade(context: &Context, args: &GradeArgs) -> Result<u8, Failure> {
+    let loaded = context.sound()?;
+    let session = Session::read(&loaded, args.stored.run.as_deref())?;
+    let judged = judge(&loaded, &session, &context.now)?;
+    let whole = || {
+        judged
+            .view
+            .tables
+            .iter()
+            .filter(|cell| cell.slice.values.is_empty())
+    };
+    if context.console.json {
+        let cells: Vec<_> = whole().collect();
+        context.console.document(&serde_json::json!({
+            "format": "gatewright-grade/1",
+            "run": session.name,
+            "denominators": judged.view.denominators,
+            "criteria": cells,
+        }))?;
+        return Ok(exit::SHIP);
+    }
+    let mut text = format!("Run {}\n", session.name);
+    let _ = writeln!(
+        text,
+        "{:<20} {:<11} {:>6} {:>6} {:>6} {:>7} {:>5} {:>7}",
+        "criterion", "system", "units", "pass", "fail", "value", "n/a", "missing"
+    );
+    for cell in whole() {
+        for (role, system) in &cell.systems {
+            let missing: u64 = system.missing.values().sum();
+            let _ = writeln!(
+                text,
+                "{:<20} {:<11} {:>6} {:>6} {:>6} {:>7} {:>5} {:>7}",
+                clip(&line(&cell.criterion, 60), 20),
+                role.word(),
+                system.units,
+                system.pass,
+                system.fail,
+                system.value + system.win + system.tie + system.loss,
+                system.not_applicable,
+                missing
+            );
+        }
+    }
+    text.push_str("Next: gatewright decide\n");
+    context.console.out(&text)?;
+    Ok(exit::SHIP)
+}

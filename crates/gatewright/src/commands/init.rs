@@ -1,0 +1,385 @@
+//! `gatewright init`
+
+use std::io::{BufRead as _, Write as _};
+use std::path::Path;
+
+use gatewright_core::manifest;
+
+use crate::args::InitArgs;
+use crate::commands::Context;
+use crate::console::document;
+use crate::error::Failure;
+use crate::example;
+use crate::exit;
+use crate::project::PAGE;
+
+const SCHEMA: &str = "gatewright.schema.json";
+const SCHEMA_COMMENT: &str = "# yaml-language-server: $schema=";
+
+pub(crate) fn init(context: &Context, args: &InitArgs) -> Result<u8, Failure> {
+    let dir = context.here.join(&args.dir);
+    let mut files = match &args.example {
+        Some(_) => shipped(),
+        None => {
+            let page = dir.join(PAGE);
+            refuse_existing(&page)?;
+            let answers = if context.console.interactive && !context.global.yes && unanswered(args)
+            {
+                ask(args)?
+            } else {
+                Answers::of(args)
+            };
+            started(&answers, &context.now.today.to_string())
+        }
+    };
+    files.push((
+        SCHEMA.to_owned(),
+        document(&manifest::schema::schema())?.into_bytes(),
+    ));
+    for (path, _) in &files {
+        refuse_existing(&dir.join(path))?;
+    }
+    for (path, bytes) in &files {
+        write(&dir.join(path), bytes)?;
+    }
+    let paths: Vec<&str> = files.iter().map(|(path, _)| path.as_str()).collect();
+    if context.console.json {
+        context.console.document(&serde_json::json!({
+            "format": "gatewright-init/1", "dir": args.dir, "files": paths, "next": "gatewright check",
+        }))?;
+        return Ok(exit::SHIP);
+    }
+    let go = match args.dir.as_path() {
+        here if here == Path::new(".") => String::new(),
+        dir => format!("  cd {}\n", dir.display()),
+    };
+    context.console.out(&format!(
+        "Wrote {} files, {PAGE} among them. Next:\n{go}  gatewright check\n  gatewright gate\n",
+        files.len()
+    ))?;
+    Ok(exit::SHIP)
+}
+
+/// The shipped example, with its first line pointing at the schema beside it.
+fn shipped() -> Vec<(String, Vec<u8>)> {
+    example::BILLING_SUPPORT
+        .iter()
+        .map(|(path, bytes)| {
+            let own = std::str::from_utf8(bytes).ok().filter(|_| *path == PAGE);
+            let bytes = match own.and_then(|text| text.split_once('\n')) {
+                Some((first, rest)) if first.starts_with(SCHEMA_COMMENT) => {
+                    format!("{SCHEMA_COMMENT}{SCHEMA}\n{rest}").into_bytes()
+                }
+                _ => bytes.to_vec(),
+            };
+            ((*path).to_owned(), bytes)
+        })
+        .collect()
+}
+
+fn refuse_existing(path: &Path) -> Result<(), Failure> {
+    // A link counts too, whatever it points at.
+    if path.symlink_metadata().is_ok() {
+        return Err(Failure::usage(format!(
+            "`{}` is there already, and init never overwrites",
+            path.display()
+        ))
+        .next("gatewright init ANOTHER-FOLDER"));
+    }
+    Ok(())
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let failed = |source: std::io::Error| {
+        Failure::usage(format!("cannot write `{}`", path.display())).why(source.to_string())
+    };
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(failed)?;
+    }
+    let mut file = std::fs::File::options()
+        .write(true)
+        .create_new(true)
+        .open(path)
+        .map_err(failed)?;
+    file.write_all(bytes).map_err(failed)
+}
+
+/// The seven answers; an empty one leaves a comment.
+#[derive(Debug, Default)]
+struct Answers {
+    product: String,
+    promise: String,
+    tasks: Vec<String>,
+    failures: Vec<String>,
+    evidence: String,
+    question: String,
+    segments: Vec<String>,
+    owner: String,
+}
+
+impl Answers {
+    fn of(args: &InitArgs) -> Self {
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        Self {
+            product: text(&args.product),
+            promise: text(&args.promise),
+            tasks: args.task.clone(),
+            failures: args.failure.clone(),
+            evidence: text(&args.evidence),
+            question: text(&args.question),
+            segments: args.segment.clone(),
+            owner: text(&args.owner),
+        }
+    }
+}
+
+fn unanswered(args: &InitArgs) -> bool {
+    args.promise.is_none() || args.task.is_empty()
+}
+
+/// Asks what the flags leave open. An empty answer is allowed: the page then says what is missing.
+fn ask(args: &InitArgs) -> Result<Answers, Failure> {
+    let mut answers = Answers::of(args);
+    let mut input = std::io::stdin().lock();
+    let mut question = |text: &str, answer: &mut String| -> Result<(), Failure> {
+        if !answer.is_empty() {
+            return Ok(());
+        }
+        let failed = |source: std::io::Error| Failure::Unexpected {
+            doing: "ask".to_owned(),
+            source: Box::new(source),
+        };
+        let mut out = std::io::stderr().lock();
+        write!(out, "{text}\n> ")
+            .and_then(|()| out.flush())
+            .map_err(failed)?;
+        input.read_line(answer).map_err(failed)?;
+        *answer = answer.trim().to_owned();
+        Ok(())
+    };
+    let list = |text: &str| -> Vec<String> {
+        text.split(',')
+            .map(str::trim)
+            .filter(|part| !part.is_empty())
+            .map(str::to_owned)
+            .collect()
+    };
+    let (mut tasks, mut failures, mut segments) = (
+        answers.tasks.join(","),
+        answers.failures.join(","),
+        answers.segments.join(","),
+    );
+    question("What is the product called?", &mut answers.product)?;
+    question(
+        "1. Promise: what does it do, for whom, in one sentence?",
+        &mut answers.promise,
+    )?;
+    question(
+        "2. Tasks: what do users ask for? (comma-separated)",
+        &mut tasks,
+    )?;
+    question(
+        "3. Failures that cost most? (comma-separated: unsupported-claim, wrong-source, over-refusal, refusal-failure, …)",
+        &mut failures,
+    )?;
+    question(
+        "4. Evidence: where can real examples be sampled? (a path, a table)",
+        &mut answers.evidence,
+    )?;
+    question(
+        "5. Decision: which release question must be answered?",
+        &mut answers.question,
+    )?;
+    question(
+        "6. Segments: by what must results be reported separately? (comma-separated: risk, intent, …)",
+        &mut segments,
+    )?;
+    question("7. Gate: who owns it? (a team)", &mut answers.owner)?;
+    answers.tasks = list(&tasks);
+    answers.failures = list(&failures);
+    answers.segments = list(&segments);
+    Ok(answers)
+}
+
+/// Makes a name that the page can use as a key: lower case, words joined by hyphens.
+fn slug(text: &str) -> String {
+    let words: Vec<String> = text
+        .split(|one: char| !one.is_alphanumeric() && one != '_')
+        .filter(|word| !word.is_empty())
+        .map(str::to_lowercase)
+        .collect();
+    words.join("-")
+}
+
+/// Quotes a text for YAML: a JSON string is one.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// Writes the page and the first examples.
+fn started(answers: &Answers, today: &str) -> Vec<(String, Vec<u8>)> {
+    let or = |text: &str, default: &str| {
+        if text.is_empty() {
+            default.to_owned()
+        } else {
+            text.to_owned()
+        }
+    };
+    let names = |given: &[String], default: &[&str]| -> Vec<String> {
+        let given: Vec<String> = given
+            .iter()
+            .map(|name| slug(name))
+            .filter(|name| !name.is_empty())
+            .collect();
+        if given.is_empty() {
+            default.iter().map(|name| (*name).to_owned()).collect()
+        } else {
+            given
+        }
+    };
+    let tasks = names(&answers.tasks, &["first-task", "second-task"]);
+    let failures = names(&answers.failures, &["unsupported-claim"]);
+    let owner = or(&slug(&answers.owner), "product");
+    let mut page = format!(
+        "{SCHEMA_COMMENT}{SCHEMA}\n\
+# The one page: seven questions. `gatewright check` says what is missing or vague.\n\
+gatewright: 1\n\
+product: {product}\n\
+\n\
+# 1. What is promised, for whom, with what evidence, and what happens when the answer is not ready?\n\
+promise:\n\
+\x20 does: {does}\n\
+\x20 for: {whom}\n\
+\x20 evidence: {evidence}\n\
+\x20 when_not_ready: {not_ready}\n\
+\n\
+# 2. What do users ask for?\n\
+tasks:\n",
+        product = quoted(&or(&answers.product, "my-product")),
+        does = quoted(&or(
+            &answers.promise,
+            "Say here what the product does, in one sentence."
+        )),
+        whom = quoted("say who uses it, and where"),
+        evidence = quoted("say what an answer must rest on"),
+        not_ready = quoted("say when it asks, escalates or refuses"),
+    );
+    for task in &tasks {
+        page.push_str(&format!(
+            "  {task}: {}\n",
+            quoted(&format!("Say what users want when they ask for {task}"))
+        ));
+    }
+    page.push_str(
+        "\n# 3. Which failures cost most, what does one cost, and who repairs it? The rest of the twelve that ship are medium.\nfailures:\n",
+    );
+    for (index, failure) in failures.iter().enumerate() {
+        let severity = if index == 0 { "high" } else { "medium" };
+        page.push_str(&format!(
+            "  {failure}: {{severity: {severity}, cost: 100 USD, owner: {owner}, repair: \"say what is repaired\"}}\n"
+        ));
+    }
+    page.push_str(&format!(
+        "owners:\n  {owner}: {{name: {}}}\n\n# 4. Where can real examples be sampled?\n",
+        quoted(&or(&answers.owner, "Product team"))
+    ));
+    match answers.evidence.as_str() {
+        "" => page.push_str(
+            "# evidence:\n#   - {id: chat-logs, kind: traffic, at: \"logs/*.parquet\"}\n",
+        ),
+        at => page.push_str(&format!(
+            "evidence:\n  - {{id: logs, kind: traffic, at: {}}}\n",
+            quoted(at)
+        )),
+    }
+    page.push_str(&format!(
+        "# traffic: {{per_week: 10000}}      # then a verdict can say failures and money a week\n\n\
+# 5. Which release decision does this answer, and who takes it?\n\
+decision:\n  question: {}\n  decided_by: {owner}\n  standard: unbroken       # `shown` once there are 200 examples or more\n  enforce: block\n\n\
+# 6. By what are results reported separately? `task` comes by itself.\n",
+        quoted(&or(&answers.question, "Release the candidate to everybody?"))
+    ));
+    let segments = names(&answers.segments, &[]);
+    if segments.is_empty() {
+        page.push_str(
+            "# segments:\n#   risk: {high: {input_matches: \"refund|cancel\"}, low: rest}\n",
+        );
+    } else {
+        page.push_str("segments:\n");
+        for segment in segments {
+            page.push_str(&format!(
+                "  {segment}: {{}}                # whatever values the examples carry\n"
+            ));
+        }
+    }
+    page.push_str(&systems_and_gate(&failures[0], &owner));
+    vec![
+        (PAGE.to_owned(), page.into_bytes()),
+        (
+            "reference/first.jsonl".to_owned(),
+            first_examples(&tasks, today).into_bytes(),
+        ),
+    ]
+}
+
+fn systems_and_gate(failure: &str, owner: &str) -> String {
+    format!(
+        "\n\
+# What is compared: a program that reads a JSON line and writes one, or outputs that were recorded.\n\
+systems:\n\
+\x20 candidate: {{command: [\"./assistant\", \"--candidate\"]}}\n\
+\x20 production: {{command: [\"./assistant\"]}}\n\
+\x20 # production: {{recorded: runs/production.jsonl}}\n\
+reference: [reference/*.jsonl]\n\
+\n\
+# One thing each that can fail for its own reason, and the class it fails as.\n\
+criteria:\n\
+\x20 correct: {{grader: {{contains: {{}}}}, fails_as: {failure}}}\n\
+\x20 behaviour:\n\
+\x20   grader: {{behaviour: {{}}}}\n\
+\x20   fails_as: {{answered-when-refuse: refusal-failure, refused-when-answer: over-refusal, otherwise: scope-mismatch}}\n\
+\n\
+# 7. What follows each result, and who acts?\n\
+gate:\n\
+\x20 - {{id: no-task-breaks, guard: correct, by: [task], against: production, margin: 10 pts, then: {{violated: hold}}, owner: {owner}}}\n\
+\x20 - {{id: behaves, guard: behaviour, against: production, margin: 10 pts, then: {{violated: hold}}, owner: {owner}}}\n"
+    )
+}
+
+fn first_examples(tasks: &[String], today: &str) -> String {
+    let mut text = String::new();
+    for task in tasks {
+        let example = serde_json::json!({
+            "id": format!("{task}-001"),
+            "input": format!("Write here what a user asks for when the task is {task}"),
+            "segments": {"task": task},
+            "expect": {"behaviour": "answer", "contains": ["a fact that must be in the answer"]},
+            "provenance": {"kind": "handpicked", "added": today, "why": "the first example of this task"},
+        });
+        text.push_str(&example.to_string());
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_become_keys() {
+        assert_eq!(slug("Invoice question!"), "invoice-question");
+        assert_eq!(slug("  "), "");
+        assert_eq!(quoted("say \"no\""), r#""say \"no\"""#);
+    }
+
+    #[test]
+    fn the_example_points_at_the_schema_beside_it() {
+        let files = shipped();
+        let page = files.iter().find(|(path, _)| path == PAGE).expect("there");
+        assert!(
+            page.1
+                .starts_with(format!("{SCHEMA_COMMENT}{SCHEMA}\n").as_bytes())
+        );
+    }
+}

@@ -1,0 +1,177 @@
+//! One file per command.
+
+pub(crate) mod check;
+pub(crate) mod completions;
+pub(crate) mod confirm;
+pub(crate) mod decide;
+pub(crate) mod diff;
+pub(crate) mod gate;
+pub(crate) mod grade;
+pub(crate) mod incident;
+pub(crate) mod init;
+pub(crate) mod report;
+pub(crate) mod run;
+pub(crate) mod schema;
+pub(crate) mod triage;
+
+use std::path::{Path, PathBuf};
+
+use gatewright_core::report::{View, markdown, terminal};
+
+use crate::args::Global;
+use crate::console::{Console, document};
+use crate::error::{Failure, problems_text};
+use crate::now::Now;
+use crate::pipeline::Loaded;
+use crate::project::Project;
+
+/// What every command is given.
+pub(crate) struct Context {
+    /// Flags of every command.
+    pub(crate) global: Global,
+    /// The terminal.
+    pub(crate) console: Console,
+    /// The time.
+    pub(crate) now: Now,
+    /// The folder the command was started in.
+    pub(crate) here: PathBuf,
+}
+
+impl Context {
+    /// Finds the project.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(crate) fn project(&self) -> Result<Project, Failure> {
+        let global = &self.global;
+        Project::find(
+            global.config.as_deref(),
+            global.state.as_deref(),
+            &global.root,
+            &self.here,
+        )
+    }
+
+    /// Loads the page and its data, and refuses to go on when something is wrong.
+    ///
+    /// # Errors
+    /// Every error at once.
+    pub(crate) fn sound(&self) -> Result<Loaded, Failure> {
+        let loaded = Loaded::read(self.project()?, &self.now)?.sound()?;
+        if !loaded.problems.is_empty() {
+            self.console.detail(&problems_text(&loaded.problems));
+        }
+        Ok(loaded)
+    }
+
+    /// Shows a view: at most 25 lines, or one JSON document.
+    ///
+    /// # Errors
+    /// When standard output refuses.
+    pub(crate) fn show(&self, view: &View) -> Result<(), Failure> {
+        if self.console.json {
+            self.console.document(view)
+        } else {
+            self.console.out(&terminal(view, &self.console.options))
+        }
+    }
+
+    /// Writes reports; the type follows from the name.
+    ///
+    /// # Errors
+    /// For a name that ends otherwise, or a file that cannot be written.
+    pub(crate) fn write_reports(&self, view: &View, paths: &[PathBuf]) -> Result<(), Failure> {
+        for path in paths {
+            let text = match extension(path)? {
+                Format::Json => document(view)?,
+                Format::Markdown => markdown(view),
+            };
+            replace(&self.here.join(path), text.as_bytes())?;
+            self.console.detail(&format!("wrote {}", path.display()));
+        }
+        Ok(())
+    }
+}
+
+/// A report's format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// JSON.
+    Json,
+    /// Markdown.
+    Markdown,
+}
+
+/// Reads a report's format from its name.
+///
+/// # Errors
+/// For other names.
+pub(crate) fn extension(path: &Path) -> Result<Format, Failure> {
+    match path.extension().and_then(|extension| extension.to_str()) {
+        Some("json") => Ok(Format::Json),
+        Some("md" | "markdown") => Ok(Format::Markdown),
+        _ => Err(Failure::usage(format!(
+            "`{}` has no type that a report can have",
+            path.display()
+        ))
+        .next("a name that ends in .md or .json")),
+    }
+}
+
+/// Writes a file whole or not at all.
+///
+/// # Errors
+/// When the disk refuses.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    use std::io::Write as _;
+    let failed = |source: std::io::Error| {
+        Failure::usage(format!("cannot write `{}`", path.display())).why(source.to_string())
+    };
+    let mut name = path
+        .file_name()
+        .map(std::ffi::OsStr::to_os_string)
+        .unwrap_or_default();
+    name.push(format!(".{}.part", std::process::id()));
+    let part = path.with_file_name(name);
+    let written = std::fs::File::create(&part)
+        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
+        .and_then(|()| std::fs::rename(&part, path));
+    written.map_err(|source| {
+        let _ = std::fs::remove_file(&part);
+        failed(source)
+    })
+}
+
+/// Reads `DIM=VALUE` pairs.
+///
+/// # Errors
+/// For a text without `=`.
+pub(crate) fn pairs(texts: &[String]) -> Result<Vec<(String, String)>, Failure> {
+    texts
+        .iter()
+        .map(|text| {
+            text.split_once('=')
+                .map(|(dimension, value)| (dimension.to_owned(), value.to_owned()))
+                .ok_or_else(|| {
+                    Failure::usage(format!("`{text}` is not DIM=VALUE"))
+                        .next("--segment task=refund")
+                })
+        })
+        .collect()
+}
+
+/// Says that a name is not known, with the nearest one.
+pub(crate) fn unknown<'a>(
+    what: &str,
+    name: &str,
+    known: impl IntoIterator<Item = &'a str> + Clone,
+) -> Failure {
+    let failure = Failure::usage(format!("there is no {what} `{name}`"));
+    match gatewright_core::problem::nearest(name, known.clone()) {
+        Some(near) => failure.next(format!("did you mean `{near}`?")),
+        None => failure.next(format!(
+            "one of: {}",
+            known.into_iter().take(12).collect::<Vec<_>>().join(", ")
+        )),
+    }
+}

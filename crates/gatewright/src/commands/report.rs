@@ -1,0 +1,29 @@
+//! `gatewright report`
+
+use gatewright_core::report::markdown;
+
+use crate::args::ReportArgs;
+use crate::commands::{Context, extension};
+use crate::error::Failure;
+use crate::exit;
+use crate::pipeline::{Session, judge};
+
+pub(crate) fn report(context: &Context, args: &ReportArgs) -> Result<u8, Failure> {
+    for path in &args.output.output {
+        extension(path)?;
+    }
+    let loaded = context.sound()?;
+    let session = Session::read(&loaded, args.stored.run.as_deref())?;
+    let judged = judge(&loaded, &session, &context.now)?;
+    context.write_reports(&judged.view, &args.output.output)?;
+    if context.console.json {
+        context.console.document(&judged.view)?;
+    } else if args.output.output.is_empty() {
+        context.console.out(&markdown(&judged.view))?;
+    } else {
+        for path in &args.output.output {
+            context.console.note(&format!("wrote {}", path.display()));
+        }
+    }
+    Ok(exit::SHIP)
+}

@@ -1,0 +1,116 @@
+//! The terminal: width, colour, symbols; what goes to standard output and what to standard error.
+
+use std::io::{self, IsTerminal as _, Write as _};
+
+use gatewright_core::report::TerminalOptions;
+use gatewright_core::report::untrusted;
+
+use crate::args::Global;
+use crate::error::Failure;
+
+/// Where a command writes.
+#[derive(Clone, Debug)]
+pub(crate) struct Console {
+    /// Facts about standard output.
+    pub(crate) options: TerminalOptions,
+    /// Only one JSON document on standard output.
+    pub(crate) json: bool,
+    /// Nothing but the answer and errors.
+    pub(crate) quiet: bool,
+    /// More of what happens.
+    pub(crate) verbose: bool,
+    /// Standard error is a terminal that may be drawn on.
+    pub(crate) live: bool,
+    /// Somebody can answer questions.
+    pub(crate) interactive: bool,
+}
+
+impl Console {
+    /// Looks at the flags, the environment and the streams.
+    pub(crate) fn new(global: &Global, var: impl Fn(&str) -> Option<String>) -> Self {
+        let set = |name: &str| var(name).is_some_and(|value| !value.is_empty());
+        let dumb = var("TERM").is_some_and(|term| term == "dumb");
+        let ci = set("CI");
+        let out_is_terminal = io::stdout().is_terminal();
+        let forced = set("FORCE_COLOR")
+            || var("CLICOLOR_FORCE").is_some_and(|value| value != "0" && !value.is_empty());
+        let colour =
+            !global.no_color && !set("NO_COLOR") && !dumb && (forced || (out_is_terminal && !ci));
+        let columns = var("COLUMNS")
+            .and_then(|text| text.trim().parse().ok())
+            .filter(|&width: &usize| width >= 40);
+        Self {
+            options: TerminalOptions {
+                width: columns.or_else(measured).unwrap_or(80).min(200),
+                colour,
+                symbols: !dumb,
+            },
+            json: global.json,
+            quiet: global.quiet,
+            verbose: global.verbose,
+            live: io::stderr().is_terminal() && !ci && !dumb && !global.quiet && !global.json,
+            interactive: io::stdin().is_terminal() && out_is_terminal && !ci && !global.json,
+        }
+    }
+
+    /// Writes to standard output. A closed pipe is quiet: whoever reads has seen enough.
+    ///
+    /// # Errors
+    /// When the disk behind it is full, or similar.
+    pub(crate) fn out(&self, text: &str) -> Result<(), Failure> {
+        let mut out = io::stdout().lock();
+        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::Unexpected {
+                doing: "write to standard output".to_owned(),
+                source: Box::new(error),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes one JSON document to standard output.
+    ///
+    /// # Errors
+    /// As [`Console::out`].
+    pub(crate) fn document<T: serde::Serialize>(&self, value: &T) -> Result<(), Failure> {
+        let text = document(value)?;
+        self.out(&text)
+    }
+
+    /// Says something on standard error, unless quiet.
+    pub(crate) fn note(&self, text: &str) {
+        if !self.quiet {
+            self.say(text);
+        }
+    }
+
+    /// Says something on standard error when asked to say more.
+    pub(crate) fn detail(&self, text: &str) {
+        if self.verbose {
+            self.say(text);
+        }
+    }
+
+    /// Says something on standard error in any case.
+    pub(crate) fn say(&self, text: &str) {
+        let _ = writeln!(io::stderr().lock(), "{}", text.trim_end());
+    }
+}
+
+/// Measures the terminal, when standard output is one.
+fn measured() -> Option<usize> {
+    let (width, _) = terminal_size::terminal_size_of(io::stdout())?;
+    Some(usize::from(width.0)).filter(|&width| width >= 40)
+}
+
+/// Formats one JSON document; what a terminal could obey is escaped.
+///
+/// # Errors
+/// When a value cannot be serialised: a defect.
+pub(crate) fn document<T: serde::Serialize>(value: &T) -> Result<String, Failure> {
+    let text = serde_json::to_string_pretty(value).map_err(|error| Failure::Unexpected {
+        doing: "write JSON".to_owned(),
+        source: Box::new(error),
+    })?;
+    Ok(untrusted::json(&text) + "\n")
+}

@@ -1,0 +1,168 @@
+//! What goes wrong, as the person at the terminal must see it: what, where, why, what to type next.
+
+use std::fmt::Write as _;
+
+use gatewright_core::problem::{Problem, Weight};
+use gatewright_core::report::untrusted;
+use gatewright_store::StoreError;
+
+use crate::exit;
+
+/// Why a command ends early.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// Something outside the program: the user, a file, another process.
+    Expected(Box<Expected>),
+    /// The page or the data is wrong: everything at once.
+    Problems(Vec<Problem>),
+    /// A defect or an exhausted machine.
+    Unexpected {
+        /// What was being done.
+        doing: String,
+        /// Why it failed.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// An error that a person can act on.
+#[derive(Debug)]
+pub(crate) struct Expected {
+    /// Exit code.
+    pub(crate) code: u8,
+    /// What failed, lower case, no full stop.
+    pub(crate) what: String,
+    /// Why, if there is more to say.
+    pub(crate) why: String,
+    /// What to type or write next.
+    pub(crate) next: Vec<String>,
+}
+
+impl Failure {
+    /// Makes a usage error.
+    pub(crate) fn usage(what: impl Into<String>) -> Self {
+        Self::expected(exit::USAGE, what)
+    }
+
+    /// Makes an expected error with an exit code.
+    pub(crate) fn expected(code: u8, what: impl Into<String>) -> Self {
+        Self::Expected(Box::new(Expected {
+            code,
+            what: what.into(),
+            why: String::new(),
+            next: Vec::new(),
+        }))
+    }
+
+    /// Adds why.
+    pub(crate) fn why(mut self, why: impl Into<String>) -> Self {
+        if let Self::Expected(expected) = &mut self {
+            expected.why = why.into();
+        }
+        self
+    }
+
+    /// Adds what to type next.
+    pub(crate) fn next(mut self, next: impl Into<String>) -> Self {
+        if let Self::Expected(expected) = &mut self {
+            expected.next.push(next.into());
+        }
+        self
+    }
+
+    /// Returns the exit code.
+    pub(crate) fn code(&self) -> u8 {
+        match self {
+            Self::Expected(expected) => expected.code,
+            Self::Problems(_) => exit::USAGE,
+            Self::Unexpected { .. } => exit::UNEXPECTED,
+        }
+    }
+
+    /// Shows the failure for a person.
+    pub(crate) fn text(&self) -> String {
+        match self {
+            Self::Expected(expected) => {
+                let mut text = format!("error: {}\n", visible(&expected.what));
+                if !expected.why.is_empty() {
+                    let _ = writeln!(text, "  why: {}", visible(&expected.why));
+                }
+                for next in &expected.next {
+                    let _ = writeln!(text, "  try: {}", visible(next));
+                }
+                text
+            }
+            Self::Problems(problems) => problems_text(problems),
+            Self::Unexpected { doing, source } => {
+                let mut text = format!("error: could not {}\n", visible(doing));
+                let mut cause: Option<&dyn std::error::Error> = Some(source.as_ref());
+                while let Some(one) = cause {
+                    let _ = writeln!(text, "  caused by: {}", visible(&one.to_string()));
+                    cause = one.source();
+                }
+                text
+            }
+        }
+    }
+
+    /// Shows the failure as JSON.
+    pub(crate) fn json(&self) -> serde_json::Value {
+        let body = match self {
+            Self::Expected(expected) => serde_json::json!({
+                "what": expected.what, "why": expected.why, "next": expected.next,
+            }),
+            Self::Problems(problems) => serde_json::json!({
+                "what": "the page or the data is wrong", "problems": problems,
+            }),
+            Self::Unexpected { doing, source } => serde_json::json!({
+                "what": format!("could not {doing}"), "why": source.to_string(),
+            }),
+        };
+        serde_json::json!({"format": "gatewright-error/1", "exit_code": self.code(), "error": body})
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        match &error {
+            StoreError::Held { .. } | StoreError::HeldElsewhere { .. } => {
+                Self::expected(exit::INCOMPLETE, error.to_string())
+                    .next("wait until it ends, then run the same command again")
+            }
+            _ => Self::Unexpected {
+                doing: "use the log".to_owned(),
+                source: Box::new(error),
+            },
+        }
+    }
+}
+
+/// Shows problems: errors first, then suggestions, each with where, why and what to write instead.
+pub(crate) fn problems_text(problems: &[Problem]) -> String {
+    let mut sorted: Vec<&Problem> = problems.iter().collect();
+    sorted.sort();
+    let mut text = String::new();
+    for problem in sorted {
+        let weight = match problem.weight {
+            Weight::Error => "error",
+            Weight::Suggestion => "suggestion",
+        };
+        let _ = writeln!(
+            text,
+            "{weight}: {}: {} [{}]",
+            visible(&problem.at.to_string()),
+            visible(&problem.what),
+            problem.code
+        );
+        if !problem.why.is_empty() {
+            let _ = writeln!(text, "  why: {}", visible(&problem.why));
+        }
+        if !problem.instead.is_empty() {
+            let _ = writeln!(text, "  instead: {}", visible(&problem.instead));
+        }
+    }
+    text
+}
+
+fn visible(text: &str) -> String {
+    untrusted::line(text, untrusted::LINE_CHARS_MAX)
+}

@@ -1,0 +1,184 @@
+//! From the log to outcomes, one event at a time.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use gatewright_core::analyse::{self, Denominator};
+use gatewright_core::event::RunEvent;
+use gatewright_core::grade::Graders;
+use gatewright_core::manifest::{Role, Target};
+use gatewright_core::outcome::Outcome;
+use gatewright_core::plan::AttemptSpec;
+use gatewright_core::response::{AttemptEnd, Response};
+use gatewright_store::StoreError;
+
+use crate::error::Failure;
+use crate::pipeline::load::Loaded;
+use crate::pipeline::session::Session;
+
+/// Compiles the graders.
+///
+/// # Errors
+/// Everything on the page that cannot be compiled.
+pub(crate) fn graders(loaded: &Loaded) -> Result<Graders<'_>, Failure> {
+    Graders::new(&loaded.manifest, &loaded.reference, &loaded.labels).map_err(Failure::Problems)
+}
+
+/// Streams every outcome of a run: what ended, in log order, then what was never attempted, then systems of which only labels exist.
+///
+/// # Errors
+/// When the log cannot be read; `fold` has then seen only a part and its result is dropped.
+pub(super) fn with_outcomes<T>(
+    loaded: &Loaded,
+    session: &Session,
+    fold: impl FnOnce(&mut dyn Iterator<Item = Outcome>) -> T,
+) -> Result<T, Failure> {
+    let graders = graders(loaded)?;
+    let progress = session.log.progress()?;
+    let failed: RefCell<Option<StoreError>> = RefCell::new(None);
+    let ended = session
+        .log
+        .events()
+        .map_while(|event| {
+            event
+                .map_err(|error| *failed.borrow_mut() = Some(error))
+                .ok()
+        })
+        .filter(|_| session.same_plan)
+        .flat_map(|event| {
+            let mut outcomes = Vec::new();
+            if let RunEvent::Ended {
+                attempt,
+                recorded_trial,
+                end,
+            } = &event.body
+            {
+                graders.grade(*attempt, *recorded_trial, end, &mut outcomes);
+            }
+            outcomes
+        });
+    let labelled: Vec<Role> = labels_only(loaded).collect();
+    let never = session
+        .plan
+        .attempts()
+        .filter(|attempt| !session.same_plan || !progress.ended.contains(attempt))
+        .filter(|attempt| !labelled.contains(&attempt.system))
+        .flat_map(|attempt| {
+            let mut outcomes = Vec::new();
+            graders.not_attempted(attempt, &mut outcomes);
+            outcomes
+        });
+    let labels = labelled.iter().flat_map(|role| {
+        let mut outcomes = Vec::new();
+        graders.labels_only(*role, &mut outcomes);
+        outcomes
+    });
+    let folded = fold(&mut ended.chain(never).chain(labels));
+    match failed.into_inner() {
+        Some(error) => Err(error.into()),
+        None => Ok(folded),
+    }
+}
+
+/// Counts what was planned and what became of it.
+///
+/// # Errors
+/// When the log cannot be read.
+pub(super) fn denominators(
+    loaded: &Loaded,
+    session: &Session,
+) -> Result<BTreeMap<Role, Denominator>, Failure> {
+    // The analysis counts ends by kind alone, so one of each stands for all and nothing is held.
+    let answered = AttemptEnd::Answered {
+        response: Response::default(),
+    };
+    let provider = AttemptEnd::ProviderError {
+        message: String::new(),
+        code: None,
+        latency_ms: None,
+    };
+    let harness = AttemptEnd::HarnessError {
+        message: String::new(),
+    };
+    let failed: RefCell<Option<StoreError>> = RefCell::new(None);
+    let ended = session
+        .log
+        .events()
+        .map_while(|event| {
+            event
+                .map_err(|error| *failed.borrow_mut() = Some(error))
+                .ok()
+        })
+        .filter(|_| session.same_plan)
+        .filter_map(|event| match event.body {
+            RunEvent::Ended { attempt, end, .. } => Some(match end {
+                AttemptEnd::Answered { .. } | AttemptEnd::TimedOut { .. } => (attempt, &answered),
+                AttemptEnd::ProviderError { .. } => (attempt, &provider),
+                AttemptEnd::HarnessError { .. } => (attempt, &harness),
+            }),
+            _ => None,
+        });
+    let labelled = labels_only(loaded).flat_map(|role| {
+        let name = loaded
+            .manifest
+            .systems
+            .get(&role)
+            .map_or("", |system| &system.name);
+        (0..loaded.reference.examples.len() as u32).flat_map(move |example| {
+            let trials = loaded.labels.recorded_trials(name, example).len() as u32;
+            (0..trials).map(move |trial| AttemptSpec {
+                example,
+                system: role,
+                trial,
+            })
+        })
+    });
+    let counted = analyse::denominators(
+        &session.plan,
+        ended.chain(labelled.map(|attempt| (attempt, &answered))),
+    );
+    match failed.into_inner() {
+        Some(error) => Err(error.into()),
+        None => Ok(counted),
+    }
+}
+
+fn labels_only(loaded: &Loaded) -> impl Iterator<Item = Role> + '_ {
+    loaded
+        .manifest
+        .systems
+        .values()
+        .filter(|system| matches!(system.target, Target::LabelsOnly))
+        .map(|system| system.role)
+}
+
+/// First-look ends of some examples, by example and role, in trial order.
+pub(crate) type Answers = BTreeMap<(u32, Role), Vec<(AttemptSpec, Option<u32>, AttemptEnd)>>;
+
+/// Fetches what the systems said to some examples at first look.
+///
+/// # Errors
+/// When the log cannot be read.
+pub(crate) fn answers(session: &Session, wanted: impl Fn(u32) -> bool) -> Result<Answers, Failure> {
+    let mut answers = Answers::new();
+    for event in session.log.events() {
+        let RunEvent::Ended {
+            attempt,
+            recorded_trial,
+            end,
+        } = event?.body
+        else {
+            continue;
+        };
+        if wanted(attempt.example) && attempt.trial < session.plan.trials(attempt.system) {
+            let one = answers
+                .entry((attempt.example, attempt.system))
+                .or_default();
+            one.push((attempt, recorded_trial, end));
+        }
+    }
+    for one in answers.values_mut() {
+        one.sort_by_key(|(attempt, ..)| *attempt);
+    }
+    Ok(answers)
+}

@@ -1,0 +1,279 @@
+//! Grade, analyse, decide, view: pure from the log onwards.
+
+use std::collections::BTreeMap;
+
+use gatewright_core::analyse::{self, Analysis, People, Resolution};
+use gatewright_core::decide::{self, DecisionContext};
+use gatewright_core::digest::Digest;
+use gatewright_core::event::{ProjectEvent, RunEvent};
+use gatewright_core::incident::{self, IncidentStatus};
+use gatewright_core::manifest::Role;
+use gatewright_core::outcome::{Bin, GraderKind, Outcome};
+use gatewright_core::plan::Confirmation;
+use gatewright_core::report::{self, RunFacts, View};
+use gatewright_store::ProjectLog;
+
+use crate::console::Console;
+use crate::error::Failure;
+use crate::now::Now;
+use crate::pipeline::load::Loaded;
+use crate::pipeline::session::{Session, has_project_log, writer};
+use crate::pipeline::{TOOL, evidence};
+
+/// What a run amounts to.
+pub(crate) struct Judged {
+    /// Every number.
+    pub(crate) analysis: Analysis,
+    /// Everything a report says.
+    pub(crate) view: View,
+}
+
+/// Runs what tripped again, when it can be called; says whether it did.
+///
+/// # Errors
+/// As an attempt.
+pub(crate) fn confirm(
+    loaded: &Loaded,
+    session: &mut Session,
+    now: &Now,
+    console: &Console,
+) -> Result<bool, Failure> {
+    let (analysis, _) = analyse(loaded, session)?;
+    let Some(round) = wanted(loaded, session, &analysis) else {
+        return Ok(false);
+    };
+    console.note(&format!(
+        "{} examples tripped a guard: {} fresh trials of each on {} systems",
+        round.examples.len(),
+        round.trials,
+        round.roles.len()
+    ));
+    session.confirm(round, now)?;
+    session.attempt(loaded, now, console)?;
+    Ok(true)
+}
+
+fn wanted(loaded: &Loaded, session: &Session, analysis: &Analysis) -> Option<Confirmation> {
+    analyse::confirmation(&loaded.manifest, &loaded.reference, &session.plan, analysis)
+}
+
+/// Analyses and decides a run. Nothing is written.
+///
+/// # Errors
+/// When a log cannot be read.
+pub(crate) fn judge(loaded: &Loaded, session: &Session, now: &Now) -> Result<Judged, Failure> {
+    let (analysis, verdicts) = analyse(loaded, session)?;
+    let context = context(loaded, session, now, &verdicts)?;
+    let proposal = decide::decide(&loaded.manifest, &analysis, &context);
+    let facts = RunFacts {
+        run: &session.name,
+        tool: TOOL,
+        seal: session.seal.as_ref(),
+    };
+    let view = report::view(
+        &loaded.manifest,
+        &loaded.reference,
+        &session.plan,
+        &analysis,
+        &proposal,
+        &context,
+        &facts,
+    );
+    Ok(Judged { analysis, view })
+}
+
+/// Puts the answer on the record: in the run, and in the ledger of attempts.
+///
+/// # Errors
+/// When a log refuses it.
+pub(crate) fn record(
+    loaded: &Loaded,
+    session: &mut Session,
+    view: &View,
+    now: &Now,
+    command: &str,
+) -> Result<(), Failure> {
+    if session.decided.is_some() {
+        return Ok(());
+    }
+    let context = DecisionContext {
+        today: view.run.today.clone(),
+        attempt: view.run.attempt,
+        ..DecisionContext::default()
+    };
+    let proposed = RunEvent::Proposed {
+        answer: view.answer.word().to_owned(),
+        proposal: Digest::of_json(view),
+        context: serde_json::to_value(&context).unwrap_or_default(),
+    };
+    session.log.append(&[proposed], &now.at)?;
+    session.decided = Some(context);
+    let candidate = loaded.manifest.systems.get(&Role::Candidate);
+    let attempted = ProjectEvent::Attempted {
+        product: loaded.manifest.product.clone(),
+        reference: loaded.reference.digest,
+        candidate: candidate
+            .map(|system| system.fingerprint)
+            .unwrap_or_default(),
+        run: session.name.clone(),
+        answer: view.answer.word().to_owned(),
+        at: now.at.clone(),
+    };
+    ProjectLog::open(&loaded.project.state, writer(command, now))?.append(&[attempted], &now.at)?;
+    Ok(())
+}
+
+/// Per example and criterion: passes, and everything else that a person or a rule said.
+type Verdicts = BTreeMap<(u32, u16), (u64, u64)>;
+
+fn analyse(loaded: &Loaded, session: &Session) -> Result<(Analysis, Verdicts), Failure> {
+    let people = people(loaded, session)?;
+    let denominators = evidence::denominators(loaded, session)?;
+    let reproducing: Vec<u32> = loaded
+        .incidents
+        .iter()
+        .filter(|incident| incident.status == IncidentStatus::Open)
+        .filter_map(|incident| loaded.reference.index_of(incident.example.as_deref()?))
+        .collect();
+    let mut verdicts = Verdicts::new();
+    let analysis = evidence::with_outcomes(loaded, session, |outcomes| {
+        let outcomes = outcomes.inspect(|outcome| {
+            if outcome.system == Role::Candidate && reproducing.contains(&outcome.example) {
+                count(&mut verdicts, outcome);
+            }
+        });
+        analyse::analyse(
+            &loaded.manifest,
+            &loaded.reference,
+            &session.plan,
+            outcomes,
+            &people,
+            denominators,
+        )
+    })?;
+    Ok((analysis, verdicts))
+}
+
+/// Counts a verdict on an example that reproduces an incident. Judges are not asked: they are not calibrated.
+fn count(verdicts: &mut Verdicts, outcome: &Outcome) {
+    if outcome.by == GraderKind::Model || outcome.bin == Bin::NotApplicable {
+        return;
+    }
+    let one = verdicts
+        .entry((outcome.example, outcome.criterion))
+        .or_default();
+    match outcome.bin {
+        Bin::Pass | Bin::Win | Bin::Tie | Bin::Value(_) => one.0 += 1,
+        _ => one.1 += 1,
+    }
+}
+
+/// What people said: resolved flips and disagreements.
+fn people(loaded: &Loaded, session: &Session) -> Result<People, Failure> {
+    let mut people = People::default();
+    for index in 0..loaded.manifest.criteria.len() as u16 {
+        let differ = loaded.labels.disagreement(index).differ;
+        if differ > 0 {
+            people.disagreements.insert(index, u64::from(differ));
+        }
+    }
+    if !has_project_log(&loaded.project.state) {
+        return Ok(people);
+    }
+    for event in ProjectLog::read_only(&loaded.project.state)?.events() {
+        let ProjectEvent::Triaged {
+            run,
+            example,
+            system,
+            criterion,
+            cause,
+            ..
+        } = event?.body
+        else {
+            continue;
+        };
+        let key = loaded
+            .reference
+            .index_of(&example)
+            .zip(loaded.manifest.criterion_index(&criterion));
+        let Some(key) = key.filter(|_| run == session.name && system == Role::Candidate) else {
+            continue;
+        };
+        let resolution = match cause.as_str() {
+            "noise" => Resolution::Noise,
+            "label-wrong" => Resolution::LabelWrong,
+            _ => Resolution::Real,
+        };
+        people.resolutions.insert(key, resolution);
+    }
+    Ok(people)
+}
+
+fn context(
+    loaded: &Loaded,
+    session: &Session,
+    now: &Now,
+    verdicts: &Verdicts,
+) -> Result<DecisionContext, Failure> {
+    let seal = loaded.seal();
+    let broken_seal = match &session.seal {
+        Some(sealed) => sealed.differences(&seal),
+        None => Vec::new(),
+    };
+    let mut invalid = Vec::new();
+    if session.seal.is_none() {
+        invalid.push("the run was never sealed".to_owned());
+    }
+    if !session.same_plan {
+        invalid.push(
+            "the plan is not the one that was run: examples, systems, trials or seed changed"
+                .to_owned(),
+        );
+    }
+    let passes = |example: u32| {
+        let mut of = verdicts
+            .range((example, 0)..=(example, u16::MAX))
+            .peekable();
+        of.peek()?;
+        Some(of.all(|(_, (passed, other))| passed > other))
+    };
+    let obligations = incident::obligations(
+        &loaded.incidents,
+        &loaded.manifest,
+        &loaded.reference,
+        passes,
+    );
+    let (today, attempt) = match &session.decided {
+        Some(decided) => (decided.today.clone(), decided.attempt),
+        None => (now.today.to_string(), attempt_number(loaded, session)?),
+    };
+    Ok(DecisionContext {
+        today,
+        attempt,
+        broken_seal,
+        obligations,
+        sealed_after_outputs: session.seal.as_ref().is_some_and(|seal| seal.after_outputs),
+        invalid,
+    })
+}
+
+/// Counts release attempts on this version of the reference set, this one included.
+fn attempt_number(loaded: &Loaded, session: &Session) -> Result<u32, Failure> {
+    let mut attempts = 1;
+    if !has_project_log(&loaded.project.state) {
+        return Ok(attempts);
+    }
+    for event in ProjectLog::read_only(&loaded.project.state)?.events() {
+        if let ProjectEvent::Attempted {
+            product,
+            reference,
+            run,
+            ..
+        } = event?.body
+        {
+            let same = product == loaded.manifest.product && reference == loaded.reference.digest;
+            attempts += u32::from(same && run != session.name);
+        }
+    }
+    Ok(attempts)
+}

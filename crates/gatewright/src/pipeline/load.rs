@@ -1,0 +1,323 @@
+//! Reads the page and everything it names; everything wrong is collected.
+
+use std::collections::BTreeMap;
+use std::io::{BufReader, Read};
+use std::num::NonZeroUsize;
+
+use gatewright_core::digest::{Digest, Hasher};
+use gatewright_core::incident::{self, Incident};
+use gatewright_core::label::{self, Labels};
+use gatewright_core::manifest::{self, Manifest, Role, Target};
+use gatewright_core::plan::Plan;
+use gatewright_core::problem::{Location, Problem, has_errors};
+use gatewright_core::recorded::{self, Recorded};
+use gatewright_core::reference::ReferenceSet;
+use gatewright_core::reference::load as reference;
+use gatewright_core::seal::Seal;
+
+use crate::error::Failure;
+use crate::now::Now;
+use crate::pipeline::TOOL;
+use crate::project::{PAGE_BYTES_MAX, Project, Refused};
+
+/// The page and its data.
+pub(crate) struct Loaded {
+    /// Where they are.
+    pub(crate) project: Project,
+    /// The page.
+    pub(crate) manifest: Manifest,
+    /// The examples.
+    pub(crate) reference: ReferenceSet,
+    /// Production failures.
+    pub(crate) incidents: Vec<Incident>,
+    /// Labels of people, programs and judges.
+    pub(crate) labels: Labels,
+    /// Recorded outputs.
+    pub(crate) recorded: BTreeMap<Role, Recorded>,
+    /// Digests of the files that outputs and labels come from, by path as written.
+    pub(crate) files: BTreeMap<String, Digest>,
+    /// Everything wrong, and everything that could be better.
+    pub(crate) problems: Vec<Problem>,
+}
+
+/// Reads the page alone.
+///
+/// # Errors
+/// When it cannot be opened. What is wrong inside it is returned as problems.
+pub(crate) fn page(project: &Project) -> Result<(Option<Manifest>, Vec<Problem>), Failure> {
+    let unreadable = |error: std::io::Error| {
+        Failure::usage(format!("cannot read the page `{}`", project.name)).why(error.to_string())
+    };
+    let file = std::fs::File::open(&project.page).map_err(unreadable)?;
+    let mut bytes = Vec::new();
+    file.take(PAGE_BYTES_MAX + 1)
+        .read_to_end(&mut bytes)
+        .map_err(unreadable)?;
+    if bytes.len() as u64 > PAGE_BYTES_MAX {
+        return Err(
+            Failure::usage(format!("the page `{}` is larger than 4 MiB", project.name))
+                .why("a page that nobody can read decides nothing"),
+        );
+    }
+    Ok(manifest::read::read(&bytes, &project.name))
+}
+
+impl Loaded {
+    /// Reads everything.
+    ///
+    /// # Errors
+    /// When the page cannot be read at all; every other problem is in `problems`.
+    pub(crate) fn read(project: Project, _now: &Now) -> Result<Self, Failure> {
+        let (manifest, problems) = page(&project)?;
+        let Some(mut manifest) = manifest else {
+            return Err(Failure::Problems(problems));
+        };
+        let mut reader = Reader {
+            project: &project,
+            files: BTreeMap::new(),
+            problems,
+        };
+        reader.fingerprint(&mut manifest);
+        let reference = reader.reference(&manifest);
+        let incidents = reader.incidents(&manifest);
+        let labels = reader.labels(&manifest, &reference);
+        let recorded = reader.recorded(&manifest, &reference);
+        let Reader {
+            files,
+            mut problems,
+            ..
+        } = reader;
+        problems.sort();
+        problems.dedup();
+        Ok(Self {
+            project,
+            manifest,
+            reference,
+            incidents,
+            labels,
+            recorded,
+            files,
+            problems,
+        })
+    }
+
+    /// Returns the loaded project when nothing is wrong.
+    ///
+    /// # Errors
+    /// Every error at once.
+    pub(crate) fn sound(self) -> Result<Self, Failure> {
+        if has_errors(&self.problems) {
+            return Err(Failure::Problems(self.problems));
+        }
+        Ok(self)
+    }
+
+    /// Plans the first look.
+    pub(crate) fn plan(&self) -> Plan {
+        Plan::first_look(&self.manifest, &self.reference, |role| {
+            let labelled = self
+                .manifest
+                .systems
+                .get(&role)
+                .map_or(0, |system| self.labels.trials(&system.name));
+            self.recorded
+                .get(&role)
+                .map_or(labelled, |recorded| recorded.trials)
+        })
+    }
+
+    /// Seals what is agreed now.
+    pub(crate) fn seal(&self) -> Seal {
+        let after_outputs = self
+            .manifest
+            .systems
+            .values()
+            .any(|system| !system.target.can_rerun());
+        Seal::of(
+            &self.manifest,
+            &self.reference,
+            &self.incidents,
+            self.files.clone(),
+            after_outputs,
+            TOOL,
+        )
+    }
+}
+
+/// Opens what the page names and keeps what is wrong.
+struct Reader<'p> {
+    project: &'p Project,
+    files: BTreeMap<String, Digest>,
+    problems: Vec<Problem>,
+}
+
+impl Reader<'_> {
+    fn refuse(&mut self, refused: &Refused, at: &Location) {
+        let problem = Problem::error("unreadable-file", at.clone(), refused.to_string());
+        self.problems.push(problem.instead(refused.instead()));
+    }
+
+    /// Opens a file, hands it to a loader and returns the digest of all its bytes.
+    fn with<T>(
+        &mut self,
+        path: &str,
+        at: &Location,
+        load: impl FnOnce(BufReader<&mut Hashing<std::fs::File>>, &mut Vec<Problem>) -> T,
+    ) -> Option<(T, Digest)> {
+        let file = match self.project.open(path) {
+            Ok(file) => file,
+            Err(refused) => {
+                self.refuse(&refused, at);
+                return None;
+            }
+        };
+        let mut hashing = Hashing {
+            inner: file,
+            hasher: Hasher::default(),
+        };
+        let loaded = load(
+            BufReader::with_capacity(1 << 18, &mut hashing),
+            &mut self.problems,
+        );
+        // A loader may stop early; the seal is about the whole file.
+        let drained = std::io::copy(&mut hashing, &mut std::io::sink());
+        if let Err(error) = drained {
+            let what = format!("`{path}` cannot be read to its end: {error}");
+            self.problems
+                .push(Problem::error("unreadable-file", at.clone(), what));
+        }
+        Some((loaded, hashing.hasher.finish()))
+    }
+
+    /// Adds the content of a command's own files to its fingerprint: an edited program is another system.
+    fn fingerprint(&mut self, manifest: &mut Manifest) {
+        for system in manifest.systems.values_mut() {
+            let Target::Command { argv, .. } = &system.target else {
+                continue;
+            };
+            let mut own = BTreeMap::new();
+            for word in argv {
+                let named = word.strip_prefix("./").unwrap_or(word);
+                if let Ok(mut file) = self.project.open(named) {
+                    let mut hashing = Hashing {
+                        inner: &mut file,
+                        hasher: Hasher::default(),
+                    };
+                    if std::io::copy(&mut hashing, &mut std::io::sink()).is_ok() {
+                        own.insert(named.to_owned(), hashing.hasher.finish());
+                    }
+                }
+            }
+            if !own.is_empty() {
+                system.fingerprint = Digest::of_json(&(system.fingerprint, own));
+            }
+        }
+    }
+
+    fn reference(&mut self, manifest: &Manifest) -> ReferenceSet {
+        let mut examples = Vec::new();
+        for source in &manifest.reference {
+            let files = match self.project.expand(&source.file) {
+                Ok(files) => files,
+                Err(refused) => {
+                    self.refuse(&refused, &source.at);
+                    continue;
+                }
+            };
+            for file in files {
+                self.with(&file, &source.at, |reader, problems| {
+                    reference::examples(source, &file, reader, &mut examples, problems);
+                });
+            }
+        }
+        reference::assemble(manifest, examples, &mut self.problems)
+    }
+
+    fn incidents(&mut self, manifest: &Manifest) -> Vec<Incident> {
+        let path = &manifest.incidents;
+        let stated = manifest.spans.contains_key("incidents");
+        if !stated && matches!(self.project.resolve(path), Err(Refused::Unreadable { .. })) {
+            return Vec::new();
+        }
+        let at = manifest.at("incidents");
+        self.with(path, &at, |reader, problems| {
+            incident::read(path, reader, problems)
+        })
+        .map(|(incidents, _)| incidents)
+        .unwrap_or_default()
+    }
+
+    fn labels(&mut self, manifest: &Manifest, reference: &ReferenceSet) -> Labels {
+        let mut labels = Labels::default();
+        let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        for (file, requests) in label::requests(manifest) {
+            let at = requests
+                .first()
+                .map(|request| request.source.at.clone())
+                .unwrap_or_default();
+            let read = self.with(file, &at, |reader, problems| {
+                label::load(
+                    manifest,
+                    reference,
+                    &requests,
+                    file,
+                    reader,
+                    threads,
+                    &mut labels,
+                    problems,
+                );
+            });
+            if let Some(((), digest)) = read {
+                self.files.insert(file.to_owned(), digest);
+            }
+        }
+        labels
+    }
+
+    fn recorded(
+        &mut self,
+        manifest: &Manifest,
+        reference: &ReferenceSet,
+    ) -> BTreeMap<Role, Recorded> {
+        let mut all = BTreeMap::new();
+        for (role, system) in &manifest.systems {
+            let Target::Recorded(source) = &system.target else {
+                continue;
+            };
+            let file = &source.file;
+            let read = self.with(file, &source.at, |reader, problems| {
+                recorded::read(source, file, reader, *role, reference, problems)
+            });
+            let Some((recorded, digest)) = read else {
+                continue;
+            };
+            self.files.insert(file.clone(), digest);
+            if recorded.unknown_rows > 0 {
+                let what = format!(
+                    "{} outputs of the {} are about examples that are not in the reference set ({})",
+                    recorded.unknown_rows,
+                    role.word(),
+                    recorded.unknown_examples.join(", ")
+                );
+                let problem = Problem::suggestion("unknown-example", source.at.clone(), what);
+                self.problems.push(problem.why("they are left out"));
+            }
+            all.insert(*role, recorded);
+        }
+        all
+    }
+}
+
+/// Hashes what is read through it.
+struct Hashing<R> {
+    inner: R,
+    hasher: Hasher,
+}
+
+impl<R: Read> Read for Hashing<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.hasher.update(&buffer[..count]);
+        Ok(count)
+    }
+}

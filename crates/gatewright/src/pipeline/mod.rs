@@ -1,0 +1,18 @@
+//! The way of the data, wired: load → check → seal → run → grade → analyse → confirm → decide → view.
+//!
+//! No rule of the domain is here: every step is one call into core, the engine or the store.
+
+mod attempts;
+mod evidence;
+mod judge;
+mod load;
+mod runs;
+mod session;
+
+pub(crate) use evidence::{Answers, answers, graders};
+pub(crate) use judge::{confirm, judge, record};
+pub(crate) use load::Loaded;
+pub(crate) use session::{Session, Start, writer};
+
+/// The tool and its version, as records name it.
+pub(crate) const TOOL: &str = concat!("gatewright ", env!("CARGO_PKG_VERSION"));
