@@ -12,7 +12,7 @@
 
 use crate::betting;
 use crate::binomial;
-use crate::cluster::{ClusterMean, cluster_mean, effective_tango_of};
+use crate::cluster::{ClusterMean, by_label, cluster_mean, effective_tango_of};
 use crate::estimate::{Bounds, Method, Undefined};
 use crate::mean::student_t;
 use crate::paired::{tango_bounds, tango_z};
@@ -45,12 +45,13 @@ impl Rows<'_> {
         if self.weight.is_some() {
             return false;
         }
-        if self.cluster.windows(2).all(|pair| pair[0] < pair[1]) {
-            return true;
+        if self.cluster.is_sorted() {
+            return self.cluster.windows(2).all(|pair| pair[0] < pair[1]);
         }
-        let mut labels = self.cluster.to_vec();
-        labels.sort_unstable();
-        labels.windows(2).all(|pair| pair[0] != pair[1])
+        let order = by_label(self.cluster);
+        order
+            .windows(2)
+            .all(|pair| self.cluster[pair[0]] != self.cluster[pair[1]])
     }
 
     fn check(&self, low: f64, high: f64) -> Result<(), Undefined> {
@@ -122,7 +123,7 @@ pub fn pass_rate(rows: &Rows<'_>, alpha: f64) -> Result<Bounds, Undefined> {
 /// See [`Undefined`].
 pub fn paired_difference(rows: &Rows<'_>, alpha: f64) -> Result<Bounds, Undefined> {
     rows.check(-1.0, 1.0)?;
-    match paired_plan(rows, alpha)? {
+    match paired_plan(rows)? {
         PairedPlan::Tango { b, c, n } => {
             let (lower, upper) = tango_bounds(b, c, n, -norm_ppf(alpha));
             Ok(plain(
@@ -160,7 +161,7 @@ enum PairedPlan {
     Fractional,
 }
 
-fn paired_plan(rows: &Rows<'_>, _alpha: f64) -> Result<PairedPlan, Undefined> {
+fn paired_plan(rows: &Rows<'_>) -> Result<PairedPlan, Undefined> {
     if !rows
         .value
         .iter()
@@ -178,7 +179,20 @@ fn paired_plan(rows: &Rows<'_>, _alpha: f64) -> Result<PairedPlan, Undefined> {
         });
     }
     let mean = cluster_mean(rows.value, rows.cluster, rows.weight)?;
-    if b + c >= 10.0 && mean.nonzero_clusters >= 8 && mean.df >= LEAST_DF && mean.cr2 > 0.0 {
+    // Rows of weight 0 carry no evidence.
+    let weightless = rows.weight.map_or(0, |weights| {
+        let zero = |(weight, value): (&f64, &f64)| *weight == 0.0 && *value != 0.0;
+        weights
+            .iter()
+            .zip(rows.value)
+            .filter(|pair| zero(*pair))
+            .count()
+    }) as f64;
+    if b + c - weightless >= 10.0
+        && mean.nonzero_clusters >= 8
+        && mean.df >= LEAST_DF
+        && mean.cr2 > 0.0
+    {
         return Ok(PairedPlan::Cr2(mean));
     }
     Ok(PairedPlan::Effective(mean))
@@ -480,7 +494,7 @@ pub fn p_below_pass_rate(rows: &Rows<'_>, threshold: f64) -> Result<f64, Undefin
 /// Those of [`paired_difference`].
 pub fn p_above_difference(rows: &Rows<'_>, threshold: f64) -> Result<f64, Undefined> {
     rows.check(-1.0, 1.0)?;
-    match paired_plan(rows, 0.05)? {
+    match paired_plan(rows)? {
         PairedPlan::Tango { b, c, n } => Ok(norm_sf(tango_z(b, c, n, threshold))),
         PairedPlan::Cr2(mean) => Ok(t_sf(
             (mean.estimate - threshold) / libm::sqrt(mean.cr2),

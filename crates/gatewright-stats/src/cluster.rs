@@ -1,7 +1,5 @@
 //! Clustered and weighted means (statistics.md §2.3): CR0–CR3, Satterthwaite degrees of freedom, effective-count Tango.
 
-use libm::sqrt;
-
 use crate::estimate::Undefined;
 use crate::paired::tango_bounds;
 use crate::special::{norm_ppf, t_ppf};
@@ -49,12 +47,11 @@ impl ClusterMean {
     }
 }
 
-/// Up to this many clusters the degrees of freedom are summed cell by cell.
-const DIRECT_CLUSTERS: usize = 256;
-
 /// One cluster's share of the weight, residual sum and squared weights.
 struct Part {
     h: f64,
+    /// 1 − h, summed from the others for the heaviest cluster: it may be tiny.
+    free: f64,
     u: f64,
     q: f64,
     sum: f64,
@@ -79,10 +76,7 @@ pub fn cluster_mean(
     {
         return Err(Undefined::OutOfRange);
     }
-    let mut order: Vec<usize> = (0..values.len()).collect();
-    if !clusters.is_sorted() {
-        order.sort_by_key(|&row| clusters[row]);
-    }
+    let order = by_label(clusters);
     let total = sum(order.iter().map(|&row| weight(row)));
     if total <= 0.0 {
         return Err(Undefined::ZeroWeight);
@@ -94,7 +88,7 @@ pub fn cluster_mean(
     while from < order.len() {
         let label = clusters[order[from]];
         let mut to = from;
-        let (mut w, mut u, mut q, mut s) = (0.0, 0.0, 0.0, 0.0);
+        let (mut w, mut u, mut q, mut s, mut size) = (0.0, 0.0, 0.0, 0.0, 0.0);
         while to < order.len() && clusters[order[to]] == label {
             let row = order[to];
             let one = weight(row);
@@ -102,14 +96,21 @@ pub fn cluster_mean(
             u += one * (values[row] - estimate);
             q += one * one;
             s += one * values[row];
+            size += one * (values[row].abs() + estimate.abs());
             n += u64::from(one > 0.0);
             to += 1;
         }
+        let rows = (to - from) as f64;
         from = to;
+        // A residual of rounding errors only is none: else rows that do not vary would have bounds of no width.
+        if u.abs() <= (rows + 8.0) * f64::EPSILON * size {
+            u = 0.0;
+        }
         if w > 0.0 {
             squares += q;
             parts.push(Part {
                 h: w / total,
+                free: 1.0 - w / total,
                 u: u / total,
                 q: q / (total * total),
                 sum: s,
@@ -123,7 +124,8 @@ pub fn cluster_mean(
             clusters: parts.len() as u64,
         });
     }
-    if parts.iter().any(|part| 1.0 - part.h < 1e-12) {
+    let heaviest = settle_heaviest(&mut parts);
+    if parts[heaviest].free < 1e-12 {
         return Err(Undefined::TooFewClusters { clusters: 1 });
     }
     let g = parts.len() as f64;
@@ -147,54 +149,87 @@ pub fn cluster_mean(
         nonzero_clusters: parts.iter().filter(|part| part.sum.abs() > 1e-12).count() as u64,
         cr0,
         cr1: g / (g - 1.0) * cr0,
-        cr2: sum(parts.iter().map(|part| part.u * part.u / (1.0 - part.h))),
-        cr3: (g - 1.0) / g * sum(parts.iter().map(|part| (part.u / (1.0 - part.h)).powi(2))),
-        df: satterthwaite(&parts, |h| 1.0 / sqrt(1.0 - h)),
-        df_cr3: satterthwaite(&parts, |h| 1.0 / (1.0 - h)),
+        cr2: sum(parts.iter().map(|part| part.u * part.u / part.free)),
+        cr3: (g - 1.0) / g * sum(parts.iter().map(|part| (part.u / part.free).powi(2))),
+        df: satterthwaite(&parts, heaviest, |free| 1.0 / free),
+        df_cr3: satterthwaite(&parts, heaviest, |free| 1.0 / (free * free)),
         kish: total * total / squares,
         independent,
     })
 }
 
-/// (tr M)²/ΣM² with M_gh = a_g a_h (1[g=h]Q_g − h_gQ_h − h_hQ_g + h_gh_hQ), in sums over clusters only.
-fn satterthwaite(parts: &[Part], scale: impl Fn(f64) -> f64) -> f64 {
-    let big_q = sum(parts.iter().map(|part| part.q));
-    if parts.len() <= DIRECT_CLUSTERS {
-        return satterthwaite_direct(parts, big_q, scale);
+/// Rows in the order of their labels, equal labels in the order of rows; small labels are counted, not compared.
+pub(crate) fn by_label(labels: &[u32]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..labels.len()).collect();
+    if labels.is_sorted() {
+        return order;
     }
-    // With A_g = a_g², the square of the off-diagonal form separates into products of these sums.
-    let (mut trace, mut diagonal) = (0.0, 0.0);
-    let (mut hh, mut hq, mut qq) = (0.0, 0.0, 0.0);
-    for part in parts {
-        let squared = scale(part.h).powi(2);
-        let common = squared * (-2.0 * part.h * part.q + part.h * part.h * big_q);
-        let own = squared * part.q + common;
-        trace += own;
-        diagonal += own * own - common * common;
-        hh += squared * part.h * part.h;
-        hq += squared * part.h * part.q;
-        qq += squared * part.q * part.q;
+    let largest = labels.iter().copied().max().unwrap_or(0) as usize;
+    if largest > 4 * labels.len() + 64 {
+        order.sort_by_key(|&row| labels[row]);
+        return order;
     }
-    // Σ_gh A_gA_h(−h_gQ_h − h_hQ_g + h_gh_hQ)²
-    let all = 2.0 * hh * qq + 2.0 * hq * hq + big_q * big_q * hh * hh - 4.0 * big_q * hh * hq;
-    trace * trace / (diagonal + all)
+    let mut place = vec![0_usize; largest + 2];
+    for label in labels {
+        place[*label as usize + 1] += 1;
+    }
+    for label in 1..place.len() {
+        place[label] += place[label - 1];
+    }
+    for (row, label) in labels.iter().enumerate() {
+        let next = &mut place[*label as usize];
+        order[*next] = row;
+        *next += 1;
+    }
+    order
 }
 
-/// The same cell by cell: no cancellation when one cluster holds nearly all weight.
-fn satterthwaite_direct(parts: &[Part], big_q: f64, scale: impl Fn(f64) -> f64) -> f64 {
-    let scales: Vec<f64> = parts.iter().map(|part| scale(part.h)).collect();
-    let (mut trace, mut squares) = (0.0, 0.0);
-    for (g, one) in parts.iter().enumerate() {
-        for (h, two) in parts.iter().enumerate() {
-            let own = if g == h { one.q } else { 0.0 };
-            let common = own - one.h * two.q - two.h * one.q + one.h * two.h * big_q;
-            let cell = scales[g] * scales[h] * common;
-            squares += cell * cell;
-            if g == h {
-                trace += cell;
-            }
+/// Finds the heaviest cluster and takes its 1 − h and its residual from the others (shares sum to 1, residuals to 0).
+fn settle_heaviest(parts: &mut [Part]) -> usize {
+    let mut heaviest = 0;
+    for (place, part) in parts.iter().enumerate() {
+        if part.h > parts[heaviest].h {
+            heaviest = place;
         }
     }
+    let others = |place: &usize| *place != heaviest;
+    let free = sum((0..parts.len()).filter(others).map(|place| parts[place].h));
+    let residual = -sum((0..parts.len()).filter(others).map(|place| parts[place].u));
+    parts[heaviest].free = free;
+    parts[heaviest].u = residual;
+    heaviest
+}
+
+/// (tr M)²/ΣM² with M_gh = a_g a_h (1[g=h]Q_g − h_gQ_h − h_hQ_g + h_gh_hQ), in sums over clusters only;
+/// `square` maps 1 − h to a².
+///
+/// Pairs with the heaviest cluster are summed one by one and all others by expanding the square, so that nothing
+/// cancels when one cluster holds nearly all weight.
+fn satterthwaite(parts: &[Part], heaviest: usize, square: impl Fn(f64) -> f64) -> f64 {
+    let big_q = sum(parts.iter().map(|part| part.q));
+    let light = || (0..parts.len()).filter(|place| *place != heaviest);
+    let others = sum(light().map(|place| parts[place].q));
+    let top = &parts[heaviest];
+    let top_square = square(top.free);
+    // Q_k − h_kQ without subtracting near-equal numbers.
+    let tilt = top.q * top.free - top.h * others;
+    let own = top_square * (top.q * top.free * top.free + top.h * top.h * others);
+    let (mut trace, mut squares) = (own, own * own);
+    let (mut hh, mut hq, mut qq) = (0.0, 0.0, 0.0);
+    for part in light().map(|place| &parts[place]) {
+        let a = square(part.free);
+        let own = a * (part.q * part.free * part.free + part.h * part.h * (big_q - part.q));
+        let with_top = top.h * part.q + part.h * tilt;
+        // What the expanded square below counts for g = h.
+        let same = a * part.h * (part.h * big_q - 2.0 * part.q);
+        trace += own;
+        squares += own * own - same * same + 2.0 * a * top_square * with_top * with_top;
+        hh += a * part.h * part.h;
+        hq += a * part.h * part.q;
+        qq += a * part.q * part.q;
+    }
+    // Σ_gh A_gA_h(−h_gQ_h − h_hQ_g + h_gh_hQ)² over all but the heaviest.
+    squares += 2.0 * hh * qq + 2.0 * hq * hq + big_q * big_q * hh * hh - 4.0 * big_q * hh * hq;
     trace * trace / squares
 }
 

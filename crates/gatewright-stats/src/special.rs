@@ -20,8 +20,11 @@ pub fn norm_sf(x: f64) -> f64 {
 
 /// Returns ln Φ(x), far into the lower tail (not through `ln(cdf)`).
 pub fn norm_log_cdf(x: f64) -> f64 {
-    if x > -5.0 {
+    if x >= 0.0 {
         return log1p(-norm_sf(x));
+    }
+    if x > -5.0 {
+        return log(norm_cdf(x));
     }
     -0.5 * x * x - LN_SQRT_2PI + log(mills(-x))
 }
@@ -170,12 +173,13 @@ fn beta_tails_below(x: f64, y: f64, a: f64, b: f64) -> BetaTails {
     // x^a y^b / (a B(a,b)) = mass · b/(a+b)
     let log_front = log_binomial_mass(a, b, x, y) + log(b / (a + b));
     let log_cdf = log_front + log(beta_fraction(x, a, b));
-    let cdf = exp(log_cdf).min(1.0);
+    let log_cdf = log_cdf.min(0.0);
+    let (cdf, sf) = (exp(log_cdf), -expm1(log_cdf));
     BetaTails {
         cdf,
-        sf: -expm1(log_cdf.min(0.0)),
-        log_cdf: log_cdf.min(0.0),
-        log_sf: log1p(-cdf),
+        sf,
+        log_cdf,
+        log_sf: if cdf < 0.5 { log1p(-cdf) } else { log(sf) },
     }
 }
 
@@ -197,7 +201,7 @@ fn beta_fraction(x: f64, a: f64, b: f64) -> f64 {
         c = guard(1.0 + odd / c);
         let change = d * c;
         h *= change;
-        if (change - 1.0).abs() < 1e-16 {
+        if (change - 1.0).abs() < 1e-15 {
             break;
         }
     }
@@ -249,14 +253,17 @@ pub(crate) fn beta_ppf_both(p: f64, q: f64, a: f64, b: f64) -> (f64, f64) {
         let log_slope = log_binomial_mass(a, b, x, y) + log(a * b / (a + b)) - value;
         let step = gap / exp(log_slope);
         let next = u - step;
-        let moved = if step.is_finite() && next > low && next < high {
+        // Newton's error after a step is of the order of its square.
+        if step.abs() <= 1e-10 {
+            u = next;
+            break;
+        }
+        u = if step.is_finite() && next > low && next < high {
             next
         } else {
             0.5 * (low + high)
         };
-        let change = (moved - u).abs();
-        u = moved;
-        if change <= 4e-16 * u.abs().max(1.0) || high - low < 1e-15 * u.abs().max(1.0) {
+        if high - low < 1e-15 * u.abs().max(1.0) {
             break;
         }
     }
@@ -346,7 +353,7 @@ pub fn chi2_sf(x: f64, df: f64) -> f64 {
         c = b + numerator / c;
         let change = c * d;
         fraction *= change;
-        if (change - 1.0).abs() < 1e-16 {
+        if (change - 1.0).abs() < 1e-15 {
             break;
         }
     }
