@@ -158,9 +158,9 @@ pub enum Absent {
     Missing,
     /// The criterion does not apply (for parts: an answer without parts).
     NotApplicable,
-    /// Counted as a failure (the published reading of some benchmarks).
+    /// Counted as a failure (the published reading of some benchmarks); with `parts: share` a share of 0.
     Fail,
-    /// Counted as a pass (an answer without claims has no contradicted claim).
+    /// Counted as a pass (an answer without claims has no contradicted claim); with `parts: share` a share of 1.
     Pass,
 }
 
