@@ -3,6 +3,7 @@
 //!
 //! `cargo test -p gatewright --test real -- --nocapture` prints the table of figures.
 
+mod gate;
 mod ifeval_gpt4;
 mod ledger;
 mod llmperf_latency;
