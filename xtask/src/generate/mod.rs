@@ -22,9 +22,17 @@ struct Generated {
 pub(crate) fn run(check: bool) -> Result<(), Failure> {
     let mut all = schemas::generate()?;
     let program = Program::build()?;
-    all.push(manual::generate(&program)?);
-    for page in pages::PAGES {
-        all.push(pages::generate(page, &program)?);
+    // One page that cannot be made does not keep the others from being made.
+    let mut failures = 0;
+    let pages = pages::PAGES.map(|page| pages::generate(page, &program));
+    for made in [manual::generate(&program)].into_iter().chain(pages) {
+        match made {
+            Ok(file) => all.push(file),
+            Err(error) => {
+                failures += 1;
+                println!("error: {error}");
+            }
+        }
     }
     let mut stale = Vec::new();
     for file in &all {
@@ -42,6 +50,9 @@ pub(crate) fn run(check: bool) -> Result<(), Failure> {
         }
     }
     println!("generate: {} files, {} changed", all.len(), stale.len());
+    if failures > 0 {
+        return Err(format!("{failures} pages could not be made").into());
+    }
     if check && !stale.is_empty() {
         return Err(
             "generated files are out of date: run `cargo xtask generate` and look at what changed"
