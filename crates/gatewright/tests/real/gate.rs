@@ -18,8 +18,8 @@ struct Said {
 
 /// Runs `gate` twice in folders of its own: for the report as JSON and as a person reads it.
 fn gate(page: &str, data: &Path) -> Said {
-    let (code, json) = run(page, data, &["--json"]);
-    let (again, text) = run(page, data, &[]);
+    let (code, json) = run(page, data, &["gate", "--json"]);
+    let (again, text) = run(page, data, &["gate"]);
     assert_eq!(
         code, again,
         "{page}: the exit code does not depend on the form of the output"
@@ -31,17 +31,17 @@ fn gate(page: &str, data: &Path) -> Said {
     Said { code, view, text }
 }
 
-fn run(page: &str, data: &Path, options: &[&str]) -> (i32, String) {
+/// Runs one command on a copy of the page in a folder of its own.
+fn run(page: &str, data: &Path, arguments: &[&str]) -> (i32, String) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let source = gatewright_testkit::shared::project_root()
         .join("tests/real")
         .join(page);
     std::fs::copy(&source, folder.path().join("gatewright.yaml")).expect("the page can be copied");
     let output = Command::new(env!("CARGO_BIN_EXE_gatewright"))
-        .arg("gate")
+        .args(arguments)
         .arg("--root")
         .arg(format!("data={}", data.display()))
-        .args(options)
         .current_dir(folder.path())
         .env_clear()
         .output()
@@ -223,6 +223,7 @@ fn the_trap_is_held_in_the_unsafe_segment() {
     said.shows(&[
         "HOLD",
         "unsafe",
+        "all examples",
         "128",
         "200",
         "refusal failures",
@@ -357,7 +358,10 @@ fn the_command_gives_every_page_its_answer() {
         return;
     };
     for (page, answer, _) in crate::ANSWERS {
-        let (code, text) = run(&format!("{page}.yaml"), &data, &[]);
+        let page = format!("{page}.yaml");
+        let (code, text) = run(&page, &data, &["check"]);
+        assert_eq!(code, 0, "{page}: check finds\n{text}");
+        let (code, text) = run(&page, &data, &["gate"]);
         assert_eq!(code, i32::from(answer.exit_code()), "{page}:\n{text}");
         let word = answer.word().to_uppercase();
         assert!(text.starts_with(&word), "{page}:\n{text}");
