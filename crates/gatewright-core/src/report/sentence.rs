@@ -2,9 +2,7 @@
 
 use crate::analyse::{Finding, Standing, Undecided};
 use crate::decide::{Answer, Proposal, WorkKind};
-use crate::manifest::{
-    Compare, Grader, Kind, Manifest, Metric, Role, Rule, Standard, Subject, Verb,
-};
+use crate::manifest::{Compare, Grader, Kind, Manifest, Metric, Role, Rule, Subject, Verb};
 use crate::report::model::{PerWeek, Unit, WorkItemView};
 use crate::report::view::Materials;
 use crate::report::words;
@@ -269,6 +267,14 @@ fn whose(role: crate::manifest::Role) -> String {
     }
 }
 
+/// Says whether only traffic examples carry a rule.
+fn on_traffic(rule: &Rule) -> bool {
+    match &rule.from {
+        None => rule.verb == Verb::Require,
+        Some(kinds) => kinds.iter().all(|kind| *kind == Kind::Traffic),
+    }
+}
+
 /// What the sentence may claim: traffic, this mix of examples, or a segment of either.
 fn basis(rule: &Rule, finding: &Finding) -> String {
     let place = if finding.slice.is_empty() {
@@ -276,10 +282,7 @@ fn basis(rule: &Rule, finding: &Finding) -> String {
     } else {
         Some(words::place(&finding.slice))
     };
-    let traffic_only = match &rule.from {
-        None => rule.verb == Verb::Require,
-        Some(kinds) => kinds.iter().all(|kind| *kind == Kind::Traffic),
-    };
+    let traffic_only = on_traffic(rule);
     match (traffic_only, place) {
         (true, None) => "traffic".to_owned(),
         (true, Some(place)) => format!("{place} traffic"),
@@ -370,26 +373,40 @@ fn nothing_fired(proposal: &Proposal) -> String {
 }
 
 fn ship(materials: &Materials<'_>) -> String {
-    let n = materials.reference.examples.len() as u64;
-    let requires = materials
+    let n = words::count(materials.reference.examples.len() as u64);
+    let gate = &materials.manifest.gate;
+    let requires: Vec<&Finding> = materials
         .analysis
         .findings
         .iter()
-        .filter(|finding| {
-            finding.deciding && materials.manifest.gate[finding.rule].verb == Verb::Require
-        })
-        .count() as u64;
-    if materials.manifest.decision.standard == Standard::Unbroken && requires == 0 {
+        .filter(|finding| finding.deciding && gate[finding.rule].verb == Verb::Require)
+        .collect();
+    if requires.is_empty() {
         return format!(
-            "nothing broke on these {} examples; nothing is shown about traffic; a loss under 3 examples per segment could not be seen",
-            words::count(n)
+            "nothing broke on these {n} examples; nothing is shown about traffic; a loss under 3 examples per segment could not be seen"
         );
     }
-    let claims = match requires {
-        1 => "what the gate demands is shown".to_owned(),
+    let mut names: Vec<String> = Vec::new();
+    for finding in &requires {
+        let name = gate[finding.rule].id.to_string();
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    let on_traffic = requires
+        .iter()
+        .all(|finding| on_traffic(&gate[finding.rule]));
+    let basis = if on_traffic {
+        "on traffic"
+    } else {
+        "on this mix of examples"
+    };
+    let shown = match names.len() {
+        1 => format!("{} is shown", names[0]),
+        2..=4 => format!("{} are shown", words::list(&names)),
         more => format!("all {more} demands are shown"),
     };
-    format!("{claims} and nothing broke on {} examples", words::count(n))
+    format!("{shown} {basis}, and nothing broke on {n} examples")
 }
 
 /// Says what follows: failures a week, who acts, what would be possible instead.

@@ -2,7 +2,7 @@
 
 use crate::decide::Answer;
 use crate::manifest::{Enforce, Role};
-use crate::report::model::{EstimateView, SegmentView, Unit, View};
+use crate::report::model::{EstimateView, ReliabilityView, SegmentView, Unit, View};
 use crate::report::untrusted::{clip, columns, line, wrap};
 use crate::report::words;
 
@@ -38,6 +38,7 @@ pub fn terminal(view: &View, options: &TerminalOptions) -> String {
         section(rules(view, width), (2, 2), 8),
         section(segments(view, width), (6, 4), 4),
         section(classes(view, width), (4, 3), 3),
+        section(reliability(view, width), (3, 0), 3),
         section(
             labelled("Traded", view.trade_offs.as_slice(), width),
             (2, 1),
@@ -228,10 +229,15 @@ fn chosen_segments(view: &View) -> Vec<&SegmentView> {
     let fired: Vec<String> = rows.iter().map(|row| row.criterion.clone()).collect();
     let same = |row: &SegmentView| fired.is_empty() || fired.contains(&row.criterion);
     let whole = |row: &SegmentView| row.slice.values.is_empty();
+    // A dimension with one value says the same as all examples.
+    let repeats = |row: &SegmentView| {
+        let mut all = view.segments.iter().filter(|one| whole(one));
+        !whole(row) && all.any(|one| one.criterion == row.criterion && one.n == row.n)
+    };
     let others: Vec<&SegmentView> = view
         .segments
         .iter()
-        .filter(|row| !row.fired && decides(row) && same(row))
+        .filter(|row| !row.fired && decides(row) && same(row) && !repeats(row))
         .collect();
     // A better average over a broken segment is the thing to see.
     rows.extend(others.iter().filter(|row| whole(row)).take(1));
@@ -268,6 +274,44 @@ fn difference(unit: Unit, estimate: Option<&EstimateView>) -> String {
         bound(estimate.lower),
         bound(estimate.upper)
     )
+}
+
+/// pass^k in both readings, where a rule rests on it.
+fn reliability(view: &View, width: usize) -> Vec<String> {
+    let gated = |criterion: &str| {
+        view.findings
+            .iter()
+            .any(|finding| finding.subject == criterion && finding.metric.starts_with("pass^"))
+    };
+    let mut lines = Vec::new();
+    for first in view
+        .reliability
+        .iter()
+        .filter(|row| row.k == 1 && gated(&row.criterion))
+    {
+        let of: Vec<_> = view
+            .reliability
+            .iter()
+            .filter(|row| row.criterion == first.criterion && row.system == first.system)
+            .collect();
+        let shares = |reading: fn(&ReliabilityView) -> f64| {
+            of.iter()
+                .map(|row| words::short(reading(row), 4))
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        let text = format!(
+            "{} {}, 1 to {} uses in a row all work: {} (ungraded missing), {} (ungraded counted as failed); {}",
+            first.system.word(),
+            line(&first.criterion, 40),
+            of.len(),
+            shares(|row| row.ungraded_missing.value),
+            shares(|row| row.ungraded_failed.value),
+            first.gates,
+        );
+        lines.extend(labelled("In a row", &[text], width));
+    }
+    lines
 }
 
 fn classes(view: &View, width: usize) -> Vec<String> {

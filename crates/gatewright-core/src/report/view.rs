@@ -455,18 +455,22 @@ fn next_command(materials: &Materials<'_>, work: &[WorkItemView]) -> String {
         .systems
         .values()
         .any(|system| matches!(system.target, Target::Command { .. }));
+    let repairs = |item: &WorkItemView| item.kind == WorkKind::RepairBoundary;
     match (proposal.answer, fired) {
         (Answer::Ship, _) => "gatewright report -o decision.md".to_owned(),
         _ if unconfirmed && callable => "gatewright confirm".to_owned(),
         (_, Some(finding)) if has_flips(materials, finding) => diff_command(materials, finding),
-        (_, Some(finding))
-            if work
+        (_, Some(finding)) if work.iter().any(repairs) => {
+            let rule = &materials.manifest.gate[finding.rule];
+            let named = work
                 .iter()
-                .any(|item| item.kind == WorkKind::RepairBoundary) =>
-        {
-            let class = failing_class(materials, finding, &materials.manifest.gate[finding.rule]);
-            match class.and_then(|class| materials.manifest.classes.get(class as usize)) {
-                Some(class) => format!("gatewright triage --class {}", class.id),
+                .filter(|item| repairs(item))
+                .find_map(|item| item.class.clone());
+            let class = failing_class(materials, finding, rule)
+                .and_then(|class| materials.manifest.classes.get(class as usize))
+                .map(|class| class.id.to_string());
+            match named.or(class) {
+                Some(class) => format!("gatewright triage --class {class}"),
                 None => "gatewright triage".to_owned(),
             }
         }

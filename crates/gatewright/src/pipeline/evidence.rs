@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use gatewright_core::analyse::{self, Denominator};
 use gatewright_core::event::RunEvent;
 use gatewright_core::grade::Graders;
-use gatewright_core::manifest::{Role, Target};
+use gatewright_core::manifest::{Grader, Role, Target};
 use gatewright_core::outcome::Outcome;
 use gatewright_core::plan::AttemptSpec;
 use gatewright_core::response::{AttemptEnd, Response};
@@ -118,6 +118,12 @@ pub(super) fn denominators(
             }),
             _ => None,
         });
+    let preferences: Vec<u16> = (0..)
+        .zip(&loaded.manifest.criteria)
+        .filter(|(_, criterion)| matches!(criterion.grader, Grader::Preference(_)))
+        .map(|(index, _)| index)
+        .collect();
+    let preferences = &preferences;
     let labelled = labels_only(loaded).flat_map(|role| {
         let name = loaded
             .manifest
@@ -126,6 +132,12 @@ pub(super) fn denominators(
             .map_or("", |system| &system.name);
         (0..loaded.reference.examples.len() as u32).flat_map(move |example| {
             let trials = loaded.labels.recorded_trials(name, example).len() as u32;
+            // Preferences are labels about the pair: they name no system.
+            let pair = trials == 0
+                && preferences
+                    .iter()
+                    .any(|&one| !loaded.labels.of_example(one, example).is_empty());
+            let trials = trials.max(u32::from(pair));
             (0..trials).map(move |trial| AttemptSpec {
                 example,
                 system: role,

@@ -86,17 +86,26 @@ pub(crate) fn create(state: &Path, mark: &str) -> Result<RunFolder, Failure> {
         doing: format!("make a run folder in {}", state.display()),
         source: Box::new(source),
     };
-    std::fs::create_dir_all(state.join("runs")).map_err(failed)?;
+    private(&state.join("runs"), true).map_err(failed)?;
     let mut number = list(state).last().map_or(1, |run| run.number + 1);
     loop {
         let name = format!("{number:04}-{mark}");
         let dir = state.join("runs").join(&name);
-        match std::fs::create_dir(&dir) {
+        match private(&dir, false) {
             Ok(()) => return Ok(RunFolder { number, name, dir }),
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => number += 1,
             Err(error) => return Err(failed(error)),
         }
     }
+}
+
+/// Makes a folder for its owner alone: answers may hold what customers wrote.
+fn private(dir: &Path, with_parents: bool) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(with_parents);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(dir)
 }
 
 #[cfg(test)]

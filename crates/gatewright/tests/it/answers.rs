@@ -1,0 +1,252 @@
+//! From the page to the answer, its exit code and its text.
+
+use serde_json::Value;
+
+use crate::project::{environment, recorded};
+
+#[test]
+fn a_broken_segment_holds_and_the_answer_is_the_exit_code() {
+    let project = recorded("standard: unbroken", 30, 12);
+    let gate = project.run(&["gate"]).expect(100);
+    let first = gate.stdout.lines().next().unwrap_or_default();
+    assert!(
+        first.starts_with("HOLD: warm lost 12 of 30 answers that production gets right"),
+        "{gate}"
+    );
+    assert!(gate.stdout.contains("Colour team"), "{gate}");
+    assert!(gate.stdout.lines().count() <= 25, "{gate}");
+    assert!(
+        gate.stdout
+            .contains("Next: gatewright diff --segment task=warm --criterion right"),
+        "{gate}"
+    );
+}
+
+#[test]
+fn nothing_broken_ships_and_says_what_it_does_not_show() {
+    let project = recorded("standard: unbroken", 30, 0);
+    let gate = project.run(&["gate"]).expect(0);
+    assert!(
+        gate.stdout
+            .starts_with("SHIP: nothing broke on these 60 examples"),
+        "{gate}"
+    );
+}
+
+#[test]
+fn advice_exits_zero_and_says_would_hold() {
+    for enforce in ["advise", "observe"] {
+        let project = recorded(&format!("standard: unbroken, enforce: {enforce}"), 30, 12);
+        let gate = project.run(&["gate"]).expect(0);
+        assert!(
+            gate.stdout.starts_with("WOULD HOLD: warm lost 12"),
+            "{gate}"
+        );
+    }
+}
+
+#[test]
+fn accepted_answers_exit_zero_and_unknown_ones_are_named() {
+    let project = recorded("standard: unbroken", 30, 12);
+    let _ = project.run(&["gate", "--accept", "ship,hold"]).expect(0);
+    let _ = project.run(&["decide", "--accept", "narrow"]).expect(100);
+    let wrong = project.run(&["gate", "--accept", "maybe"]).expect(2);
+    assert!(wrong.stderr.contains("not-enough-evidence"), "{wrong}");
+}
+
+#[test]
+fn json_is_one_document_on_standard_output_and_nothing_else() {
+    let project = recorded("standard: unbroken", 30, 12);
+    let gate = project.run(&["gate", "--json", "--verbose"]).expect(100);
+    let view: Value = serde_json::from_str(&gate.stdout).expect("one document");
+    assert_eq!(view["format"], "gatewright-report/1");
+    assert_eq!(view["answer"], "hold");
+    assert_eq!(
+        view["findings"][view["fired"][0].as_u64().expect("an index") as usize]["lost"],
+        12
+    );
+    for arguments in [
+        &["check", "--json"][..],
+        &["diff", "--json"],
+        &["triage", "--json"],
+        &["grade", "--json"],
+        &["run", "--json"],
+        &["confirm", "--json"],
+        &["incident", "list", "--json"],
+        &["schema", "report", "--json"],
+    ] {
+        let said = project.run(arguments).expect(0);
+        serde_json::from_str::<Value>(&said.stdout)
+            .unwrap_or_else(|error| panic!("{error}\n{said}"));
+    }
+    let wrong = project.run(&["decide", "9999", "--json"]).expect(2);
+    let error: Value = serde_json::from_str(&wrong.stdout).expect("also when it fails");
+    assert_eq!(error["exit_code"], 2);
+}
+
+#[test]
+fn no_line_is_wider_than_the_terminal_and_colour_is_asked_for() {
+    let project = recorded("standard: unbroken", 30, 12).with_variable("COLUMNS", "80");
+    let _ = project.run(&["gate", "--quiet"]).expect(100);
+    for arguments in [
+        &["decide"][..],
+        &["diff"],
+        &["triage"],
+        &["incident", "list"],
+        &["grade"],
+    ] {
+        let said = project.run(arguments);
+        for line in said.stdout.lines() {
+            assert!(
+                line.chars().count() <= 80,
+                "{}: {line}",
+                arguments.join(" ")
+            );
+        }
+        assert!(
+            !said.stdout.contains('\u{1b}') && !said.stderr.contains('\u{1b}'),
+            "{said}"
+        );
+    }
+    let forced = project
+        .command(&["decide"])
+        .env("FORCE_COLOR", "1")
+        .output()
+        .expect("runs");
+    assert!(forced.stdout.starts_with(b"\x1b[1;31mHOLD\x1b[0m: "));
+    let bare = project
+        .command(&["decide"])
+        .env("FORCE_COLOR", "1")
+        .env("NO_COLOR", "1")
+        .output()
+        .expect("runs");
+    assert!(bare.stdout.starts_with(b"HOLD: "));
+    let dumb = project
+        .command(&["decide"])
+        .env("TERM", "dumb")
+        .output()
+        .expect("runs");
+    assert!(dumb.stdout.is_ascii());
+}
+
+#[test]
+fn every_flag_has_a_twin_in_the_environment() {
+    let project = recorded("standard: unbroken", 30, 12).with_variable("GATEWRIGHT_JSON", "1");
+    let gate = project.run(&["gate"]).expect(100);
+    assert!(gate.stdout.starts_with('{'), "{gate}");
+    let project = recorded("standard: unbroken", 30, 12).with_variable("GATEWRIGHT_ACCEPT", "hold");
+    let _ = project.run(&["gate"]).expect(0);
+    let project = recorded("standard: unbroken", 30, 12).with_variable("GATEWRIGHT_JSON", "false");
+    assert!(
+        project
+            .run(&["gate"])
+            .expect(100)
+            .stdout
+            .starts_with("HOLD")
+    );
+}
+
+#[test]
+fn deciding_again_gives_the_same_bytes_and_a_changed_gate_holds() {
+    let project = recorded("standard: unbroken", 30, 0);
+    let _ = project.run(&["gate"]).expect(0);
+    let once = project.run(&["decide", "--json"]).expect(0);
+    let later = project
+        .command(&["decide", "--json"])
+        .env("GATEWRIGHT_NOW", "2027-01-01")
+        .output()
+        .expect("runs");
+    assert_eq!(
+        once.stdout.as_bytes(),
+        later.stdout,
+        "the decision's own date stands"
+    );
+    let again = project.run(&["gate", "--json"]).expect(0);
+    assert_eq!(
+        once.stdout, again.stdout,
+        "recorded files that did not change"
+    );
+    let easier = project.read("gatewright.yaml").replace("10 pts", "40 pts");
+    project.write("gatewright.yaml", easier);
+    let held = project.run(&["decide"]).expect(100);
+    assert!(
+        held.stdout.starts_with("HOLD: this run cannot decide"),
+        "{held}"
+    );
+    assert!(held.stdout.contains("gate"), "{held}");
+    let anew = project.run(&["gate", "--json"]).expect(0);
+    assert!(
+        anew.stdout.contains("\"name\": \"0002-"),
+        "a new run, sealed anew"
+    );
+}
+
+#[test]
+fn changed_outputs_and_examples_break_the_seal() {
+    let project = recorded("standard: unbroken", 30, 12);
+    let _ = project.run(&["gate"]).expect(100);
+    project.write(
+        "runs/candidate.jsonl",
+        crate::project::outputs(30, |_, _| true),
+    );
+    let held = project.run(&["decide"]).expect(100);
+    assert!(held.stdout.contains("runs/candidate.jsonl"), "{held}");
+    project.write("reference/all.jsonl", crate::project::examples(29));
+    let held = project.run(&["decide"]).expect(100);
+    assert!(
+        held.stdout.starts_with("HOLD: this run cannot decide"),
+        "{held}"
+    );
+}
+
+#[test]
+fn diff_shows_what_both_said_beside_each_other_or_below() {
+    let project = recorded("standard: unbroken", 30, 12);
+    let _ = project.run(&["gate"]).expect(100);
+    let wide = project
+        .run(&["diff", "--segment", "task=warm", "--limit", "2"])
+        .expect(0);
+    assert!(
+        wide.stdout
+            .starts_with("12 lost, 0 gained; the first 2 of them"),
+        "{wide}"
+    );
+    assert!(wide.stdout.contains("it is warm-00"), "{wide}");
+    assert!(wide.stdout.contains("│ it is no idea"), "{wide}");
+    let narrow = project
+        .command(&["diff"])
+        .env("COLUMNS", "80")
+        .output()
+        .expect("runs");
+    let narrow = String::from_utf8_lossy(&narrow.stdout).into_owned();
+    assert!(
+        narrow.contains("  production:\n    it is warm-00\n  candidate:\n    it is no idea"),
+        "{narrow}"
+    );
+    let none = project.run(&["diff", "--segment", "task=cold"]).expect(0);
+    assert!(none.stdout.starts_with("0 lost, 0 gained"), "{none}");
+    let wrong = project.run(&["diff", "--segment", "task=warn"]).expect(2);
+    assert!(wrong.stderr.contains("did you mean `warm`?"), "{wrong}");
+    let wrong = project.run(&["diff", "--criterion", "rigt"]).expect(2);
+    assert!(wrong.stderr.contains("did you mean `right`?"), "{wrong}");
+}
+
+#[test]
+fn a_page_is_found_from_below_and_commands_are_suggested() {
+    let project = recorded("standard: unbroken", 30, 12);
+    let below = project
+        .command(&["gate"])
+        .current_dir(project.project().join("reference"))
+        .output()
+        .expect("runs");
+    assert_eq!(below.status.code(), Some(100));
+    let wrong = project.run(&["gaet"]).expect(2);
+    assert!(wrong.stderr.contains("gate"), "{wrong}");
+    let lost = environment().run(&["gate"]).expect(2);
+    assert!(lost.stderr.contains("try: gatewright init"), "{lost}");
+    assert!(
+        lost.stderr
+            .contains("there is no gatewright.yaml here or in a folder above"),
+        "{lost}"
+    );
+}

@@ -1,0 +1,129 @@
+//! Stopping and going on: nothing that was answered is asked twice.
+#![cfg(unix)]
+
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use gatewright_testkit::TestEnvironment;
+
+use crate::project::{GUARD, environment, examples, page};
+
+/// A system that writes down what it is asked and answers slowly.
+const SLOW: &str = r#"import json, os, sys, time
+for line in sys.stdin:
+    request = json.loads(line)
+    with open("asked-" + sys.argv[1], "a") as asked:
+        asked.write("%s %d\n" % (request["example"], request["trial"]))
+    time.sleep(float(sys.argv[2]))
+    print(json.dumps({"id": request["id"], "output": request["example"]}), flush=True)
+"#;
+
+fn project(seconds: &str) -> TestEnvironment {
+    let environment = environment();
+    let page = page("standard: unbroken", GUARD)
+        .replace(
+            "candidate: {recorded: runs/candidate.jsonl}",
+            &format!("candidate: {{command: [python3, slow.py, candidate, \"{seconds}\"]}}"),
+        )
+        .replace(
+            "production: {recorded: runs/production.jsonl}",
+            &format!("production: {{command: [python3, slow.py, production, \"{seconds}\"]}}"),
+        )
+        .replace("reference: [", "trials: 1\nreference: [");
+    environment.write("gatewright.yaml", page);
+    environment.write("slow.py", SLOW);
+    environment.write("reference/all.jsonl", examples(10));
+    environment
+}
+
+fn asked(project: &TestEnvironment) -> Vec<String> {
+    let of = |role: &str| {
+        let path = project.project().join(format!("asked-{role}"));
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        text.lines()
+            .map(|line| format!("{role} {line}"))
+            .collect::<Vec<_>>()
+    };
+    [of("candidate"), of("production")].concat()
+}
+
+#[test]
+fn f21_an_interrupted_run_drains_says_how_to_go_on_and_goes_on() {
+    let project = project("0.15");
+    let child = project
+        .command(&["gate"])
+        .stdin(Stdio::null())
+        .spawn()
+        .expect("starts");
+    let start = Instant::now();
+    while asked(&project).len() < 6 && start.elapsed() < Duration::from_secs(30) {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let killed = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status()
+        .expect("kill");
+    assert!(killed.success());
+    let output = child.wait_with_output().expect("ends");
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(130), "{stderr}");
+    assert!(stderr.contains("gatewright gate"), "{stderr}");
+    assert!(output.stdout.is_empty());
+    let before = asked(&project).len();
+    assert!(before < 40, "it was interrupted: {before}");
+    let gate = project.run(&["gate"]).expect(0);
+    assert!(gate.stderr.contains("going on with run 0001-"), "{gate}");
+    let mut all = asked(&project);
+    assert_eq!(
+        all.len(),
+        40,
+        "a drained attempt is not made again: {all:?}"
+    );
+    all.sort();
+    all.dedup();
+    assert_eq!(all.len(), 40);
+}
+
+#[test]
+fn an_unfinished_run_is_not_renegotiated() {
+    let project = project("0");
+    let _ = project.run(&["run"]).expect(0);
+    let easier = project.read("gatewright.yaml").replace("10 pts", "40 pts");
+    project.write("gatewright.yaml", easier);
+    let refused = project.run(&["gate"]).expect(2);
+    assert!(
+        refused.stderr.contains("sealed on other terms") && refused.stderr.contains("gate"),
+        "{refused}"
+    );
+    assert!(refused.stderr.contains("--fresh"), "{refused}");
+    let _ = project.run(&["gate", "--fresh"]).expect(0);
+}
+
+#[test]
+fn a_system_that_cannot_be_started_leaves_a_run_that_goes_on() {
+    let project = project("0");
+    let page = project.read("gatewright.yaml");
+    project.write(
+        "gatewright.yaml",
+        page.replace("[python3, slow.py, candidate", "[./not-there, candidate"),
+    );
+    let broken = project.run(&["gate"]).expect(111);
+    assert!(
+        broken.stderr.contains("candidate cannot be worked with"),
+        "{broken}"
+    );
+    assert!(broken.stderr.contains("gatewright gate"), "{broken}");
+    assert!(broken.stdout.is_empty(), "{broken}");
+}
+
+#[test]
+fn an_edited_program_is_another_system() {
+    let project = project("0");
+    let _ = project.run(&["gate"]).expect(0);
+    project.write("slow.py", format!("{SLOW}# edited\n"));
+    let held = project.run(&["decide"]).expect(100);
+    assert!(
+        held.stdout.contains("systems") || held.stdout.contains("the plan"),
+        "{held}"
+    );
+}

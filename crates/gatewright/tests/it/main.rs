@@ -1,0 +1,9 @@
+//! Journeys through the everyday binary: files in, transcript out. Hermetic, no network, no key.
+
+mod answers;
+mod demo;
+mod files;
+mod interrupt;
+mod odd;
+mod project;
+mod team;

@@ -1,0 +1,181 @@
+//! Odd inputs: a clear error with its place and exit code 2, or an honest answer; never a pass.
+
+use crate::project::{GUARD, environment, examples, outputs, page, recorded};
+
+#[test]
+fn a30_an_empty_set_is_nothing_to_judge() {
+    let project = recorded("standard: unbroken", 30, 12);
+    project.write("reference/all.jsonl", "");
+    let gate = project.run(&["gate"]);
+    assert!([Some(2), Some(4)].contains(&gate.code), "{gate}");
+    assert!(gate.stdout.is_empty(), "{gate}");
+}
+
+#[test]
+fn a30_all_missing_is_not_enough_evidence() {
+    let project = recorded("standard: unbroken", 30, 12);
+    let errors = outputs(30, |_, _| true).replace("\"output\":", "\"error\":");
+    project.write("runs/candidate.jsonl", errors);
+    let gate = project.run(&["gate"]).expect(110);
+    assert!(gate.stdout.starts_with("NOT ENOUGH EVIDENCE"), "{gate}");
+    assert!(gate.stdout.contains("60 provider error"), "{gate}");
+    project.write("runs/candidate.jsonl", "");
+    let gate = project.run(&["gate"]).expect(110);
+    assert!(gate.stdout.contains("60 not attempted"), "{gate}");
+}
+
+#[test]
+fn a30_one_missing_answer_never_makes_a_ship() {
+    let project = recorded("standard: unbroken", 30, 3);
+    let before = project.run(&["gate", "--json"]);
+    let lines: Vec<String> = project
+        .read("runs/candidate.jsonl")
+        .lines()
+        .map(str::to_owned)
+        .collect();
+    for index in [0, 30, 33, 59] {
+        let mut fewer = lines.clone();
+        fewer.remove(index);
+        project.write("runs/candidate.jsonl", fewer.join("\n"));
+        let after = project.run(&["gate"]);
+        assert!(
+            before.code == Some(0) || after.code != Some(0),
+            "line {index}: {after}"
+        );
+    }
+}
+
+#[test]
+fn a30_a_segment_of_one_and_one_cluster_for_all() {
+    let project = recorded("standard: shown", 30, 0);
+    let one = "{\"id\":\"lone\",\"input\":\"?\",\"segments\":{\"task\":\"warm\"},\"expect\":{\"contains\":[\"x\"]}}\n";
+    project.write("reference/all.jsonl", one);
+    project.write(
+        "runs/production.jsonl",
+        "{\"example\":\"lone\",\"output\":\"x\"}\n",
+    );
+    project.write(
+        "runs/candidate.jsonl",
+        "{\"example\":\"lone\",\"output\":\"y\"}\n",
+    );
+    let gate = project.run(&["gate"]);
+    assert!(gate.code != Some(0) && gate.code != Some(1), "{gate}");
+    let require = "  - {id: no-worse, require: right, against: production, margin: 5 pts, from: [policy], then: {violated: hold}, owner: team}\n";
+    let project = recorded("standard: shown", 30, 0);
+    project.write("gatewright.yaml", page("standard: shown", require));
+    let clustered = examples(30).replace("\"provenance\"", "\"cluster\":\"same\",\"provenance\"");
+    project.write("reference/all.jsonl", clustered);
+    let gate = project.run(&["gate"]);
+    assert!(
+        gate.code != Some(0) && gate.code != Some(1),
+        "one source shows nothing: {gate}"
+    );
+}
+
+#[test]
+fn zero_variance_is_an_answer() {
+    let project = recorded("standard: unbroken", 30, 30);
+    let gate = project.run(&["gate"]).expect(100);
+    assert!(gate.stdout.contains("warm lost 30 of 30"), "{gate}");
+}
+
+#[test]
+fn a5_files_are_read_strictly_and_line_ends_do_not_matter() {
+    let project = recorded("standard: unbroken", 30, 12);
+    let crlf = project.read("reference/all.jsonl").replace('\n', "\r\n");
+    project.write("reference/all.jsonl", &crlf);
+    project.write(
+        "gatewright.yaml",
+        project.read("gatewright.yaml").replace('\n', "\r\n"),
+    );
+    let _ = project.run(&["gate"]).expect(100);
+    for (name, bytes) in [
+        (
+            "invalid UTF-8",
+            b"{\"id\":\"x\",\"input\":\"\xff\"}\n".to_vec(),
+        ),
+        (
+            "twice the same key",
+            b"{\"id\":\"x\",\"id\":\"y\",\"input\":\"\"}\n".to_vec(),
+        ),
+        (
+            "1e400",
+            b"{\"id\":\"x\",\"input\":\"a\",\"fields\":{\"n\":1e400}}\n".to_vec(),
+        ),
+        (
+            "depth",
+            [
+                b"{\"id\":\"x\",\"input\":".to_vec(),
+                b"[".repeat(5000),
+                b"]".repeat(5000),
+                b"}".to_vec(),
+            ]
+            .concat(),
+        ),
+        (
+            "a name without a file",
+            b"{\"id\":\"x\",\"imput\":\"a\"}\n".to_vec(),
+        ),
+    ] {
+        project.write("reference/odd.jsonl", bytes);
+        let check = project.run(&["check"]).expect(2);
+        assert!(
+            check.stdout.contains("reference/odd.jsonl:1"),
+            "{name}: {check}"
+        );
+    }
+}
+
+#[test]
+fn everything_wrong_is_said_at_once_with_its_place() {
+    let project = environment();
+    let wrong = page("standard: unbroken, enfroce: block", GUARD)
+        .replace("margin: 10 pts", "margin: 110 %")
+        .replace("fails_as: unsupported-claim", "fails_as: unsuported-claim");
+    project.write("gatewright.yaml", wrong);
+    let check = project.run(&["check"]).expect(2);
+    for needed in [
+        "enfroce",
+        "did you mean `enforce`",
+        "110 %",
+        "unsuported-claim",
+        "unsupported-claim",
+        "gatewright.yaml:",
+    ] {
+        assert!(
+            check.stdout.contains(needed) || check.stderr.contains(needed),
+            "{needed}\n{check}"
+        );
+    }
+}
+
+#[test]
+fn a9_a10_what_systems_say_never_reaches_the_terminal_raw() {
+    let project = recorded("standard: unbroken", 30, 12);
+    let hostile = r"\u001b]0;owned\u0007\u202e::error::x\n::stop-commands::y";
+    let said = project
+        .read("runs/candidate.jsonl")
+        .replace("no idea", hostile);
+    project.write("runs/candidate.jsonl", said);
+    let _ = project.run(&["gate", "-o", "report.md"]).expect(100);
+    for arguments in [
+        &["diff"][..],
+        &["diff", "--json"],
+        &["triage"],
+        &["decide"],
+        &["report"],
+    ] {
+        let shown = project.run(arguments);
+        for text in [&shown.stdout, &shown.stderr, &project.read("report.md")] {
+            assert!(
+                !text.contains(['\u{1b}', '\u{7}', '\u{202e}']),
+                "{}: {text}",
+                arguments.join(" ")
+            );
+            assert!(
+                !text.lines().any(|line| line.trim_start().starts_with("::")),
+                "{text}"
+            );
+        }
+    }
+}

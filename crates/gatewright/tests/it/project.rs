@@ -1,0 +1,85 @@
+//! A small project whose outputs are known by construction.
+
+use std::fmt::Write as _;
+
+use gatewright_testkit::TestEnvironment;
+
+/// A hermetic environment for the built binary.
+pub(crate) fn environment() -> TestEnvironment {
+    TestEnvironment::new(env!("CARGO_BIN_EXE_gatewright"))
+}
+
+/// The smallest page that works, with recorded outputs; `more` goes before the gate.
+pub(crate) fn page(decision: &str, gate: &str) -> String {
+    format!(
+        "gatewright: 1
+product: demo
+promise:
+  does: Answer questions about colours from the colour book.
+  for: painters
+  evidence: the colour book
+  when_not_ready: ask
+tasks: {{warm: Warm colours, cold: Cold colours}}
+failures:
+  unsupported-claim: {{severity: high, cost: 10 USD, owner: team, repair: \"the colour book\"}}
+owners:
+  team: {{name: Colour team, contact: \"#colour\"}}
+decision: {{question: \"Release?\", decided_by: team, {decision}}}
+systems:
+  candidate: {{recorded: runs/candidate.jsonl}}
+  production: {{recorded: runs/production.jsonl}}
+reference: [reference/*.jsonl]
+criteria:
+  right: {{grader: {{contains: {{}}}}, fails_as: unsupported-claim}}
+gate:
+{gate}"
+    )
+}
+
+/// A guard by task, at 10 points.
+pub(crate) const GUARD: &str = "  - {id: no-task-breaks, guard: right, by: [task], against: production, margin: 10 pts, then: {violated: hold}, owner: team}\n";
+
+/// Examples `warm-00 …` and `cold-00 …`, each expecting its own id in the answer.
+pub(crate) fn examples(per_task: usize) -> String {
+    let mut text = String::new();
+    for task in ["cold", "warm"] {
+        for index in 0..per_task {
+            let id = format!("{task}-{index:02}");
+            let _ = writeln!(
+                text,
+                r#"{{"id":"{id}","input":"what is {id}?","segments":{{"task":"{task}"}},"expect":{{"contains":["{id}"]}},"provenance":{{"kind":"policy","added":"2026-10-01"}}}}"#
+            );
+        }
+    }
+    text
+}
+
+/// Outputs that are right where `right` says so.
+pub(crate) fn outputs(per_task: usize, right: impl Fn(&str, usize) -> bool) -> String {
+    let mut text = String::new();
+    for task in ["cold", "warm"] {
+        for index in 0..per_task {
+            let id = format!("{task}-{index:02}");
+            let said = if right(task, index) {
+                id.as_str()
+            } else {
+                "no idea"
+            };
+            let _ = writeln!(text, r#"{{"example":"{id}","output":"it is {said}"}}"#);
+        }
+    }
+    text
+}
+
+/// A project in which the candidate loses the first `lost` warm answers of `per_task`.
+pub(crate) fn recorded(decision: &str, per_task: usize, lost: usize) -> TestEnvironment {
+    let environment = environment();
+    environment.write("gatewright.yaml", page(decision, GUARD));
+    environment.write("reference/all.jsonl", examples(per_task));
+    environment.write("runs/production.jsonl", outputs(per_task, |_, _| true));
+    environment.write(
+        "runs/candidate.jsonl",
+        outputs(per_task, |task, index| task == "cold" || index >= lost),
+    );
+    environment
+}
