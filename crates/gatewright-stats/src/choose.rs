@@ -148,7 +148,7 @@ pub fn paired_difference(rows: &Rows<'_>, alpha: f64) -> Result<Bounds, Undefine
             );
             enough_df(mean.df, bounds)
         }
-        PairedPlan::Cr2(mean) => enough_df(mean.df, cr2_bounds(&mean, alpha)),
+        PairedPlan::Cr2(mean) => enough_df(mean.df, inside(cr2_bounds(&mean, alpha), -1.0, 1.0)),
         PairedPlan::Fractional => bounded_mean(rows, alpha, -1.0, 1.0),
     }
 }
@@ -267,7 +267,7 @@ fn bounded_mean(rows: &Rows<'_>, alpha: f64, low: f64, high: f64) -> Result<Boun
         if rows.value.len() >= LEAST_ROWS
             && let Some(found) = t_bounds(rows.value, alpha)
         {
-            return Ok(found);
+            return Ok(inside(found, low, high));
         }
         return Ok(betting_bounds(rows.value, alpha, low, high, None));
     }
@@ -277,7 +277,16 @@ fn bounded_mean(rows: &Rows<'_>, alpha: f64, low: f64, high: f64) -> Result<Boun
         let each = vec![mean.estimate; mean.clusters as usize];
         return Ok(betting_bounds(&each, alpha, low, high, Some(&mean)));
     }
-    enough_df(mean.df, cr2_bounds(&mean, alpha))
+    enough_df(mean.df, inside(cr2_bounds(&mean, alpha), low, high))
+}
+
+/// Keeps bounds of a bounded value inside its range: a t interval does not know of one.
+fn inside(bounds: Bounds, low: f64, high: f64) -> Bounds {
+    Bounds {
+        lower: bounds.lower.max(low),
+        upper: bounds.upper.min(high),
+        ..bounds
+    }
 }
 
 fn t_bounds(values: &[f64], alpha: f64) -> Option<Bounds> {
