@@ -144,6 +144,11 @@ impl Loaded {
     }
 }
 
+/// Threads for the loaders; their results do not depend on it.
+fn threads() -> NonZeroUsize {
+    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
+}
+
 /// Opens what the page names and keeps what is wrong.
 struct Reader<'p> {
     project: &'p Project,
@@ -226,7 +231,14 @@ impl Reader<'_> {
             };
             for file in files {
                 self.with(&file, &source.at, |reader, problems| {
-                    reference::examples(source, &file, reader, &mut examples, problems);
+                    reference::examples_on(
+                        threads(),
+                        source,
+                        &file,
+                        reader,
+                        &mut examples,
+                        problems,
+                    );
                 });
             }
         }
@@ -249,7 +261,6 @@ impl Reader<'_> {
 
     fn labels(&mut self, manifest: &Manifest, reference: &ReferenceSet) -> Labels {
         let mut labels = Labels::default();
-        let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         for (file, requests) in label::requests(manifest) {
             let at = requests
                 .first()
@@ -262,7 +273,7 @@ impl Reader<'_> {
                     &requests,
                     file,
                     reader,
-                    threads,
+                    threads(),
                     &mut labels,
                     problems,
                 );
