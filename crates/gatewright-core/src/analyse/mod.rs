@@ -11,8 +11,8 @@ mod never;
 mod require;
 mod rows;
 mod scores;
-mod slice;
-mod weight;
+pub(crate) mod slice;
+pub(crate) mod weight;
 
 use std::collections::BTreeMap;
 

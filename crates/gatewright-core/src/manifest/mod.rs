@@ -101,6 +101,31 @@ impl Manifest {
             .map(|index| index as u16)
     }
 
+    /// Lists the JSON Schemas that the page names as files, by criterion index. This crate opens no files: the caller reads each and calls
+    /// [`Manifest::provide_schema`] before grading or checking.
+    pub fn schema_files(&self) -> Vec<(u16, String)> {
+        let files = (0_u16..).zip(&self.criteria);
+        files
+            .filter_map(|(index, criterion)| match &criterion.grader {
+                Grader::JsonSchema {
+                    schema: serde_json::Value::String(path),
+                } => Some((index, path.clone())),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Puts the content of a schema file in its place.
+    pub fn provide_schema(&mut self, criterion: u16, content: serde_json::Value) {
+        if let Some(Criterion {
+            grader: Grader::JsonSchema { schema },
+            ..
+        }) = self.criteria.get_mut(usize::from(criterion))
+        {
+            *schema = content;
+        }
+    }
+
     /// Finds a dimension by name.
     pub fn dimension(&self, name: &str) -> Option<(usize, &Dimension)> {
         self.dimensions

@@ -1,0 +1,113 @@
+//! What a rule rests on in each of its segments.
+
+use std::collections::HashMap;
+
+use super::classes_of;
+use crate::analyse::Slice;
+use crate::analyse::slice::rule_slices;
+use crate::analyse::weight::weights;
+use crate::grade::Graders;
+use crate::manifest::{Manifest, Role, Rule, Subject, Trials, Verb};
+use crate::plan::auto_trials;
+use crate::reference::ReferenceSet;
+
+/// Correlation inside a cluster where nothing is known of it (statistics.md §5: never 0).
+const ICC: f64 = 0.1;
+
+/// The examples that carry a rule in one segment.
+#[derive(Clone, Debug)]
+pub(super) struct Sight {
+    pub(super) slice: Slice,
+    /// Examples that the rule is about and the criterion applies to.
+    pub(super) n: u64,
+    /// Their clusters.
+    pub(super) clusters: u64,
+    /// What they are worth: n over the design effect of clusters and, for a require, of weights.
+    pub(super) n_eff: f64,
+}
+
+impl Sight {
+    /// Rows that are independent of each other whatever comes out.
+    pub(super) fn independent(&self) -> u64 {
+        self.n.min(self.clusters)
+    }
+}
+
+/// Criteria that can see a rule's subject.
+pub(super) fn criteria(manifest: &Manifest, rule: &Rule) -> Vec<u16> {
+    match rule.subject {
+        Subject::Criterion(index) => vec![index],
+        Subject::Class(class) => (0_u16..)
+            .zip(&manifest.criteria)
+            .filter(|(_, criterion)| classes_of(criterion).contains(&class))
+            .map(|(index, _)| index)
+            .collect(),
+    }
+}
+
+/// Looks at every segment of a rule.
+pub(super) fn sights(
+    manifest: &Manifest,
+    reference: &ReferenceSet,
+    graders: Option<&Graders<'_>>,
+    rule: &Rule,
+) -> Vec<Sight> {
+    let criteria = criteria(manifest, rule);
+    let applies = |example: u32| {
+        graders.is_none_or(|graders| criteria.iter().any(|&it| graders.applies(it, example)))
+    };
+    rule_slices(manifest, reference, rule)
+        .into_iter()
+        .map(|mut members| {
+            members.examples.retain(|&example| applies(example));
+            let mut sizes: HashMap<u32, u64> = HashMap::new();
+            for &example in &members.examples {
+                let cluster = reference.cluster.get(example as usize);
+                *sizes
+                    .entry(cluster.copied().unwrap_or(example))
+                    .or_default() += 1;
+            }
+            let n = members.examples.len() as f64;
+            // A sum of whole numbers is the same in any order.
+            let squares: u64 = sizes.values().map(|size| size * size).sum();
+            let deff = if n > 0.0 {
+                1.0 + (squares as f64 / n - 1.0) * ICC
+            } else {
+                1.0
+            };
+            let kish = match rule.verb {
+                Verb::Require => weights(manifest, reference, &members)
+                    .each
+                    .map_or(n, |each| {
+                        let sum: f64 = each.iter().sum();
+                        let squares: f64 = each.iter().map(|weight| weight * weight).sum();
+                        if squares > 0.0 {
+                            sum * sum / squares
+                        } else {
+                            n
+                        }
+                    }),
+                _ => n,
+            };
+            Sight {
+                slice: members.slice,
+                n: members.examples.len() as u64,
+                clusters: sizes.len() as u64,
+                n_eff: kish.min(n) / deff,
+            }
+        })
+        .collect()
+}
+
+/// First-look trials of the candidate; recorded systems may carry more than one, which only their file says.
+pub(super) fn trials(manifest: &Manifest, reference: &ReferenceSet) -> u32 {
+    let callable = manifest
+        .systems
+        .get(&Role::Candidate)
+        .is_some_and(|system| system.target.can_rerun());
+    match (callable, manifest.trials) {
+        (true, Trials::Auto) => auto_trials(reference.examples.len()),
+        (true, Trials::Fixed(count)) => count,
+        (false, _) => 1,
+    }
+}
