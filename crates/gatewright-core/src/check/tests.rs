@@ -464,7 +464,11 @@ fn a_large_set_is_checked_in_linear_time() {
         1,
     );
     let mut spent = Vec::new();
-    let large = if cfg!(debug_assertions) { 20_000 } else { 100_000 };
+    let large = if cfg!(debug_assertions) {
+        20_000
+    } else {
+        100_000
+    };
     for n in [10_000, large] {
         let (manifest, set) = given(&page, &lines(n, ",\"review_by\":\"2026-10-31\""));
         let started = std::time::Instant::now();
