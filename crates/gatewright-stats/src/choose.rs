@@ -281,12 +281,10 @@ fn bounded_mean(rows: &Rows<'_>, alpha: f64, low: f64, high: f64) -> Result<Boun
 }
 
 /// Keeps bounds of a bounded value inside its range: a t interval does not know of one.
-fn inside(bounds: Bounds, low: f64, high: f64) -> Bounds {
-    Bounds {
-        lower: bounds.lower.max(low),
-        upper: bounds.upper.min(high),
-        ..bounds
-    }
+fn inside(mut bounds: Bounds, low: f64, high: f64) -> Bounds {
+    bounds.lower = bounds.lower.max(low);
+    bounds.upper = bounds.upper.min(high);
+    bounds
 }
 
 fn t_bounds(values: &[f64], alpha: f64) -> Option<Bounds> {

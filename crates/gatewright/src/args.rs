@@ -118,7 +118,11 @@ pub(crate) struct InitArgs {
 /// Errors end with exit code 2. Suggestions never do.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  gatewright check\n  gatewright check --json")]
-pub(crate) struct CheckArgs {}
+pub(crate) struct CheckArgs {
+    /// Say what follows each result of one rule, what it can see at this n, and why.
+    #[arg(long, value_name = "RULE", env = "GATEWRIGHT_EXPLAIN")]
+    pub(crate) explain: Option<String>,
+}
 
 /// Make the attempts: examples × systems × trials. Every result is on disk before it counts.
 ///

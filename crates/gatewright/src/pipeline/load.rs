@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{BufReader, Read};
 use std::num::NonZeroUsize;
 
+use gatewright_core::check::{self, Facts};
 use gatewright_core::digest::{Digest, Hasher};
 use gatewright_core::incident::{self, Incident};
 use gatewright_core::label::{self, Labels};
@@ -67,7 +68,7 @@ impl Loaded {
     ///
     /// # Errors
     /// When the page cannot be read at all; every other problem is in `problems`.
-    pub(crate) fn read(project: Project, _now: &Now) -> Result<Self, Failure> {
+    pub(crate) fn read(project: Project, now: &Now) -> Result<Self, Failure> {
         let (manifest, problems) = page(&project)?;
         let Some(mut manifest) = manifest else {
             return Err(Failure::Problems(problems));
@@ -77,16 +78,23 @@ impl Loaded {
             files: BTreeMap::new(),
             problems,
         };
+        reader.schemas(&mut manifest);
         reader.fingerprint(&mut manifest);
         let reference = reader.reference(&manifest);
         let incidents = reader.incidents(&manifest);
         let labels = reader.labels(&manifest, &reference);
         let recorded = reader.recorded(&manifest, &reference);
+        let facts = Facts {
+            file_digests: reader.sources(&reference),
+            incidents: incidents.clone(),
+            ..Facts::new(now.today)
+        };
         let Reader {
             files,
             mut problems,
             ..
         } = reader;
+        problems.extend(check::check(&manifest, &reference, &facts));
         problems.sort();
         problems.dedup();
         Ok(Self {
@@ -217,6 +225,64 @@ impl Reader<'_> {
                 system.fingerprint = Digest::of_json(&(system.fingerprint, own));
             }
         }
+    }
+
+    /// Reads the JSON Schemas that graders name as files.
+    fn schemas(&mut self, manifest: &mut Manifest) {
+        for (criterion, path) in manifest.schema_files() {
+            let at = manifest.at(&format!(
+                "criteria.{}.grader",
+                manifest.criteria[usize::from(criterion)].id
+            ));
+            let mut bytes = Vec::new();
+            let read = self.with(&path, &at, |mut reader, _| reader.read_to_end(&mut bytes));
+            let Some((_, digest)) = read else { continue };
+            match serde_json::from_slice(&bytes) {
+                Ok(content) => {
+                    manifest.provide_schema(criterion, content);
+                    self.files.insert(path, digest);
+                }
+                Err(error) => {
+                    let place = Location {
+                        file: path.as_str().into(),
+                        line: error.line() as u32,
+                        column: error.column() as u32,
+                    };
+                    self.problems.push(
+                        Problem::error(
+                            "bad-schema",
+                            place,
+                            format!("`{path}` is not JSON: {error}"),
+                        )
+                        .instead("a JSON Schema"),
+                    );
+                }
+            }
+        }
+    }
+
+    /// Digests of the files that examples rest on, for staleness; `None` for one that cannot be opened.
+    fn sources(&self, reference: &ReferenceSet) -> BTreeMap<String, Option<Digest>> {
+        let mut digests = BTreeMap::new();
+        let all = reference.examples.iter().chain(&reference.set_aside);
+        for path in all
+            .flat_map(|example| &example.sources)
+            .filter_map(|source| source.file.as_ref())
+        {
+            if !digests.contains_key(path) {
+                digests.insert(path.clone(), self.digest(path));
+            }
+        }
+        digests
+    }
+
+    fn digest(&self, path: &str) -> Option<Digest> {
+        let mut hashing = Hashing {
+            inner: self.project.open(path).ok()?,
+            hasher: Hasher::default(),
+        };
+        std::io::copy(&mut hashing, &mut std::io::sink()).ok()?;
+        Some(hashing.hasher.finish())
     }
 
     fn reference(&mut self, manifest: &Manifest) -> ReferenceSet {
