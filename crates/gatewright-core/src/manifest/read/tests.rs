@@ -274,3 +274,42 @@ fn a31_thresholds_and_names() {
         full(&page(&[("gate", &rule("requir: contains"))])).contains("did you mean `require`?")
     );
 }
+
+/// The pages that docs/format-manifest.md shows are read without an error, and it names every key and every default class.
+#[test]
+fn the_documented_pages_are_true() {
+    let docs = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
+    let text = std::fs::read_to_string(docs.join("format-manifest.md")).expect("committed");
+    let pages: Vec<&str> = text
+        .split("```yaml\n")
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next())
+        .collect();
+    assert_eq!(pages.len(), 2);
+    assert_eq!(pages[0], SMALLEST);
+    for page in pages {
+        assert_eq!(codes(page), "", "{}", full(page));
+    }
+    let known = known_keys();
+    let options = GRADERS
+        .iter()
+        .flat_map(|(kind, options)| options.iter().chain([kind]));
+    for key in KEYS
+        .iter()
+        .chain(known.values().flat_map(|keys| keys.iter()))
+        .chain(options)
+    {
+        assert!(
+            text.contains(&format!("`{key}")) || text.contains(&format!("{key}`")),
+            "`{key}` is not documented"
+        );
+    }
+    let classes = std::fs::read_to_string(docs.join("failure-classes.md")).expect("committed");
+    for (id, role, repair) in crate::class::SHIPPED {
+        assert!(classes.contains(&format!("| `{id}` | ")), "{id}");
+        assert!(
+            classes.contains(&format!(" | `{role}` | {repair} |")),
+            "{id}"
+        );
+    }
+}
