@@ -113,14 +113,14 @@ pub(crate) struct InitArgs {
     pub(crate) owner: Option<String>,
 }
 
-/// Say everything that is wrong with the page and the data.
+/// Say everything that is wrong with the page and the data, and what each rule can see.
 ///
 /// Errors end with exit code 2. Suggestions never do.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  gatewright check\n  gatewright check --json")]
+#[command(after_help = "Examples:\n  gatewright check\n  gatewright check --explain no-worse")]
 pub(crate) struct CheckArgs {
-    /// Say what follows each result of one rule, what it can see at this n, and why.
-    #[arg(long, value_name = "RULE", env = "GATEWRIGHT_EXPLAIN")]
+    /// Say what follows each result of a rule, what it can see at this n, and why.
+    #[arg(long, value_name = "RULE")]
     pub(crate) explain: Option<String>,
 }
 

@@ -79,7 +79,7 @@ impl Failure {
     }
 
     /// Shows the failure for a person.
-    pub(crate) fn text(&self) -> String {
+    pub(crate) fn text(&self, width: usize) -> String {
         match self {
             Self::Expected(expected) => {
                 let mut text = format!("error: {}\n", visible(&expected.what));
@@ -91,7 +91,7 @@ impl Failure {
                 }
                 text
             }
-            Self::Problems(problems) => problems_text(problems),
+            Self::Problems(problems) => problems_text(problems, width),
             Self::Unexpected { doing, source } => {
                 let mut text = format!("error: could not {}\n", visible(doing));
                 let mut cause: Option<&dyn std::error::Error> = Some(source.as_ref());
@@ -136,28 +136,33 @@ impl From<StoreError> for Failure {
     }
 }
 
-/// Shows problems: errors first, then suggestions, each with where, why and what to write instead.
-pub(crate) fn problems_text(problems: &[Problem]) -> String {
+/// Shows problems: errors first, then suggestions, each with where, why and what to write instead; no line is wider than `width`.
+pub(crate) fn problems_text(problems: &[Problem], width: usize) -> String {
     let mut sorted: Vec<&Problem> = problems.iter().collect();
     sorted.sort();
     let mut text = String::new();
+    let mut put = |line: &str| {
+        for row in untrusted::wrap(line, width, 4) {
+            text.push_str(&row);
+            text.push('\n');
+        }
+    };
     for problem in sorted {
         let weight = match problem.weight {
             Weight::Error => "error",
             Weight::Suggestion => "suggestion",
         };
-        let _ = writeln!(
-            text,
+        put(&format!(
             "{weight}: {}: {} [{}]",
             visible(&problem.at.to_string()),
             visible(&problem.what),
             problem.code
-        );
+        ));
         if !problem.why.is_empty() {
-            let _ = writeln!(text, "  why: {}", visible(&problem.why));
+            put(&format!("  why: {}", visible(&problem.why)));
         }
         if !problem.instead.is_empty() {
-            let _ = writeln!(text, "  instead: {}", visible(&problem.instead));
+            put(&format!("  instead: {}", visible(&problem.instead)));
         }
     }
     text

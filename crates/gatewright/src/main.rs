@@ -36,7 +36,7 @@ fn main() -> ExitCode {
     match work(cli, console.clone()) {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {
-            console.say(&failure.text());
+            console.say(&failure.text(console.options.width));
             if console.json {
                 // The document is there also when it says that nothing could be done.
                 let _ = console.document(&failure.json());

@@ -1,48 +1,59 @@
 //! `gatewright check`
 
 use gatewright_core::check;
-use gatewright_core::problem::{Weight, has_errors, nearest};
+use gatewright_core::problem::{Problem, Weight};
+use gatewright_core::report::untrusted::{LINE_CHARS_MAX, columns, line, wrap};
 
 use crate::args::CheckArgs;
-use crate::commands::Context;
+use crate::commands::{Context, unknown};
 use crate::error::{Failure, problems_text};
 use crate::exit;
 use crate::pipeline::Loaded;
 
 pub(crate) fn check(context: &Context, args: &CheckArgs) -> Result<u8, Failure> {
-    let loaded = Loaded::read(context.project()?, &context.now)?;
-    if let Some(rule) = &args.explain {
-        return explain(context, &loaded, rule);
-    }
-    let errors = loaded
-        .problems
-        .iter()
-        .filter(|problem| problem.weight == Weight::Error)
-        .count();
-    let suggestions = loaded.problems.len() - errors;
-    let code = if has_errors(&loaded.problems) {
-        exit::USAGE
-    } else {
-        exit::SHIP
+    let project = context.project()?;
+    let name = project.name.clone();
+    let loaded = match Loaded::read(project, &context.now) {
+        // The page is no page at all: what is wrong with it is the answer.
+        Err(Failure::Problems(problems)) => return show(context, &name, &problems, None),
+        other => other?,
     };
+    match &args.explain {
+        Some(rule) => explain(context, &loaded, rule),
+        None => show(context, &name, &loaded.problems, Some(&loaded)),
+    }
+}
+
+fn show(
+    context: &Context,
+    name: &str,
+    problems: &[Problem],
+    loaded: Option<&Loaded>,
+) -> Result<u8, Failure> {
+    let is_error = |problem: &&Problem| problem.weight == Weight::Error;
+    let errors = problems.iter().filter(is_error).count();
+    let suggestions = problems.len() - errors;
+    let code = if errors > 0 { exit::USAGE } else { exit::SHIP };
+    let examples = loaded.map_or(0, |loaded| loaded.reference.examples.len());
+    let rules = loaded.map_or(0, |loaded| loaded.manifest.gate.len());
     if context.console.json {
         context.console.document(&serde_json::json!({
             "format": "gatewright-check/1",
             "exit_code": code,
             "errors": errors,
             "suggestions": suggestions,
-            "examples": loaded.reference.examples.len(),
-            "problems": loaded.problems,
+            "rules": rules,
+            "examples": examples,
+            "problems": problems,
         }))?;
         return Ok(code);
     }
-    let mut text = problems_text(&loaded.problems);
+    let mut text = problems_text(problems, context.console.options.width);
     let s = |count: usize| if count == 1 { "" } else { "s" };
     text.push_str(&format!(
-        "{}: {} rules over {} examples; {errors} error{}, {suggestions} suggestion{}\n",
-        loaded.project.name,
-        loaded.manifest.gate.len(),
-        loaded.reference.examples.len(),
+        "{name}: {rules} rule{} over {examples} example{}; {errors} error{}, {suggestions} suggestion{}\n",
+        s(rules),
+        s(examples),
         s(errors),
         s(suggestions),
     ));
@@ -50,27 +61,26 @@ pub(crate) fn check(context: &Context, args: &CheckArgs) -> Result<u8, Failure> 
     Ok(code)
 }
 
-/// What follows each result of a rule, what it can see, and why.
 fn explain(context: &Context, loaded: &Loaded, rule: &str) -> Result<u8, Failure> {
-    let Some(found) = check::explain(&loaded.manifest, &loaded.reference, rule) else {
-        let rules: Vec<&str> = loaded
-            .manifest
-            .gate
-            .iter()
-            .map(|rule| rule.id.as_str())
-            .collect();
-        let near = nearest(rule, rules.iter().copied());
-        let failure = Failure::usage(format!("the gate has no rule `{rule}`"))
-            .why(format!("its rules are {}", rules.join(", ")));
-        return Err(match near {
-            Some(near) => failure.next(format!("gatewright check --explain {near}")),
-            None => failure,
-        });
+    let Some(explanation) = check::explain(&loaded.manifest, &loaded.reference, rule) else {
+        let rules = loaded.manifest.gate.iter();
+        let known: Vec<&str> = rules.map(|rule| rule.id.as_str()).collect();
+        return Err(unknown("rule", rule, known));
     };
     if context.console.json {
-        context.console.document(&found)?;
+        context.console.document(&explanation)?;
     } else {
-        context.console.out(&found.text())?;
+        let width = context.console.options.width;
+        let mut text = String::new();
+        for row in explanation.text().lines() {
+            let row = line(row, LINE_CHARS_MAX);
+            let rows = match columns(&row) <= width {
+                true => vec![row],
+                false => wrap(&row, width, 12),
+            };
+            text.push_str(&(rows.join("\n") + "\n"));
+        }
+        context.console.out(&text)?;
     }
     Ok(exit::SHIP)
 }

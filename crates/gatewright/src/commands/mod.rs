@@ -59,7 +59,8 @@ impl Context {
     pub(crate) fn sound(&self) -> Result<Loaded, Failure> {
         let loaded = Loaded::read(self.project()?, &self.now)?.sound()?;
         if !loaded.problems.is_empty() {
-            self.console.detail(&problems_text(&loaded.problems));
+            let width = self.console.options.width;
+            self.console.detail(&problems_text(&loaded.problems, width));
         }
         Ok(loaded)
     }

@@ -6,9 +6,11 @@ use std::num::NonZeroUsize;
 
 use gatewright_core::check::{self, Facts};
 use gatewright_core::digest::{Digest, Hasher};
+use gatewright_core::grade::Graders;
 use gatewright_core::incident::{self, Incident};
 use gatewright_core::label::{self, Labels};
 use gatewright_core::manifest::{self, Manifest, Role, Target};
+use gatewright_core::outcome::{Bin, Outcome};
 use gatewright_core::plan::Plan;
 use gatewright_core::problem::{Location, Problem, has_errors};
 use gatewright_core::recorded::{self, Recorded};
@@ -60,7 +62,8 @@ pub(crate) fn page(project: &Project) -> Result<(Option<Manifest>, Vec<Problem>)
                 .why("a page that nobody can read decides nothing"),
         );
     }
-    Ok(manifest::read::read(&bytes, &project.name))
+    // Also a page with errors is looked through: `sound` refuses it before anything is judged.
+    Ok(manifest::read::survey(&bytes, &project.name))
 }
 
 impl Loaded {
@@ -87,6 +90,7 @@ impl Loaded {
         let facts = Facts {
             file_digests: reader.sources(&reference),
             incidents: incidents.clone(),
+            pass_rates: pass_rates(&manifest, &reference, &labels, &recorded),
             ..Facts::new(now.today)
         };
         let Reader {
@@ -383,6 +387,57 @@ impl Reader<'_> {
         }
         all
     }
+}
+
+/// What production passes of each criterion on its recorded outputs and labels, for what `check` says about power.
+fn pass_rates(
+    manifest: &Manifest,
+    reference: &ReferenceSet,
+    labels: &Labels,
+    recorded: &BTreeMap<Role, Recorded>,
+) -> BTreeMap<String, f64> {
+    let mut counts = vec![(0_u64, 0_u64); manifest.criteria.len()];
+    let mut outcomes: Vec<Outcome> = Vec::new();
+    let Ok(graders) = Graders::new(manifest, reference, labels) else {
+        return BTreeMap::new();
+    };
+    let mut take = |outcomes: &mut Vec<Outcome>| {
+        for outcome in outcomes.drain(..) {
+            let count = &mut counts[usize::from(outcome.criterion)];
+            match outcome.bin {
+                Bin::Pass => *count = (count.0 + 1, count.1 + 1),
+                Bin::Fail(_) => count.1 += 1,
+                _ => {}
+            }
+        }
+    };
+    match recorded.get(&Role::Production) {
+        Some(recorded) => {
+            for one in &recorded.attempts {
+                graders.grade(
+                    one.attempt,
+                    Some(one.recorded_trial),
+                    &one.end,
+                    &mut outcomes,
+                );
+                take(&mut outcomes);
+            }
+        }
+        None => {
+            let system = manifest.systems.get(&Role::Production);
+            if system.is_some_and(|system| matches!(system.target, Target::LabelsOnly)) {
+                graders.labels_only(Role::Production, &mut outcomes);
+                take(&mut outcomes);
+            }
+        }
+    }
+    let known = manifest.criteria.iter().zip(counts);
+    known
+        .filter(|(_, (_, graded))| *graded > 0)
+        .map(|(criterion, (passed, graded))| {
+            (criterion.id.to_string(), passed as f64 / graded as f64)
+        })
+        .collect()
 }
 
 /// Hashes what is read through it.

@@ -94,6 +94,8 @@ fn no_line_is_wider_than_the_terminal_and_colour_is_asked_for() {
         &["triage"],
         &["incident", "list"],
         &["grade"],
+        &["check"],
+        &["check", "--explain", "no-task-breaks"],
     ] {
         let said = project.run(arguments);
         for line in said.stdout.lines() {
@@ -127,6 +129,24 @@ fn no_line_is_wider_than_the_terminal_and_colour_is_asked_for() {
         .output()
         .expect("runs");
     assert!(dumb.stdout.is_ascii());
+}
+
+#[test]
+fn check_explains_a_rule_before_anything_is_spent() {
+    let project = recorded("standard: unbroken", 30, 12);
+    let said = project
+        .run(&["check", "--explain", "no-task-breaks"])
+        .expect(0);
+    for needed in ["What follows", "Colour team", "task warm: 30 examples"] {
+        assert!(said.stdout.contains(needed), "{needed}\n{said}");
+    }
+    let wrong = project
+        .run(&["check", "--explain", "no-task-break"])
+        .expect(2);
+    assert!(
+        wrong.stderr.contains("did you mean `no-task-breaks`?"),
+        "{wrong}"
+    );
 }
 
 #[test]
