@@ -94,6 +94,10 @@ pub(super) fn check(manifest: &Manifest, problems: &mut Vec<Problem>) {
             );
         }
     }
+    decision(manifest, problems);
+}
+
+fn decision(manifest: &Manifest, problems: &mut Vec<Problem>) {
     if manifest.decision.question.trim().is_empty() {
         let at = manifest.at("decision");
         problems.push(

@@ -313,3 +313,378 @@ fn the_documented_pages_are_true() {
         );
     }
 }
+
+#[test]
+fn places_of_keys() {
+    let text = "\
+gatewright: 1
+promise: Answer billing questions from the current policy.
+tasks: {refund: a, invoice: b}
+failures:
+  unsupported-claim:
+    owner: product
+owners: {product: Maria}
+systems:
+  candidate:
+    recorded: runs/v12.jsonl
+  production: {recorded: runs/v11.jsonl}
+criteria:
+  grounded:
+    grader: {regex: {pattern: x}}
+    fails_as: unsupported-claim
+gate:
+  - {watch: grounded, owner: product}
+  - {watch: grounded, id: again, owner: product}
+  - id: third
+    guard: grounded
+    against: production
+    margin: 5 pts
+    then: {violated: hold}
+    owner: product
+";
+    let (manifest, problems) = read(text.as_bytes(), "g.yaml");
+    let manifest = manifest.unwrap_or_else(|| panic!("{problems:?}"));
+    let place = |path: &str| manifest.at(path).to_string();
+    assert_eq!(place(""), "g.yaml:1:1");
+    assert_eq!(place("gate"), "g.yaml:16:1");
+    assert_eq!(place("gate[2]"), "g.yaml:19:5");
+    assert_eq!(place("gate[2].margin"), "g.yaml:22:13");
+    assert_eq!(place("gate[2].by[0]"), "g.yaml:19:5");
+    assert_eq!(place("criteria.grounded.grader"), "g.yaml:14:5");
+    assert_eq!(
+        place("criteria.grounded.grader.regex.pattern"),
+        "g.yaml:14:31"
+    );
+    assert_eq!(place("failures.unsupported-claim.owner"), "g.yaml:6:12");
+    assert_eq!(place("systems.candidate"), "g.yaml:9:3");
+    assert_eq!(place("nothing.here"), "g.yaml:1:1");
+}
+
+#[test]
+fn a_rule_says_one_thing() {
+    let gate = |text: &str, expect: &str| check(&[("gate", &format!("[{{{text}}}]"))], expect);
+    let rest = "then: {violated: hold}, owner: product";
+    gate(&format!("require: contains, at_least: 90 %, {rest}"), "");
+    gate(
+        "require: contains, at_least: 90 %, then: {violated: hold}",
+        "7:8 no-owner",
+    );
+    gate(
+        "require: contains, at_least: 90 %, owner: product",
+        "7:8 no-action",
+    );
+    gate(
+        "require: contains, at_least: 90 %, then: {}, owner: product",
+        "7:50 no-action",
+    );
+    gate(
+        "require: contains, at_least: 90 %, then: {violated: holt}, owner: product",
+        "7:61 unknown-word",
+    );
+    gate(
+        "require: contains, at_least: 90 %, then: {violated: hold}, owner: produkt",
+        "7:75 undefined-owner",
+    );
+    gate(&format!("require: contains, {rest}"), "7:8 no-threshold");
+    gate(
+        &format!("require: contains, against: production, {rest}"),
+        "7:8 no-threshold",
+    );
+    gate(
+        &format!("require: contains, margin: 5 pts, {rest}"),
+        "7:36 no-against",
+    );
+    gate(
+        &format!("require: contains, better_by: 5 pts, {rest}"),
+        "7:39 no-against",
+    );
+    gate(
+        &format!("require: contains, against: fallback, margin: 5 pts, {rest}"),
+        "7:37 undefined-system",
+    );
+    gate(
+        &format!("require: contains, against: candidate, margin: 5 pts, {rest}"),
+        "7:37 against-itself",
+    );
+    gate(
+        &format!("guard: contains, against: production, {rest}"),
+        "7:8 no-margin",
+    );
+    gate(
+        &format!("guard: contains, margin: 5 pts, {rest}"),
+        "7:8 no-against\n7:34 no-against",
+    );
+    gate(
+        &format!("guard: unsupported-claim, against: production, margin: 5 pts, {rest}"),
+        "7:16 guard-of-class",
+    );
+    gate(
+        &format!("never: unsupported-claim, at_least: 5 %, {rest}"),
+        "7:45 not-here",
+    );
+    gate(
+        &format!("never: unsupported-claim, watch: contains, {rest}"),
+        "7:8 two-verbs",
+    );
+    gate(&format!("watch: contains, {rest}"), "7:32 not-here");
+    gate("watch: contains, owner: product", "");
+    gate(
+        "watch: contains, by: [tusk], owner: product",
+        "7:31 undefined-dimension",
+    );
+    gate(
+        "watch: contains, where: {task: [refund, refunds]}, owner: product",
+        "7:49 undefined-value",
+    );
+    gate(
+        "watch: contains, where: {risk: high}, owner: product",
+        "7:34 undefined-dimension",
+    );
+    gate("watch: contains, cap: 5 %, owner: product", "7:31 not-here");
+    gate(
+        "watch: contains, metric: p95, owner: product",
+        "7:34 metric-without-value",
+    );
+    gate(
+        "watch: contains, severity: hihg, owner: product",
+        "7:36 unknown-word",
+    );
+    gate(
+        "watch: contains, from: [trafic], owner: product",
+        "7:33 unknown-word",
+    );
+    gate(
+        "watch: contains, owner: product}, {watch: contains, owner: product",
+        "7:43 duplicate-id",
+    );
+    gate(
+        "require: contains, at_least: 90 %, then: {violated: narrow}, owner: product",
+        "7:61 narrow-without-route",
+    );
+    gate(
+        "require: contains, at_least: 90 %, then: {violated: hold, undecided: narrow}, owner: product",
+        "",
+    );
+    gate(
+        "require: contains, at_least: 90 %, then: {violated: hold, undecided: hold}, owner: product",
+        "7:78 unknown-word",
+    );
+    gate(
+        &format!("guard: contains, against: production, margin: 10 %, {rest}"),
+        "7:55 bad-quantity",
+    );
+    gate(
+        &format!("guard: contains, against: production, margin: 5 pts, metric: pass^4, {rest}"),
+        "7:70 metric-of-verb",
+    );
+    check(&[("gate", "[]")], "1:1 no-gate");
+    check(&[("gate", "{a: b}")], "7:7 wrong-kind");
+}
+
+#[test]
+fn names_and_shares_of_the_page() {
+    check(&[("product", ""), ("gatewright", "2")], "1:13 version");
+    check(&[("gatewright", "")], "2:1 no-version");
+    check(
+        &[(
+            "traffic",
+            "{per_week: 10, share: {task: {refund: 0.7, invoice: 40 %}}}",
+        )],
+        "8:39 shares-above-one",
+    );
+    check(
+        &[(
+            "traffic",
+            "{per_week: 10, share: {task: {refunds: 0.7}, risk: {}}}",
+        )],
+        "8:40 undefined-value\n8:55 undefined-dimension",
+    );
+    check(
+        &[(
+            "decision",
+            "{route_by: [tasks], decided_by: Otto, standard: showm}",
+        )],
+        "8:23 undefined-dimension\n8:43 undefined-owner\n8:59 unknown-word",
+    );
+    check(
+        &[("decision", "{narrow_share: 100 %, attempts: 0}")],
+        "8:26 out-of-range\n8:43 out-of-range",
+    );
+    check(
+        &[(
+            "failures",
+            "{unsupported-claim: {owner: Maria}, x: {cost: 4 USD}, y: {cost: 4 EUR}}",
+        )],
+        "4:39 undefined-owner\n4:65 mixed-currencies",
+    );
+    check(
+        &[("owners", "{a: A, b: B}"), ("failures", "{mine: {}}")],
+        "4:12 no-owner\n7:114 undefined-owner"
+            .replace(
+                "7:114",
+                &format!(
+                    "7:{}",
+                    SMALLEST
+                        .lines()
+                        .last()
+                        .unwrap()
+                        .find("owner: product")
+                        .unwrap()
+                        + 8
+                ),
+            )
+            .as_str(),
+    );
+    check(
+        &[(
+            "segments",
+            "{risk: {high: rest, low: {field: a, equals: b}}}",
+        )],
+        "8:25 rest-not-last",
+    );
+    check(
+        &[("segments", "{risk: {high: {feld: a}}}")],
+        "8:25 bad-value\n8:26 unknown-key",
+    );
+    check(&[("uses", "[policy, tool]")], "8:16 unknown-word");
+    check(
+        &[
+            (
+                "criteria",
+                "{contains: {grader: {contians: {}}, fails_as: latency}}",
+            ),
+            ("gate", "[{watch: latency, owner: product}]"),
+        ],
+        "8:32 unknown-grader",
+    );
+    check(
+        &[("criteria", "{contains: {grader: {contains: {text: a}}}}")],
+        "8:12 protects-nothing\n8:43 unknown-key",
+    );
+    check(
+        &[(
+            "criteria",
+            "{contains: {grader: behaviour, fails_as: {answerd-when-refuse: latency, otherwise: latncy}}}",
+        )],
+        "8:53 unknown-symptom\n8:94 undefined-class",
+    );
+    check(
+        &[
+            ("criteria", "{contains: {fails_as: latency}}"),
+            ("gate", "[{watch: latency, owner: product}]"),
+        ],
+        "8:12 no-grader",
+    );
+    check(
+        &[(
+            "criteria",
+            "{contains: {grader: {label: {from: l.jsonl, by: person, values: {pass: [a], fail: [a]}}}, fails_as: latency}}",
+        )],
+        "8:75 label-twice",
+    );
+    check(
+        &[(
+            "criteria",
+            "{contains: {grader: {label: {from: {file: l.jsonl, map: {exampel: id}}, by: person, score: true}}, fails_as: latency}}",
+        )],
+        "8:68 unknown-key",
+    );
+}
+
+#[test]
+fn systems_and_paths() {
+    let systems = |text: &str, expect: &str| {
+        check(
+            &[
+                ("systems", text),
+                ("gate", "[{watch: contains, owner: product}]"),
+            ],
+            expect,
+        );
+    };
+    systems("{production: {recorded: a}}", "6:10 no-candidate");
+    systems("{candidate: {}}", "6:22 no-target");
+    systems(
+        "{candidate: {recorded: a, command: [b]}}",
+        "6:45 two-targets",
+    );
+    systems("{candidate: {recorded: a, workers: 2}}", "6:45 not-here");
+    systems("{candidate: {command: ./a --b 12}}", "6:32 shell-line");
+    systems(
+        "{candidate: {command: [./a], workers: 0}}",
+        "6:48 out-of-range",
+    );
+    systems(
+        "{candidate: {command: [./a], env: [KEY=secret]}}",
+        "6:44 bad-name",
+    );
+    let text = full(&page(&[(
+        "systems",
+        "{candidate: {command: [./a], env: [KEY=secret]}}",
+    )]));
+    assert!(!text.contains("secret"), "a value is not repeated: {text}");
+    systems(
+        "{candidate: {command: [./a], timeout: 30}}",
+        "6:48 bad-quantity",
+    );
+    systems(
+        "{candidate: {recordet: a}}",
+        "6:22 no-target\n6:23 unknown-key",
+    );
+    for path in [
+        "/etc/passwd",
+        "../a",
+        "a/../../b",
+        "'a\\b'",
+        "c:/a",
+        "https://x/a",
+        "\"a\\0b\"",
+        "'data:'",
+        "data:/a",
+        "data:../a",
+    ] {
+        systems(
+            &format!("{{candidate: {{recorded: {path}}}}}"),
+            "6:33 outside-project",
+        );
+    }
+    systems("{candidate: {recorded: 'a/*.jsonl'}}", "6:33 bad-glob");
+    systems("{candidate: {recorded: data:a/b.jsonl}}", "");
+    check(
+        &[("reference", "['*/a.jsonl', 'a/*.jsonl']")],
+        "8:13 bad-glob",
+    );
+}
+
+/// A page that somebody is in the middle of writing: whatever is cut, doubled or overwritten, reading ends, and says what to write.
+#[test]
+fn broken_pages_never_panic() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let page =
+        std::fs::read(root.join("examples/billing-support/gatewright.yaml")).expect("committed");
+    let noise = b"{}[]:,-#&*!|>'\"%@`\t\n 0aZ~?\xff\xc3";
+    let mut state = 7_u64;
+    let mut next = |below: usize| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % below
+    };
+    for _ in 0..600 {
+        let mut bytes = page.clone();
+        for _ in 0..=next(4) {
+            let (at, length) = (next(bytes.len()), next(40));
+            let end = (at + length).min(bytes.len());
+            match next(3) {
+                0 => drop(bytes.drain(at..end)),
+                1 => bytes[at] = noise[next(noise.len())],
+                _ => {
+                    let copy = bytes[at..end].to_vec();
+                    let to = next(bytes.len());
+                    bytes.splice(to..to, copy);
+                }
+            }
+        }
+        codes(&bytes);
+    }
+}
