@@ -2,6 +2,8 @@
 //!
 //! Text that others wrote (`why`, ids, names, reasons) is kept as it came; renderers escape it.
 
+mod tables;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
@@ -10,6 +12,8 @@ use serde::Serialize;
 use crate::class::Severity;
 use crate::decide::{Answer, WorkKind};
 use crate::manifest::{Action, Enforce, Kind, Role, Standard, Verb};
+
+pub use tables::{CellView, DenominatorView, PairedView, ReliabilityView, ShareOf, SystemCellView};
 
 /// The format this build writes.
 pub const FORMAT: &str = "gatewright-report/1";
@@ -369,124 +373,6 @@ pub struct ClassSliceView {
     pub outcomes: BTreeMap<Role, u64>,
     /// Examples per system.
     pub examples: BTreeMap<Role, u64>,
-}
-
-/// One system's attempts.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
-pub struct DenominatorView {
-    /// The role.
-    pub system: Role,
-    /// Its name.
-    pub name: String,
-    /// First-look attempts planned.
-    pub planned: u64,
-    /// Answered (or too late, which is a failure).
-    pub answered: u64,
-    /// Missing attempts by reason.
-    pub missing: BTreeMap<String, u64>,
-    /// Confirmation attempts answered.
-    pub confirm_answered: u64,
-}
-
-/// One criterion in one slice.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct CellView {
-    /// Criterion id.
-    pub criterion: String,
-    /// The slice.
-    pub slice: SliceView,
-    /// Unit of the rates.
-    pub unit: Unit,
-    /// Active examples in it.
-    pub examples: u64,
-    /// Per system.
-    pub systems: BTreeMap<Role, SystemCellView>,
-    /// Candidate against each other system.
-    pub against: BTreeMap<Role, PairedView>,
-}
-
-/// One system in one cell.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct SystemCellView {
-    /// Planned units.
-    pub units: u64,
-    /// Units with a verdict.
-    pub graded: u64,
-    /// Passed.
-    pub pass: u64,
-    /// Failed.
-    pub fail: u64,
-    /// Measured values.
-    pub value: u64,
-    /// Preferred, no preference, other preferred.
-    pub win: u64,
-    /// See `win`.
-    pub tie: u64,
-    /// See `win`.
-    pub loss: u64,
-    /// Not applicable.
-    pub not_applicable: u64,
-    /// Missing units by reason.
-    pub missing: BTreeMap<String, u64>,
-    /// Examples with at least one graded trial.
-    pub n: u64,
-    /// Mean score with a two-sided 95 % interval.
-    pub rate: Option<EstimateView>,
-    /// Why there is no interval.
-    pub no_interval: Option<String>,
-    /// p50, p95, p99 of measured values.
-    pub quantiles: Option<[f64; 3]>,
-    /// Share of the variance that is run noise.
-    pub within: Option<f64>,
-}
-
-/// A paired comparison.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct PairedView {
-    /// Examples with an outcome on both.
-    pub n: u64,
-    /// Both right.
-    pub both: u64,
-    /// Only the candidate.
-    pub gained: u64,
-    /// Only the other.
-    pub lost: u64,
-    /// Neither.
-    pub neither: u64,
-    /// Mean difference with a two-sided 95 % interval.
-    pub difference: Option<EstimateView>,
-    /// Why there is no interval.
-    pub no_interval: Option<String>,
-    /// McNemar mid-p, two-sided; exploration only.
-    pub p_midp: Option<f64>,
-    /// McNemar exact, two-sided; exploration only.
-    pub p_exact: Option<f64>,
-}
-
-/// pass^k of one criterion on one system: k uses in a row all work.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
-pub struct ReliabilityView {
-    /// Criterion id.
-    pub criterion: String,
-    /// The system.
-    pub system: Role,
-    /// k, from 1.
-    pub k: u32,
-    /// Ungraded trials counted as failed.
-    pub ungraded_failed: ShareOf,
-    /// Ungraded trials missing: only examples with k graded trials count.
-    pub ungraded_missing: ShareOf,
-    /// Which reading gates.
-    pub gates: String,
-}
-
-/// A share and the number of examples it rests on.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, JsonSchema)]
-pub struct ShareOf {
-    /// In [0, 1].
-    pub value: f64,
-    /// Examples.
-    pub n: u64,
 }
 
 /// What is asked of an owner.

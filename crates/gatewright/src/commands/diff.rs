@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use gatewright_core::analyse::Flip;
+use gatewright_core::grade::Graders;
 use gatewright_core::manifest::Role;
 use gatewright_core::outcome::{Bin, Outcome};
 use gatewright_core::report::untrusted::{block, clip, columns, line, wrap};
@@ -57,10 +58,11 @@ pub(crate) fn diff(context: &Context, args: &DiffArgs) -> Result<u8, Failure> {
     let said = answers(&session, |example| {
         chosen.iter().any(|flip| flip.example == example)
     })?;
-    let changed = chosen
+    let graders = graders(&loaded)?;
+    let changed: Vec<Changed> = chosen
         .iter()
-        .map(|flip| changed(&loaded, flip, &said))
-        .collect::<Result<Vec<_>, _>>()?;
+        .map(|flip| changed(&loaded, &graders, flip, &said))
+        .collect();
     if context.console.json {
         context.console.document(&serde_json::json!({
             "format": "gatewright-diff/1", "run": session.name, "total": all.len(), "changed": changed,
@@ -154,7 +156,7 @@ impl Filter {
     }
 }
 
-fn changed(loaded: &Loaded, flip: &Flip, said: &Answers) -> Result<Changed, Failure> {
+fn changed(loaded: &Loaded, graders: &Graders<'_>, flip: &Flip, said: &Answers) -> Changed {
     let example = &loaded.reference.examples[flip.example as usize];
     let segments = loaded
         .manifest
@@ -167,9 +169,9 @@ fn changed(loaded: &Loaded, flip: &Flip, said: &Answers) -> Result<Changed, Fail
         })
         .collect();
     let input = example.input.text();
-    let said = |role: Role, wants_pass: bool| telling(loaded, flip, said, role, wants_pass);
+    let said = |role: Role, wants_pass: bool| telling(graders, flip, said, role, wants_pass);
     let lost = flip.change < 0.0;
-    Ok(Changed {
+    Changed {
         example: example.id.to_string(),
         criterion: loaded.manifest.criteria[usize::from(flip.criterion)]
             .id
@@ -192,23 +194,20 @@ fn changed(loaded: &Loaded, flip: &Flip, said: &Answers) -> Result<Changed, Fail
         cost: flip.cost,
         why: flip.why.as_deref().map(str::to_owned),
         input: (!input.is_empty()).then(|| input.into_owned()),
-        candidate_said: said(Role::Candidate, !lost)?,
-        production_said: said(Role::Production, lost)?,
-    })
+        candidate_said: said(Role::Candidate, !lost),
+        production_said: said(Role::Production, lost),
+    }
 }
 
 /// Chooses the trial that shows the change: the first that passes on the better side, the first that fails on the other.
 fn telling(
-    loaded: &Loaded,
+    graders: &Graders<'_>,
     flip: &Flip,
     said: &Answers,
     role: Role,
     wants_pass: bool,
-) -> Result<Option<String>, Failure> {
-    let Some(ends) = said.get(&(flip.example, role)) else {
-        return Ok(None);
-    };
-    let graders = graders(loaded)?;
+) -> Option<String> {
+    let ends = said.get(&(flip.example, role))?;
     let tells = |(attempt, recorded, end): &&(_, Option<u32>, AttemptEnd)| {
         let mut outcomes: Vec<Outcome> = Vec::new();
         graders.grade(*attempt, *recorded, end, &mut outcomes);
@@ -222,7 +221,7 @@ fn telling(
         })
     };
     let chosen = ends.iter().find(tells).or_else(|| ends.first());
-    Ok(chosen.map(|(_, _, end)| words_of(end)))
+    chosen.map(|(_, _, end)| words_of(end))
 }
 
 fn words_of(end: &AttemptEnd) -> String {
@@ -293,6 +292,11 @@ fn show(one: &Changed, width: usize, text: &mut String) {
     {
         let _ = writeln!(text, "{row}");
     }
+    outputs(one, width, text);
+}
+
+/// Shows both outputs: beside each other where there is room, else one above the other.
+fn outputs(one: &Changed, width: usize, text: &mut String) {
     let none = "(no output was recorded)";
     let production = one.production_said.as_deref().unwrap_or(none);
     let candidate = one.candidate_said.as_deref().unwrap_or(none);

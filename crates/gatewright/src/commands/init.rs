@@ -216,27 +216,29 @@ fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
+/// Takes an answer, or what stands for it when there is none.
+fn or(text: &str, default: &str) -> String {
+    match text {
+        "" => default.to_owned(),
+        text => text.to_owned(),
+    }
+}
+
+/// Takes names as keys, or what stands for them when there are none.
+fn names(given: &[String], default: &[&str]) -> Vec<String> {
+    let given: Vec<String> = given
+        .iter()
+        .map(|name| slug(name))
+        .filter(|name| !name.is_empty())
+        .collect();
+    match given.is_empty() {
+        true => default.iter().map(|name| (*name).to_owned()).collect(),
+        false => given,
+    }
+}
+
 /// Writes the page and the first examples.
 fn started(answers: &Answers, today: &str) -> Vec<(String, Vec<u8>)> {
-    let or = |text: &str, default: &str| {
-        if text.is_empty() {
-            default.to_owned()
-        } else {
-            text.to_owned()
-        }
-    };
-    let names = |given: &[String], default: &[&str]| -> Vec<String> {
-        let given: Vec<String> = given
-            .iter()
-            .map(|name| slug(name))
-            .filter(|name| !name.is_empty())
-            .collect();
-        if given.is_empty() {
-            default.iter().map(|name| (*name).to_owned()).collect()
-        } else {
-            given
-        }
-    };
     let tasks = names(&answers.tasks, &["first-task", "second-task"]);
     let failures = names(&answers.failures, &["unsupported-claim"]);
     let owner = or(&slug(&answers.owner), "product");
@@ -270,6 +272,20 @@ tasks:\n",
             quoted(&format!("Say what users want when they ask for {task}"))
         ));
     }
+    page.push_str(&costs_and_decision(answers, &failures, &owner));
+    page.push_str(&systems_and_gate(&failures[0], &owner));
+    vec![
+        (PAGE.to_owned(), page.into_bytes()),
+        (
+            "reference/first.jsonl".to_owned(),
+            first_examples(&tasks, today).into_bytes(),
+        ),
+    ]
+}
+
+/// Questions 3 to 6.
+fn costs_and_decision(answers: &Answers, failures: &[String], owner: &str) -> String {
+    let mut page = String::new();
     page.push_str(
         "\n# 3. Which failures cost most, what does one cost, and who repairs it? The rest of the twelve that ship are medium.\nfailures:\n",
     );
@@ -312,14 +328,7 @@ decision:\n  question: {}\n  decided_by: {owner}\n  standard: unbroken       # `
             ));
         }
     }
-    page.push_str(&systems_and_gate(&failures[0], &owner));
-    vec![
-        (PAGE.to_owned(), page.into_bytes()),
-        (
-            "reference/first.jsonl".to_owned(),
-            first_examples(&tasks, today).into_bytes(),
-        ),
-    ]
+    page
 }
 
 fn systems_and_gate(failure: &str, owner: &str) -> String {
