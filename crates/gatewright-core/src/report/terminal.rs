@@ -29,7 +29,7 @@ struct Section {
     rank: u8,
 }
 
-/// Shows a view in at most [`LINES_MAX`] lines, none wider than the terminal.
+/// Shows a view in at most `LINES_MAX` lines, none wider than the terminal.
 pub fn terminal(view: &View, options: &TerminalOptions) -> String {
     let width = options.width.max(40);
     // In the order of the summary; `must` adds up to no more than the limit.

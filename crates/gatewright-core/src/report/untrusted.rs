@@ -40,7 +40,7 @@ pub fn line(text: &str, max: usize) -> String {
     out
 }
 
-/// Returns visible lines: like [`line`], with the text's own line breaks kept and at most `lines_max` lines.
+/// Returns visible lines: like [`line()`], with the text's own line breaks kept and at most `lines_max` lines.
 pub fn block(text: &str, max: usize, lines_max: usize) -> Vec<String> {
     let mut lines: Vec<String> = text
         .lines()
