@@ -141,15 +141,11 @@ fn judged_by_model(inputs: Inputs<'_>, rule: &Rule) -> bool {
         // A never on a class keeps deciding: an event that only a judge saw is undecided(unconfirmed), not nothing.
         (Verb::Never, _) => false,
         (_, Subject::Criterion(criterion)) => inputs.scores.by_model[criterion as usize],
-        (_, Subject::Class(class)) => {
-            inputs
-                .manifest
-                .criteria
-                .iter()
-                .enumerate()
-                .any(|(index, c)| {
-                    c.fails_as.classes().contains(&class) && inputs.scores.by_model[index]
-                })
-        }
+        (_, Subject::Class(class)) => inputs
+            .manifest
+            .criteria
+            .iter()
+            .enumerate()
+            .any(|(index, c)| c.classes().contains(&class) && inputs.scores.by_model[index]),
     }
 }

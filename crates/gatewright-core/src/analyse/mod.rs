@@ -63,6 +63,7 @@ pub fn analyse(
             routes: finding::routes(with_p_values, &people.resolutions),
             flips: flips::flips(inputs),
             disagreements: people.disagreements.clone(),
+            causes: people.causes.clone(),
             uncalibrated: (0..manifest.criteria.len() as u16)
                 .filter(|&c| scores.by_model[c as usize])
                 .collect(),
@@ -83,6 +84,8 @@ pub struct People {
     pub resolutions: Resolutions,
     /// Units on which annotators differ, per criterion.
     pub disagreements: BTreeMap<u16, u64>,
+    /// Causes set by triage: example and criterion to a class. Work items follow the cause, not the symptom.
+    pub causes: BTreeMap<(u32, u16), u16>,
 }
 
 /// Counts attempts and what became of them. `answers` names every attempt that ended, and how.
@@ -157,6 +160,8 @@ pub struct Analysis {
     pub flips: Vec<Flip>,
     /// Examples judged by several people with different verdicts, per criterion.
     pub disagreements: BTreeMap<u16, u64>,
+    /// Causes set by triage: example and criterion to a class.
+    pub causes: BTreeMap<(u32, u16), u16>,
     /// Criteria that model judges graded, which gate nothing until calibrated.
     pub uncalibrated: Vec<u16>,
 }

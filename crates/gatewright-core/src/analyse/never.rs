@@ -117,7 +117,6 @@ fn criteria_of(inputs: Inputs<'_>, rule: &Rule) -> Vec<u16> {
         Subject::Class(class) => (0..inputs.manifest.criteria.len() as u16)
             .filter(|&index| {
                 inputs.manifest.criteria[index as usize]
-                    .fails_as
                     .classes()
                     .contains(&class)
             })

@@ -275,7 +275,7 @@ impl Reader<'_> {
             (1.0_f64, 1.0_f64, 1.0_f64, 0, false);
         let mut graded = false;
         for (index, criterion) in self.inputs.manifest.criteria.iter().enumerate() {
-            if !criterion.fails_as.classes().contains(&class) {
+            if !criterion.classes().contains(&class) {
                 continue;
             }
             let tally = self.inputs.scores.first(index as u16, role, example);

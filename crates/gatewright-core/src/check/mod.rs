@@ -23,7 +23,7 @@ use crate::digest::Digest;
 use crate::grade::Graders;
 use crate::incident::Incident;
 use crate::label::Labels;
-use crate::manifest::{Criterion, Grader, Manifest};
+use crate::manifest::{Criterion, Manifest};
 use crate::problem::Problem;
 use crate::reference::ReferenceSet;
 
@@ -73,12 +73,7 @@ pub fn check(manifest: &Manifest, reference: &ReferenceSet, facts: &Facts) -> Ve
 
 /// Returns every class that a criterion's failures can be of.
 pub fn classes_of(criterion: &Criterion) -> BTreeSet<u16> {
-    let mut classes = criterion.fails_as.classes();
-    if let Grader::Label(label) = &criterion.grader {
-        let named = label.values.iter().flat_map(|map| map.fail.values());
-        classes.extend(named.copied().flatten());
-    }
-    classes
+    criterion.classes()
 }
 
 /// Names a few of many, for messages: `a, b, c and 9 more`.

@@ -42,10 +42,41 @@ pub(crate) fn unseen(case: Case<'_>) -> Vec<String> {
             }
         }
     }
+    if let Some(line) = repeated_attempts(case) {
+        lines.push(line);
+    }
     if case.context.sealed_after_outputs {
         lines.push("the rules were sealed after outputs existed".to_owned());
     }
     lines
+}
+
+/// Repairing until one passes is selection: the chances of a wrong ship add up over the attempts (statistics.md §4f).
+fn repeated_attempts(case: Case<'_>) -> Option<String> {
+    let attempt = case.context.attempt;
+    if attempt < 2 {
+        return None;
+    }
+    let requires = case
+        .manifest
+        .gate
+        .iter()
+        .filter(|rule| rule.verb == Verb::Require);
+    let alpha = requires.map(|rule| rule.alpha_holds).fold(0.0, f64::max);
+    let risk = if alpha > 0.0 {
+        let percent = (f64::from(attempt) * alpha * 100.0).min(100.0);
+        format!(": chances of a wrong ship add up to at most {percent:.0} %")
+    } else {
+        String::new()
+    };
+    let advice = if attempt > 3 {
+        "; collect fresh examples"
+    } else {
+        ""
+    };
+    Some(format!(
+        "release attempt {attempt} on these examples{risk}{advice}"
+    ))
 }
 
 /// A loss below the trip limit of a guarded slice is invisible: the thinnest slice says how much that can be.

@@ -120,7 +120,7 @@ fn repair(case: Case<'_>, index: usize) -> WorkItem {
     }
 }
 
-/// The class that most of the finding's regressed examples fail as.
+/// The class that most of the finding's regressed examples fail as: the cause where triage set one, else the symptom.
 fn main_class(case: Case<'_>, finding: &Finding) -> Option<u16> {
     let rule = case.rule(finding);
     if let Subject::Class(class) = rule.subject {
@@ -134,7 +134,12 @@ fn main_class(case: Case<'_>, finding: &Finding) -> Option<u16> {
         if flip.criterion == criterion
             && flip.change < 0.0
             && finding.examples.contains(&flip.example)
-            && let Some(class) = flip.class
+            && let Some(class) = case
+                .analysis
+                .causes
+                .get(&(flip.example, criterion))
+                .copied()
+                .or(flip.class)
         {
             *counts.entry(class).or_default() += 1;
         }
@@ -148,9 +153,7 @@ fn main_class(case: Case<'_>, finding: &Finding) -> Option<u16> {
 
 /// Where nothing regressed (a floor, a rule about production): the criterion's class with most failures in the slice.
 fn counted_class(case: Case<'_>, finding: &Finding, criterion: u16) -> Option<u16> {
-    let classes = case.manifest.criteria[criterion as usize]
-        .fails_as
-        .classes();
+    let classes = case.manifest.criteria[criterion as usize].classes();
     let role = crate::analyse::rule_role(case.rule(finding));
     let failures = |class: u16| {
         let mut counted = case.analysis.classes.iter();

@@ -22,6 +22,18 @@ pub struct Criterion {
     pub applies_to: Vec<(String, Vec<String>)>,
 }
 
+impl Criterion {
+    /// Returns every class that its failures can be of, those that a label map names included.
+    pub fn classes(&self) -> BTreeSet<u16> {
+        let mut classes = self.fails_as.classes();
+        if let Grader::Label(label) = &self.grader {
+            let named = label.values.iter().flat_map(|map| map.fail.values());
+            classes.extend(named.copied().flatten());
+        }
+        classes
+    }
+}
+
 /// Maps a criterion's failures to classes (indexes into [`super::Manifest::classes`]).
 #[derive(Clone, Debug, PartialEq)]
 pub enum FailsAs {

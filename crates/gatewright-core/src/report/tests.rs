@@ -227,6 +227,7 @@ fn analysis() -> Analysis {
         routes: Vec::new(),
         flips: Vec::new(),
         disagreements: BTreeMap::new(),
+        causes: BTreeMap::new(),
         uncalibrated: Vec::new(),
     }
 }

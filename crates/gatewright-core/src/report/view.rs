@@ -322,9 +322,7 @@ fn failing_class(materials: &Materials<'_>, finding: &Finding, rule: &Rule) -> O
         Subject::Class(class) => return Some(class),
         Subject::Criterion(criterion) => criterion,
     };
-    let classes = materials.manifest.criteria[criterion as usize]
-        .fails_as
-        .classes();
+    let classes = materials.manifest.criteria[criterion as usize].classes();
     if classes.len() == 1 {
         return classes.first().copied();
     }

@@ -208,3 +208,33 @@ fn missing_outcomes_are_undecided_not_gone() {
         .lose(Role::Candidate, "b", 30);
     assert_eq!(all.decide().answer, Answer::NotEnoughEvidence);
 }
+
+#[test]
+fn work_items_follow_the_cause_and_attempts_add_up() {
+    let mut case = release(30, "standard: unbroken", &[GUARD], false).fail(Role::Candidate, "a", 9);
+    let symptom = case.manifest.class_index("unsupported-claim");
+    assert_eq!(case.decide().work_items[0].class, symptom);
+    let cause = case
+        .manifest
+        .class_index("source-conflict")
+        .expect("shipped");
+    for example in case.task("a").into_iter().take(9) {
+        case.people.causes.insert((example, 0), cause);
+    }
+    assert_eq!(case.decide().work_items[0].class, Some(cause));
+    assert_eq!(case.decide().work_items[0].kind, WorkKind::FixSources);
+
+    let mut again = release(60, SHOWN, &[GUARD, REQUIRE], false);
+    again.context.attempt = 4;
+    let line = again
+        .decide()
+        .unseen
+        .into_iter()
+        .find(|line| line.contains("attempt 4"));
+    assert_eq!(
+        line.as_deref(),
+        Some(
+            "release attempt 4 on these examples: chances of a wrong ship add up to at most 20 %; collect fresh examples"
+        )
+    );
+}

@@ -199,6 +199,11 @@ fn people(loaded: &Loaded, session: &Session) -> Result<People, Failure> {
         let Some(key) = key.filter(|_| run == session.name && system == Role::Candidate) else {
             continue;
         };
+        if let Some(class) = loaded.manifest.class_index(&cause) {
+            people.causes.insert(key, class);
+        } else {
+            people.causes.remove(&key);
+        }
         let resolution = match cause.as_str() {
             "noise" => Resolution::Noise,
             "label-wrong" => Resolution::LabelWrong,
@@ -257,23 +262,32 @@ fn context(
     })
 }
 
-/// Counts release attempts on this version of the reference set, this one included.
+/// Counts release attempts on this version of the reference set, this one included. A candidate whose fingerprint was
+/// decided before is the same attempt (statistics.md §4f).
 fn attempt_number(loaded: &Loaded, session: &Session) -> Result<u32, Failure> {
-    let mut attempts = 1;
     if !has_project_log(&loaded.project.state) {
-        return Ok(attempts);
+        return Ok(1);
     }
+    let current = loaded
+        .manifest
+        .systems
+        .get(&Role::Candidate)
+        .map(|system| system.fingerprint);
+    let mut others = std::collections::BTreeSet::new();
     for event in ProjectLog::read_only(&loaded.project.state)?.events() {
         if let ProjectEvent::Attempted {
             product,
             reference,
+            candidate,
             run,
             ..
         } = event?.body
         {
             let same = product == loaded.manifest.product && reference == loaded.reference.digest;
-            attempts += u32::from(same && run != session.name);
+            if same && run != session.name && Some(candidate) != current {
+                others.insert(candidate);
+            }
         }
     }
-    Ok(attempts)
+    Ok(1 + others.len() as u32)
 }
