@@ -30,7 +30,7 @@ pub(crate) fn table_slices(manifest: &Manifest, reference: &ReferenceSet) -> Vec
     slices
 }
 
-/// Splits examples by the values of one dimension. Values without examples are kept, empty: they are findings too.
+/// Splits examples by the values of one dimension that occur in the set; those that `examples` leaves empty are kept.
 fn split(reference: &ReferenceSet, dimension: usize, name: &str, examples: &[u32]) -> Vec<Members> {
     let values = reference
         .values
@@ -80,7 +80,11 @@ pub(crate) fn rule_slices(
     let mut members = Vec::new();
     for name in &rule.by {
         if let Some((dimension, _)) = manifest.dimension(name) {
-            for mut part in split(reference, dimension, name, &examples) {
+            let mut parts = split(reference, dimension, name, &examples);
+            if rule.verb != crate::manifest::Verb::Watch {
+                parts.extend(never_seen(manifest, reference, dimension, name));
+            }
+            for mut part in parts {
                 // A value that the restriction rules out is no finding of this rule.
                 let ruled_out = part.examples.is_empty()
                     && rule
@@ -100,6 +104,33 @@ pub(crate) fn rule_slices(
         }
     }
     members
+}
+
+/// The values that the page declares and no example has, as empty slices: leaving a value's examples out is a gap of the
+/// rule that names the value's dimension, never a reason to pass it.
+fn never_seen(
+    manifest: &Manifest,
+    reference: &ReferenceSet,
+    dimension: usize,
+    name: &str,
+) -> Vec<Members> {
+    let occurring = reference
+        .values
+        .get(dimension)
+        .map_or(&[][..], Vec::as_slice);
+    let values = &manifest.dimensions[dimension].values;
+    let mut declared: Vec<&String> = values.iter().map(|value| &value.name).collect();
+    if declared.is_empty() && name == "task" {
+        declared.extend(manifest.tasks.keys());
+    }
+    declared
+        .into_iter()
+        .filter(|value| !occurring.contains(value))
+        .map(|value| Members {
+            slice: vec![(name.to_owned(), value.clone())],
+            examples: Vec::new(),
+        })
+        .collect()
 }
 
 /// Kinds of examples that may carry a rule (design.md §6): traffic for requires, every kind otherwise, or what `from` names.

@@ -26,7 +26,7 @@ pub(crate) fn weights(manifest: &Manifest, reference: &ReferenceSet, members: &M
     if let Some(each) = by_inclusion(reference, &members.examples) {
         return Weights {
             each: unless_alike(each),
-            uncovered: 0.0,
+            uncovered: uncovered(manifest, reference, members),
         };
     }
     let Some(traffic) = &manifest.traffic else {
@@ -81,6 +81,33 @@ pub(crate) fn weights(manifest: &Manifest, reference: &ReferenceSet, members: &M
         },
         None => Weights::default(),
     }
+}
+
+/// Share of traffic that lies in stated values without any example, where the slice is all traffic or is told apart by
+/// that dimension alone. A draw that reached a value has examples of it; one without them says nothing about it.
+fn uncovered(manifest: &Manifest, reference: &ReferenceSet, members: &Members) -> f64 {
+    let stated = manifest.traffic.iter().flat_map(|traffic| &traffic.share);
+    stated
+        .filter(|(name, _)| members.slice.iter().all(|(dim, _)| dim == *name))
+        .filter_map(|(name, shares)| {
+            let (dimension, _) = manifest.dimension(name)?;
+            let asked = members.slice.first().map(|(_, accepted)| accepted.as_str());
+            let seen = |value: &str| {
+                members
+                    .examples
+                    .iter()
+                    .any(|&example| reference.value(dimension, example) == Some(value))
+            };
+            let (mut total, mut without) = (0.0, 0.0);
+            for (value, share) in shares {
+                if asked.is_none_or(|accepted| accepted.split(" or ").any(|one| one == value)) {
+                    total += share;
+                    without += if seen(value) { 0.0 } else { *share };
+                }
+            }
+            (total > 0.0).then(|| without / total)
+        })
+        .fold(0.0, f64::max)
 }
 
 fn by_inclusion(reference: &ReferenceSet, examples: &[u32]) -> Option<Vec<f64>> {

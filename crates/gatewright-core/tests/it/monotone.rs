@@ -101,3 +101,24 @@ fn a_judge_s_event_is_unconfirmed_and_its_rules_only_watch() {
     );
     assert_eq!(case.decide().watches.len(), 2);
 }
+
+/// A30: an emptied file takes a whole task away. The rules that name its dimension and the traffic it stands for stay open.
+#[test]
+fn leaving_out_every_example_of_a_declared_task_never_makes_a_ship() {
+    for (standard, gate) in [("unbroken", GUARD), ("shown", REQUIRE)] {
+        for inclusion in ["", r#","stratum":"task","inclusion":0.01"#] {
+            let case = release(
+                60,
+                &format!("standard: {standard}, route_by: [task]"),
+                &[gate],
+                false,
+            );
+            assert_eq!(case.decide().answer, Answer::Ship, "{gate}");
+            let after = case
+                .only_task("b", inclusion)
+                .fail(Role::Production, "b", 5)
+                .decide();
+            assert_ne!(after.answer, Answer::Ship, "{gate} {inclusion}");
+        }
+    }
+}

@@ -56,24 +56,8 @@ gate:
     );
     let (manifest, problems) = gatewright_core::manifest::read::read(page.as_bytes(), "page.yaml");
     let manifest = manifest.unwrap_or_else(|| panic!("the page does not read: {problems:#?}"));
-    let lines: String = (0..2 * n)
-        .map(|i| {
-            let task = if i % 2 == 0 { "a" } else { "b" };
-            format!(
-                "{{\"id\":\"e{i:03}\",\"input\":\"question number {i}\",\"segments\":{{\"task\":\"{task}\"}},\"expect\":{{\"answer\":\"x\"}},\"provenance\":{{\"kind\":\"traffic\"}}}}\n"
-            )
-        })
-        .collect();
-    let (mut examples, mut problems) = (Vec::new(), Vec::new());
-    load::examples(
-        &manifest.reference[0],
-        "reference.jsonl",
-        lines.as_bytes(),
-        &mut examples,
-        &mut problems,
-    );
-    let reference = load::assemble(&manifest, examples, &mut problems);
-    assert_eq!(reference.examples.len(), 2 * n, "{problems:#?}");
+    let reference = references(&manifest, (0..2 * n).map(|i| (i, ["a", "b"][i % 2])), "");
+    assert_eq!(reference.examples.len(), 2 * n);
     let plan = Plan::first_look(&manifest, &reference, |_| 1);
     let mut release = Release {
         manifest,
@@ -87,7 +71,41 @@ gate:
     release
 }
 
+/// Reads examples of these numbers and tasks, each line with this text at its end.
+fn references(
+    manifest: &Manifest,
+    each: impl Iterator<Item = (usize, &'static str)>,
+    more: &str,
+) -> ReferenceSet {
+    let lines: String = each
+        .map(|(i, task)| {
+            format!(
+                "{{\"id\":\"e{i:03}\",\"input\":\"question number {i}\",\"segments\":{{\"task\":\"{task}\"}},\"expect\":{{\"answer\":\"x\"}},\"provenance\":{{\"kind\":\"traffic\"}}{more}}}\n"
+            )
+        })
+        .collect();
+    let (mut examples, mut problems) = (Vec::new(), Vec::new());
+    load::examples(
+        &manifest.reference[0],
+        "reference.jsonl",
+        lines.as_bytes(),
+        &mut examples,
+        &mut problems,
+    );
+    load::assemble(manifest, examples, &mut problems)
+}
+
 impl Release {
+    /// The same release with the examples of one task only, all passing, each line with this text at its end.
+    pub(crate) fn only_task(mut self, task: &'static str, more: &str) -> Self {
+        let kept = self.task(task).into_iter().map(|i| (i as usize, task));
+        self.reference = references(&self.manifest, kept, more);
+        self.plan = Plan::first_look(&self.manifest, &self.reference, |_| 1);
+        self.outcomes.clear();
+        self.fill();
+        self
+    }
+
     /// Everything passes.
     fn fill(&mut self) {
         for example in 0..self.reference.examples.len() as u32 {
