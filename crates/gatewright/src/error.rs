@@ -1,5 +1,6 @@
 //! What goes wrong, as the person at the terminal must see it: what, where, why, what to type next.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use gatewright_core::problem::{Problem, Weight};
@@ -136,6 +137,9 @@ impl From<StoreError> for Failure {
     }
 }
 
+/// Problems of one kind that are shown to a person: a wrong field name in 100,000 lines is one mistake.
+const ALIKE_SHOWN_MAX: usize = 20;
+
 /// Shows problems: errors first, then suggestions, each with where, why and what to write instead; no line is wider than `width`.
 pub(crate) fn problems_text(problems: &[Problem], width: usize) -> String {
     let mut sorted: Vec<&Problem> = problems.iter().collect();
@@ -147,7 +151,13 @@ pub(crate) fn problems_text(problems: &[Problem], width: usize) -> String {
             text.push('\n');
         }
     };
+    let mut alike: BTreeMap<&str, usize> = BTreeMap::new();
     for problem in sorted {
+        let before = alike.entry(problem.code).or_default();
+        *before += 1;
+        if *before > ALIKE_SHOWN_MAX {
+            continue;
+        }
         let weight = match problem.weight {
             Weight::Error => "error",
             Weight::Suggestion => "suggestion",
@@ -163,6 +173,13 @@ pub(crate) fn problems_text(problems: &[Problem], width: usize) -> String {
         }
         if !problem.instead.is_empty() {
             put(&format!("  instead: {}", visible(&problem.instead)));
+        }
+    }
+    for (code, count) in alike {
+        if let Some(more @ 1..) = count.checked_sub(ALIKE_SHOWN_MAX) {
+            put(&format!(
+                "… {more} more like this [{code}]: gatewright check --json has all"
+            ));
         }
     }
     text

@@ -1,7 +1,7 @@
 //! `gatewright gate`
 
 use crate::args::GateArgs;
-use crate::commands::{Context, extension};
+use crate::commands::{Context, extension, writable};
 use crate::error::Failure;
 use crate::exit;
 use crate::pipeline::{Session, Start, confirm, judge, record};
@@ -12,6 +12,7 @@ pub(crate) fn gate(context: &Context, args: &GateArgs) -> Result<u8, Failure> {
     for path in &args.output.output {
         // Before anything is spent.
         extension(path)?;
+        writable(&context.here.join(path), path)?;
     }
     let loaded = context.sound()?;
     let start = if args.fresh {

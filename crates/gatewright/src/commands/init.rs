@@ -6,7 +6,7 @@ use std::path::Path;
 use gatewright_core::manifest;
 
 use crate::args::InitArgs;
-use crate::commands::Context;
+use crate::commands::{Context, shell};
 use crate::console::document;
 use crate::error::Failure;
 use crate::example;
@@ -51,7 +51,7 @@ pub(crate) fn init(context: &Context, args: &InitArgs) -> Result<u8, Failure> {
     }
     let go = match args.dir.as_path() {
         here if here == Path::new(".") => String::new(),
-        dir => format!("  cd {}\n", dir.display()),
+        dir => format!("  cd {}\n", shell(dir)),
     };
     context.console.out(&format!(
         "Wrote {} files, {PAGE} among them. Next:\n{go}  gatewright check\n  gatewright gate\n",

@@ -119,6 +119,38 @@ pub(crate) fn extension(path: &Path) -> Result<Format, Failure> {
     }
 }
 
+/// Checks that a report's folder is there, before anything is spent on what it would hold.
+///
+/// # Errors
+/// When there is no such folder, or a folder stands where the report would go.
+pub(crate) fn writable(whole: &Path, path: &Path) -> Result<(), Failure> {
+    let cannot = |why: &str| {
+        Failure::usage(format!("cannot write `{}`", path.display())).why(why.to_owned())
+    };
+    if whole.is_dir() {
+        return Err(cannot("it is a folder").next("a file name that ends in .md or .json"));
+    }
+    match whole.parent().filter(|folder| !folder.is_dir()) {
+        Some(_) => Err(
+            cannot("its folder does not exist").next(match path.parent() {
+                Some(folder) => format!("mkdir -p {}", shell(folder)),
+                None => "a folder that exists".to_owned(),
+            }),
+        ),
+        None => Ok(()),
+    }
+}
+
+/// Writes a path the way a shell reads it back.
+pub(crate) fn shell(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/._-+:@%,=~".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        return text;
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
 /// Writes a file whole or not at all.
 ///
 /// # Errors

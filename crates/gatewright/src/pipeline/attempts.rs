@@ -128,6 +128,7 @@ pub(super) fn make(
         )
         .why(match in_flight.len() {
             0 => "nothing was on its way".to_owned(),
+            1 => "1 attempt was on its way and may have been paid for".to_owned(),
             count => format!("{count} attempts were on their way and may have been paid for"),
         })
         .next("gatewright gate   (it goes on where it was)")),
@@ -230,9 +231,11 @@ impl<'c> Progress<'c> {
                 }
             }
             EngineEvent::Draining { in_flight } => {
-                self.say(&format!(
-                    "stopping: {in_flight} attempts are on their way; once more stops now"
-                ));
+                let waiting = match in_flight {
+                    1 => "1 attempt is on its way".to_owned(),
+                    count => format!("{count} attempts are on their way"),
+                };
+                self.say(&format!("stopping: {waiting}; once more stops now"));
             }
             EngineEvent::Started { .. } | EngineEvent::ProcessStarted { .. } => {}
         }

@@ -12,7 +12,7 @@ use gatewright_core::label::{self, Labels};
 use gatewright_core::manifest::{self, Manifest, Role, Target};
 use gatewright_core::outcome::{Bin, Outcome};
 use gatewright_core::plan::Plan;
-use gatewright_core::problem::{Location, Problem, has_errors};
+use gatewright_core::problem::{Location, Problem, Weight, has_errors};
 use gatewright_core::recorded::{self, Recorded};
 use gatewright_core::reference::ReferenceSet;
 use gatewright_core::reference::load as reference;
@@ -119,7 +119,10 @@ impl Loaded {
     /// Every error at once.
     pub(crate) fn sound(self) -> Result<Self, Failure> {
         if has_errors(&self.problems) {
-            return Err(Failure::Problems(self.problems));
+            // What is only weak stops nothing, and would hide what does; `gatewright check` says both.
+            let mut errors = self.problems;
+            errors.retain(|problem| problem.weight == Weight::Error);
+            return Err(Failure::Problems(errors));
         }
         Ok(self)
     }

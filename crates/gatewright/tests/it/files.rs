@@ -71,6 +71,46 @@ fn reports_are_written_whole_and_equal_for_the_same_time() {
 }
 
 #[test]
+fn a_report_that_could_not_be_written_is_refused_before_anything_is_spent() {
+    let project = recorded("standard: unbroken", 30, 12);
+    let wrong = project.run(&["gate", "-o", "no such/report.md"]).expect(2);
+    assert!(wrong.stderr.contains("mkdir -p 'no such'"), "{wrong}");
+    assert!(!project.project().join(".gatewright").exists());
+    project.write("taken.md/inside", "");
+    let wrong = project.run(&["gate", "-o", "taken.md"]).expect(2);
+    assert!(wrong.stderr.contains("it is a folder"), "{wrong}");
+}
+
+#[test]
+fn the_next_commands_can_be_typed_as_they_are_shown() {
+    let place = environment();
+    let said = place.run(&["init", "büro o'clock"]).expect(0);
+    assert!(said.stdout.contains(r"cd 'büro o'\''clock'"), "{said}");
+}
+
+#[test]
+fn one_mistake_in_every_line_is_said_twenty_times_and_counted() {
+    let project = recorded("standard: unbroken", 30, 12);
+    let lines = project.read("reference/all.jsonl");
+    project.write(
+        "reference/all.jsonl",
+        lines.replace("\"input\"", "\"inptu\""),
+    );
+    let gate = project.run(&["gate"]).expect(2);
+    assert_eq!(gate.stderr.matches("unknown key `inptu`").count(), 20);
+    assert!(
+        gate.stderr.contains("more like this [unknown-key]"),
+        "{gate}"
+    );
+    assert!(!gate.stderr.contains("suggestion:"), "{gate}");
+    let check = project.run(&["check", "--json"]).expect(2);
+    let check: Value = serde_json::from_str(&check.stdout).expect("json");
+    let all = check["problems"].as_array().expect("a list");
+    let unknown = all.iter().filter(|one| one["code"] == "unknown-key");
+    assert!(unknown.count() > 20, "the JSON has all of them");
+}
+
+#[test]
 fn a1_files_outside_the_project_need_a_declared_root() {
     let project = recorded("standard: unbroken", 30, 12);
     let outside = environment();
