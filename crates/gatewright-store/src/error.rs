@@ -209,3 +209,20 @@ pub enum StoreError {
         source: rusqlite::Error,
     },
 }
+
+impl StoreError {
+    /// The log whose bytes are not what was written: changed, missing in the middle, or no longer a database.
+    pub fn damaged(&self) -> Option<&std::path::Path> {
+        use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+        match self {
+            Self::Changed { path, .. } | Self::Gap { path, .. } => Some(path),
+            Self::Open { path, source }
+            | Self::Read { path, source }
+            | Self::Append { path, source, .. } => source
+                .sqlite_error_code()
+                .is_some_and(|code| matches!(code, DatabaseCorrupt | NotADatabase))
+                .then_some(path),
+            _ => None,
+        }
+    }
+}

@@ -124,6 +124,19 @@ impl Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
+        if let Some(path) = error.damaged() {
+            let whole = path.parent().unwrap_or(path);
+            let what = format!(
+                "{} is damaged, and nothing is decided on it",
+                path.display()
+            );
+            return Self::expected(exit::ALTERED, what)
+                .why(error.to_string())
+                .next(format!(
+                    "restore {} from a copy; or keep it elsewhere and start anew: gatewright gate --fresh",
+                    whole.display()
+                ));
+        }
         match &error {
             StoreError::Held { .. } | StoreError::HeldElsewhere { .. } => {
                 Self::expected(exit::INCOMPLETE, error.to_string())

@@ -13,6 +13,8 @@ pub(crate) const USAGE: u8 = 2;
 pub(crate) const NOTHING: u8 = 4;
 /// The run is incomplete and can be resumed.
 pub(crate) const INCOMPLETE: u8 = 111;
+/// What was stored is not what was written.
+pub(crate) const ALTERED: u8 = 112;
 /// Interrupted.
 pub(crate) const INTERRUPTED: u8 = 130;
 

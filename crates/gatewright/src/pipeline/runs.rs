@@ -82,9 +82,17 @@ pub(crate) fn find(state: &Path, wanted: Option<&str>, mark: &str) -> Result<Run
 /// # Errors
 /// When the disk refuses.
 pub(crate) fn create(state: &Path, mark: &str) -> Result<RunFolder, Failure> {
-    let failed = |source: std::io::Error| Failure::Unexpected {
-        doing: format!("make a run folder in {}", state.display()),
-        source: Box::new(source),
+    use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+    let failed = |source: std::io::Error| match source.kind() {
+        PermissionDenied | ReadOnlyFilesystem => {
+            Failure::usage(format!("cannot keep runs in {}", state.display()))
+                .why(source.to_string())
+                .next("--state DIR, with a folder that you may write to")
+        }
+        _ => Failure::Unexpected {
+            doing: format!("make a run folder in {}", state.display()),
+            source: Box::new(source),
+        },
     };
     private(&state.join("runs"), true).map_err(failed)?;
     let mut number = list(state).last().map_or(1, |run| run.number + 1);

@@ -82,6 +82,33 @@ fn a_report_that_could_not_be_written_is_refused_before_anything_is_spent() {
 }
 
 #[test]
+fn a_damaged_log_is_named_and_decides_nothing() {
+    let project = recorded("standard: unbroken", 30, 12);
+    let _ = project.run(&["gate"]).expect(100);
+    let runs = project.project().join(".gatewright/runs");
+    let run = std::fs::read_dir(runs)
+        .expect("runs")
+        .next()
+        .expect("one")
+        .expect("an entry")
+        .path();
+    let log = run.join("run.db");
+    let mut bytes = std::fs::read(&log).expect("a log");
+    for byte in bytes.iter_mut().skip(4096) {
+        *byte = 0xA5;
+    }
+    std::fs::write(&log, bytes).expect("damaged");
+    let decide = project.run(&["decide"]).expect(112);
+    assert!(decide.stderr.contains("run.db is damaged"), "{decide}");
+    assert!(
+        decide.stderr.contains("gatewright gate --fresh"),
+        "{decide}"
+    );
+    std::fs::rename(&run, project.project().join("aside")).expect("moved");
+    let _ = project.run(&["gate", "--fresh"]).expect(100);
+}
+
+#[test]
 fn the_next_commands_can_be_typed_as_they_are_shown() {
     let place = environment();
     let said = place.run(&["init", "büro o'clock"]).expect(0);
