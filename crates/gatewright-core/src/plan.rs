@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::digest::Digest;
+use crate::digest::{Digest, Hasher};
 use crate::id::ExampleId;
 use crate::manifest::{Manifest, Role, Trials};
 use crate::reference::ReferenceSet;
@@ -164,7 +164,12 @@ impl Plan {
             .iter()
             .map(|system| (system.role, system.fingerprint, system.trials))
             .collect();
-        Digest::of_json(&(&self.example_digests, systems, self.seed))
+        // The examples' digests go in as bytes: there may be hundreds of thousands.
+        let mut examples = Hasher::default();
+        for digest in &self.example_digests {
+            examples.update(digest.bytes());
+        }
+        Digest::of_json(&(examples.finish(), systems, self.seed))
     }
 
     /// Iterates over every planned attempt once: example, then role, then trial; confirmation rounds after the first look.

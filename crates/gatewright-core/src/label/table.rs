@@ -232,13 +232,17 @@ impl Labels {
         let Some(system) = self.system_index(system) else {
             return Vec::new();
         };
-        let trials: BTreeSet<u32> = self
-            .tables
-            .values()
-            .flat_map(|table| table.of(system, example, self.examples))
-            .map(|row| row.trial)
-            .collect();
-        trials.into_iter().collect()
+        let mut trials: Vec<u32> = Vec::new();
+        for table in self.tables.values() {
+            for row in table.of(system, example, self.examples) {
+                if trials.last() != Some(&row.trial) {
+                    trials.push(row.trial);
+                }
+            }
+        }
+        trials.sort_unstable();
+        trials.dedup();
+        trials
     }
 
     /// Returns the most trials that labels of a system carry for any one example.

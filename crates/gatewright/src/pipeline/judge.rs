@@ -38,6 +38,15 @@ pub(crate) fn confirm(
     now: &Now,
     console: &Console,
 ) -> Result<bool, Failure> {
+    // Where nothing can be called, there is nothing to confirm, and the analysis need not be made twice.
+    let callable = loaded
+        .manifest
+        .systems
+        .values()
+        .any(|system| system.target.can_rerun());
+    if !callable {
+        return Ok(false);
+    }
     let (analysis, _) = analyse(loaded, session)?;
     let Some(round) = wanted(loaded, session, &analysis) else {
         return Ok(false);

@@ -1,6 +1,6 @@
 //! Examples become a reference set: sorted, without duplicates, clustered, in segments.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use super::content::case_hash;
 use crate::digest::Hasher;
@@ -37,12 +37,34 @@ pub fn assemble(
         }
         same
     });
-    let (examples, set_aside): (Vec<_>, Vec<_>) = examples
-        .into_iter()
-        .partition(|example| example.status == Status::Active);
-    same_content(&examples, problems);
-    let (cluster, clusters) = cluster(&examples, &set_aside, problems);
-    let (values, assigned) = segment::assign(manifest, &examples, problems);
+    // Examples are large: where all are active, none is moved.
+    let (examples, set_aside): (Vec<_>, Vec<_>) = if examples
+        .iter()
+        .all(|example| example.status == Status::Active)
+    {
+        (examples, Vec::new())
+    } else {
+        examples
+            .into_iter()
+            .partition(|example| example.status == Status::Active)
+    };
+    // Both sides only read, and their problems are joined in a fixed order.
+    let ((cluster, clusters), (values, assigned)) = std::thread::scope(|scope| {
+        let other = scope.spawn(|| {
+            let mut found = Vec::new();
+            let assigned = segment::assign(manifest, &examples, &mut found);
+            (assigned, found)
+        });
+        same_content(&examples, problems);
+        let clustered = cluster(&examples, &set_aside, problems);
+        let (assigned, found) = other.join().unwrap_or_else(|_| {
+            // A worker does not panic; should one, its work is done here and fails here.
+            let mut found = Vec::new();
+            (segment::assign(manifest, &examples, &mut found), found)
+        });
+        problems.extend(found);
+        (clustered, assigned)
+    });
     let mut hasher = Hasher::default();
     for example in &examples {
         hasher.update(example.digest.bytes());
@@ -98,7 +120,7 @@ fn same_content(examples: &[Example], problems: &mut Vec<Problem>) {
 }
 
 /// What an example must not be counted independently of.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
+#[derive(PartialEq, Eq, Hash)]
 enum ClusterKey<'e> {
     Stated(&'e str),
     Alone(&'e str),
@@ -118,7 +140,8 @@ fn cluster(
         })
     };
     let mut missing = 0;
-    let mut keys: BTreeMap<ClusterKey<'_>, u32> = BTreeMap::new();
+    // Only looked up: the order of a hash map reaches nothing.
+    let mut keys: HashMap<ClusterKey<'_>, u32> = HashMap::with_capacity(examples.len());
     let mut cluster = Vec::with_capacity(examples.len());
     for example in examples {
         let mut base = example;
