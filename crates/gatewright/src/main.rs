@@ -10,6 +10,10 @@ mod now;
 mod pipeline;
 mod project;
 
+/// A hundred thousand examples are millions of small texts: the system's allocator takes a third longer over them.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 use std::process::ExitCode;
 
 use args::{Cli, Command, Global};
