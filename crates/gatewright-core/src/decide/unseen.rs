@@ -109,11 +109,15 @@ fn smallest_losses(case: Case<'_>) -> Option<String> {
     } else {
         format!("{low:.0} to {high:.0}")
     };
+    let (needed, of) = (thin.measured.trip_limit?.ceil(), thin.measured.planned);
+    let place = slice_words(&thin.slice);
+    let thinnest = if needed > of as f64 {
+        format!("{place} has only {of}, so no loss there can be seen")
+    } else {
+        format!("thinnest: {place}, {needed:.0} of {of}")
+    };
     Some(format!(
-        "a loss under {limits} examples in a guarded segment (thinnest: {}, {:.0} of {})",
-        slice_words(&thin.slice),
-        thin.measured.trip_limit?.ceil(),
-        thin.measured.planned
+        "a loss under {limits} examples in a guarded segment ({thinnest})"
     ))
 }
 

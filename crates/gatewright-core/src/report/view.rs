@@ -436,7 +436,7 @@ fn next_command(materials: &Materials<'_>, work: &[WorkItemView]) -> String {
         return "gatewright incident list".to_owned();
     }
     if !proposal.invalid.is_empty() {
-        return "gatewright check".to_owned();
+        return "gatewright gate".to_owned();
     }
     let fired = proposal
         .fired

@@ -118,6 +118,17 @@ fn cover(context: &Context, loaded: &Loaded, args: &IncidentCoverArgs) -> Result
 }
 
 fn list(context: &Context, loaded: &Loaded) -> Result<u8, Failure> {
+    let broken: Vec<Problem> = loaded
+        .problems
+        .iter()
+        .filter(|problem| {
+            problem.weight == Weight::Error && *problem.at.file == *loaded.manifest.incidents
+        })
+        .cloned()
+        .collect();
+    if !broken.is_empty() {
+        return Err(Failure::Problems(broken));
+    }
     let missing = incidents::obligations(
         &loaded.incidents,
         &loaded.manifest,
