@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use gatewright_core::incident::{self as incidents, Incident, IncidentStatus};
-use gatewright_core::problem::has_errors;
+use gatewright_core::problem::{Problem, Weight, has_errors};
 use gatewright_core::report::untrusted::{clip, line};
 use serde_json::{Map, Value};
 
