@@ -447,6 +447,87 @@ pub fn quantile(values: &mut [f64], p: f64, alpha: f64, deff: f64) -> Result<Bou
     Ok(bounds)
 }
 
+/// Returns the quantile p of values in any order: type 7, or with weights the smallest value that covers p of the weight.
+/// `None` without values, for NaN, and for weights that are not as many or sum to 0.
+pub fn quantile_point(values: &[f64], weights: Option<&[f64]>, p: f64) -> Option<f64> {
+    if values.is_empty() || values.iter().any(|value| value.is_nan()) {
+        return None;
+    }
+    match weights {
+        None => {
+            let mut sorted = values.to_vec();
+            sorted.sort_by(f64::total_cmp);
+            Some(type7(&sorted, p))
+        }
+        Some(weights) => Some(covering(&shares_of_weight(values, weights)?, p)),
+    }
+}
+
+/// Returns order-statistic bounds of a quantile of weighted values: the ranks of the effective sample (Kish's number over
+/// `deff`) are carried over as shares of the weight (Woodruff 1952). Without weights this is [`quantile`].
+///
+/// # Errors
+/// Those of [`quantile`]; `ZeroWeight` when the weights sum to 0.
+pub fn weighted_quantile(
+    values: &[f64],
+    weights: Option<&[f64]>,
+    p: f64,
+    alpha: f64,
+    deff: f64,
+) -> Result<Bounds, Undefined> {
+    let Some(weights) = weights else {
+        return quantile(&mut values.to_vec(), p, alpha, deff);
+    };
+    // What does not depend on weights, with its errors.
+    let plain = quantile(&mut values.to_vec(), p, 0.499, 1.0)?;
+    let cumulated = shares_of_weight(values, weights).ok_or(Undefined::ZeroWeight)?;
+    let (sum, squares) = weights
+        .iter()
+        .fold((0.0, 0.0), |(sum, squares), w| (sum + w, squares + w * w));
+    let effective = ((sum * sum / squares / deff.max(1.0) + 1e-9).floor() as u64).max(1);
+    let (lower, upper) = bound_ranks(effective, p, alpha);
+    let Some(upper) = upper else {
+        return Err(Undefined::TooFewForQuantile {
+            needs: min_n_for_upper(p, alpha),
+        });
+    };
+    let place = |rank: u64| covering(&cumulated, rank as f64 / effective as f64);
+    Ok(Bounds {
+        point: covering(&cumulated, p),
+        lower: lower.map_or(f64::NEG_INFINITY, place),
+        upper: place(upper),
+        alpha,
+        n_eff: effective as f64,
+        ..plain
+    })
+}
+
+/// Values in order, each with the share of the weight at or below it.
+fn shares_of_weight(values: &[f64], weights: &[f64]) -> Option<Vec<(f64, f64)>> {
+    let total: f64 = weights.iter().sum();
+    if weights.len() != values.len() || !(total > 0.0 && total.is_finite()) {
+        return None;
+    }
+    let mut rows: Vec<(f64, f64)> = values
+        .iter()
+        .copied()
+        .zip(weights.iter().copied())
+        .collect();
+    rows.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
+    let mut below = 0.0;
+    for row in &mut rows {
+        below += row.1;
+        row.1 = below / total;
+    }
+    Some(rows)
+}
+
+/// The smallest value that covers a share of the weight.
+fn covering(cumulated: &[(f64, f64)], share: f64) -> f64 {
+    let at = cumulated.partition_point(|(_, below)| *below < share - 1e-12);
+    cumulated[at.min(cumulated.len() - 1)].0
+}
+
 /// Returns bounds of Σnumerator/Σdenominator over clusters: delta method, Fieller when the denominator's CV exceeds .1.
 ///
 /// # Errors

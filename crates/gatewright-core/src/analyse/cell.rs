@@ -9,7 +9,7 @@ use crate::analyse::require::Inputs;
 use crate::analyse::scores::{Shape, Tally};
 use crate::analyse::slice::{Members, table_slices};
 use crate::analyse::{Cell, ClassCount, Counts, PairedCell, SystemCell};
-use crate::manifest::Role;
+use crate::manifest::{Grader, Role};
 use crate::outcome::Missing;
 
 /// One-sided level of table intervals: both sides together are the usual 95 %.
@@ -88,7 +88,9 @@ fn system_cell(
         cluster: &clusters,
         weight: None,
     };
-    let bounded = values.iter().all(|value| (0.0..=1.0).contains(value));
+    // A measured value has no range, even where all of them happen to lie in [0, 1].
+    let bounded =
+        shape != Shape::Measured && values.iter().all(|value| (0.0..=1.0).contains(value));
     let rate = if bounded {
         choose::pass_rate(&rows, TABLE_ALPHA)
     } else {
@@ -129,7 +131,7 @@ fn count(counts: &mut Counts, shape: Shape, tally: &Tally) {
 }
 
 /// pass^1.. with the number of examples each rests on.
-type PassHats = Vec<(f64, u64)>;
+type PassHats = Vec<(Option<f64>, u64)>;
 
 /// pass^k for k = 1.. up to the planned trials: ungraded trials missing, and ungraded trials counted as failed.
 fn pass_hats(
@@ -152,7 +154,7 @@ fn pass_hats(
                 n += 1;
             }
         }
-        (if n == 0 { 0.0 } else { sum / n as f64 }, n)
+        ((n > 0).then(|| sum / n as f64), n)
     };
     (
         (1..=trials).map(|k| mean(k, false)).collect(),
@@ -203,7 +205,8 @@ fn quantiles(
 fn paired_cell(inputs: Inputs<'_>, criterion: u16, other: Role, members: &Members) -> PairedCell {
     let (mut both, mut gained, mut lost, mut neither) = (0, 0, 0, 0);
     let (mut values, mut clusters) = (Vec::new(), Vec::new());
-    let mut single = true;
+    let (mut single, mut sums) = (true, (0.0, 0.0));
+    let smaller = smaller_value(inputs, criterion);
     for &example in &members.examples {
         let ours = inputs.scores.first(criterion, Role::Candidate, example);
         let theirs = inputs.scores.first(criterion, other, example);
@@ -211,7 +214,8 @@ fn paired_cell(inputs: Inputs<'_>, criterion: u16, other: Role, members: &Member
             continue;
         };
         single &= [a, b].iter().all(|score| *score == 0.0 || *score == 1.0);
-        match a - b {
+        sums = (sums.0 + a, sums.1 + b);
+        match if smaller { b - a } else { a - b } {
             d if d > 1e-12 => gained += 1,
             d if d < -1e-12 => lost += 1,
             _ if a >= 1.0 - 1e-12 => both += 1,
@@ -225,23 +229,40 @@ fn paired_cell(inputs: Inputs<'_>, criterion: u16, other: Role, members: &Member
         cluster: &clusters,
         weight: None,
     };
-    let bounded = values.iter().all(|value| (-1.0..=1.0).contains(value));
+    let measured = inputs.scores.shape[criterion as usize] == Shape::Measured;
+    let bounded = !measured && values.iter().all(|value| (-1.0..=1.0).contains(value));
     let difference = if bounded {
         choose::paired_difference(&rows, TABLE_ALPHA)
     } else {
         choose::mean(&rows, TABLE_ALPHA)
     };
-    let mcnemar = (single && !values.is_empty()).then(|| paired::mcnemar(gained, lost));
+    // McNemar's tests count pairs as independent: clustered pairs have no p-value here, their interval speaks.
+    let sources: BTreeSet<u32> = clusters.iter().copied().collect();
+    let independent = sources.len() == clusters.len();
+    let mcnemar = (single && independent && !measured && !values.is_empty())
+        .then(|| paired::mcnemar(gained, lost));
+    let mean = |sum: f64| (!values.is_empty()).then(|| sum / values.len() as f64);
     PairedCell {
         n: values.len() as u64,
         both,
         gained,
         lost,
         neither,
+        candidate: mean(sums.0),
+        other: mean(sums.1),
         difference,
         p_midp: mcnemar.as_ref().map(|test| test.midp_two_sided),
         p_exact: mcnemar.as_ref().map(|test| test.exact_two_sided),
     }
+}
+
+/// True when the criterion measures time or money: the smaller value is the better one.
+fn smaller_value(inputs: Inputs<'_>, criterion: u16) -> bool {
+    inputs.scores.shape[criterion as usize] == Shape::Measured
+        && matches!(
+            inputs.manifest.criteria[criterion as usize].grader,
+            Grader::Latency { .. } | Grader::Cost { .. }
+        )
 }
 
 /// Missing reasons by criterion, system and example.

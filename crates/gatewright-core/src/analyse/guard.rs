@@ -1,6 +1,6 @@
 //! Guards: trip on the first look, confirm on fresh trials (design.md §6, statistics.md §13).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use gatewright_stats::{guard, multiplicity};
 
@@ -26,14 +26,16 @@ pub enum Resolution {
 
 /// Evaluates a guard in one slice. Unconfirmed trips on systems that cannot be called are settled afterwards by [`settle_recorded`].
 pub(crate) fn evaluate(
-    manifest: &Manifest,
+    (manifest, clusters): (&Manifest, &[u32]),
     plan: &Plan,
     scores: &Scores,
     resolutions: &Resolutions,
     (criterion, other, margin): (u16, Role, f64),
     members: &Members,
 ) -> (Measured, Standing, Vec<u32>) {
-    let first = Losses::first(scores, criterion, other, &members.examples);
+    let first = Losses::first(scores, (criterion, other), &members.examples, |example| {
+        clusters.get(example as usize).copied().unwrap_or(example)
+    });
     let mut measured = first.measured(margin);
     if first.planned == 0 {
         return (measured, Standing::Undecided(Undecided::Empty), Vec::new());
@@ -64,7 +66,7 @@ pub(crate) fn evaluate(
             measured.fresh = Some(fresh);
             standing
         }
-        None => match resolved(resolutions, criterion, &first, margin) {
+        None => match resolved(resolutions, (criterion, margin), &first) {
             Some(standing) => standing,
             None => Standing::Undecided(Undecided::Unconfirmed {
                 examples: first.planned,
@@ -115,13 +117,24 @@ struct Losses {
     worst_net_loss: f64,
     missing: u64,
     gained: u64,
+    /// Lost examples with how much of each, the largest first.
+    losses: Vec<(f64, u32)>,
     lost: Vec<u32>,
+    /// What the others gained, as a positive sum over trial means.
+    gains: f64,
+    right: u64,
+    clusters: BTreeSet<u32>,
     candidate: f64,
     other: f64,
 }
 
 impl Losses {
-    fn first(scores: &Scores, criterion: u16, other: Role, examples: &[u32]) -> Self {
+    fn first(
+        scores: &Scores,
+        (criterion, other): (u16, Role),
+        examples: &[u32],
+        cluster: impl Fn(u32) -> u32,
+    ) -> Self {
         let mut look = Self {
             planned: 0,
             n: 0,
@@ -129,7 +142,11 @@ impl Losses {
             worst_net_loss: 0.0,
             missing: 0,
             gained: 0,
+            losses: Vec::new(),
             lost: Vec::new(),
+            gains: 0.0,
+            right: 0,
+            clusters: BTreeSet::new(),
             candidate: 0.0,
             other: 0.0,
         };
@@ -149,15 +166,19 @@ impl Losses {
                 look.candidate += candidate;
                 look.other += other;
                 look.net_loss += other - candidate;
+                look.right += u64::from(other > 1e-12);
+                look.clusters.insert(cluster(example));
                 if other > candidate + 1e-12 {
                     by_loss.push((other - candidate, example));
                 } else if candidate > other + 1e-12 {
                     look.gained += 1;
+                    look.gains += candidate - other;
                 }
             }
         }
         by_loss.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-        look.lost = by_loss.into_iter().map(|(_, example)| example).collect();
+        look.lost = by_loss.iter().map(|(_, example)| *example).collect();
+        look.losses = by_loss;
         look
     }
 
@@ -166,7 +187,8 @@ impl Losses {
         Measured {
             planned: self.planned,
             n: self.n,
-            clusters: self.n,
+            clusters: self.clusters.len() as u64,
+            right: self.right,
             n_eff: self.n as f64,
             value: (self.n > 0).then(|| self.candidate / n),
             other: (self.n > 0).then(|| self.other / n),
@@ -192,7 +214,7 @@ fn fresh_look(
     plan: &Plan,
 ) -> Option<(Fresh, Standing)> {
     // A round is there when it was planned for every example of the slice; what of it is missing is then missing.
-    let planned: std::collections::BTreeSet<u32> = plan
+    let planned: BTreeSet<u32> = plan
         .confirmations
         .iter()
         .flat_map(|round| round.examples.iter().copied())
@@ -265,22 +287,27 @@ fn fresh_look(
     ))
 }
 
-/// A person resolved every lost flip: violated when the real net loss still reaches the trip limit.
+/// A person resolved every lost flip: violated when the real net loss, over trial means, still reaches the trip limit.
+/// Outcomes that nobody has could be real losses too: where they would reach it, the guard stays undecided.
 fn resolved(
     resolutions: &Resolutions,
-    criterion: u16,
+    (criterion, margin): (u16, f64),
     first: &Losses,
-    margin: f64,
 ) -> Option<Standing> {
     let mut real = 0.0;
-    for &example in &first.lost {
+    for &(loss, example) in &first.losses {
         if resolutions.get(&(example, criterion))? == &Resolution::Real {
-            real += 1.0;
+            real += loss;
         }
     }
-    let net = real - first.gained as f64;
+    let net = real - first.gains;
+    let unseen = first.worst_net_loss - first.net_loss;
     Some(if guard::trips(net, first.planned, margin) {
         Standing::Violated
+    } else if guard::trips(net + unseen, first.planned, margin) {
+        Standing::Undecided(Undecided::Missing {
+            units: first.missing,
+        })
     } else {
         Standing::Holds
     })

@@ -121,6 +121,9 @@ pub fn denominators<'a>(
                 count.confirm_answered += 1
             }
             AttemptEnd::Answered { .. } | AttemptEnd::TimedOut { .. } => count.answered += 1,
+            AttemptEnd::ProviderError { .. } | AttemptEnd::HarnessError { .. } if fresh => {
+                count.confirm_failed += 1
+            }
             AttemptEnd::ProviderError { .. } => {
                 *count.missing.entry(Missing::ProviderError).or_default() += 1
             }
@@ -177,6 +180,8 @@ pub struct Denominator {
     pub missing: BTreeMap<Missing, u64>,
     /// Confirmation attempts that were answered.
     pub confirm_answered: u64,
+    /// Confirmation attempts that ended without an answer.
+    pub confirm_failed: u64,
 }
 
 /// Counts of outcomes in one cell for one system: every planned unit is in exactly one of them.
@@ -246,9 +251,9 @@ pub struct SystemCell {
     /// Run noise: share of the variance that is within examples, when there are two trials or more.
     pub within: Option<f64>,
     /// pass^1..k over examples with all k trials graded, with the number of such examples; ungraded trials missing.
-    pub pass_hat: Vec<(f64, u64)>,
+    pub pass_hat: Vec<(Option<f64>, u64)>,
     /// The same with ungraded trials counted as failed.
-    pub pass_hat_strict: Vec<(f64, u64)>,
+    pub pass_hat_strict: Vec<(Option<f64>, u64)>,
 }
 
 /// A paired comparison in one cell, candidate minus the other.
@@ -258,15 +263,19 @@ pub struct PairedCell {
     pub n: u64,
     /// Examples (or parts) where both score alike at the top.
     pub both: u64,
-    /// Where the candidate scores higher.
+    /// Where the candidate scores better (lower, for time and money).
     pub gained: u64,
-    /// Where the other scores higher.
+    /// Where the other scores better.
     pub lost: u64,
     /// Where both score alike below the top.
     pub neither: u64,
+    /// The candidate's mean over these pairs.
+    pub candidate: Option<f64>,
+    /// The other's mean over these pairs.
+    pub other: Option<f64>,
     /// Mean difference with a two-sided 95 % interval.
     pub difference: Result<Bounds, Undefined>,
-    /// Two-sided McNemar p-value on gained and lost (mid-p), for single-trial pass/fail; exploration only.
+    /// Two-sided McNemar p-value on gained and lost (mid-p), for single-trial pass/fail on independent examples; exploration only.
     pub p_midp: Option<f64>,
     /// Two-sided exact McNemar p-value.
     pub p_exact: Option<f64>,
@@ -400,6 +409,10 @@ pub struct Measured {
     pub events: u64,
     /// Of those, seen only by an uncalibrated judge.
     pub unconfirmed_events: u64,
+    /// Share of first-look answers with an event, for a never: each answer once, whatever its parts, criteria and fresh trials.
+    pub event_share: Option<f64>,
+    /// Examples that the other system gets right at least once, of those with an outcome on both, for a guard.
+    pub right: u64,
     /// Missing units on the systems the rule names.
     pub missing: u64,
     /// Weight-adjusted number of examples.

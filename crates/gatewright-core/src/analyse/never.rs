@@ -21,6 +21,7 @@ pub(crate) fn evaluate(
     let (mut confirmed, mut seen): (BTreeSet<u32>, BTreeSet<u32>) =
         (BTreeSet::new(), BTreeSet::new());
     let (mut events, mut unconfirmed) = (0, 0);
+    let mut answers_with = BTreeSet::new();
     for failure in &inputs.scores.failures {
         let hit = match rule.subject {
             Subject::Class(class) => failure.class == class,
@@ -30,6 +31,9 @@ pub(crate) fn evaluate(
             continue;
         }
         events += 1;
+        if !failure.fresh {
+            answers_with.insert((failure.example, failure.trial));
+        }
         seen.insert(failure.example);
         if failure.by_model {
             unconfirmed += 1;
@@ -38,24 +42,24 @@ pub(crate) fn evaluate(
         }
     }
     let (mut planned, mut missing) = (0_u64, 0_u64);
+    // Only examples that can show the event count as sources.
+    let mut clusters: BTreeSet<u32> = BTreeSet::new();
     for &example in &members.examples {
         let tallies: Vec<_> = watching
             .iter()
             .map(|&criterion| inputs.scores.first(criterion, role, example))
             .filter(super::scores::Tally::applies)
             .collect();
-        planned += u64::from(!tallies.is_empty());
+        if !tallies.is_empty() {
+            planned += 1;
+            clusters.insert(inputs.reference.cluster[example as usize]);
+        }
         missing += tallies
             .iter()
             .map(|tally| u64::from(tally.missing))
             .sum::<u64>();
     }
     missing += missing_fresh(inputs, &watching, rule, members);
-    let clusters: BTreeSet<u32> = members
-        .examples
-        .iter()
-        .map(|&example| inputs.reference.cluster[example as usize])
-        .collect();
     let independent = planned.min(clusters.len() as u64);
     let mut measured = Measured {
         planned,
@@ -65,6 +69,10 @@ pub(crate) fn evaluate(
         limit: rule.cap,
         events,
         unconfirmed_events: unconfirmed,
+        event_share: (planned > 0).then(|| {
+            let answers = planned * u64::from(inputs.plan.trials(role).max(1));
+            answers_with.len() as f64 / answers as f64
+        }),
         missing,
         ..Measured::default()
     };

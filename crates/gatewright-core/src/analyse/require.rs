@@ -9,10 +9,10 @@ use gatewright_stats::{cluster, power};
 
 use crate::analyse::rows::{Column, Statistic, Table, tabulate};
 use crate::analyse::scores::Scores;
-use crate::analyse::slice::Members;
+use crate::analyse::slice::{Members, admitted_kinds};
 use crate::analyse::weight::{Weights, weights};
 use crate::analyse::{Measured, Standing, Undecided};
-use crate::manifest::{Compare, Grader, Manifest, Metric, Role, Rule, Subject};
+use crate::manifest::{Compare, Grader, Kind, Manifest, Metric, Role, Rule, Subject};
 use crate::plan::Plan;
 use crate::reference::ReferenceSet;
 
@@ -35,7 +35,14 @@ pub(crate) fn evaluate(
     rule: &Rule,
     members: &Members,
 ) -> (Measured, Standing, Vec<u32>) {
-    let weights = weights(inputs.manifest, inputs.reference, members);
+    let mut weights = weights(inputs.manifest, inputs.reference, members);
+    if admitted_kinds(rule)
+        .iter()
+        .any(|kind| *kind != Kind::Traffic)
+    {
+        // Chosen examples stand for no traffic: such a rule speaks of this mix, where every example counts alike.
+        weights.each = None;
+    }
     let smaller = smaller_is_better(inputs.manifest, rule);
     let (table, statistic) = tabulate(inputs, rule, members, &weights, smaller);
     let limit = limit(rule, smaller);
@@ -51,10 +58,12 @@ pub(crate) fn evaluate(
         net_loss: table.net_loss,
         ..Measured::default()
     };
-    let n = measured.n.max(1) as f64;
-    if measured.n > 0 {
-        measured.value = Some(table.sums.0 / n);
-        measured.other = compared_with(rule).map(|_| table.sums.1 / n);
+    if compared_with(rule).is_none() {
+        measured.value = point(statistic, &table.observed);
+    } else if table.sums.2 > 0.0 {
+        // Both systems on the same rows and weights as their difference. A preference has no value of the other alone.
+        measured.value = Some(table.sums.0 / table.sums.2);
+        measured.other = (!table.preference).then(|| table.sums.1 / table.sums.2);
     }
     let mut lost = table.lost.clone();
     lost.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
@@ -116,9 +125,6 @@ fn judge(
     if let Ok(found) = &violated_bounds {
         measured.clusters = found.clusters;
         measured.n_eff = found.n_eff;
-        if statistic != Statistic::Difference {
-            measured.value = Some(found.point);
-        }
         let beyond = if smaller {
             found.lower > limit
         } else {
@@ -147,6 +153,7 @@ fn judge(
         }
         Err(Undefined::FewDegreesOfFreedom { shown, .. }) => {
             let clusters = shown.clusters;
+            (measured.clusters, measured.n_eff) = (clusters, shown.n_eff);
             measured.for_holds = Some(*shown);
             return undecided(Undecided::TooFewSources { clusters });
         }
@@ -191,6 +198,31 @@ fn judge(
     })
 }
 
+/// The estimate itself, whether or not these rows carry a bound.
+fn point(statistic: Statistic, column: &Column) -> Option<f64> {
+    if column.value.is_empty() {
+        return None;
+    }
+    let weight = |row: usize| column.weight.as_ref().map_or(1.0, |weights| weights[row]);
+    let total: f64 = (0..column.value.len()).map(weight).sum();
+    let found = match statistic {
+        Statistic::Quantile(p) => {
+            choose::quantile_point(&column.value, column.weight.as_deref(), p)?
+        }
+        // Numerator and denominator are weighted already.
+        Statistic::Ratio => {
+            column.value.iter().sum::<f64>() / column.denominator.iter().sum::<f64>()
+        }
+        _ => {
+            (0..column.value.len())
+                .map(|row| weight(row) * column.value[row])
+                .sum::<f64>()
+                / total
+        }
+    };
+    found.is_finite().then_some(found)
+}
+
 fn bounds(statistic: Statistic, column: &Column, alpha: f64) -> Result<Bounds, Undefined> {
     match statistic {
         Statistic::Share => choose::pass_rate(&column.rows(), alpha),
@@ -205,7 +237,13 @@ fn bounds(statistic: Statistic, column: &Column, alpha: f64) -> Result<Bounds, U
             let clusters: Vec<u32> = finite.iter().map(|&row| column.cluster[row]).collect();
             let deff =
                 cluster::cluster_mean(&values, &clusters, None).map_or(1.0, |mean| mean.deff());
-            choose::quantile(&mut column.value.clone(), p, alpha, deff.max(1.0))
+            choose::weighted_quantile(
+                &column.value,
+                column.weight.as_deref(),
+                p,
+                alpha,
+                deff.max(1.0),
+            )
         }
         Statistic::Cost(low, most) => choose::cost(&column.rows(), (low, most), alpha),
         Statistic::Ratio => {

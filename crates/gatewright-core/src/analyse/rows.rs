@@ -1,5 +1,7 @@
 //! Rows of a rule in a slice: every example read twice, worst case and observed, for the rule's metric.
 
+use std::collections::BTreeSet;
+
 use gatewright_stats::choose::Rows;
 use gatewright_stats::repeats;
 
@@ -45,7 +47,10 @@ pub(crate) struct Table {
     pub(crate) lost: Vec<(f64, u32)>,
     pub(crate) gained: u64,
     pub(crate) net_loss: f64,
-    pub(crate) sums: (f64, f64),
+    /// True when rows are wins minus losses of the pair.
+    pub(crate) preference: bool,
+    /// Weighted sums of the two systems' values over observed rows, and of the weights.
+    pub(crate) sums: (f64, f64, f64),
 }
 
 /// What kind of statistic the rows carry.
@@ -80,12 +85,14 @@ pub(crate) fn tabulate(
         lost: Vec::new(),
         gained: 0,
         net_loss: 0.0,
-        sums: (0.0, 0.0),
+        preference: false,
+        sums: (0.0, 0.0, 0.0),
     };
     let role = subject_role(rule);
     let other = compared_with(rule);
     let reader = Reader { inputs, rule };
     let preference = reader.is_preference();
+    table.preference = preference;
     for (place, &example) in members.examples.iter().enumerate() {
         let weight = weights.each.as_ref().map(|each| each[place]);
         let cluster = inputs.reference.cluster[example as usize];
@@ -103,13 +110,14 @@ pub(crate) fn tabulate(
                     }
                 };
                 if let Some(value) = ours.observed {
-                    table.sums.0 += shown(value);
+                    table.sums.0 += weight.unwrap_or(1.0) * shown(value);
+                    table.sums.2 += weight.unwrap_or(1.0);
                     if !smaller && value < 1.0 - 1e-12 {
                         table.lost.push((1.0 - value, example));
                     }
                 }
                 if rule.metric == Metric::CostPerSolved {
-                    reader.push_ratio(&mut table, &ours, role, example, cluster);
+                    reader.push_ratio(&mut table, &ours, role, example, cluster, weight);
                 } else if let Some(tally) = reader.parts(role, example) {
                     for unit in 0..u32::from(tally.graded + tally.missing) {
                         let value = f64::from(u8::from(unit < u32::from(tally.pass)));
@@ -142,8 +150,9 @@ pub(crate) fn tabulate(
                 );
                 if let (Some(a), Some(b)) = (ours.observed, theirs.observed) {
                     table.observed.push(a - b, cluster, weight);
-                    table.sums.0 += a;
-                    table.sums.1 += b;
+                    table.sums.0 += weight.unwrap_or(1.0) * a;
+                    table.sums.1 += weight.unwrap_or(1.0) * b;
+                    table.sums.2 += weight.unwrap_or(1.0);
                     let loss = if smaller { a - b } else { b - a };
                     table.net_loss += loss;
                     if loss > 1e-12 {
@@ -220,7 +229,7 @@ impl Reader<'_> {
         let trials = self.inputs.plan.trials(role);
         match (self.rule.metric, self.criterion()) {
             (Metric::Share, Some(criterion)) => self.share(criterion, role, example),
-            (Metric::Share, None) => self.class_free(role, example),
+            (Metric::Share, None) => self.class_free(role, example, trials),
             (Metric::PassHatK(k) | Metric::PassAtK(k), Some(criterion)) => {
                 let tally = self.inputs.scores.first(criterion, role, example);
                 if !tally.applies() {
@@ -250,7 +259,7 @@ impl Reader<'_> {
             (Metric::Mean | Metric::Quantile(_), Some(criterion)) => {
                 self.measured(criterion, role, example)
             }
-            (Metric::FailureCost, _) => Some(self.failure_cost(role, example, trials)),
+            (Metric::FailureCost, _) => self.failure_cost(role, example, trials),
             (Metric::CostPerSolved, Some(_)) => self.cost_per_solved(role, example),
             _ => None,
         }
@@ -266,39 +275,36 @@ impl Reader<'_> {
         })
     }
 
-    /// Share of answers without a failure of the class, over the criteria that can find it.
-    fn class_free(&self, role: Role, example: u32) -> Option<Reading> {
+    /// Share of answers without a failure of the class, whichever of the criteria that can find it did so: an answer is one
+    /// trial, so two criteria that fail on different trials fail two answers.
+    fn class_free(&self, role: Role, example: u32, trials: u32) -> Option<Reading> {
         let Subject::Class(class) = self.rule.subject else {
             return None;
         };
-        let (mut score, mut low, mut high, mut missing, mut any) =
-            (1.0_f64, 1.0_f64, 1.0_f64, 0, false);
-        let mut graded = false;
+        let (mut missing, mut graded, mut any) = (0_u32, 0_u32, false);
+        let mut failed = BTreeSet::new();
         for (index, criterion) in self.inputs.manifest.criteria.iter().enumerate() {
             if !criterion.classes().contains(&class) {
                 continue;
             }
-            let tally = self.inputs.scores.first(index as u16, role, example);
+            let scores = self.inputs.scores;
+            let tally = scores.first(index as u16, role, example);
             if !tally.applies() {
                 continue;
             }
             any = true;
-            missing += u64::from(tally.missing);
-            graded |= tally.graded > 0;
-            let failures = self
-                .inputs
-                .scores
-                .failures_of(role, class, example, index as u16);
-            let units = f64::from(tally.graded + tally.missing);
-            score = score.min(1.0 - failures as f64 / f64::from(tally.graded.max(1)));
-            low = low.min(1.0 - (failures as f64 + f64::from(tally.missing)) / units);
-            high = high.min(1.0 - failures as f64 / units);
+            missing += u32::from(tally.missing);
+            graded = graded.max(u32::from(tally.graded).min(trials));
+            failed.extend(scores.failed_trials(role, class, example, index as u16));
         }
-        any.then_some(Reading {
-            observed: graded.then_some(score),
-            low,
-            high,
-            missing,
+        let failures = failed.len() as f64;
+        let share = |of: u32| 1.0 - failures / f64::from(of.max(1)).max(failures);
+        let all = f64::from(trials.max(1)).max(failures);
+        any.then(|| Reading {
+            observed: (graded > 0).then(|| share(graded)),
+            low: (1.0 - (failures + f64::from(missing)) / all).max(0.0),
+            high: share(trials),
+            missing: u64::from(missing),
         })
     }
 
@@ -324,7 +330,8 @@ impl Reader<'_> {
         })
     }
 
-    fn failure_cost(&self, role: Role, example: u32, trials: u32) -> Reading {
+    /// `None` when no criterion has anything to say about the example: it is no answer without failures.
+    fn failure_cost(&self, role: Role, example: u32, trials: u32) -> Option<Reading> {
         let mean = self
             .inputs
             .scores
@@ -337,12 +344,12 @@ impl Reader<'_> {
             planned += u64::from(tally.missing + tally.graded);
         }
         let high = if missing > 0 { dearest } else { mean };
-        Reading {
+        (planned > 0).then_some(Reading {
             observed: (planned > missing).then_some(mean),
             low: mean,
             high,
             missing,
-        }
+        })
     }
 
     /// Money of an example's answers; the solved share joins it in [`Reader::push_ratio`].
@@ -363,7 +370,10 @@ impl Reader<'_> {
         role: Role,
         example: u32,
         cluster: u32,
+        weight: Option<f64>,
     ) {
+        // A ratio of weighted sums: both parts carry the example's weight to traffic.
+        let w = weight.unwrap_or(1.0);
         let Some(solved) = self
             .criterion()
             .and_then(|criterion| self.share(criterion, role, example))
@@ -372,11 +382,11 @@ impl Reader<'_> {
         };
         table.missing += solved.missing;
         if let (Some(money), Some(rate)) = (money.observed, solved.observed) {
-            table.observed.push(money, cluster, None);
-            table.observed.denominator.push(rate);
+            table.observed.push(w * money, cluster, weight);
+            table.observed.denominator.push(w * rate);
         }
-        table.worst.push(money.high, cluster, None);
-        table.worst.denominator.push(solved.low);
+        table.worst.push(w * money.high, cluster, weight);
+        table.worst.denominator.push(w * solved.low);
     }
 
     /// The tally of a single-system share over parts: every part is a row in its example's cluster.

@@ -292,22 +292,22 @@ impl Scores {
         &all[from..to]
     }
 
-    /// First-look failing outcomes of a class on one example, as one criterion found them.
-    pub(crate) fn failures_of(
+    /// First-look trials of one example on which one criterion found a failure of a class; one may come several times.
+    pub(crate) fn failed_trials(
         &self,
         role: Role,
         class: u16,
         example: u32,
         criterion: u16,
-    ) -> usize {
+    ) -> impl Iterator<Item = u32> + '_ {
         let from = self
             .failures
             .partition_point(|f| (f.role, f.class, f.example) < (role, class, example));
         self.failures[from..]
             .iter()
-            .take_while(|f| (f.role, f.class, f.example) == (role, class, example))
-            .filter(|f| f.criterion == criterion && !f.fresh)
-            .count()
+            .take_while(move |f| (f.role, f.class, f.example) == (role, class, example))
+            .filter(move |f| f.criterion == criterion && !f.fresh)
+            .map(|f| f.trial)
     }
 
     /// The class of the first failing outcome that a criterion found on an example.

@@ -82,6 +82,11 @@ fn remaining(case: Case<'_>, route: &Route, bad: &BTreeSet<&str>, strict: bool) 
     if !left.iter().all(|value| passes(value)) {
         return None;
     }
+    // Under `shown` something must be shown where the release goes: at least one require, as for a ship.
+    let shown = left.iter().any(|value| value.p_requires.is_some());
+    if strict && case.manifest.decision.standard == Standard::Shown && !shown {
+        return None;
+    }
     Some(Scope::Segments {
         dimension: route.dimension.clone(),
         values: left.iter().map(|value| value.value.clone()).collect(),

@@ -5,7 +5,7 @@ use crate::class::Severity;
 use crate::decide::{
     Answer, DecisionContext, FallbackStanding, Proposal, Scope, narrow, unseen, work,
 };
-use crate::manifest::{Action, Compare, Manifest, Role, Rule, Standard, Verb};
+use crate::manifest::{Action, Compare, Manifest, Metric, Role, Rule, Standard, Verb};
 
 /// Everything a step looks at.
 #[derive(Clone, Copy)]
@@ -280,22 +280,31 @@ fn fallback(case: Case<'_>, fired: &[usize]) -> Option<FallbackStanding> {
             value: None,
         });
     };
-    let value = case
+    let cell = case
         .analysis
         .cells
         .iter()
         .find(|cell| cell.criterion == criterion && cell.slice == first.slice)
-        .and_then(|cell| cell.systems.get(&Role::Fallback))
-        .and_then(|cell| cell.rate.as_ref().ok().cloned());
-    let holds = value.as_ref().and_then(|rate| match rule.compare {
-        Compare::AtLeast { floor, .. } => Some(rate.lower > floor),
-        Compare::AtMost { ceiling, .. } => Some(rate.upper < ceiling),
-        Compare::NoWorse { margin, .. } => first
-            .measured
-            .other
-            .map(|other| rate.point >= other - margin),
-        Compare::Better { .. } | Compare::Nothing { .. } => None,
-    });
+        .and_then(|cell| cell.systems.get(&Role::Fallback));
+    let value = cell.and_then(|cell| cell.rate.as_ref().ok().cloned());
+    // The table's rate is a share or a mean over every kind of example, and it knows nothing of what is missing.
+    let comparable = matches!(rule.metric, Metric::Share | Metric::Mean) && rule.restrict.len() < 2;
+    let complete = cell.is_some_and(|cell| cell.counts.missing_total() == 0);
+    let smaller = first.measured.smaller_is_better;
+    let holds = value
+        .as_ref()
+        .filter(|_| comparable)
+        .and_then(|rate| match rule.compare {
+            Compare::AtLeast { floor, .. } => Some(rate.lower > floor),
+            Compare::AtMost { ceiling, .. } => Some(rate.upper < ceiling),
+            Compare::NoWorse { margin, .. } => first.measured.other.map(|other| match smaller {
+                true => rate.point <= other + margin,
+                false => rate.point >= other - margin,
+            }),
+            Compare::Better { .. } | Compare::Nothing { .. } => None,
+        });
+    // What is missing may be failing: then it is not said that the fallback holds.
+    let holds = holds.filter(|holds| complete || !holds);
     Some(FallbackStanding {
         name: system.name.clone(),
         holds,

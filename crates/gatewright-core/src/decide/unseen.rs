@@ -2,7 +2,7 @@
 
 use crate::analyse::slice_words;
 use crate::decide::order::Case;
-use crate::manifest::{Kind, Standard, Verb};
+use crate::manifest::{Kind, Metric, Verb};
 
 /// Names the losses that were too small to see, the traffic nothing speaks for, and the claims that rest on other examples.
 pub(crate) fn unseen(case: Case<'_>) -> Vec<String> {
@@ -13,7 +13,8 @@ pub(crate) fn unseen(case: Case<'_>) -> Vec<String> {
             .iter()
             .filter(|finding| finding.deciding && case.rule(finding).verb == Verb::Require)
     };
-    if case.manifest.decision.standard == Standard::Unbroken || requires().next().is_none() {
+    let shown = requires().any(|finding| finding.standing == crate::analyse::Standing::Holds);
+    if !shown {
         lines.push("nothing is shown about traffic".to_owned());
     }
     if let Some(line) = smallest_losses(case) {
@@ -26,6 +27,10 @@ pub(crate) fn unseen(case: Case<'_>) -> Vec<String> {
         if let Some(bound) = &finding.measured.for_holds
             && finding.standing == crate::analyse::Standing::Holds
             && finding.measured.other.is_some()
+            && matches!(
+                case.rule(finding).metric,
+                Metric::Share | Metric::PassHatK(_) | Metric::PassAtK(_)
+            )
         {
             let loss = if finding.measured.smaller_is_better {
                 bound.upper

@@ -279,7 +279,9 @@ fn reliability(out: &mut String, view: &View, rows: usize) {
             let share = |share: crate::report::model::ShareOf| {
                 format!(
                     "{} (n {})",
-                    words::short(share.value, 4),
+                    share
+                        .value
+                        .map_or_else(|| "-".to_owned(), |value| words::short(value, 4)),
                     words::count(share.n)
                 )
             };

@@ -85,7 +85,8 @@ pub(super) fn undecided(why: &Undecided) -> String {
     }
 }
 
-/// "cancellation lost 5 of 24 answers that production gets right, reproduced 5 of 5".
+/// "cancellation lost 5 of 24 answers that production gets right, reproduced 5 of 5": the 24 are those that production gets
+/// right on at least one trial, not all examples of the segment.
 fn loss(rule: &Rule, finding: &Finding) -> String {
     let measured = &finding.measured;
     let other = match rule.compare {
@@ -99,7 +100,8 @@ fn loss(rule: &Rule, finding: &Finding) -> String {
     };
     let mut text = format!(
         "{who} lost {} of {} answers that {other} gets right",
-        measured.lost, measured.n
+        measured.lost,
+        measured.right.max(measured.lost)
     );
     if measured.gained > 0 {
         text.push_str(&format!(" and gained {}", measured.gained));
@@ -174,7 +176,7 @@ fn never(manifest: &Manifest, rule: &Rule, finding: &Finding) -> String {
 fn level(manifest: &Manifest, rule: &Rule, finding: &Finding) -> String {
     let measured = &finding.measured;
     let unit = unit(manifest, rule);
-    let subject = subject(manifest, rule);
+    let subject = level_subject(manifest, rule);
     let metric = match rule.metric {
         Metric::Share => String::new(),
         other => format!(" {}", metric(other)),
@@ -236,7 +238,7 @@ fn level(manifest: &Manifest, rule: &Rule, finding: &Finding) -> String {
 
 /// "grounded is 81 % against 90 % of production"; of a preference, which has no value of its own per system: wins minus losses.
 fn against(manifest: &Manifest, rule: &Rule, finding: &Finding, than: Role) -> String {
-    let (unit, subject) = (unit(manifest, rule), subject(manifest, rule));
+    let (unit, subject) = (unit(manifest, rule), level_subject(manifest, rule));
     let value = finding.measured.value.unwrap_or(0.0);
     if let Subject::Criterion(criterion) = rule.subject
         && let Grader::Preference(_) = manifest.criteria[criterion as usize].grader
@@ -296,6 +298,15 @@ pub(super) fn subject(manifest: &Manifest, rule: &Rule) -> String {
     match rule.subject {
         Subject::Criterion(criterion) => manifest.criteria[criterion as usize].id.to_string(),
         Subject::Class(class) => manifest.classes[class as usize].id.to_string(),
+    }
+}
+
+/// Names what a level is of: for a class it is the answers without it.
+fn level_subject(manifest: &Manifest, rule: &Rule) -> String {
+    let name = subject(manifest, rule);
+    match (rule.subject, rule.metric) {
+        (Subject::Class(_), Metric::Share) => format!("the share of answers without {name}"),
+        _ => name,
     }
 }
 
@@ -379,16 +390,35 @@ fn ship(materials: &Materials<'_>) -> String {
         .analysis
         .findings
         .iter()
-        .filter(|finding| finding.deciding && gate[finding.rule].verb == Verb::Require)
+        // Under `unbroken` a demand that n does not carry is no obstacle, and no claim either.
+        .filter(|finding| {
+            finding.deciding
+                && finding.standing == Standing::Holds
+                && gate[finding.rule].verb == Verb::Require
+        })
         .collect();
     if requires.is_empty() {
+        let limits = materials.analysis.findings.iter();
+        let least = limits
+            .filter(|finding| finding.deciding && finding.measured.planned > 0)
+            .filter_map(|finding| finding.measured.trip_limit)
+            .fold(3.0_f64, f64::max);
         return format!(
-            "nothing broke on these {n} examples; nothing is shown about traffic; a loss under 3 examples per segment could not be seen"
+            "nothing broke on these {n} examples; nothing is shown about traffic; a loss under {} examples per segment could not be seen",
+            words::short(least.ceil(), 0)
         );
     }
+    let open = |rule: usize| {
+        materials.analysis.findings.iter().any(|finding| {
+            finding.rule == rule && finding.deciding && finding.standing != Standing::Holds
+        })
+    };
     let mut names: Vec<String> = Vec::new();
     for finding in &requires {
-        let name = gate[finding.rule].id.to_string();
+        let mut name = gate[finding.rule].id.to_string();
+        if open(finding.rule) {
+            name = format!("{name} in {}", words::place(&finding.slice));
+        }
         if !names.contains(&name) {
             names.push(name);
         }

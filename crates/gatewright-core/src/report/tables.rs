@@ -68,7 +68,6 @@ pub(super) fn segments(materials: &Materials<'_>) -> Vec<SegmentView> {
         if paired.lost == 0 && paired.gained == 0 && !fired {
             continue;
         }
-        let value = |role: Role| cell.systems.get(&role).and_then(|cell| point(&cell.rate));
         let (difference, no_interval) = shown(&paired.difference);
         let per_week = point(&paired.difference)
             .zip(requests_per_week(materials, &cell.slice))
@@ -81,8 +80,9 @@ pub(super) fn segments(materials: &Materials<'_>) -> Vec<SegmentView> {
             slice: slice(&cell.slice),
             unit: rate_unit(materials, cell.criterion),
             n: paired.n,
-            candidate: value(Role::Candidate),
-            production: value(Role::Production),
+            // Of the same pairs as n and the difference.
+            candidate: paired.candidate,
+            production: paired.other,
             difference,
             no_interval,
             lost: paired.lost,
@@ -190,6 +190,7 @@ pub(super) fn denominators(materials: &Materials<'_>) -> Vec<DenominatorView> {
                 .map(|(reason, count)| (reason.word().to_owned(), *count))
                 .collect(),
             confirm_answered: denominator.confirm_answered,
+            confirm_failed: denominator.confirm_failed,
         })
         .collect()
 }

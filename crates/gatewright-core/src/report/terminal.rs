@@ -294,9 +294,11 @@ fn reliability(view: &View, width: usize) -> Vec<String> {
             .iter()
             .filter(|row| row.criterion == first.criterion && row.system == first.system)
             .collect();
-        let shares = |reading: fn(&ReliabilityView) -> f64| {
+        let shares = |reading: fn(&ReliabilityView) -> Option<f64>| {
             of.iter()
-                .map(|row| words::short(reading(row), 4))
+                .map(|row| {
+                    reading(row).map_or_else(|| "-".to_owned(), |value| words::short(value, 4))
+                })
                 .collect::<Vec<_>>()
                 .join(", ")
         };

@@ -155,6 +155,8 @@ fn cell(slice: Slice, n: u64, lost: u64, gained: u64, rates: (f64, f64)) -> Cell
                 gained,
                 lost,
                 neither: 0,
+                candidate: Some(rates.0),
+                other: Some(rates.1),
                 difference: Ok(bounds(difference, difference - 0.17, difference + 0.17, n)),
                 p_midp: None,
                 p_exact: None,
@@ -169,6 +171,7 @@ fn analysis() -> Analysis {
         answered,
         missing: BTreeMap::from([(Missing::ProviderError, 120 - answered)]),
         confirm_answered: 120,
+        confirm_failed: 0,
     };
     let count = |class, candidate, production| ClassCount {
         class,
@@ -209,6 +212,7 @@ fn analysis() -> Analysis {
                 clusters: 24,
                 net_loss: 5.0,
                 lost: 5,
+                right: 24,
                 trip_limit: Some(3.0),
                 tripped: true,
                 fresh: Some(Fresh {

@@ -285,7 +285,7 @@ fn per_week(materials: &Materials<'_>) -> Option<PerWeek> {
     let rate = match (rule.verb, &measured.fresh) {
         (Verb::Guard, Some(fresh)) => fresh.loss,
         (Verb::Guard, None) if measured.n > 0 => measured.net_loss / measured.n as f64,
-        (Verb::Never, _) if measured.n > 0 => measured.events as f64 / measured.n as f64,
+        (Verb::Never, _) => measured.event_share?,
         (Verb::Require | Verb::Watch, _)
             if sentence::unit(materials.manifest, rule) == Unit::Share =>
         {

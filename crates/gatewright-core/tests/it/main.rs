@@ -1,5 +1,6 @@
 //! Integration tests of the domain: pages and outcomes in, answers out.
 
+mod audit;
 mod decision;
 mod monotone;
 mod release;

@@ -23,6 +23,8 @@ pub struct DenominatorView {
     pub missing: BTreeMap<String, u64>,
     /// Confirmation attempts answered.
     pub confirm_answered: u64,
+    /// Confirmation attempts that ended without an answer.
+    pub confirm_failed: u64,
 }
 
 /// One criterion in one slice.
@@ -120,8 +122,8 @@ pub struct ReliabilityView {
 /// A share and the number of examples it rests on.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct ShareOf {
-    /// In [0, 1].
-    pub value: f64,
+    /// In [0, 1]; none without examples.
+    pub value: Option<f64>,
     /// Examples.
     pub n: u64,
 }

@@ -41,6 +41,16 @@ pub(super) fn unit(
         Metric::CostPerSolved => Unit::Dollars,
         Metric::FailureCost => Unit::Money,
     };
+    if let (Subject::Class(_), Some(node)) = (subject, fields.get("at_most"))
+        && metric == Metric::Share
+    {
+        w.error(
+            node,
+            "at-most-of-class",
+            "the share of a class counts answers without it, and this limits those",
+            "`at_least: 98 %` for at most 2 % with the failure, or `never:` with a `cap:`",
+        );
+    }
     let Some(node) = fields.get("metric") else {
         return unit;
     };
@@ -51,6 +61,22 @@ pub(super) fn unit(
             "a quantile of passes and failures",
             "a criterion with a value: latency, cost, or a label with `score: true`",
         );
+    }
+    if matches!(subject, Subject::Class(_))
+        && !matches!(metric, Metric::Share | Metric::FailureCost)
+    {
+        w.error(
+            node,
+            "metric-of-class",
+            "a class has no such number",
+            "`metric: share` or `failure_cost`, or a criterion",
+        );
+    }
+    let pairs = !matches!(metric, Metric::Quantile(_) | Metric::CostPerSolved);
+    if !pairs && fields.has("against") {
+        let what = "a quantile or a ratio of two systems cannot be compared example by example";
+        let instead = "`at_most:` for the candidate, or the share within a limit: `at_most` on the criterion and a margin on its share";
+        w.error(node, "metric-of-comparison", what, instead);
     }
     let decides_by_share = match verb {
         Verb::Never => metric == Metric::Share,
