@@ -19,7 +19,7 @@ use self::preference::ReadyPreference;
 use self::ready::{Ready, applies, judge, prepare};
 use self::verdict::{Graded, Verdict, clip};
 use crate::label::Labels;
-use crate::manifest::{Criterion, FailsAs, Grader, Manifest, Role};
+use crate::manifest::{Criterion, FailsAs, Grader, Manifest, Role, System};
 use crate::outcome::{Bin, GraderKind, Missing, Outcome};
 use crate::plan::AttemptSpec;
 use crate::problem::Problem;
@@ -125,7 +125,35 @@ impl<'a> Graders<'a> {
             return;
         };
         let trials = self.labels.trials(&system.name).max(1);
-        for example in 0..self.reference.examples.len() as u32 {
+        let all = 0..self.reference.examples.len() as u32;
+        self.labels_of(role, system, trials, all, out);
+    }
+
+    /// Grades labels-only systems example by example in blocks, so that the outcomes of a large set are never all in memory.
+    pub fn labels_only_blocks(&self, role: Role) -> impl Iterator<Item = Vec<Outcome>> + '_ {
+        const BLOCK: u32 = 2048;
+        let system = self.manifest.systems.get(&role);
+        let trials = system.map_or(0, |system| self.labels.trials(&system.name).max(1));
+        let n = self.reference.examples.len() as u32;
+        (0..n).step_by(BLOCK as usize).map(move |from| {
+            let mut out = Vec::new();
+            if let Some(system) = system {
+                out.reserve(self.ready.len() * BLOCK as usize * trials as usize);
+                self.labels_of(role, system, trials, from..n.min(from + BLOCK), &mut out);
+            }
+            out
+        })
+    }
+
+    fn labels_of(
+        &self,
+        role: Role,
+        system: &System,
+        trials: u32,
+        examples: std::ops::Range<u32>,
+        out: &mut Vec<Outcome>,
+    ) {
+        for example in examples {
             let recorded = self.labels.recorded_trials(&system.name, example);
             for trial in 0..trials {
                 let attempt = AttemptSpec {

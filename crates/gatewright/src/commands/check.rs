@@ -8,12 +8,12 @@ use crate::args::CheckArgs;
 use crate::commands::{Context, unknown};
 use crate::error::{Failure, problems_text};
 use crate::exit;
-use crate::pipeline::Loaded;
+use crate::pipeline::{Depth, Loaded};
 
 pub(crate) fn check(context: &Context, args: &CheckArgs) -> Result<u8, Failure> {
     let project = context.project()?;
     let name = project.name.clone();
-    let loaded = match Loaded::read(project, &context.now) {
+    let loaded = match Loaded::read(project, &context.now, Depth::Suggestions) {
         // The page is no page at all: what is wrong with it is the answer.
         Err(Failure::Problems(problems)) => return show(context, &name, &problems, None),
         other => other?,

@@ -12,10 +12,10 @@ use crate::args::{IncidentAction, IncidentAddArgs, IncidentArgs, IncidentCoverAr
 use crate::commands::{Context, pairs, replace, unknown};
 use crate::error::Failure;
 use crate::exit;
-use crate::pipeline::Loaded;
+use crate::pipeline::{Depth, Loaded};
 
 pub(crate) fn incident(context: &Context, args: &IncidentArgs) -> Result<u8, Failure> {
-    let loaded = Loaded::read(context.project()?, &context.now)?;
+    let loaded = Loaded::read(context.project()?, &context.now, Depth::Errors)?;
     match &args.action {
         IncidentAction::Add(add_args) => add(context, &loaded, add_args),
         IncidentAction::List(_) => list(context, &loaded),

@@ -22,7 +22,7 @@ use crate::args::Global;
 use crate::console::{Console, document};
 use crate::error::{Failure, problems_text};
 use crate::now::Now;
-use crate::pipeline::Loaded;
+use crate::pipeline::{Depth, Loaded};
 use crate::project::Project;
 
 /// What every command is given.
@@ -57,7 +57,7 @@ impl Context {
     /// # Errors
     /// Every error at once.
     pub(crate) fn sound(&self) -> Result<Loaded, Failure> {
-        let loaded = Loaded::read(self.project()?, &self.now)?.sound()?;
+        let loaded = Loaded::read(self.project()?, &self.now, Depth::Errors)?.sound()?;
         if !loaded.problems.is_empty() {
             let width = self.console.options.width;
             self.console.detail(&problems_text(&loaded.problems, width));

@@ -68,11 +68,10 @@ pub(super) fn with_outcomes<T>(
             graders.not_attempted(attempt, &mut outcomes);
             outcomes
         });
-    let labels = labelled.iter().flat_map(|role| {
-        let mut outcomes = Vec::new();
-        graders.labels_only(*role, &mut outcomes);
-        outcomes
-    });
+    let labels = labelled
+        .iter()
+        .flat_map(|role| graders.labels_only_blocks(*role))
+        .flatten();
     let folded = fold(&mut ended.chain(never).chain(labels));
     match failed.into_inner() {
         Some(error) => Err(error.into()),

@@ -23,6 +23,15 @@ use crate::now::Now;
 use crate::pipeline::TOOL;
 use crate::project::{PAGE_BYTES_MAX, Project, Refused};
 
+/// How much is wanted of what could be better.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Depth {
+    /// Only what stops the work: suggestions may miss what production passes today.
+    Errors,
+    /// Everything that `check` can say.
+    Suggestions,
+}
+
 /// The page and its data.
 pub(crate) struct Loaded {
     /// Where they are.
@@ -71,7 +80,7 @@ impl Loaded {
     ///
     /// # Errors
     /// When the page cannot be read at all; every other problem is in `problems`.
-    pub(crate) fn read(project: Project, now: &Now) -> Result<Self, Failure> {
+    pub(crate) fn read(project: Project, now: &Now, depth: Depth) -> Result<Self, Failure> {
         let (manifest, problems) = page(&project)?;
         let Some(mut manifest) = manifest else {
             return Err(Failure::Problems(problems));
@@ -90,7 +99,10 @@ impl Loaded {
         let facts = Facts {
             file_digests: reader.sources(&reference),
             incidents: incidents.clone(),
-            pass_rates: pass_rates(&manifest, &reference, &labels, &recorded),
+            pass_rates: match depth {
+                Depth::Suggestions => pass_rates(&manifest, &reference, &labels, &recorded),
+                Depth::Errors => BTreeMap::new(),
+            },
             ..Facts::new(now.today)
         };
         let Reader {

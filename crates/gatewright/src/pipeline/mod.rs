@@ -11,7 +11,7 @@ mod session;
 
 pub(crate) use evidence::{Answers, answers, graders};
 pub(crate) use judge::{confirm, judge, record};
-pub(crate) use load::Loaded;
+pub(crate) use load::{Depth, Loaded};
 pub(crate) use session::{Session, Start, writer};
 
 /// The tool and its version, as records name it.
