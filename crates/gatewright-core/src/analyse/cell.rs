@@ -8,6 +8,7 @@ use gatewright_stats::{paired, quantile, repeats};
 use crate::analyse::require::Inputs;
 use crate::analyse::scores::{Shape, Tally};
 use crate::analyse::slice::{Members, table_slices};
+use crate::analyse::weight::TrafficMean;
 use crate::analyse::{Cell, ClassCount, Counts, PairedCell, SystemCell};
 use crate::manifest::{Grader, Role};
 use crate::outcome::Missing;
@@ -206,6 +207,7 @@ fn paired_cell(inputs: Inputs<'_>, criterion: u16, other: Role, members: &Member
     let (mut both, mut gained, mut lost, mut neither) = (0, 0, 0, 0);
     let (mut values, mut clusters) = (Vec::new(), Vec::new());
     let (mut single, mut sums) = (true, (0.0, 0.0));
+    let mut traffic = TrafficMean::default();
     let smaller = smaller_value(inputs, criterion);
     for &example in &members.examples {
         let ours = inputs.scores.first(criterion, Role::Candidate, example);
@@ -215,6 +217,7 @@ fn paired_cell(inputs: Inputs<'_>, criterion: u16, other: Role, members: &Member
         };
         single &= [a, b].iter().all(|score| *score == 0.0 || *score == 1.0);
         sums = (sums.0 + a, sums.1 + b);
+        traffic.add(inputs.reference, example, a - b);
         match if smaller { b - a } else { a - b } {
             d if d > 1e-12 => gained += 1,
             d if d < -1e-12 => lost += 1,
@@ -250,6 +253,7 @@ fn paired_cell(inputs: Inputs<'_>, criterion: u16, other: Role, members: &Member
         neither,
         candidate: mean(sums.0),
         other: mean(sums.1),
+        traffic: traffic.mean(),
         difference,
         p_midp: mcnemar.as_ref().map(|test| test.midp_two_sided),
         p_exact: mcnemar.as_ref().map(|test| test.exact_two_sided),

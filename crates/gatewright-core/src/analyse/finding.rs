@@ -106,7 +106,7 @@ fn evaluate(
     let (measured, standing, examples) = match (rule.verb, rule.compare, rule.subject) {
         (Verb::Guard, Compare::NoWorse { than, margin }, Subject::Criterion(criterion)) => {
             guard::evaluate(
-                (inputs.manifest, &inputs.reference.cluster),
+                (inputs.manifest, inputs.reference),
                 inputs.plan,
                 inputs.scores,
                 resolutions,

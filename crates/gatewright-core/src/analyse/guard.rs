@@ -6,9 +6,11 @@ use gatewright_stats::{guard, multiplicity};
 
 use crate::analyse::scores::Scores;
 use crate::analyse::slice::Members;
+use crate::analyse::weight::TrafficMean;
 use crate::analyse::{Finding, Fresh, Measured, Standing, Undecided};
 use crate::manifest::{Manifest, Role};
 use crate::plan::Plan;
+use crate::reference::ReferenceSet;
 
 /// What people said about single flips: the example and criterion, and whether the loss is real.
 pub type Resolutions = BTreeMap<(u32, u16), Resolution>;
@@ -26,16 +28,14 @@ pub enum Resolution {
 
 /// Evaluates a guard in one slice. Unconfirmed trips on systems that cannot be called are settled afterwards by [`settle_recorded`].
 pub(crate) fn evaluate(
-    (manifest, clusters): (&Manifest, &[u32]),
+    (manifest, reference): (&Manifest, &ReferenceSet),
     plan: &Plan,
     scores: &Scores,
     resolutions: &Resolutions,
     (criterion, other, margin): (u16, Role, f64),
     members: &Members,
 ) -> (Measured, Standing, Vec<u32>) {
-    let first = Losses::first(scores, (criterion, other), &members.examples, |example| {
-        clusters.get(example as usize).copied().unwrap_or(example)
-    });
+    let first = Losses::first(scores, (criterion, other), &members.examples, reference);
     let mut measured = first.measured(margin);
     if first.planned == 0 {
         return (measured, Standing::Undecided(Undecided::Empty), Vec::new());
@@ -61,9 +61,18 @@ pub(crate) fn evaluate(
             .systems
             .get(&other)
             .is_some_and(|system| system.target.can_rerun());
-    let standing = match fresh_look(scores, criterion, other, margin, members, &first, plan) {
-        Some((fresh, standing)) => {
+    let standing = match fresh_look(
+        scores,
+        criterion,
+        other,
+        margin,
+        members,
+        &first,
+        (plan, reference),
+    ) {
+        Some((fresh, traffic, standing)) => {
             measured.fresh = Some(fresh);
+            measured.traffic = traffic.mean();
             standing
         }
         None => match resolved(resolutions, (criterion, margin), &first) {
@@ -124,6 +133,7 @@ struct Losses {
     gains: f64,
     right: u64,
     clusters: BTreeSet<u32>,
+    traffic: TrafficMean,
     candidate: f64,
     other: f64,
 }
@@ -133,7 +143,7 @@ impl Losses {
         scores: &Scores,
         (criterion, other): (u16, Role),
         examples: &[u32],
-        cluster: impl Fn(u32) -> u32,
+        reference: &ReferenceSet,
     ) -> Self {
         let mut look = Self {
             planned: 0,
@@ -147,6 +157,7 @@ impl Losses {
             gains: 0.0,
             right: 0,
             clusters: BTreeSet::new(),
+            traffic: TrafficMean::default(),
             candidate: 0.0,
             other: 0.0,
         };
@@ -167,7 +178,8 @@ impl Losses {
                 look.other += other;
                 look.net_loss += other - candidate;
                 look.right += u64::from(other > 1e-12);
-                look.clusters.insert(cluster(example));
+                look.clusters.insert(reference.cluster[example as usize]);
+                look.traffic.add(reference, example, other - candidate);
                 if other > candidate + 1e-12 {
                     by_loss.push((other - candidate, example));
                 } else if candidate > other + 1e-12 {
@@ -189,6 +201,7 @@ impl Losses {
             n: self.n,
             clusters: self.clusters.len() as u64,
             right: self.right,
+            traffic: self.traffic.mean(),
             n_eff: self.n as f64,
             value: (self.n > 0).then(|| self.candidate / n),
             other: (self.n > 0).then(|| self.other / n),
@@ -211,8 +224,8 @@ fn fresh_look(
     margin: f64,
     members: &Members,
     first: &Losses,
-    plan: &Plan,
-) -> Option<(Fresh, Standing)> {
+    (plan, reference): (&Plan, &ReferenceSet),
+) -> Option<(Fresh, TrafficMean, Standing)> {
     // A round is there when it was planned for every example of the slice; what of it is missing is then missing.
     let planned: BTreeSet<u32> = plan
         .confirmations
@@ -222,6 +235,7 @@ fn fresh_look(
     let (mut production, mut candidate): (Vec<Passes>, Vec<Passes>) = (Vec::new(), Vec::new());
     let (mut production_worst, mut candidate_worst): (Vec<Passes>, Vec<Passes>) =
         (Vec::new(), Vec::new());
+    let mut traffic = TrafficMean::default();
     let (mut missing, mut reproduced, mut net_loss, mut calls) = (0_u64, 0_u64, 0.0, 0_u64);
     for &example in &members.examples {
         let applies = scores.first(criterion, Role::Candidate, example).applies()
@@ -255,6 +269,7 @@ fn fresh_look(
             candidate.push((passes_ours, graded_ours));
             let loss = theirs.mean().unwrap_or(0.0) - ours.mean().unwrap_or(0.0);
             net_loss += loss;
+            traffic.add(reference, example, loss);
             if loss > 0.5 && first.lost.contains(&example) {
                 reproduced += 1;
             }
@@ -283,6 +298,7 @@ fn fresh_look(
             reproduced,
             net_loss,
         },
+        traffic,
         standing,
     ))
 }

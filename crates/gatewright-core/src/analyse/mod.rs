@@ -273,6 +273,8 @@ pub struct PairedCell {
     pub candidate: Option<f64>,
     /// The other's mean over these pairs.
     pub other: Option<f64>,
+    /// The mean difference over the traffic examples among them, and their number.
+    pub traffic: Option<(f64, u64)>,
     /// Mean difference with a two-sided 95 % interval.
     pub difference: Result<Bounds, Undefined>,
     /// Two-sided McNemar p-value on gained and lost (mid-p), for single-trial pass/fail on independent examples; exploration only.
@@ -411,6 +413,9 @@ pub struct Measured {
     pub unconfirmed_events: u64,
     /// Share of first-look answers with an event, for a never: each answer once, whatever its parts, criteria and fresh trials.
     pub event_share: Option<f64>,
+    /// More failures per request that the traffic examples among these show (fresh trials if there are any), and how many they
+    /// are: chosen examples say nothing about how often users ask such things (statistics.md §7).
+    pub traffic: Option<(f64, u64)>,
     /// Examples that the other system gets right at least once, of those with an outcome on both, for a guard.
     pub right: u64,
     /// Missing units on the systems the rule names.

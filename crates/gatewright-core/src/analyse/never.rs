@@ -6,6 +6,7 @@ use gatewright_stats::proportion;
 
 use crate::analyse::require::{Inputs, subject_role};
 use crate::analyse::slice::Members;
+use crate::analyse::weight::TrafficMean;
 use crate::analyse::{Measured, Standing, Undecided};
 use crate::manifest::{Rule, Subject};
 
@@ -43,6 +44,7 @@ pub(crate) fn evaluate(
     }
     let (mut planned, mut missing) = (0_u64, 0_u64);
     // Only examples that can show the event count as sources.
+    let mut applicable = Vec::new();
     let mut clusters: BTreeSet<u32> = BTreeSet::new();
     for &example in &members.examples {
         let tallies: Vec<_> = watching
@@ -52,6 +54,7 @@ pub(crate) fn evaluate(
             .collect();
         if !tallies.is_empty() {
             planned += 1;
+            applicable.push(example);
             clusters.insert(inputs.reference.cluster[example as usize]);
         }
         missing += tallies
@@ -61,7 +64,16 @@ pub(crate) fn evaluate(
     }
     missing += missing_fresh(inputs, &watching, rule, members);
     let independent = planned.min(clusters.len() as u64);
+    let trials = f64::from(inputs.plan.trials(role).max(1));
+    let mut traffic = TrafficMean::default();
+    for &example in &applicable {
+        let answers = answers_with
+            .range((example, 0)..=(example, u32::MAX))
+            .count();
+        traffic.add(inputs.reference, example, answers as f64 / trials);
+    }
     let mut measured = Measured {
+        traffic: traffic.mean(),
         planned,
         n: planned,
         clusters: clusters.len() as u64,

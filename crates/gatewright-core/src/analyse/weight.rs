@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::analyse::slice::Members;
-use crate::manifest::Manifest;
+use crate::manifest::{Kind, Manifest};
 use crate::reference::{Design, ReferenceSet};
 
 /// Weights of a slice's examples, and the traffic that no example covers.
@@ -13,6 +13,56 @@ pub(crate) struct Weights {
     pub(crate) each: Option<Vec<f64>>,
     /// Share of the slice's traffic without any example.
     pub(crate) uncovered: f64,
+}
+
+/// The mean of something over the traffic examples of a slice, weighed by their inclusion probabilities where all have one.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct TrafficMean {
+    n: u64,
+    plain: f64,
+    weighted: f64,
+    weight: f64,
+    unknown: bool,
+}
+
+impl TrafficMean {
+    /// Adds an example's value; examples of other kinds are left out.
+    pub(crate) fn add(&mut self, reference: &ReferenceSet, example: u32, value: f64) {
+        let one = &reference.examples[example as usize];
+        if one.provenance.kind != Kind::Traffic {
+            return;
+        }
+        self.n += 1;
+        self.plain += value;
+        match inclusion(&one.design) {
+            Some(probability) => {
+                self.weighted += value / probability;
+                self.weight += 1.0 / probability;
+            }
+            None => self.unknown = true,
+        }
+    }
+
+    /// The mean, with the number of examples; `None` without any.
+    pub(crate) fn mean(&self) -> Option<(f64, u64)> {
+        let mean = if self.unknown {
+            self.plain / self.n as f64
+        } else {
+            self.weighted / self.weight
+        };
+        (self.n > 0).then_some((mean, self.n))
+    }
+}
+
+/// An example's inclusion probability, where its design states one.
+fn inclusion(design: &Design) -> Option<f64> {
+    match design {
+        Design::Sampled {
+            inclusion: Some(probability),
+            ..
+        } if *probability > 0.0 => Some(*probability),
+        _ => None,
+    }
 }
 
 /// Finds the weights of a slice.
@@ -113,15 +163,10 @@ fn uncovered(manifest: &Manifest, reference: &ReferenceSet, members: &Members) -
 fn by_inclusion(reference: &ReferenceSet, examples: &[u32]) -> Option<Vec<f64>> {
     examples
         .iter()
-        .map(
-            |&example| match reference.examples[example as usize].design {
-                Design::Sampled {
-                    inclusion: Some(probability),
-                    ..
-                } if probability > 0.0 => Some(1.0 / probability),
-                _ => None,
-            },
-        )
+        .map(|&example| {
+            inclusion(&reference.examples[example as usize].design)
+                .map(|probability| 1.0 / probability)
+        })
         .collect()
 }
 

@@ -69,7 +69,10 @@ pub(super) fn segments(materials: &Materials<'_>) -> Vec<SegmentView> {
             continue;
         }
         let (difference, no_interval) = shown(&paired.difference);
-        let per_week = point(&paired.difference)
+        // Traffic examples say how often; without any, all examples stand in.
+        let rate = paired.traffic.map(|(rate, _)| rate);
+        let per_week = rate
+            .or_else(|| point(&paired.difference))
             .zip(requests_per_week(materials, &cell.slice))
             .filter(|_| rate_unit(materials, cell.criterion) == Unit::Share)
             .map(|(difference, requests)| -difference * requests);

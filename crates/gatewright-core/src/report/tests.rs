@@ -157,6 +157,7 @@ fn cell(slice: Slice, n: u64, lost: u64, gained: u64, rates: (f64, f64)) -> Cell
                 neither: 0,
                 candidate: Some(rates.0),
                 other: Some(rates.1),
+                traffic: None,
                 difference: Ok(bounds(difference, difference - 0.17, difference + 0.17, n)),
                 p_midp: None,
                 p_exact: None,

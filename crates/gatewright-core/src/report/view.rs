@@ -283,6 +283,7 @@ fn per_week(materials: &Materials<'_>) -> Option<PerWeek> {
     let requests = requests_per_week(materials, &finding.slice)?;
     let measured = &finding.measured;
     let rate = match (rule.verb, &measured.fresh) {
+        (Verb::Guard | Verb::Never, _) if measured.traffic.is_some() => measured.traffic?.0,
         (Verb::Guard, Some(fresh)) => fresh.loss,
         (Verb::Guard, None) if measured.n > 0 => measured.net_loss / measured.n as f64,
         (Verb::Never, _) => measured.event_share?,
@@ -309,9 +310,13 @@ fn per_week(materials: &Materials<'_>) -> Option<PerWeek> {
         failures,
         money,
         basis: format!(
-            "{} requests a week in {}, if they are like these examples",
+            "{} requests a week in {}, if they are like these {}",
             words::about(requests),
-            words::place(&finding.slice)
+            words::place(&finding.slice),
+            match measured.traffic {
+                Some((_, n)) => format!("{} traffic examples", words::count(n)),
+                None => format!("{} examples", words::count(measured.n)),
+            }
         ),
     })
 }

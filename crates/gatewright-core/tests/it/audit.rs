@@ -188,3 +188,18 @@ fn clustered_pairs_have_no_mcnemar_p_value() {
     case.reference.cluster.fill(0);
     assert_eq!(p(&case), None);
 }
+
+#[test]
+fn failures_per_week_rest_on_traffic_examples() {
+    let mut case = release(30, SHOWN, &[GUARD], false).fail(Role::Candidate, "a", 12);
+    // Of the 12 losses of a, 9 are incidents: its 21 traffic examples lose 3.
+    let lost: Vec<u32> = case.task("a").into_iter().take(9).collect();
+    for &example in &lost {
+        case.reference.examples[example as usize].provenance.kind =
+            gatewright_core::manifest::Kind::Incident;
+    }
+    let measured = &case.analysis().findings[0].measured;
+    assert_eq!((measured.net_loss, measured.n), (12.0, 30));
+    let (rate, n) = measured.traffic.expect("traffic examples");
+    assert!((rate - 3.0 / 21.0).abs() < 1e-12 && n == 21);
+}
