@@ -663,3 +663,27 @@ fn invert(
     }
     Ok(high)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weights_move_a_quantile_and_its_bounds() {
+        let values: Vec<f64> = (1..=200).map(f64::from).collect();
+        let alike = vec![2.5; 200];
+        let plain = quantile(&mut values.clone(), 0.95, 0.05, 1.0).expect("enough");
+        let same = weighted_quantile(&values, Some(&alike), 0.95, 0.05, 1.0).expect("enough");
+        assert_eq!((same.lower, same.upper), (plain.lower, plain.upper));
+        // The slow half carries nine tenths of traffic: the median is where 4/9 of that half lies below.
+        let slow: Vec<f64> = values
+            .iter()
+            .map(|v| if *v > 100.0 { 9.0 } else { 1.0 })
+            .collect();
+        assert_eq!(quantile_point(&values, Some(&slow), 0.5), Some(145.0));
+        assert_eq!(quantile_point(&values, None, 0.5), Some(100.5));
+        let found = weighted_quantile(&values, Some(&slow), 0.5, 0.05, 1.0).expect("enough");
+        assert!(found.lower < 145.0 && 145.0 < found.upper && found.n_eff < 200.0);
+        assert!(weighted_quantile(&values, Some(&[0.0; 200]), 0.5, 0.05, 1.0).is_err());
+    }
+}

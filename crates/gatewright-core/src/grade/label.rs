@@ -147,7 +147,8 @@ impl<'a> ReadyLabel<'a> {
         });
         match self.grader.parts {
             Some(rule) => {
-                let parts: Vec<Vote> = units.map(|(_, vote)| vote).collect();
+                let mut parts: Vec<Vote> = units.map(|(_, vote)| vote).collect();
+                parts.extend(gaps(rows).map(|_| Vote::Unread));
                 let bin = join(&parts, rule, severity);
                 let why = explain(labels, rows, bin, self.grader.score);
                 sink.push(self.kind(rows), bin, None, why);
@@ -158,6 +159,11 @@ impl<'a> ReadyLabel<'a> {
                     let part = (unit[0].part != NO_PART).then_some(unit[0].part);
                     let why = explain(labels, unit, bin, self.grader.score);
                     sink.part(part, self.kind(unit), bin, None, why);
+                }
+                for part in gaps(rows) {
+                    let missing = Bin::Missing(Missing::GraderError);
+                    let why = Some("no label for this part".into());
+                    sink.part(Some(part), self.grader.by, missing, None, why);
                 }
             }
         }
@@ -193,6 +199,17 @@ impl<'a> ReadyLabel<'a> {
             (true, false) => self.grader.by,
         }
     }
+}
+
+/// Most parts without a label that one answer is charged with: part numbers come from files.
+const GAPS_MAX: usize = 1000;
+
+/// Parts are numbered in a row, so a number between two labelled ones is a part whose label is not there.
+fn gaps(rows: &[Row]) -> impl Iterator<Item = u32> + '_ {
+    rows.windows(2)
+        .filter(|pair| pair[1].part != NO_PART)
+        .flat_map(|pair| pair[0].part.saturating_add(1)..pair[1].part)
+        .take(GAPS_MAX)
 }
 
 fn vote(criterion: &Criterion, map: &LabelMap, text: &str) -> Vote {

@@ -586,6 +586,41 @@ fn annotators_and_parts_are_combined() {
     }
 }
 
+/// The label of one part taken away leaves a hole in the numbers: that part is missing, not gone.
+#[test]
+fn a_part_without_a_label_between_others_is_missing() {
+    let rows = r#"{"example":"a","system":"s","annotator":"1","label":"ok","part":0}
+{"example":"a","system":"s","annotator":"1","label":"ok","part":2}"#;
+    let reference = reference("{\"id\":\"a\",\"input\":\"1\"}");
+    let run = |parts| {
+        let mut manifest = page();
+        system(&mut manifest, Role::Candidate, "s", Target::LabelsOnly);
+        let plain = Source::plain("l.jsonl", Location::default());
+        let grader = LabelGrader {
+            parts,
+            ..label_grader(plain, &["ok"], &["no"])
+        };
+        criterion(&mut manifest, "c", Grader::Label(grader), FailsAs::One(0));
+        let labels = load(&manifest, &reference, |_| rows.as_bytes().to_vec());
+        let graders = Graders::new(&manifest, &reference, &labels).expect("sound");
+        let mut out = Vec::new();
+        let end = AttemptEnd::Answered {
+            response: Response::default(),
+        };
+        graders.grade(ATTEMPT, Some(0), &end, &mut out);
+        out.iter()
+            .map(|outcome| (outcome.part, outcome.bin))
+            .collect::<Vec<_>>()
+    };
+    let error = Bin::Missing(Missing::GraderError);
+    assert_eq!(
+        run(None),
+        [(Some(0), Bin::Pass), (Some(2), Bin::Pass), (Some(1), error)]
+    );
+    assert_eq!(run(Some(PartsRule::All)), [(None, error)]);
+    assert_eq!(run(Some(PartsRule::Share)), [(None, error)]);
+}
+
 /// Loads real examples and labels, and grades every system from its labels alone.
 fn real(systems: &[&str], examples: &Source, grader: LabelGrader) -> (ReferenceSet, Vec<Outcome>) {
     let mut manifest = page();

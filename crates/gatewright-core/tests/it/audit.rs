@@ -203,3 +203,28 @@ fn failures_per_week_rest_on_traffic_examples() {
     let (rate, n) = measured.traffic.expect("traffic examples");
     assert!((rate - 3.0 / 21.0).abs() < 1e-12 && n == 21);
 }
+
+#[test]
+fn what_cannot_be_compared_is_refused() {
+    let page = |gate: &str| {
+        let case = std::panic::catch_unwind(|| release(30, SHOWN, &[gate], false));
+        case.err().and_then(|panic| panic.downcast::<String>().ok())
+    };
+    for (gate, code) in [
+        (
+            "{id: p, require: right, metric: cost_per_solved, against: production, margin: 1 USD, then: {violated: hold}, owner: team}",
+            "metric-of-comparison",
+        ),
+        (
+            "{id: c, require: unsupported-claim, at_most: 2 %, then: {violated: hold}, owner: team}",
+            "at-most-of-class",
+        ),
+        (
+            "{id: m, require: unsupported-claim, metric: mean, at_least: 2 %, then: {violated: hold}, owner: team}",
+            "metric-of-class",
+        ),
+    ] {
+        let problems = page(gate).expect("refused");
+        assert!(problems.contains(code), "{gate}: {problems}");
+    }
+}
