@@ -3,9 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
+use crate::exchange::Exchange;
+use crate::id::ExampleId;
 use crate::manifest::Role;
-use crate::plan::{AttemptSpec, Confirmation};
-use crate::response::AttemptEnd;
+use crate::plan::{AttemptSpec, Confirmation, PlannedSystem, RunOptions};
+use crate::response::{AttemptEnd, Response};
 use crate::seal::Seal;
 
 /// Version of the envelope and bodies that this build writes.
@@ -55,6 +57,77 @@ pub enum RunEvent {
         recorded_trial: Option<u32>,
         /// How.
         end: AttemptEnd,
+        /// For live systems: the last exchange of the attempt.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        exchange: Option<Box<Exchange>>,
+    },
+    /// An exchange of an attempt that goes on: it is tried again, or the conversation has more turns.
+    Exchanged {
+        /// Which attempt.
+        attempt: AttemptSpec,
+        /// What was sent and what came back.
+        exchange: Box<Exchange>,
+        /// What the system said, when the conversation goes on from here.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        response: Option<Box<Response>>,
+    },
+    /// An attempt was not made: an earlier run has the answer to the very same request and trial.
+    Reused {
+        /// Which.
+        attempt: AttemptSpec,
+        /// The run that has it, by its folder's name.
+        from: String,
+        /// How it ended there; its latency is the one measured then.
+        end: AttemptEnd,
+    },
+    /// An attempt that ended in an error is made again; its error counts until the new end is there.
+    Reopened {
+        /// Which.
+        attempt: AttemptSpec,
+    },
+    /// What this run was asked to differ in from the page; later commands on the run keep to it.
+    Options {
+        /// The options.
+        options: RunOptions,
+    },
+    /// Part of the planned examples by id and digest, so that a log can be read, merged and reused without the page.
+    Examples {
+        /// Index of the first.
+        first: u32,
+        /// Ids and digests, in the plan's order.
+        examples: Vec<(ExampleId, Digest)>,
+    },
+    /// The systems that are planned.
+    Systems {
+        /// Each with its fingerprint and trials.
+        systems: Vec<PlannedSystem>,
+    },
+    /// The run changed how hard it drives a host.
+    Paced {
+        /// The host.
+        host: String,
+        /// Requests that may be on their way at once from now on.
+        concurrency: u32,
+        /// Why: `rate-limited`, `overloaded`, `recovered`, `circuit-open`, `circuit-closed`.
+        why: String,
+    },
+    /// A provider says that another model answers from here on (or the first one).
+    ModelSeen {
+        /// The system.
+        system: Role,
+        /// The model it names.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        model: Option<String>,
+        /// The fingerprint it gives.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        fingerprint: Option<String>,
+    },
+    /// The run stopped itself: nothing that it could send would succeed.
+    Paused {
+        /// The system.
+        system: Role,
+        /// Why, for people. It may quote the provider: untrusted text.
+        why: String,
     },
     /// What a system wrote to its standard error.
     Stderr {

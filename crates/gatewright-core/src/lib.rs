@@ -19,7 +19,9 @@ pub mod segment;
 pub mod source;
 
 pub mod event;
+pub mod exchange;
 pub mod plan;
+pub mod prompt;
 pub mod response;
 pub mod seal;
 

@@ -48,6 +48,39 @@ pub struct Confirmation {
     pub trials: u32,
 }
 
+/// What a run differs in from the page.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunOptions {
+    /// Trials of systems that can be called, instead of the page's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trials: Option<u32>,
+    /// The seed, instead of the page's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
+    /// The part of the examples that this run makes, when it is one of several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<Shard>,
+}
+
+/// One of several parts of a run: the examples whose digest falls into it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Shard {
+    /// Which, from 1.
+    pub index: u32,
+    /// Of how many.
+    pub of: u32,
+}
+
+impl Shard {
+    /// Says whether an example is this shard's: by its digest, so that order and other examples do not matter.
+    pub fn holds(self, digest: &Digest) -> bool {
+        let first = digest.bytes()[..8]
+            .iter()
+            .fold(0_u64, |number, &byte| number << 8 | u64::from(byte));
+        first % u64::from(self.of.max(1)) == u64::from(self.index.saturating_sub(1))
+    }
+}
+
 /// One attempt to make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct AttemptSpec {

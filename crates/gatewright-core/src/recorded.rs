@@ -343,6 +343,9 @@ impl<'a> Row<'a, '_, '_> {
             },
             latency_ms,
             fields,
+            first_token_ms: None,
+            finish: None,
+            turns: Vec::new(),
             output: output.clone().unwrap_or_default(),
         };
         let said = output.is_some()

@@ -74,6 +74,23 @@ pub struct ToolCall {
     pub arguments: Value,
 }
 
+/// One turn of a conversation script: what the user said and what came back.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Turn {
+    /// What the user said; empty where tool results were handed back.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub user: String,
+    /// What the system said.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub output: String,
+    /// The tools it called.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tool_calls: Vec<ToolCall>,
+    /// Time from request to whole answer in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latency_ms: Option<f64>,
+}
+
 /// What a response used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Usage {
@@ -109,6 +126,15 @@ pub struct Response {
     /// Time from request to whole answer in milliseconds, by a monotonic clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latency_ms: Option<f64>,
+    /// Time to the first part of a streamed answer in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_token_ms: Option<f64>,
+    /// Why the system stopped, in its own word (`stop`, `length`, `tool_calls`, `content_filter`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finish: Option<String>,
+    /// The turns of a conversation script, in order; empty for everything else.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub turns: Vec<Turn>,
     /// Any further mapped field, by the name the map gave it.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub fields: Map<String, Value>,

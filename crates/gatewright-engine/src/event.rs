@@ -1,5 +1,8 @@
 //! What somebody who watches a run is told.
 
+use std::time::Duration;
+
+use gatewright_core::exchange::Exchange;
 use gatewright_core::manifest::Role;
 use gatewright_core::plan::AttemptSpec;
 use gatewright_core::response::AttemptEnd;
@@ -18,6 +21,44 @@ pub enum EngineEvent<'e> {
         attempt: AttemptSpec,
         /// How.
         end: &'e AttemptEnd,
+        /// For live systems: the attempt's last exchange.
+        exchange: Option<&'e Exchange>,
+    },
+    /// An exchange with a provider ended and the attempt goes on: it is tried again, or the conversation has more turns.
+    Exchanged {
+        /// Which attempt.
+        attempt: AttemptSpec,
+        /// What was sent and what came back.
+        exchange: &'e Exchange,
+        /// How long until it is tried again; `None` when it is the next turn's.
+        again_in: Option<Duration>,
+    },
+    /// A host is not asked for a while.
+    Waiting {
+        /// The host.
+        host: &'e str,
+        /// How long.
+        wait: Duration,
+        /// Why: `rate-limited`, `overloaded`, `circuit-open`, `requests-a-minute`, `tokens-a-minute`.
+        why: &'e str,
+    },
+    /// The run changed how hard it drives a host.
+    Paced {
+        /// The host.
+        host: &'e str,
+        /// Requests that may be on their way at once from now on.
+        concurrency: u32,
+        /// Why.
+        why: &'e str,
+    },
+    /// Another model answers than before.
+    ModelChanged {
+        /// Of which system.
+        system: Role,
+        /// What answered until now.
+        from: &'e str,
+        /// What answers now.
+        to: &'e str,
     },
     /// A program was started.
     ProcessStarted {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Limits of one run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Limits {
     /// Most events of one commit.
     pub batch_max: usize,
@@ -30,6 +30,32 @@ pub struct Limits {
     pub restarts_max: u32,
     /// Attempts that may be made; `None` for as many as are outstanding.
     pub attempts_max: Option<u64>,
+    /// Exchanges with providers that may be made, retries among them.
+    pub calls_max: Option<u64>,
+    /// US dollars that may be spent. What is on its way counts with the most that one exchange has cost so far, or is estimated to.
+    pub cost_max_usd: Option<f64>,
+    /// Requests on their way to one host, where the page says nothing.
+    pub concurrency: u32,
+    /// Exchanges for one request: the first and its retries. Being told to wait (429) does not count.
+    pub tries_max: u32,
+    /// Being told to wait for one request.
+    pub waits_max: u32,
+    /// Shortest time before a retry; it doubles each time, and half of it is drawn by lot.
+    pub backoff_min: Duration,
+    /// Longest time before a retry, unless the provider asks for more.
+    pub backoff_max: Duration,
+    /// Longest time that a provider may ask us to wait; what it asks beyond counts as this.
+    pub retry_after_max: Duration,
+    /// Time to make a connection.
+    pub connect_timeout: Duration,
+    /// Time without a byte from the provider.
+    pub idle_timeout: Duration,
+    /// Faults of a host one after the other that open its circuit.
+    pub circuit_faults: u32,
+    /// How often a circuit may open without an answer between before the run pauses.
+    pub circuit_openings_max: u32,
+    /// Turns of one conversation, tool results among them.
+    pub turns_max: u32,
 }
 
 impl Limits {
@@ -51,6 +77,19 @@ impl Limits {
             faults_in_a_row_max: 5,
             restarts_max: 1000,
             attempts_max: None,
+            calls_max: None,
+            cost_max_usd: None,
+            concurrency: 32,
+            tries_max: 5,
+            waits_max: 30,
+            backoff_min: Duration::from_millis(500),
+            backoff_max: Duration::from_secs(30),
+            retry_after_max: Duration::from_secs(120),
+            connect_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(60),
+            circuit_faults: 10,
+            circuit_openings_max: 6,
+            turns_max: 20,
         }
     }
 }

@@ -154,6 +154,7 @@ fn end(mut fields: Map<String, Value>) -> Result<AttemptEnd, String> {
             usage,
             latency_ms: None,
             fields,
+            ..Response::default()
         },
     })
 }

@@ -109,6 +109,7 @@ impl<'t> Recording<'t> {
             attempt,
             recorded_trial: Some(recorded.recorded_trial),
             end: recorded.end.clone(),
+            exchange: None,
         })
     }
 }

@@ -5,8 +5,13 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use gatewright_core::manifest::Role;
+use gatewright_core::exchange::Exchange;
+use gatewright_core::manifest::{Live, Role};
+use gatewright_core::plan::AttemptSpec;
 use gatewright_core::recorded::RecordedAttempt;
+use gatewright_core::response::Response;
+
+use crate::secret::SecretText;
 
 /// The systems of a run.
 #[derive(Clone, Debug, Default)]
@@ -15,6 +20,17 @@ pub struct Targets {
     pub seed: u64,
     /// How each system is reached.
     pub by_role: BTreeMap<Role, Target>,
+    /// Conversations that an interrupted run had begun: what came back of each turn so far. They go on from there.
+    pub begun: BTreeMap<AttemptSpec, Vec<Begun>>,
+}
+
+/// A turn of a conversation that came back before the run was interrupted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Begun {
+    /// What was sent and what came back.
+    pub exchange: Exchange,
+    /// What the system said.
+    pub response: Response,
 }
 
 /// How one system is reached.
@@ -24,6 +40,23 @@ pub enum Target {
     Recorded(Vec<RecordedAttempt>),
     /// A program that reads and writes JSON lines.
     Command(CommandTarget),
+    /// An endpoint.
+    Live(Box<LiveTarget>),
+}
+
+/// An endpoint, with the values of its secrets.
+#[derive(Clone, Debug)]
+pub struct LiveTarget {
+    /// What is asked there, as the page says it.
+    pub live: Live,
+    /// The values of [`Live::secrets`], in that order.
+    pub secrets: Vec<SecretText>,
+    /// The system's own promise of time: exceeding it is its failure.
+    pub timeout: Option<Duration>,
+    /// Whether the operator allowed this host to have a private address.
+    pub private_allowed: bool,
+    /// Proxy for plain and for encrypted connections, when the operator's environment names one for this host.
+    pub proxy: Option<SecretText>,
 }
 
 /// A program that reads and writes JSON lines.

@@ -62,6 +62,7 @@ fn ended(example: u32) -> RunEvent {
             trial: 0,
         },
         recorded_trial: None,
+        exchange: None,
         end: AttemptEnd::Answered {
             response: Response {
                 output: format!("Answer {example}: ") + &"some words of an answer ".repeat(20),

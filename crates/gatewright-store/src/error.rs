@@ -168,6 +168,14 @@ pub enum StoreError {
         /// What does not match.
         why: &'static str,
     },
+    /// Bytes are not what was kept: they do not match their digest.
+    #[error("the bytes {} kept in {path} were changed after they were written", digest.short())]
+    ChangedBytes {
+        /// The log.
+        path: PathBuf,
+        /// Their digest.
+        digest: gatewright_core::digest::Digest,
+    },
     /// An event that must be there is not.
     #[error("event {seq} of {path} is missing")]
     Gap {
@@ -215,7 +223,9 @@ impl StoreError {
     pub fn damaged(&self) -> Option<&std::path::Path> {
         use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
         match self {
-            Self::Changed { path, .. } | Self::Gap { path, .. } => Some(path),
+            Self::Changed { path, .. }
+            | Self::ChangedBytes { path, .. }
+            | Self::Gap { path, .. } => Some(path),
             Self::Open { path, source }
             | Self::Read { path, source }
             | Self::Append { path, source, .. } => source

@@ -7,6 +7,7 @@
 //! There is no async, no clock, no environment and no business rule here: times and names arrive as values.
 //! `docs/format-run.md` describes the files.
 
+mod blob;
 mod database;
 mod disk;
 mod error;

@@ -11,7 +11,8 @@ use crate::disk;
 use crate::error::StoreError;
 
 /// Steps of the run log; schema n is what the first n of them make.
-pub(crate) const RUN: &[&str] = &["
+pub(crate) const RUN: &[&str] = &[
+    "
 CREATE TABLE event (
   seq INTEGER PRIMARY KEY CHECK (seq > 0),
   format INTEGER NOT NULL,
@@ -27,7 +28,16 @@ CREATE TABLE event (
   body TEXT NOT NULL
 ) STRICT;
 CREATE INDEX event_attempt ON event (example, system, trial, kind) WHERE example IS NOT NULL;
-"];
+",
+    "
+CREATE TABLE blob (
+  digest BLOB NOT NULL PRIMARY KEY CHECK (length(digest) = 32),
+  packed INTEGER NOT NULL CHECK (packed IN (0, 1)),
+  size INTEGER NOT NULL CHECK (size >= 0),
+  bytes BLOB NOT NULL
+) STRICT;
+",
+];
 
 /// Steps of the project log.
 pub(crate) const PROJECT: &[&str] = &["

@@ -35,12 +35,25 @@ impl Body for RunEvent {
             RunEvent::Stderr { .. } => "stderr",
             RunEvent::Confirming { .. } => "confirming",
             RunEvent::Proposed { .. } => "proposed",
+            RunEvent::Exchanged { .. } => "exchanged",
+            RunEvent::Reused { .. } => "reused",
+            RunEvent::Reopened { .. } => "reopened",
+            RunEvent::Options { .. } => "options",
+            RunEvent::Examples { .. } => "examples",
+            RunEvent::Systems { .. } => "systems",
+            RunEvent::Paced { .. } => "paced",
+            RunEvent::ModelSeen { .. } => "model-seen",
+            RunEvent::Paused { .. } => "paused",
         }
     }
 
     fn attempt(&self) -> Option<AttemptSpec> {
         match self {
-            RunEvent::Started { attempt } | RunEvent::Ended { attempt, .. } => Some(*attempt),
+            RunEvent::Started { attempt }
+            | RunEvent::Exchanged { attempt, .. }
+            | RunEvent::Reused { attempt, .. }
+            | RunEvent::Reopened { attempt }
+            | RunEvent::Ended { attempt, .. } => Some(*attempt),
             _ => None,
         }
     }

@@ -2,11 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use gatewright_core::digest::Digest;
 use gatewright_core::event::{Event, FORMAT, RunEvent};
+use gatewright_core::exchange::Blob;
 use gatewright_core::plan::{AttemptSpec, Progress};
 use rusqlite::{Connection, TransactionBehavior, params};
 
 use crate::Writer;
+use crate::blob;
 use crate::database::{self, Kind};
 use crate::disk;
 use crate::error::StoreError;
@@ -121,6 +124,19 @@ impl RunLog {
     /// # Errors
     /// [`StoreError::Append`] when the disk refused; [`StoreError::Broken`] after that; [`StoreError::ReadOnly`].
     pub fn append(&mut self, bodies: &[RunEvent], at: &str) -> Result<(), StoreError> {
+        self.append_with(bodies, &[], at)
+    }
+
+    /// Appends events together with the bytes that they name by digest: all of it is on the disk, or none. Bytes that are there already are kept once.
+    ///
+    /// # Errors
+    /// As [`RunLog::append`].
+    pub fn append_with(
+        &mut self,
+        bodies: &[RunEvent],
+        blobs: &[Blob],
+        at: &str,
+    ) -> Result<(), StoreError> {
         let path = &self.path;
         let Some(writing) = &mut self.writing else {
             return Err(StoreError::ReadOnly { path: path.clone() });
@@ -128,7 +144,7 @@ impl RunLog {
         if writing.broken {
             return Err(StoreError::Broken { path: path.clone() });
         }
-        if bodies.is_empty() {
+        if bodies.is_empty() && blobs.is_empty() {
             return Ok(());
         }
         let encoded = bodies
@@ -142,6 +158,7 @@ impl RunLog {
         match insert(
             &mut self.connection,
             &encoded,
+            blobs,
             self.last_seq,
             &writing.writer,
             at,
@@ -180,7 +197,7 @@ impl RunLog {
             .connection
             .prepare(
                 // The index alone: order does not matter, as an attempt that has ended stays ended.
-                "SELECT seq, kind = 'ended', example, system, trial FROM event INDEXED BY event_attempt WHERE example IS NOT NULL",
+                "SELECT seq, kind IN ('ended', 'reused'), example, system, trial FROM event INDEXED BY event_attempt WHERE example IS NOT NULL",
             )
             .map_err(failed)?;
         let mut rows = statement.query([]).map_err(failed)?;
@@ -203,13 +220,22 @@ impl RunLog {
         Ok(progress)
     }
 
+    /// Reads bytes by their digest; nothing when the log does not have them.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`]; [`StoreError::ChangedBytes`] when they do not match their digest any more.
+    pub fn blob(&self, digest: &Digest) -> Result<Option<Vec<u8>>, StoreError> {
+        blob::read(&self.connection, &self.path, digest)
+    }
+
     /// Checks the file's pages and every event's hash, order and columns.
     ///
     /// # Errors
     /// The first thing that is wrong.
     pub fn integrity_check(&self) -> Result<(), StoreError> {
         row::check_pages(&self.connection, &self.path)?;
-        self.events().try_for_each(|event| event.map(|_| ()))
+        self.events().try_for_each(|event| event.map(|_| ()))?;
+        blob::check_all(&self.connection, &self.path)
     }
 
     /// Copies the log, as of now, into a new file while it may be written to.
@@ -231,6 +257,7 @@ impl RunLog {
 fn insert(
     connection: &mut Connection,
     events: &[Encoded],
+    blobs: &[Blob],
     last_seq: u64,
     writer: &Writer,
     at: &str,
@@ -255,6 +282,20 @@ fn insert(
                 event.attempt.map(|attempt| attempt.system.word()),
                 event.attempt.map(|attempt| attempt.trial),
                 event.json,
+            ])?;
+        }
+    }
+    if !blobs.is_empty() {
+        let mut statement = transaction.prepare_cached(
+            "INSERT INTO blob (digest, packed, size, bytes) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (digest) DO NOTHING",
+        )?;
+        for blob in blobs {
+            let (packed, bytes) = blob::pack(&blob.bytes);
+            statement.execute(params![
+                &blob.digest.bytes()[..],
+                packed,
+                blob.bytes.len() as i64,
+                &bytes[..],
             ])?;
         }
     }

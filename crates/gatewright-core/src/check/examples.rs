@@ -62,7 +62,7 @@ fn near_empty(manifest: &Manifest, reference: &ReferenceSet, problems: &mut Vec<
     let needs_input = manifest
         .systems
         .values()
-        .any(|system| matches!(system.target, Target::Command { .. } | Target::Live { .. }));
+        .any(|system| matches!(system.target, Target::Command { .. } | Target::Live(_)));
     let blank = |example: &&Example| {
         let text = example.input.text();
         let text = text.trim();

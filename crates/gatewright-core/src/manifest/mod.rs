@@ -5,6 +5,7 @@
 
 mod criterion;
 mod gate;
+mod live;
 mod node;
 pub(crate) mod quantity;
 pub mod read;
@@ -26,6 +27,7 @@ pub use criterion::{
     Absent, Combine, Criterion, FailsAs, Grader, LabelGrader, LabelMap, PartsRule, PreferenceGrader,
 };
 pub use gate::{Action, Compare, Metric, Rule, Subject, Verb};
+pub use live::{HeaderText, HttpShape, Live, Pace, Price, Protocol, Secret, SeedUse, Template};
 
 /// The whole page.
 #[derive(Clone, Debug)]
@@ -124,6 +126,31 @@ impl Manifest {
         {
             *schema = content;
         }
+    }
+
+    /// Lists the files that live systems need, by role: templates and lists of tools. The caller reads each and calls
+    /// [`Manifest::provide_file`] before anything is asked.
+    pub fn live_files(&self) -> Vec<(Role, String)> {
+        self.systems
+            .values()
+            .filter_map(|system| Some((system.role, system.live()?)))
+            .flat_map(|(role, live)| live.files().into_iter().map(move |file| (role, file)))
+            .collect()
+    }
+
+    /// Puts the content of a live system's file in its place, and into the system's fingerprint.
+    ///
+    /// # Errors
+    /// Why the content cannot be used: a list of tools that is no list.
+    pub fn provide_file(&mut self, role: Role, path: &str, content: &str) -> Result<(), String> {
+        let Some(system) = self.systems.get_mut(&role) else {
+            return Ok(());
+        };
+        if let Target::Live(live) = &mut system.target {
+            live.provide(path, content)?;
+        }
+        system.fingerprint = Digest::of_json(&(system.fingerprint, path, content));
+        Ok(())
     }
 
     /// Finds a dimension by name.
@@ -400,6 +427,16 @@ pub struct System {
     pub fingerprint: Digest,
 }
 
+impl System {
+    /// Returns its endpoint, when it is reached over HTTP.
+    pub fn live(&self) -> Option<&Live> {
+        match &self.target {
+            Target::Live(live) => Some(live),
+            _ => None,
+        }
+    }
+}
+
 /// How a system is reached.
 #[derive(Clone, Debug)]
 pub enum Target {
@@ -416,19 +453,14 @@ pub enum Target {
         /// Further environment variables by name, taken from the caller's environment (never values).
         env: Vec<String>,
     },
-    /// A live endpoint (`openai`, `anthropic`, `http`): understood on the page, called by the run engine of a later release.
-    Live {
-        /// The adapter's key.
-        kind: String,
-        /// Its settings as written.
-        settings: serde_json::Value,
-    },
+    /// A live endpoint (`openai`, `anthropic`, `http`).
+    Live(Box<Live>),
 }
 
 impl Target {
     /// Says whether fresh trials can be had.
     pub fn can_rerun(&self) -> bool {
-        matches!(self, Target::Command { .. } | Target::Live { .. })
+        matches!(self, Target::Command { .. } | Target::Live(_))
     }
 }
 

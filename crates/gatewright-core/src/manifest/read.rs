@@ -6,6 +6,7 @@
 mod criteria;
 mod gate;
 mod grader;
+mod live;
 mod product;
 mod segments;
 mod source;
@@ -61,6 +62,11 @@ pub(super) fn known_keys() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("Decision", &product::DECISION),
         ("Expression", &segments::VALUE),
         ("SystemShape", &systems::KEYS),
+        ("OpenAi", &live::OPENAI),
+        ("Anthropic", &live::ANTHROPIC),
+        ("Http", &live::HTTP),
+        ("PriceShape", &live::PRICE),
+        ("PaceShape", &live::LIMITS),
         ("SourceShape", &source::KEYS),
         ("ProvenanceShape", &source::PROVENANCE),
         ("CriterionShape", &criteria::KEYS),

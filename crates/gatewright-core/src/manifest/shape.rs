@@ -9,6 +9,7 @@
 )]
 
 mod grader;
+mod live;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::Value;
 
 use self::grader::GraderOrName;
+use self::live::{Anthropic, Http, OpenAi};
 use super::{Action, Enforce, Kind, Standard, Uses};
 use crate::class::Severity;
 
@@ -294,11 +296,11 @@ struct SystemShape {
     /// Names of further environment variables that a command gets.
     env: Option<Words>,
     /// An endpoint of the OpenAI shape.
-    openai: Option<BTreeMap<String, Value>>,
+    openai: Option<OpenAi>,
     /// An endpoint of the Anthropic shape.
-    anthropic: Option<BTreeMap<String, Value>>,
-    /// An HTTP endpoint.
-    http: Option<BTreeMap<String, Value>>,
+    anthropic: Option<Anthropic>,
+    /// An HTTP endpoint of the team's own shape.
+    http: Option<Http>,
     /// The system's own promise of time; exceeding it fails as `latency`.
     timeout: Option<Time>,
 }

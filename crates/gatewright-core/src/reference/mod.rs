@@ -96,6 +96,8 @@ pub enum Input {
     Text(String),
     /// A conversation.
     Messages(Vec<Message>),
+    /// A script: the user's turns, played one after the other.
+    Turns(Vec<String>),
     /// It exists and may not be shown.
     Withheld,
 }
@@ -111,6 +113,7 @@ impl Input {
                 .collect::<Vec<_>>()
                 .join("\n")
                 .into(),
+            Input::Turns(turns) => turns.join("\n").into(),
             Input::Withheld => "".into(),
         }
     }

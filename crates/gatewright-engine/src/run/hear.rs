@@ -1,6 +1,7 @@
 //! What the loop makes of a report: which state a worker is in, which events follow, and when a system is broken.
 
 use gatewright_core::event::RunEvent;
+use gatewright_core::exchange::Blob;
 use gatewright_core::manifest::Role;
 use gatewright_core::plan::AttemptSpec;
 use gatewright_core::response::AttemptEnd;
@@ -14,7 +15,7 @@ impl<I, O, C> Run<'_, I, O, C>
 where
     I: Iterator<Item = AttemptSpec>,
     O: FnMut(&EngineEvent<'_>),
-    C: FnMut(&[RunEvent]) -> Result<(), SinkError>,
+    C: FnMut(&[RunEvent], &[Blob]) -> Result<(), SinkError>,
 {
     pub(super) fn hear(&mut self, message: Message) {
         let Message { worker, report } = message;
@@ -100,6 +101,7 @@ where
         let event = RunEvent::Ended {
             attempt,
             recorded_trial: None,
+            exchange: None,
             end,
         };
         let Some(Reach::Program(system)) = self.reaches.get_mut(&role) else {

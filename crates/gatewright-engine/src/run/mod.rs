@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 
 use gatewright_core::event::RunEvent;
+use gatewright_core::exchange::{Blob, Fault};
 use gatewright_core::manifest::Role;
 use gatewright_core::plan::AttemptSpec;
 use gatewright_core::response::AttemptEnd;
@@ -35,8 +36,20 @@ pub enum RunEnd {
         /// Attempts that were on their way and left: they may have been paid for.
         in_flight: Vec<AttemptSpec>,
     },
-    /// As many attempts were made as were allowed.
-    Limited,
+    /// As much was done as was allowed.
+    Limited {
+        /// What ran out.
+        what: Limit,
+    },
+    /// Nothing that could be sent to a system would succeed: money, key, address, or a host that is down.
+    Paused {
+        /// The system.
+        system: Role,
+        /// What went wrong.
+        fault: Fault,
+        /// Why, for people. It may quote the provider: untrusted text.
+        why: String,
+    },
     /// A system cannot be worked with: its program cannot be started, or fails again and again.
     Broken {
         /// The system.
@@ -44,6 +57,17 @@ pub enum RunEnd {
         /// Why, for people. It may quote the system: untrusted text.
         why: String,
     },
+}
+
+/// What can run out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// [`Limits::attempts_max`].
+    Attempts,
+    /// [`Limits::calls_max`].
+    Calls,
+    /// [`Limits::cost_max_usd`].
+    Cost,
 }
 
 /// What stops a run without an end. Nothing counts that was not committed.
@@ -92,7 +116,7 @@ pub async fn run<I, O, C>(
 where
     I: IntoIterator<Item = AttemptSpec>,
     O: FnMut(&EngineEvent<'_>),
-    C: FnMut(&[RunEvent]) -> Result<(), SinkError>,
+    C: FnMut(&[RunEvent], &[Blob]) -> Result<(), SinkError>,
 {
     let mut programs = BTreeMap::new();
     let mut reaches = BTreeMap::new();
@@ -104,6 +128,7 @@ where
                 programs.insert(role, (command.clone(), tail.clone()));
                 Reach::Program(System::new(tail))
             }
+            Target::Live(_) => return Err(RunError::NoTarget { role }),
         };
         reaches.insert(role, reach);
     }
@@ -128,6 +153,7 @@ where
         reaches,
         pending: Vec::new(),
         pending_since: None,
+        blobs: Vec::new(),
         asked: 0,
         stops: 0,
         end: None,
@@ -164,6 +190,8 @@ struct Run<'r, I, O, C> {
     /// Events that wait for their commit.
     pending: Vec<RunEvent>,
     pending_since: Option<Instant>,
+    /// Bytes that the pending events name.
+    blobs: Vec<Blob>,
     /// Attempts that were asked, or are about to be.
     asked: u64,
     /// How often a stop was asked for, as far as the loop has seen.
@@ -176,7 +204,7 @@ impl<I, O, C> Run<'_, I, O, C>
 where
     I: Iterator<Item = AttemptSpec>,
     O: FnMut(&EngineEvent<'_>),
-    C: FnMut(&[RunEvent]) -> Result<(), SinkError>,
+    C: FnMut(&[RunEvent], &[Blob]) -> Result<(), SinkError>,
 {
     async fn work(&mut self) -> Result<RunEnd, RunError> {
         loop {
@@ -314,7 +342,9 @@ where
             .attempts_max
             .is_some_and(|max| self.asked >= max)
         {
-            self.end = Some(RunEnd::Limited);
+            self.end = Some(RunEnd::Limited {
+                what: Limit::Attempts,
+            });
             return None;
         }
         self.asked += 1;
@@ -332,6 +362,7 @@ where
         self.push(RunEvent::Ended {
             attempt,
             recorded_trial: None,
+            exchange: None,
             end: AttemptEnd::HarnessError {
                 message: "its input is withheld, so it cannot be asked".to_owned(),
             },
@@ -375,19 +406,27 @@ where
         }
         let batch = std::mem::take(&mut self.pending);
         self.pending_since = None;
-        (self.commit)(&batch).map_err(|source| RunError::Commit {
-            events: batch.len(),
-            source,
+        (self.commit)(&batch, &std::mem::take(&mut self.blobs)).map_err(|source| {
+            RunError::Commit {
+                events: batch.len(),
+                source,
+            }
         })?;
         for event in &batch {
             match event {
                 RunEvent::Started { attempt } => {
                     (self.observe)(&EngineEvent::Started { attempt: *attempt });
                 }
-                RunEvent::Ended { attempt, end, .. } => {
+                RunEvent::Ended {
+                    attempt,
+                    end,
+                    exchange,
+                    ..
+                } => {
                     (self.observe)(&EngineEvent::Ended {
                         attempt: *attempt,
                         end,
+                        exchange: exchange.as_deref(),
                     });
                 }
                 _ => {}

@@ -34,6 +34,7 @@ pub(crate) fn ended(example: u32, output: &str) -> RunEvent {
     RunEvent::Ended {
         attempt: attempt(example, 0),
         recorded_trial: None,
+        exchange: None,
         end: AttemptEnd::Answered {
             response: Response {
                 output: output.to_owned(),

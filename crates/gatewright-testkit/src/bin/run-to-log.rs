@@ -11,6 +11,7 @@ use gatewright_core::digest::Digest;
 use gatewright_core::id::ExampleId;
 use gatewright_core::manifest::Role;
 use gatewright_core::plan::{Plan, PlannedSystem, outstanding};
+use gatewright_core::reference::Example;
 use gatewright_engine::{
     CommandTarget, Inputs, Limits, Request, RunEnd, Target, Targets, attempt_id, environment,
     stop_pair,
@@ -24,6 +25,10 @@ const AT: &str = "2026-01-01T00:00:00Z";
 struct Numbers;
 
 impl Inputs for Numbers {
+    fn example(&self, _: u32) -> Option<&Example> {
+        None
+    }
+
     fn request(&self, example: u32) -> Option<Request> {
         Some(Request {
             example: name(example),
@@ -71,6 +76,7 @@ fn work() -> Result<ExitCode, Box<dyn Error>> {
     };
     let targets = Targets {
         seed: SEED,
+        begun: Default::default(),
         by_role: [Role::Candidate, Role::Production]
             .map(|role| (role, Target::Command(command.clone())))
             .into(),
@@ -91,7 +97,7 @@ fn work() -> Result<ExitCode, Box<dyn Error>> {
             &targets,
             &Limits::standard(),
             |_| {},
-            |events| log.append(events, AT).map_err(Into::into),
+            |events, blobs| log.append_with(events, blobs, AT).map_err(Into::into),
             stop,
         )
         .await
@@ -100,7 +106,9 @@ fn work() -> Result<ExitCode, Box<dyn Error>> {
     Ok(match end {
         RunEnd::Complete => ExitCode::SUCCESS,
         RunEnd::Interrupted { .. } => ExitCode::from(130),
-        RunEnd::Limited | RunEnd::Broken { .. } => ExitCode::from(111),
+        RunEnd::Limited { .. } | RunEnd::Paused { .. } | RunEnd::Broken { .. } => {
+            ExitCode::from(111)
+        }
     })
 }
 

@@ -85,6 +85,7 @@ fn a17_a_program_sees_only_the_environment_it_was_given() {
 fn systems_are_asked_side_by_side_so_that_an_interrupted_run_is_paired() {
     let targets = Targets {
         seed: SEED,
+        begun: Default::default(),
         by_role: [
             (
                 Role::Candidate,

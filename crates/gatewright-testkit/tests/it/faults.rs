@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use gatewright_core::event::RunEvent;
 use gatewright_core::manifest::Role;
 use gatewright_core::response::AttemptEnd;
-use gatewright_engine::{RunEnd, RunError, Target, Targets, stop_pair};
+use gatewright_engine::{Limit, RunEnd, RunError, Target, Targets, stop_pair};
 use rustix::process::{Pid, test_kill_process};
 
 use crate::runner::{
@@ -225,6 +225,7 @@ fn failures_before_the_first_answer_count_once_it_comes() {
 fn a_broken_system_lets_the_other_one_finish_what_it_is_doing() {
     let targets = Targets {
         seed: SEED,
+        begun: Default::default(),
         by_role: [
             (
                 Role::Candidate,
@@ -399,7 +400,12 @@ fn no_more_attempts_are_made_than_allowed() {
     let mut limits = limits();
     limits.attempts_max = Some(7);
     let ran = run(&candidate(misbehave(&["echo"])), first(20), &limits);
-    assert_eq!(ran.end.as_ref().expect("ran"), &RunEnd::Limited);
+    assert_eq!(
+        ran.end.as_ref().expect("ran"),
+        &RunEnd::Limited {
+            what: Limit::Attempts
+        }
+    );
     assert_eq!(ran.ends().len(), 7);
     limits.attempts_max = Some(20);
     run(&candidate(misbehave(&["echo"])), first(20), &limits).complete();

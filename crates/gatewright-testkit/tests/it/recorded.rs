@@ -30,6 +30,7 @@ fn recorded_attempts_stream_in_batches_and_absent_ones_stay_unattempted() {
     let attempts = recording(Role::Candidate, (0..50_000).rev().filter(|i| i % 10 != 4));
     let targets = Targets {
         seed: SEED,
+        begun: Default::default(),
         by_role: [(Role::Candidate, Target::Recorded(attempts))].into(),
     };
     let todo = (0..50_000)
@@ -59,6 +60,7 @@ fn recorded_attempts_stream_in_batches_and_absent_ones_stay_unattempted() {
 fn a_recorded_arm_runs_beside_a_live_one() {
     let targets = Targets {
         seed: SEED,
+        begun: Default::default(),
         by_role: [
             (Role::Candidate, Target::Command(misbehave(&["echo"]))),
             (

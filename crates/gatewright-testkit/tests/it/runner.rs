@@ -23,6 +23,10 @@ pub(crate) const WITHHELD: u32 = u32::MAX;
 pub(crate) struct Numbers;
 
 impl Inputs for Numbers {
+    fn example(&self, _: u32) -> Option<&gatewright_core::reference::Example> {
+        None
+    }
+
     fn request(&self, example: u32) -> Option<Request> {
         (example != WITHHELD).then(|| Request {
             example: format!("e{example}"),
@@ -54,6 +58,7 @@ pub(crate) fn with_env(mut target: CommandTarget, name: &str, value: &str) -> Co
 pub(crate) fn candidate(target: CommandTarget) -> Targets {
     Targets {
         seed: SEED,
+        begun: Default::default(),
         by_role: BTreeMap::from([(Role::Candidate, Target::Command(target))]),
     }
 }
@@ -187,7 +192,7 @@ pub(crate) fn run_with(
         targets,
         limits,
         |event: &EngineEvent<'_>| seen.push(format!("{event:?}")),
-        |events| {
+        |events, _blobs| {
             commit(events)?;
             batches.push(events.to_vec());
             Ok(())

@@ -163,6 +163,7 @@ fn failing(loaded: &Loaded, session: &Session) -> Result<Vec<Failing>, Failure> 
             attempt,
             recorded_trial,
             end,
+            ..
         } = event?.body
             && attempt.trial < session.plan.trials(attempt.system)
         {

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use gatewright_core::event::RunEvent;
+use gatewright_core::exchange::Blob;
 use gatewright_core::manifest::{Manifest, Role, System, Target as Reach};
 use gatewright_core::plan::{Plan, outstanding};
 use gatewright_core::recorded::Recorded;
@@ -50,13 +52,14 @@ pub(super) fn targets(
                 env: environment(env, |name| std::env::var_os(name)),
                 cwd: project.root.clone(),
             }),
-            Reach::Live { kind, .. } => return Err(live(system, kind)),
+            Reach::Live(_) => return Err(live(system, "http")),
         };
         by_role.insert(*role, target);
     }
     Ok(Targets {
         seed: manifest.seed,
         by_role,
+        begun: BTreeMap::new(),
     })
 }
 
@@ -103,8 +106,8 @@ pub(super) fn make(
     let end = runtime.block_on(async {
         let watcher = tokio::spawn(watch_signals(stopper));
         let limits = Limits::standard();
-        let commit = |events: &[gatewright_core::event::RunEvent]| {
-            log.append(events, at).map_err(Into::into)
+        let commit = |events: &[RunEvent], blobs: &[Blob]| {
+            log.append_with(events, blobs, at).map_err(Into::into)
         };
         let end = run(
             todo,
@@ -132,7 +135,13 @@ pub(super) fn make(
             count => format!("{count} attempts were on their way and may have been paid for"),
         })
         .next("gatewright gate   (it goes on where it was)")),
-        Ok(RunEnd::Limited) => Err(Failure::expected(
+        Ok(RunEnd::Paused { system, why, .. }) => Err(Failure::expected(
+            exit::INCOMPLETE,
+            format!("the run is paused: the {} cannot be asked", system.word()),
+        )
+        .why(why)
+        .next("repair it, then gatewright gate   (it goes on where it was)")),
+        Ok(RunEnd::Limited { .. }) => Err(Failure::expected(
             exit::INCOMPLETE,
             "the run is incomplete: its limit was reached",
         )
@@ -237,7 +246,19 @@ impl<'c> Progress<'c> {
                 };
                 self.say(&format!("stopping: {waiting}; once more stops now"));
             }
-            EngineEvent::Started { .. } | EngineEvent::ProcessStarted { .. } => {}
+            EngineEvent::ModelChanged { system, from, to } => {
+                self.say(&format!(
+                    "{}: another model answers: {} instead of {}",
+                    system.word(),
+                    line(to),
+                    line(from)
+                ));
+            }
+            EngineEvent::Started { .. }
+            | EngineEvent::ProcessStarted { .. }
+            | EngineEvent::Exchanged { .. }
+            | EngineEvent::Waiting { .. }
+            | EngineEvent::Paced { .. } => {}
         }
     }
 

@@ -51,6 +51,7 @@ pub(super) fn with_outcomes<T>(
                 attempt,
                 recorded_trial,
                 end,
+                ..
             } = &event.body
             {
                 graders.grade(*attempt, *recorded_trial, end, &mut outcomes);
@@ -177,6 +178,7 @@ pub(crate) fn answers(session: &Session, wanted: impl Fn(u32) -> bool) -> Result
             attempt,
             recorded_trial,
             end,
+            ..
         } = event?.body
         else {
             continue;

@@ -9,10 +9,11 @@ use gatewright_core::digest::{Digest, Hasher};
 use gatewright_core::grade::Graders;
 use gatewright_core::incident::{self, Incident};
 use gatewright_core::label::{self, Labels};
-use gatewright_core::manifest::{self, Manifest, Role, Target};
+use gatewright_core::manifest::{self, Manifest, Role, System, Target};
 use gatewright_core::outcome::{Bin, Outcome};
 use gatewright_core::plan::Plan;
 use gatewright_core::problem::{Location, Problem, Weight, has_errors};
+use gatewright_core::prompt;
 use gatewright_core::recorded::{self, Recorded};
 use gatewright_core::reference::ReferenceSet;
 use gatewright_core::reference::load as reference;
@@ -91,6 +92,7 @@ impl Loaded {
             problems,
         };
         reader.schemas(&mut manifest);
+        reader.live_files(&mut manifest);
         reader.fingerprint(&mut manifest);
         let reference = reader.reference(&manifest);
         let incidents = reader.incidents(&manifest);
@@ -275,6 +277,39 @@ impl Reader<'_> {
                         )
                         .instead("a JSON Schema"),
                     );
+                }
+            }
+        }
+    }
+
+    /// Reads the prompts and lists of tools that live systems name as files.
+    fn live_files(&mut self, manifest: &mut Manifest) {
+        for (role, path) in manifest.live_files() {
+            let at = manifest.at(&format!("systems.{}", role.word()));
+            let mut bytes = Vec::new();
+            let read = self.with(&path, &at, |reader, _| {
+                reader.take(PAGE_BYTES_MAX).read_to_end(&mut bytes)
+            });
+            let Some((_, digest)) = read else { continue };
+            let Ok(text) = String::from_utf8(bytes) else {
+                let what = format!("`{path}` is not UTF-8");
+                self.problems
+                    .push(Problem::error("not-utf8", Location::file(&path), what));
+                continue;
+            };
+            if let Some(live) = manifest.systems.get(&role).and_then(System::live)
+                && live.tools_file.as_deref() != Some(&path)
+            {
+                let problems = prompt::check(&text, &live.variables, &path.as_str().into());
+                self.problems.extend(problems);
+            }
+            match manifest.provide_file(role, &path, &text) {
+                Ok(()) => {
+                    self.files.insert(path, digest);
+                }
+                Err(what) => {
+                    let problem = Problem::error("bad-tools", Location::file(&path), what);
+                    self.problems.push(problem.instead("a JSON list of tools"));
                 }
             }
         }

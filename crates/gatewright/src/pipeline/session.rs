@@ -237,10 +237,7 @@ fn facts(log: &RunLog) -> Result<Facts, Failure> {
             RunEvent::Proposed { context, .. } => {
                 facts.decided = serde_json::from_value(context).ok()
             }
-            RunEvent::Sealed { .. }
-            | RunEvent::Started { .. }
-            | RunEvent::Ended { .. }
-            | RunEvent::Stderr { .. } => {}
+            _ => {}
         }
     }
     Ok(facts)

@@ -138,13 +138,7 @@ fn target(w: &mut Walk<'_>, fields: &Fields<'_>, way: &str) -> Option<Target> {
             Some(Target::LabelsOnly)
         }
         "command" => command(w, fields, node),
-        kind => {
-            w.open_fields(node, &fields.at(kind))?;
-            Some(Target::Live {
-                kind: kind.to_owned(),
-                settings: node.json(),
-            })
-        }
+        kind => super::live::read(w, node, &fields.at(kind), kind),
     }
 }
 

@@ -38,6 +38,7 @@ struct Shared<'e> {
 enum Asked<'e> {
     Text(&'e str),
     Messages(&'e [Message]),
+    Turns(&'e [String]),
     Withheld,
 }
 
@@ -60,6 +61,7 @@ fn shared(example: &Example) -> Shared<'_> {
         input: match &example.input {
             Input::Text(text) => Asked::Text(text),
             Input::Messages(turns) => Asked::Messages(turns),
+            Input::Turns(turns) => Asked::Turns(turns),
             Input::Withheld => Asked::Withheld,
         },
         segments: &example.segments,

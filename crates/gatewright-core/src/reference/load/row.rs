@@ -195,12 +195,29 @@ impl<'a> Row<'a, '_, '_> {
                     r#"[{"role": "user", "content": "..."}]"#,
                 );
             }
-            Some(_) => {
-                let what = "`input` is neither text nor a list of messages".to_owned();
+            Some(Value::Object(script)) if script.contains_key("turns") => {
+                let turns: Option<Vec<String>> = script["turns"].as_array().and_then(|turns| {
+                    turns
+                        .iter()
+                        .map(|turn| turn.as_str().map(str::to_owned))
+                        .collect()
+                });
+                if let Some(turns) = turns.filter(|turns| !turns.is_empty() && script.len() == 1) {
+                    return Input::Turns(turns);
+                }
+                let what = "`input.turns` is no list of what the user says".to_owned();
                 self.error(
                     "wrong-type",
                     what,
-                    "a text, or [{\"role\": ..., \"content\": ...}]",
+                    r#"{"turns": ["first the user says this", "then that"]}"#,
+                );
+            }
+            Some(_) => {
+                let what = "`input` is neither text, a list of messages, nor turns".to_owned();
+                self.error(
+                    "wrong-type",
+                    what,
+                    "a text, [{\"role\": ..., \"content\": ...}], or {\"turns\": [...]}",
                 );
             }
             None => {
