@@ -56,6 +56,11 @@ impl Prompt {
         })
     }
 
+    /// Says whether there is anything to fill in.
+    pub fn is_plain(&self) -> bool {
+        self.plain.is_some()
+    }
+
     /// Fills the template in.
     ///
     /// # Errors
@@ -102,6 +107,15 @@ pub fn values(example: &Example, variables: &Map<String, Value>) -> Inserted {
     all.insert("context".to_owned(), Value::Object(example.context.clone()));
     all.insert("sources".to_owned(), sources.into());
     Inserted::from(Serde(all))
+}
+
+/// As [`values`], where `input` is one turn of a conversation script.
+pub fn values_of_turn(example: &Example, variables: &Map<String, Value>, turn: &str) -> Inserted {
+    let mut shown = example.clone();
+    if matches!(shown.input, Input::Turns(_)) {
+        shown.input = Input::Text(turn.to_owned());
+    }
+    values(&shown, variables)
 }
 
 /// Fills in every text of a JSON tree. A text that is one expression and nothing else (`{{ messages }}`) becomes the value itself.

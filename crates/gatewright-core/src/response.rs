@@ -80,6 +80,9 @@ pub struct Turn {
     /// What the user said; empty where tool results were handed back.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub user: String,
+    /// True where the example's tool results were handed back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tool_results: bool,
     /// What the system said.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub output: String,

@@ -55,6 +55,7 @@ pub(crate) fn request_line(id: &str, request: &Request, trial: u32, seed: u64) -
 
 /// What a line of a program says.
 #[derive(Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "one at a time, and moved once")]
 pub(crate) enum Said {
     /// It has started and waits for its first request.
     Ready,

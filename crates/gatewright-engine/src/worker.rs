@@ -84,6 +84,7 @@ pub(crate) struct Worker {
 }
 
 /// How asking went.
+#[expect(clippy::large_enum_variant, reason = "one at a time, and moved once")]
 enum Asked {
     /// It ended, and the program goes on.
     Well(AttemptEnd),
@@ -96,6 +97,7 @@ enum Asked {
 }
 
 /// What a line means while a request is being answered.
+#[expect(clippy::large_enum_variant, reason = "one at a time, and moved once")]
 enum Understood {
     /// It is the answer.
     Answer(AttemptEnd),

@@ -168,6 +168,7 @@ where
                 released.append(&mut system.held);
             }
         }
+        released.extend(self.live.release_held(broken));
         for event in released {
             self.push(event);
         }

@@ -1,6 +1,7 @@
 //! The event loop: everything that can wake it is in one enum, and everything that it learns goes through one commit.
 
 mod hear;
+mod live;
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -15,6 +16,7 @@ use tokio::time::Instant;
 use crate::event::EngineEvent;
 use crate::inputs::Inputs;
 use crate::limits::Limits;
+use crate::live::wire::{Heard, Wire};
 use crate::pool::Pool;
 use crate::protocol::{attempt_id, request_line, trial_seed};
 use crate::state::{Reach, Recording, Slot, State, System};
@@ -88,11 +90,19 @@ pub enum RunError {
         /// The system.
         role: Role,
     },
-    /// The thread that drives the programs could not be started.
-    #[error("could not start the thread that drives the programs")]
+    /// A system cannot be asked as its page says.
+    #[error("the {} cannot be asked: {why}", role.word())]
+    Unusable {
+        /// The system.
+        role: Role,
+        /// Why, for people.
+        why: String,
+    },
+    /// A thread that drives the systems could not be started.
+    #[error("could not start the thread that drives the systems")]
     Thread(#[source] std::io::Error),
-    /// The thread that drives the programs ended by itself.
-    #[error("the thread that drives the programs ended by itself; this is a defect of Gatewright")]
+    /// A thread that drives the systems ended by itself.
+    #[error("the thread that drives the systems ended by itself; this is a defect of Gatewright")]
     ThreadEnded,
 }
 
@@ -120,6 +130,7 @@ where
 {
     let mut programs = BTreeMap::new();
     let mut reaches = BTreeMap::new();
+    let mut endpoints = Vec::new();
     for (&role, target) in &targets.by_role {
         let reach = match target {
             Target::Recorded(attempts) => Reach::Recording(Recording::new(attempts)),
@@ -128,11 +139,15 @@ where
                 programs.insert(role, (command.clone(), tail.clone()));
                 Reach::Program(System::new(tail))
             }
-            Target::Live(_) => return Err(RunError::NoTarget { role }),
+            Target::Live(target) => {
+                endpoints.push((role, &**target));
+                continue;
+            }
         };
         reaches.insert(role, reach);
     }
     let (pool, handles) = Pool::start(&programs, limits).map_err(RunError::Thread)?;
+    let live = live::Live::start(&endpoints, &targets.begun, limits)?;
     let slots = handles
         .into_iter()
         .map(|handle| Slot {
@@ -151,6 +166,7 @@ where
         pool,
         slots,
         reaches,
+        live,
         pending: Vec::new(),
         pending_since: None,
         blobs: Vec::new(),
@@ -164,9 +180,14 @@ where
 }
 
 /// Everything that can wake the loop.
+#[expect(clippy::large_enum_variant, reason = "one at a time, and moved once")]
 enum Wake {
     /// A worker has something to say.
     Worker(Message),
+    /// A request to an endpoint ended.
+    Heard(Box<Heard>),
+    /// Something that waited for its time may go on.
+    Due,
     /// Events have waited long enough for their commit.
     CommitDue,
     /// Somebody asked to stop.
@@ -187,6 +208,7 @@ struct Run<'r, I, O, C> {
     pool: Pool,
     slots: Vec<Slot>,
     reaches: BTreeMap<Role, Reach<'r>>,
+    live: live::Live,
     /// Events that wait for their commit.
     pending: Vec<RunEvent>,
     pending_since: Option<Instant>,
@@ -214,6 +236,7 @@ where
             }
             self.fill()?;
             self.assign();
+            self.assign_live();
             if self.must_commit() {
                 self.commit_pending()?;
                 // Lets whoever shares this thread in: a signal must be seen, also in a run that never waits.
@@ -235,8 +258,20 @@ where
                         self.hear(message);
                     }
                 }
+                Wake::Heard(heard) => {
+                    self.hear_live(*heard);
+                    while self.pending.len() < self.limits.batch_max
+                        && let Some(heard) = self
+                            .live
+                            .wire
+                            .as_mut()
+                            .and_then(|it| it.heard.try_recv().ok())
+                    {
+                        self.hear_live(heard);
+                    }
+                }
                 Wake::CommitDue => self.commit_pending()?,
-                Wake::Stop => {}
+                Wake::Due | Wake::Stop => {}
                 Wake::ThreadEnded => return Err(RunError::ThreadEnded),
             }
         }
@@ -247,11 +282,17 @@ where
         let due = self
             .pending_since
             .map(|since| since + self.limits.batch_wait);
+        let programs = !self.slots.is_empty();
+        let later = self.live.due();
         tokio::select! {
             biased;
             _ = self.stop.beyond(seen) => Wake::Stop,
-            message = self.pool.reports.recv() => message.map_or(Wake::ThreadEnded, Wake::Worker),
+            message = self.pool.reports.recv(), if programs => message.map_or(Wake::ThreadEnded, Wake::Worker),
+            heard = heard(&mut self.live.wire) => {
+                heard.map_or(Wake::ThreadEnded, |heard| Wake::Heard(Box::new(heard)))
+            }
             () = until(due) => Wake::CommitDue,
+            () = until(later) => Wake::Due,
         }
     }
 
@@ -262,7 +303,9 @@ where
             self.end = Some(RunEnd::Interrupted {
                 in_flight: Vec::new(),
             });
-            let in_flight = self.slots.iter().filter_map(Slot::in_flight).count();
+            self.abandon_unsent();
+            let in_flight =
+                self.slots.iter().filter_map(Slot::in_flight).count() + self.live.in_flight().len();
             (self.observe)(&EngineEvent::Draining { in_flight });
         }
     }
@@ -278,13 +321,22 @@ where
                     Reach::Recording(_) => 0,
                 })
                 .sum();
-            if waiting >= self.limits.ahead_max {
+            let ahead = self.limits.ahead_max.max(self.live.ahead());
+            if waiting + self.live.queued() >= ahead {
                 return Ok(());
             }
             let Some(attempt) = self.todo.as_mut().and_then(Iterator::next) else {
                 self.todo = None;
                 return Ok(());
             };
+            if self.live.has(attempt.system) {
+                if self.inputs.example(attempt.example).is_some() {
+                    self.live.queue(attempt);
+                } else {
+                    self.refuse(attempt);
+                }
+                continue;
+            }
             match self.reaches.get_mut(&attempt.system) {
                 None => {
                     return Err(RunError::NoTarget {
@@ -384,6 +436,7 @@ where
             .pending_since
             .is_some_and(|since| since.elapsed() >= self.limits.batch_wait);
         due || self.pending.len() >= self.limits.batch_max
+            || self.live.waits_for_commit()
             || self
                 .slots
                 .iter()
@@ -396,12 +449,14 @@ where
             .reaches
             .values()
             .any(|reach| matches!(reach, Reach::Program(system) if !system.queue.is_empty()));
-        !engaged && (self.end.is_some() || (self.todo.is_none() && !queued))
+        let queued = queued || self.live.queued() > 0;
+        !engaged && self.live.is_idle() && (self.end.is_some() || (self.todo.is_none() && !queued))
     }
 
     /// Commits what is pending, tells the observer, and only then sends what waits for its commit.
     fn commit_pending(&mut self) -> Result<(), RunError> {
         if self.pending.is_empty() {
+            self.live.send_waiting();
             return Ok(());
         }
         let batch = std::mem::take(&mut self.pending);
@@ -429,9 +484,29 @@ where
                         exchange: exchange.as_deref(),
                     });
                 }
+                RunEvent::Exchanged {
+                    attempt, exchange, ..
+                } => {
+                    let again_in = self.live.again_in.remove(attempt);
+                    (self.observe)(&EngineEvent::Exchanged {
+                        attempt: *attempt,
+                        exchange,
+                        again_in,
+                    });
+                }
+                RunEvent::Paced {
+                    host,
+                    concurrency,
+                    why,
+                } => (self.observe)(&EngineEvent::Paced {
+                    host,
+                    concurrency: *concurrency,
+                    why,
+                }),
                 _ => {}
             }
         }
+        self.live.send_waiting();
         for index in 0..self.slots.len() {
             if let State::Waiting(attempt) = self.slots[index].state {
                 self.ask(index, attempt);
@@ -459,6 +534,15 @@ where
         while let Ok(message) = self.pool.reports.try_recv() {
             self.hear(message);
         }
+        while let Some(heard) = self
+            .live
+            .wire
+            .as_mut()
+            .and_then(|it| it.heard.try_recv().ok())
+        {
+            self.hear_live(heard);
+        }
+        self.abandon_unsent();
         self.pool.kill();
         for slot in &mut self.slots {
             if let State::Waiting(attempt) = slot.state {
@@ -470,12 +554,14 @@ where
         self.release_held();
         self.commit_pending()?;
         let mut in_flight: Vec<_> = self.slots.iter().filter_map(Slot::in_flight).collect();
+        in_flight.extend(self.live.in_flight());
         in_flight.sort_unstable();
         Ok(RunEnd::Interrupted { in_flight })
     }
 
     /// Lets the programs end, and keeps the last lines of their standard error.
     async fn close(mut self) -> Result<(), RunError> {
+        self.live.wire = None;
         self.slots.clear();
         loop {
             self.stops = self.stop.asked();
@@ -507,6 +593,14 @@ where
             self.push(event);
         }
         self.commit_pending()
+    }
+}
+
+/// Waits for the end of a request; for ever when there is no endpoint.
+async fn heard(wire: &mut Option<Wire>) -> Option<Heard> {
+    match wire {
+        Some(wire) => wire.heard.recv().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -1,0 +1,418 @@
+//! The thread that speaks HTTP. It is not the one that commits: a slow disk neither lengthens a latency nor lets an answer run out of time.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use gatewright_core::exchange::{Blob, Exchange, Fault};
+use gatewright_core::response::Usage;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::{Client, header};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::address::{is_private, is_private_host};
+use super::ask::Asker;
+use super::reply::{self, Head, Reading};
+use super::retry::retry_after;
+use crate::limits::Limits;
+use crate::target::LiveTarget;
+
+/// Headers of an answer that are kept, and the characters of each.
+const HEADERS_MAX: usize = 64;
+const HEADER_CHARS_MAX: usize = 1000;
+
+/// One system's way to its host.
+#[derive(Debug)]
+pub(crate) struct Line {
+    pub(crate) asker: Asker,
+    client: Client,
+    promise: Option<Duration>,
+    reachable: bool,
+}
+
+/// A request that goes now.
+#[derive(Debug)]
+pub(crate) struct Order {
+    pub(crate) ticket: u64,
+    pub(crate) line: usize,
+    pub(crate) step: u32,
+    pub(crate) call: u32,
+    pub(crate) body: Vec<u8>,
+}
+
+/// How a request ended.
+#[derive(Debug)]
+pub(crate) struct Heard {
+    pub(crate) ticket: u64,
+    pub(crate) exchange: Exchange,
+    pub(crate) outcome: Outcome,
+    pub(crate) retry_after: Option<Duration>,
+    /// What was sent and what came back, secrets taken out.
+    pub(crate) kept: Vec<Blob>,
+}
+
+/// What a request came to.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    Read(Reading),
+    /// The system exceeded its own promise of time.
+    PromiseBroken(u64),
+}
+
+/// The thread. Dropping it leaves what is on its way.
+pub(crate) struct Wire {
+    pub(crate) orders: Option<mpsc::UnboundedSender<Order>>,
+    pub(crate) heard: mpsc::UnboundedReceiver<Heard>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Line {
+    /// Prepares a system's connections.
+    ///
+    /// # Errors
+    /// What cannot be used, for people.
+    pub(crate) fn new(target: &LiveTarget, limits: &Limits) -> Result<Self, String> {
+        let asker = Asker::new(target)?;
+        // Installed once for the process; a second time changes nothing.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let most = target.live.pace.concurrency.unwrap_or(limits.concurrency);
+        let mut builder = Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .referer(false)
+            .tcp_nodelay(true)
+            .connect_timeout(limits.connect_timeout)
+            .pool_max_idle_per_host(most as usize)
+            .pool_idle_timeout(Duration::from_secs(20))
+            .dns_resolver(Arc::new(Resolver {
+                private_allowed: target.private_allowed,
+            }));
+        if let Some(proxy) = &target.proxy {
+            let proxy = reqwest::Proxy::all(proxy.reveal())
+                .map_err(|_| "the proxy's address cannot be used".to_owned())?;
+            builder = builder.proxy(proxy);
+        }
+        let client = builder
+            .build()
+            .map_err(|error| format!("the connection cannot be prepared: {}", chain(&error)))?;
+        // A number in an address is never resolved, so it is looked at here.
+        let host = asker.url.host_str().unwrap_or_default();
+        let reachable = target.private_allowed || !is_private_host(host);
+        Ok(Self {
+            asker,
+            client,
+            promise: target.timeout,
+            reachable,
+        })
+    }
+}
+
+impl Wire {
+    /// Starts the thread.
+    pub(crate) fn start(lines: Arc<[Line]>, limits: &Limits) -> std::io::Result<Self> {
+        let (orders, mut received) = mpsc::unbounded_channel::<Order>();
+        let (said, heard) = mpsc::unbounded_channel();
+        let limits = Arc::new(limits.clone());
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let thread = std::thread::Builder::new()
+            .name("gatewright-http".to_owned())
+            .spawn(move || {
+                runtime.block_on(async {
+                    // Ends when the loop drops its side; what is on its way is dropped with the runtime.
+                    while let Some(order) = received.recv().await {
+                        let (lines, limits, said) = (lines.clone(), limits.clone(), said.clone());
+                        tokio::spawn(async move {
+                            let heard = call(&lines[order.line], order, &limits).await;
+                            // Nobody listens any more: the run has left.
+                            let _ = said.send(heard);
+                        });
+                    }
+                });
+                runtime.shutdown_background();
+            })?;
+        Ok(Self {
+            orders: Some(orders),
+            heard,
+            thread: Some(thread),
+        })
+    }
+
+    /// Sends a request; nothing happens when the thread is gone, which the loop sees by itself.
+    pub(crate) fn send(&self, order: Order) {
+        if let Some(orders) = &self.orders {
+            let _ = orders.send(order);
+        }
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        self.orders = None;
+        if let Some(thread) = self.thread.take() {
+            // A panic there has shown itself already as the end of what is heard.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// What has come so far.
+#[derive(Default)]
+struct Received {
+    status: Option<u16>,
+    headers: BTreeMap<String, String>,
+    body: Vec<u8>,
+    first_token: Option<Instant>,
+}
+
+async fn call(line: &Line, order: Order, limits: &Limits) -> Heard {
+    let asker = &line.asker;
+    let request = Blob::of(asker.kept(&order.body));
+    let mut got = Received::default();
+    let total = line.promise.unwrap_or(limits.answer_timeout);
+    let start = Instant::now();
+    let ended = if line.reachable {
+        let ended = timeout_at(start + total, exchange(line, order.body, limits, &mut got)).await;
+        ended.unwrap_or_else(|_| Err((Fault::TookTooLong, String::new())))
+    } else {
+        let what = "its address is private, and nobody allowed it".to_owned();
+        Err((Fault::PrivateAddress, what))
+    };
+    let latency = start.elapsed();
+    let header = |name: &str| got.headers.get(name).map(String::as_str);
+    let wait = retry_after(header("retry-after"), header("date"));
+    // Secrets go before anything is read: an answer may repeat them.
+    let body = asker.scrub.bytes(std::mem::take(&mut got.body));
+    let outcome = match ended {
+        Ok(()) => {
+            let head = Head {
+                status: got.status.unwrap_or_default(),
+                content_type: header("content-type").unwrap_or_default(),
+                content_encoding: header("content-encoding"),
+            };
+            Outcome::Read(reply::read(&asker.live, &head, &body))
+        }
+        Err((Fault::TookTooLong, _)) => match line.promise {
+            Some(promise) => Outcome::PromiseBroken(promise.as_millis() as u64),
+            None => {
+                let what = format!("it took longer than {} s", total.as_secs());
+                Outcome::Read(Reading::Fault(Fault::TookTooLong, what))
+            }
+        },
+        Err((fault, what)) => {
+            Outcome::Read(Reading::Fault(fault, asker.scrub.text(&what).into_owned()))
+        }
+    };
+    let response = got.status.is_some().then(|| Blob::of(body));
+    let mut exchange = Exchange {
+        step: order.step,
+        call: order.call,
+        request: request.digest,
+        response: response.as_ref().map(|blob| blob.digest),
+        status: got.status,
+        headers: got
+            .headers
+            .into_iter()
+            .map(|(name, value)| (name, asker.scrub.text(&value).into_owned()))
+            .collect(),
+        latency_ms: milliseconds(latency),
+        first_token_ms: got.first_token.map(|first| milliseconds(first - start)),
+        ..Exchange::default()
+    };
+    describe(&mut exchange, &outcome, asker);
+    Heard {
+        ticket: order.ticket,
+        exchange,
+        outcome,
+        retry_after: wait,
+        kept: std::iter::once(request).chain(response).collect(),
+    }
+}
+
+/// Notes what the answer says of itself, and what it cost.
+fn describe(exchange: &mut Exchange, outcome: &Outcome, asker: &Asker) {
+    match outcome {
+        Outcome::Read(Reading::Reply(reply)) => {
+            exchange.model.clone_from(&reply.model);
+            exchange.fingerprint.clone_from(&reply.fingerprint);
+            let used = reply.response.usage;
+            let priced = || asker.live.cost(used.input_tokens?, used.output_tokens?);
+            exchange.usage = Usage {
+                cost_usd: used.cost_usd.or_else(priced),
+                ..used
+            };
+        }
+        Outcome::Read(Reading::Fault(fault, _)) => exchange.fault = Some(*fault),
+        Outcome::PromiseBroken(_) => exchange.fault = Some(Fault::TookTooLong),
+    }
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    // A microsecond is finer than any clock of a network; more digits would only be noise on the disk.
+    (time.as_secs_f64() * 1e6).round() / 1e3
+}
+
+async fn exchange(
+    line: &Line,
+    body: Vec<u8>,
+    limits: &Limits,
+    got: &mut Received,
+) -> Result<(), (Fault, String)> {
+    let asker = &line.asker;
+    let mut request = line
+        .client
+        .request(asker.method.clone(), asker.url.clone())
+        .headers(asker.headers.clone());
+    if !body.is_empty() {
+        request = request.body(body);
+    }
+    let mut response = request.send().await.map_err(|error| classify(&error))?;
+    got.status = Some(response.status().as_u16());
+    for (name, value) in response.headers().iter().take(HEADERS_MAX) {
+        let secret = *name == header::SET_COOKIE;
+        let value = if secret {
+            crate::secret::REDACTED.to_owned()
+        } else {
+            let text = String::from_utf8_lossy(value.as_bytes());
+            text.chars().take(HEADER_CHARS_MAX).collect()
+        };
+        got.headers.insert(name.as_str().to_owned(), value);
+    }
+    loop {
+        let chunk = match timeout(limits.idle_timeout, response.chunk()).await {
+            Ok(chunk) => chunk.map_err(|error| classify(&error))?,
+            Err(_) => {
+                let idle = limits.idle_timeout.as_secs();
+                let what = format!("nothing came for {idle} s, after {} bytes", got.body.len());
+                return Err((Fault::Stalled, what));
+            }
+        };
+        let Some(chunk) = chunk else { return Ok(()) };
+        if got.body.len() + chunk.len() > limits.response_bytes_max {
+            let what = format!(
+                "its answer is longer than {} bytes",
+                limits.response_bytes_max
+            );
+            return Err((Fault::TooLarge, what));
+        }
+        got.body.extend_from_slice(&chunk);
+        if got.first_token.is_none() && reply::has_token(&asker.live, &got.body) {
+            got.first_token = Some(Instant::now());
+        }
+    }
+}
+
+/// Says what a failed exchange means.
+fn classify(error: &reqwest::Error) -> (Fault, String) {
+    let mut fault = None;
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(one) = cause {
+        if one.is::<PrivateAddress>() {
+            fault = Some(Fault::PrivateAddress);
+        } else if one.is::<Unresolved>() {
+            fault = Some(Fault::Dns);
+        } else if one.is::<rustls::Error>() {
+            fault = Some(Fault::Tls);
+        } else if let Some(error) = one.downcast_ref::<std::io::Error>() {
+            use std::io::ErrorKind::{
+                BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof,
+            };
+            // An encrypted connection's error hides inside one of input and output.
+            if error
+                .get_ref()
+                .is_some_and(|inner| inner.is::<rustls::Error>())
+            {
+                fault = Some(Fault::Tls);
+            } else if matches!(
+                error.kind(),
+                ConnectionReset | ConnectionAborted | BrokenPipe | UnexpectedEof
+            ) {
+                fault = fault.or(Some(Fault::Cut));
+            }
+        }
+        cause = one.source();
+    }
+    let text = chain(error);
+    let fault = fault.unwrap_or_else(|| {
+        if error.is_connect() {
+            Fault::Connect
+        } else if error.is_body() || error.is_decode() || text.contains("before message completed")
+        {
+            Fault::Cut
+        } else if text.contains("invalid HTTP")
+            || text.contains("header")
+            || text.contains("too large")
+        {
+            Fault::Unreadable
+        } else {
+            Fault::Cut
+        }
+    });
+    // Over a proxy or an encrypted tunnel, a reset while connecting is no answer that was cut.
+    let fault = if error.is_connect() && fault == Fault::Cut {
+        Fault::Connect
+    } else {
+        fault
+    };
+    (fault, text)
+}
+
+/// Writes an error and its causes in one line, without the address: it is known, and may hold what must not be shown.
+fn chain(error: &reqwest::Error) -> String {
+    let mut texts: Vec<String> = Vec::new();
+    let mut cause: Option<&dyn Error> = error.source();
+    while let Some(one) = cause {
+        let text = one.to_string();
+        if texts.last().is_none_or(|last| !last.contains(&text)) {
+            texts.push(text);
+        }
+        cause = one.source();
+    }
+    if texts.is_empty() {
+        return "the request failed".to_owned();
+    }
+    texts.join(": ")
+}
+
+/// Resolves names, and refuses those that lead to private addresses unless the operator allowed it (A15). Each new connection resolves anew, so
+/// a name that changes its address is judged each time.
+struct Resolver {
+    private_allowed: bool,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` leads to a private address, and nobody allowed it")]
+struct PrivateAddress(String);
+
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` could not be resolved")]
+struct Unresolved(String, #[source] Option<std::io::Error>);
+
+impl Resolve for Resolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let private_allowed = self.private_allowed;
+        Box::pin(async move {
+            let host = name.as_str().to_owned();
+            let found = tokio::net::lookup_host((host.as_str(), 0)).await;
+            let found = match found.map(Iterator::collect::<Vec<SocketAddr>>) {
+                Ok(found) => found,
+                Err(error) => return Err(Unresolved(host, Some(error)).into()),
+            };
+            if found.is_empty() {
+                return Err(Unresolved(host, None).into());
+            }
+            // One private address among public ones is refused as well: which one is used is not ours to choose.
+            if !private_allowed && found.iter().any(|address| is_private(address.ip())) {
+                return Err(PrivateAddress(host).into());
+            }
+            let addresses: Addrs = Box::new(found.into_iter());
+            Ok(addresses)
+        })
+    }
+}
