@@ -303,7 +303,8 @@ mod tests {
 
     #[test]
     fn a_share_is_about_that_share_and_stays() {
-        let inside = |seed| (0..10_000).filter(|key| fraction(&key.to_string(), seed, 0) < 0.3);
+        let inside =
+            |seed| (0..10_000).filter(move |key| fraction(&key.to_string(), seed, 0) < 0.3);
         let (first, again, other) = (inside(1).count(), inside(1).count(), inside(2).count());
         assert_eq!(first, again);
         assert!((2_800..3_200).contains(&first), "{first}");
