@@ -182,7 +182,7 @@ fn framed(case: Case<'_>, say: Say, finish: Finish) -> Framed {
     if case.asked.stream {
         Framed::stream(case.nth, case.asked.dialect.stream(&answer))
     } else {
-        let body = case.asked.dialect.whole(&answer).to_string().into_bytes();
+        let body = case.asked.dialect.whole(&answer).into_bytes();
         Framed::whole(Head::json(200, case.nth), body)
     }
 }
@@ -200,7 +200,7 @@ fn packed(framed: &Framed, cut: bool) -> Vec<Step> {
 
 fn bomb(bytes: u64) -> Vec<Step> {
     let bomb = gzip::bomb(bytes);
-    let (pattern, times, rest) = blocks(bomb.pattern, bomb.times);
+    let (pattern, times, rest) = blocks(&bomb.pattern, bomb.times);
     let length = bomb.start.len() as u64
         + pattern.len() as u64 * times
         + rest.len() as u64
@@ -221,7 +221,7 @@ fn bomb(bytes: u64) -> Vec<Step> {
 }
 
 /// Joins small patterns to blocks: the block, how often it comes, and what is left over.
-fn blocks(pattern: Vec<u8>, times: u64) -> (Vec<u8>, u64, Vec<u8>) {
+fn blocks(pattern: &[u8], times: u64) -> (Vec<u8>, u64, Vec<u8>) {
     let each = (BLOCK / pattern.len().max(1) as u64).max(1);
     let rest = pattern.repeat((times % each) as usize);
     (pattern.repeat(each as usize), times / each, rest)
@@ -230,7 +230,7 @@ fn blocks(pattern: Vec<u8>, times: u64) -> (Vec<u8>, u64, Vec<u8>) {
 /// An answer whose text has so many bytes, as one block that is sent again and again.
 fn huge(bytes: u64, case: Case<'_>) -> Vec<Step> {
     let answer = worded(case, Say::Text(MARK.to_owned()), Finish::Stop);
-    let body = case.asked.dialect.whole(&answer).to_string();
+    let body = case.asked.dialect.whole(&answer);
     let (before, after) = body.split_once(MARK).unwrap_or((&body, ""));
     let mut head = Head::json(200, case.nth);
     head.line("transfer-encoding", "chunked");
@@ -262,7 +262,7 @@ fn long_stream(tokens: u64, case: Case<'_>) -> Vec<Step> {
         .opening
         .iter()
         .for_each(|event| first.extend(chunk(event)));
-    let (pattern, times, mut last) = blocks(chunk(&delta), tokens);
+    let (pattern, times, mut last) = blocks(&chunk(&delta), tokens);
     stream
         .closing
         .iter()

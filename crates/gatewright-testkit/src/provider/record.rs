@@ -7,6 +7,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
+use tokio::sync::Notify;
 
 use super::request::{Asked, Request};
 
@@ -51,6 +52,7 @@ pub(super) struct Record {
     start: Instant,
     inner: Mutex<Inner>,
     changed: Condvar,
+    unwritten: Notify,
 }
 
 #[derive(Debug)]
@@ -114,6 +116,7 @@ impl Record {
                 lines: Vec::new(),
             }),
             changed: Condvar::new(),
+            unwritten: Notify::new(),
         }
     }
 
@@ -161,6 +164,7 @@ impl Record {
                 billed,
                 ms,
             })?;
+            inner.write()?;
         }
         if let Some(kept) = &mut inner.kept {
             // Numbers are given and taken down on one thread with no wait between, so the place is the number.
@@ -184,13 +188,15 @@ impl Record {
         Ok(())
     }
 
-    /// Takes down how a request ended; it is in the file when this returns.
+    /// Takes down how a request ended; it is in the file before anything is read later, see [`Record::write_ends`].
     pub(super) fn ended(&self, seq: u64, whole: bool) -> io::Result<()> {
         let ms = self.now();
         let mut inner = self.lock();
         if inner.file.is_some() {
             let event = if whole { "served" } else { "cut" };
             inner.line(&EndedLine { event, seq, ms })?;
+            // Whatever else is ready is dealt with first, so that many ends become one write.
+            self.unwritten.notify_one();
         }
         inner.ended += 1;
         if let Some(served) = inner
@@ -204,6 +210,19 @@ impl Record {
             self.changed.notify_all();
         }
         Ok(())
+    }
+
+    /// Writes ends to the file as they come; returns only with an error.
+    pub(super) async fn write_ends(&self) -> io::Result<()> {
+        loop {
+            self.unwritten.notified().await;
+            self.write()?;
+        }
+    }
+
+    /// Writes what is left.
+    pub(super) fn write(&self) -> io::Result<()> {
+        self.lock().write()
     }
 
     pub(super) fn all(&self) -> Vec<Served> {
@@ -238,14 +257,18 @@ impl Record {
 }
 
 impl Inner {
-    /// Writes one line with one call.
     fn line(&mut self, line: &impl Serialize) -> io::Result<()> {
-        self.lines.clear();
         serde_json::to_writer(&mut self.lines, line)?;
         self.lines.push(b'\n');
-        match &mut self.file {
-            Some(file) => file.write_all(&self.lines),
-            None => Ok(()),
+        Ok(())
+    }
+
+    /// Writes whole lines with one call.
+    fn write(&mut self) -> io::Result<()> {
+        if let Some(file) = &mut self.file {
+            file.write_all(&self.lines)?;
         }
+        self.lines.clear();
+        Ok(())
     }
 }

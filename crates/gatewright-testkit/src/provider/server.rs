@@ -33,6 +33,13 @@ enum End {
     Cut,
 }
 
+impl Server {
+    fn give_up(&self, error: io::Error) {
+        *self.broken.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+        self.stop.notify_one();
+    }
+}
+
 /// Serves until `stop` is done, or the log cannot be written.
 pub(super) async fn serve(
     listener: std::net::TcpListener,
@@ -48,11 +55,18 @@ pub(super) async fn serve(
         broken: Mutex::new(None),
         stop: Notify::new(),
     });
+    let (own, record) = (Arc::clone(&server), Arc::clone(&server.record));
+    tokio::spawn(async move {
+        if let Err(error) = record.write_ends().await {
+            own.give_up(error);
+        }
+    });
     tokio::select! {
         () = stop => {}
         () = server.stop.notified() => {}
         () = accept(&listener, &server) => {}
     }
+    server.record.write()?;
     let broken = server
         .broken
         .lock()
@@ -82,8 +96,7 @@ async fn accept(listener: &TcpListener, server: &Arc<Server>) {
         let server = Arc::clone(server);
         tokio::spawn(async move {
             if let Err(error) = connection(stream, number, &server).await {
-                *server.broken.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-                server.stop.notify_one();
+                server.give_up(error);
             }
         });
     }

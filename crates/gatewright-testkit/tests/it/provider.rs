@@ -35,7 +35,7 @@ fn once(behaviour: Behaviour, path: &str, body: &str) -> Got {
     Client::new(provider.address()).post(path, body)
 }
 
-fn script(json: Value) -> Script {
+fn script(json: &Value) -> Script {
     Script::parse(&json.to_string()).expect("a script")
 }
 
@@ -95,7 +95,7 @@ fn each_dialect_answers_and_streams_the_same_words() {
 #[test]
 fn tools_are_called_in_each_dialect() {
     let reply = json!({"tool_call": {"name": "find", "arguments": "{\"id\": 7}"}});
-    let provider = Provider::start(script(json!({"reply": reply})));
+    let provider = Provider::start(script(&json!({"reply": reply})));
     let mut client = Client::new(provider.address());
     let chat = client.post(CHAT, &asks("x")).json();
     let call = &chat["choices"][0]["message"]["tool_calls"][0]["function"];
@@ -114,7 +114,7 @@ fn tools_are_called_in_each_dialect() {
 #[test]
 fn replies_are_a_function_of_the_key() {
     let said = |reply: Value, text: &str| {
-        let provider = Provider::start(script(json!({"reply": reply, "seed": 3})));
+        let provider = Provider::start(script(&json!({"reply": reply, "seed": 3})));
         let got = Client::new(provider.address())
             .post(CHAT, &asks(text))
             .json();
@@ -154,7 +154,7 @@ fn replies_are_a_function_of_the_key() {
 
 #[test]
 fn rules_look_at_numbers_keys_paths_and_shares() {
-    let provider = Provider::start(script(json!({"rules": [
+    let provider = Provider::start(script(&json!({"rules": [
         {"when": {"key": "exact", "nth_for_key": {"to": 2}}, "do": {"status": {"code": 503}}},
         {"when": {"key_regex": "^re.x$"}, "do": "wrong_key"},
         {"when": {"path": "/other"}, "do": "unknown_model"},
@@ -424,7 +424,7 @@ fn f15_connections_that_die_or_hang() {
     assert!(!client.rest(20).is_empty() && client.silent());
 
     let provider = Provider::start(script(
-        json!({"half_open": {"at": [1]}, "hang_up": {"at": [2]}}),
+        &json!({"half_open": {"at": [1]}, "hang_up": {"at": [2]}}),
     ));
     let mut silent = Client::new(provider.address());
     silent.send(CHAT, &asks("x"));
@@ -487,7 +487,7 @@ fn a15_a17_f27_redirects_headers_secrets_and_models() {
 }
 
 #[test]
-fn pipelined_and_continued_requests_are_read() {
+fn pipelined_requests_are_read() {
     let provider = Provider::start(Script::default());
     let mut client = Client::new(provider.address());
     client.send(CHAT, &asks("a"));
@@ -506,7 +506,7 @@ proptest::proptest! {
 
     #[test]
     fn the_log_counts_what_was_sent(plan in proptest::collection::vec((0_usize..3, 0_u8..5, 0_i64..2), 1..40)) {
-        let provider = Provider::start(script(json!({"rules": [
+        let provider = Provider::start(script(&json!({"rules": [
             {"when": {"key": "3"}, "do": {"status": {"code": 500}}},
             {"when": {"key": "4"}, "do": "truncated"},
         ]})));
@@ -623,7 +623,7 @@ fn every_name_in_a_script_is_the_name_in_the_log() {
         "close_early",
         "not_http",
     ] {
-        let script = script(json!({"rules": [{"do": name}]}));
+        let script = script(&json!({"rules": [{"do": name}]}));
         assert_eq!(script.rules[0].behaviour.name(), name);
     }
     for (name, value) in [
@@ -639,7 +639,7 @@ fn every_name_in_a_script_is_the_name_in_the_log() {
         ("many_headers", json!({"count": 1})),
         ("echo_auth", json!({"code": 401})),
     ] {
-        let script = script(json!({"rules": [{"do": {name: value}}]}));
+        let script = script(&json!({"rules": [{"do": {name: value}}]}));
         assert_eq!(script.rules[0].behaviour.name(), name);
     }
     assert!(Nth::every(3).holds(6) && !Nth::from(3).holds(2) && Nth::to(2).holds(2));

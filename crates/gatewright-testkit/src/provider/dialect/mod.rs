@@ -75,7 +75,14 @@ impl Dialect {
     }
 
     /// Returns the body of an answer that is not streamed.
-    pub(super) fn whole(self, answer: &Answer<'_>) -> Value {
+    pub(super) fn whole(self, answer: &Answer<'_>) -> String {
+        match self {
+            Self::Chat => chat::quick(answer).unwrap_or_else(|| chat::whole(answer).to_string()),
+            _ => self.value(answer).to_string(),
+        }
+    }
+
+    fn value(self, answer: &Answer<'_>) -> Value {
         match self {
             Self::Chat => chat::whole(answer),
             Self::Responses => responses::whole(answer, true),
