@@ -1,7 +1,8 @@
 //! What the tests of several crates need and nothing ships: where the shared real data is, hermetic runs of a binary,
-//! redaction for snapshots, and (as binaries) systems that misbehave.
+//! redaction for snapshots, systems that misbehave (as binaries), and a provider that does so by script.
 
 pub mod environment;
+pub mod provider;
 pub mod redact;
 pub mod shared;
 

@@ -1,10 +1,12 @@
-//! The engine and the store together with real processes that misbehave.
+//! The engine and the store together with real processes that misbehave; and the scripted provider.
 
 mod command;
 mod documented;
 mod faults;
+mod http;
 mod kill;
 mod limits;
+mod provider;
 mod recorded;
 mod runner;
 mod stop;
