@@ -13,7 +13,8 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   tidy                 the rules of the repository: crate arrows, dependencies, file shapes, invariants and their tests
   generate [--check]   docs/cli.md, the JSON schemas and the outputs shown in README and tutorial; --check fails on a difference and writes nothing
   operating [--quick]  how often the gate ships what it should and should not: the table of the specification, by simulation
-  bench [WHAT]         how long users wait, beside the Python way; WHAT is graded, check or clone (default: the first two)";
+  bench [WHAT]         how long users wait, beside the Python way; WHAT is graded, check, run, peers (run without ours) or clone
+                       (default: the first two)";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -8,13 +8,19 @@ use super::measure::{self, Run, median};
 use crate::repository::{self, Failure};
 
 const ROUNDS: usize = 3;
+const PACKAGES: [&str; 4] = [
+    "numpy==2.4.6",
+    "pandas==3.1.1",
+    "statsmodels==0.15.0",
+    "pyarrow",
+];
 /// How many times faster than pandas and statsmodels.
 const RATIO: f64 = 5.0;
 const MEMORY_MIB: f64 = 1024.0;
 
 /// Measures both sides in turn, prints medians and the ratio, and fails when a target is missed.
 pub(super) fn run() -> Result<(), Failure> {
-    let python = measure::peers()?;
+    let python = measure::environment("venv", &PACKAGES)?.join("bin/python");
     let folder = measure::folder("graded")?;
     let root = repository::root();
     measure::once(&folder.join("examples.jsonl"), || {

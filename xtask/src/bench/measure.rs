@@ -17,10 +17,12 @@ pub(super) struct Run {
     pub(super) rss_mib: f64,
     /// Its exit code.
     pub(super) exit: i64,
+    /// What it printed, both streams as they came.
+    pub(super) said: String,
 }
 
 impl Run {
-    /// Runs a program in a folder; what it prints is dropped.
+    /// Runs a program in a folder.
     pub(super) fn of(program: &Path, arguments: &[&str], folder: &Path) -> Result<Self, Failure> {
         let output = Command::new("python3")
             .arg(repository::root().join("bench/measure.py"))
@@ -42,6 +44,7 @@ impl Run {
             wall_s: number("wall_s")?,
             rss_mib: number("rss_mib")?,
             exit: measured["exit"].as_i64().unwrap_or(-1),
+            said: String::from_utf8_lossy(&output.stderr).into_owned(),
         })
     }
 }
@@ -104,31 +107,27 @@ pub(super) fn release_binary() -> Result<PathBuf, Failure> {
     Ok(root.join(target).join("release/gatewright"))
 }
 
-/// Returns the Python of a virtual environment with the peers in it, made on first use.
-pub(super) fn peers() -> Result<PathBuf, Failure> {
-    const PACKAGES: [&str; 4] = [
-        "numpy==2.4.6",
-        "pandas==3.1.1",
-        "statsmodels==0.15.0",
-        "pyarrow",
-    ];
-    let environment = folder("venv")?;
-    let python = environment.join("bin/python");
-    once(&environment.join("ready"), || {
-        must(
-            Command::new("python3")
-                .args(["-m", "venv"])
-                .arg(&environment),
-        )?;
-        must(
-            Command::new(&python)
-                .args(["-m", "pip", "install", "--quiet"])
-                .args(PACKAGES),
-        )?;
-        std::fs::write(environment.join("ready"), PACKAGES.join("\n"))?;
-        Ok(())
-    })?;
-    Ok(python)
+/// Returns the folder of a virtual environment with these packages in it, made on first use.
+pub(super) fn environment(name: &str, packages: &[&str]) -> Result<PathBuf, Failure> {
+    let environment = folder(name)?;
+    let ready = environment.join("ready");
+    let wanted = packages.join("\n");
+    if std::fs::read_to_string(&ready).is_ok_and(|made| made == wanted) {
+        return Ok(environment);
+    }
+    eprintln!("installing {}", packages.join(", "));
+    must(
+        Command::new("python3")
+            .args(["-m", "venv", "--clear"])
+            .arg(&environment),
+    )?;
+    must(
+        Command::new(environment.join("bin/python"))
+            .args(["-m", "pip", "install", "--quiet"])
+            .args(packages),
+    )?;
+    std::fs::write(ready, wanted)?;
+    Ok(environment)
 }
 
 /// Appends one line to `bench/results.jsonl`, with the commit it is about.

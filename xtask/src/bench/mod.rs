@@ -5,6 +5,7 @@
 
 mod graded;
 mod measure;
+mod run;
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -19,7 +20,7 @@ use measure::{Run, median};
 const CHECK_SECONDS: f64 = 1.0;
 const CLONE_SECONDS: f64 = 6.0 * 60.0;
 
-/// Measures one thing, or everything but the clone, which takes minutes.
+/// Measures one thing, or everything but what takes minutes: the clone, and the run with its peers.
 pub(crate) fn run(what: Option<&str>) -> Result<(), Failure> {
     match what {
         None => {
@@ -29,7 +30,11 @@ pub(crate) fn run(what: Option<&str>) -> Result<(), Failure> {
         Some("graded") => graded::run(),
         Some("check") => check(),
         Some("clone") => clean_clone(),
-        Some(other) => Err(format!("no benchmark `{other}`: graded, check or clone").into()),
+        Some("run") => run::run(run::Sides::All),
+        Some("peers") => run::run(run::Sides::Peers),
+        Some(other) => {
+            Err(format!("no benchmark `{other}`: graded, check, run, peers or clone").into())
+        }
     }
 }
 
