@@ -157,7 +157,7 @@ where
     /// Lets failures count that were held back, but for those of a system that is broken.
     pub(super) fn release_held(&mut self) {
         let broken = match &self.end {
-            Some(RunEnd::Broken { system, .. }) => Some(*system),
+            Some(RunEnd::Broken { system, .. } | RunEnd::Paused { system, .. }) => Some(*system),
             _ => None,
         };
         let mut released = Vec::new();

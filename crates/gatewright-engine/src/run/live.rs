@@ -352,8 +352,8 @@ where
         } else {
             return true;
         };
+        // What has its place already still goes.
         self.end = Some(RunEnd::Limited { what });
-        self.abandon_unsent();
         false
     }
 
@@ -375,7 +375,6 @@ where
             self.end = Some(RunEnd::Limited {
                 what: Limit::Attempts,
             });
-            self.abandon_unsent();
             return;
         }
         self.asked += 1;
@@ -489,6 +488,8 @@ where
             return;
         }
         flight.learn(&exchange, &response);
+        // Kept with what was asked, so that an interrupted conversation can go on from it.
+        response.turns = flight.history.last().cloned().into_iter().collect();
         let next = if flight.history.len() as u32 >= self.limits.turns_max {
             Ok(None)
         } else {

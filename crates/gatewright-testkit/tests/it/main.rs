@@ -6,6 +6,7 @@ mod faults;
 mod http;
 mod kill;
 mod limits;
+mod live;
 mod provider;
 mod recorded;
 mod runner;
