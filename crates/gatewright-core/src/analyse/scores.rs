@@ -1,6 +1,7 @@
 //! The score table: outcomes folded per criterion × system × example, compact enough for millions of rows.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use crate::manifest::{Grader, Manifest, Role};
 use crate::outcome::{Bin, GraderKind, Missing, Outcome};
@@ -104,7 +105,7 @@ pub(crate) struct Scores {
     /// First class found per criterion × role and example, first look; [`NO_CLASS`] for none.
     class_by_cell: Vec<Vec<u16>>,
     /// First reason given per criterion × role: (example, reason), sorted.
-    why: Vec<Vec<(u32, Box<str>)>>,
+    why: Vec<Vec<(u32, Arc<str>)>>,
     /// Greatest class cost per role × example × trial (first look), for expected failure cost: of the page's severest
     /// classes, and of the others. Costs are ordinal guesses, so the severest are tried at other scales too.
     cost: BTreeMap<(Role, u32, u32), (f64, f64)>,
@@ -324,11 +325,11 @@ impl Scores {
     }
 
     /// Why the first failing unit failed.
-    pub(crate) fn why(&self, criterion: u16, role: Role, example: u32) -> Option<&str> {
+    pub(crate) fn why(&self, criterion: u16, role: Role, example: u32) -> Option<&Arc<str>> {
         let all = &self.why[slot(criterion, role)];
         all.binary_search_by_key(&example, |(index, _)| *index)
             .ok()
-            .map(|found| &*all[found].1)
+            .map(|found| &all[found].1)
     }
 
     /// Mean failure cost of an example over its first-look trials, the severest classes' costs taken `scale` times.

@@ -1,6 +1,7 @@
 //! The grader that reads recorded labels.
 
 use std::cmp::Reverse;
+use std::sync::Arc;
 
 use super::{Sink, class_of};
 use crate::label::{Labels, NO_PART, Row};
@@ -28,6 +29,8 @@ pub(super) struct ReadyLabel<'a> {
     systems: [Option<usize>; 3],
     /// What an absent label fails as.
     absent_class: Option<u16>,
+    /// For each distinct label text: what a unit with this one label is explained by.
+    whys: Vec<Arc<str>>,
 }
 
 /// What one label says.
@@ -81,6 +84,11 @@ impl<'a> ReadyLabel<'a> {
             maps,
             systems,
             absent_class: class_of(&criterion.fails_as, "absent"),
+            whys: labels
+                .texts()
+                .iter()
+                .map(|text| super::clip(&format!("labelled {text}")).into())
+                .collect(),
         }
     }
 
@@ -150,14 +158,14 @@ impl<'a> ReadyLabel<'a> {
                 let mut parts: Vec<Vote> = units.map(|(_, vote)| vote).collect();
                 parts.extend(gaps(rows).map(|_| Vote::Unread));
                 let bin = join(&parts, rule, severity);
-                let why = explain(labels, rows, bin, self.grader.score);
+                let why = self.explain(labels, rows, bin);
                 sink.push(self.kind(rows), bin, None, why);
             }
             None => {
                 for (unit, vote) in units {
                     let bin = vote.bin();
                     let part = (unit[0].part != NO_PART).then_some(unit[0].part);
-                    let why = explain(labels, unit, bin, self.grader.score);
+                    let why = self.explain(labels, unit, bin);
                     sink.part(part, self.kind(unit), bin, None, why);
                 }
                 for part in gaps(rows) {
@@ -181,6 +189,27 @@ impl<'a> ReadyLabel<'a> {
         let votes = self.votes.get(map);
         let vote = votes.and_then(|votes| votes.get(row.value as usize));
         vote.copied().unwrap_or(Vote::Unread)
+    }
+
+    /// Says why a unit failed or is missing: its labels, each once.
+    fn explain(&self, labels: &Labels, rows: &[Row], bin: Bin) -> Option<Arc<str>> {
+        if !matches!(bin, Bin::Fail(_) | Bin::Missing(_)) {
+            return None;
+        }
+        if self.grader.score {
+            return Some("the score is no number".into());
+        }
+        if let [row] = rows {
+            return self.whys.get(row.value as usize).cloned();
+        }
+        let mut said: Vec<Arc<str>> = Vec::new();
+        for row in rows {
+            let text = labels.text(row);
+            if !said.contains(&text) && said.len() < 5 {
+                said.push(text);
+            }
+        }
+        Some(super::clip(&format!("labelled {}", said.join(", "))).into())
     }
 
     /// One kind when all labels agree on it; a model among others makes it a model's.
@@ -337,28 +366,4 @@ fn scores(votes: &[Vote]) -> Option<Vec<f64>> {
 
 fn mean(scores: &[f64]) -> f64 {
     scores.iter().sum::<f64>() / scores.len() as f64
-}
-
-/// Says why a unit failed or is missing: its labels, each once.
-fn explain(labels: &Labels, rows: &[Row], bin: Bin, score: bool) -> Option<Box<str>> {
-    if !matches!(bin, Bin::Fail(_) | Bin::Missing(_)) {
-        return None;
-    }
-    if score {
-        return Some("the score is no number".into());
-    }
-    if let [row] = rows {
-        let text = labels.text(row);
-        if text.len() < 100 {
-            return Some(["labelled ", &text].concat().into());
-        }
-    }
-    let mut said: Vec<std::sync::Arc<str>> = Vec::new();
-    for row in rows {
-        let text = labels.text(row);
-        if !said.contains(&text) && said.len() < 5 {
-            said.push(text);
-        }
-    }
-    Some(super::clip(&format!("labelled {}", said.join(", "))).into())
 }

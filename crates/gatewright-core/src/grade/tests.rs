@@ -466,7 +466,7 @@ fn a30_errors_are_missing_under_negative_assertions() {
 
 fn label_grader(source: Source, pass: &[&str], fail: &[&str]) -> LabelGrader {
     LabelGrader {
-        source,
+        sources: vec![source],
         by: GraderKind::Person,
         rubric: None,
         values: vec![map(&[], pass, fail)],
@@ -735,7 +735,10 @@ fn real_tau_airline() {
         matches!(outcome.bin, Bin::Missing(_))
     });
     assert_eq!(ungraded, 5);
-    let published = LabelGrader { source, ..graded };
+    let published = LabelGrader {
+        sources: vec![source],
+        ..graded
+    };
     let (_, out) = real(&["gpt-4o-tool-calling"], &set, published);
     assert_eq!(
         (

@@ -144,8 +144,8 @@ pub enum Grader {
 /// Reads recorded labels.
 #[derive(Clone, Debug)]
 pub struct LabelGrader {
-    /// Where the labels are.
-    pub source: Source,
+    /// Where the labels are: one source or several, also of one file, which is then read once.
+    pub sources: Vec<Source>,
     /// Who gave them (decides whether they may gate).
     pub by: crate::outcome::GraderKind,
     /// Version of the rubric they followed, if stated.

@@ -43,9 +43,7 @@ pub fn examples_on(
         }
         row::read(source, &row, problems.line(line), problems)
     };
-    json::map_objects(reader, threads, &mut problems, read, |example| {
-        into.push(example);
-    });
+    json::map_objects(reader, threads, &mut problems, read, into);
     problems.finish();
 }
 
