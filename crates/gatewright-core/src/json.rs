@@ -26,6 +26,8 @@ pub const DEPTH_LIMIT: usize = 128;
 pub const SHOWN_LIMIT: usize = 100;
 /// Bytes of whole lines that are handed on at a time. Fixed, so that results do not depend on the number of threads.
 const BLOCK_BYTES: usize = 1 << 20;
+/// Files are not believed to be longer than this when room is made for what they hold.
+const RESERVED_BYTES_MAX: u64 = 1 << 30;
 
 /// What is wrong with a line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -468,16 +470,17 @@ struct Found {
 
 /// Maps every object of a JSON-lines file, a block on each thread, and hands the results on in the order of the lines.
 ///
-/// Lines with a fault are reported and left out. Results and problems do not depend on the number of threads.
+/// Lines with a fault are reported and left out. Results and problems do not depend on the number of threads. `bytes` is about
+/// how long the file is, where that is known (0: not), and only decides how much room is made beforehand.
 pub fn map_objects<T: Send>(
     reader: impl BufRead,
     threads: NonZeroUsize,
+    bytes: u64,
     problems: &mut Collector<'_>,
     each: impl Fn(u32, Map<String, Value>, &mut Collector<'_>) -> Option<T> + Sync,
     into: &mut Vec<T>,
 ) {
-    // Kept in pieces until their number is known: what is read may be large, and a vector that grows moves it again and again.
-    let mut pieces: Vec<Vec<T>> = Vec::new();
+    let mut first = true;
     let file = problems.file.clone();
     let read = map_blocks(
         reader,
@@ -485,11 +488,14 @@ pub fn map_objects<T: Send>(
         &|block: &Block| map_block(&file, block, &each),
         |(found, values)| {
             problems.absorb(found);
-            pieces.push(values);
+            if std::mem::take(&mut first) {
+                // What is read may be large, and a vector that grows moves it again and again: the first block tells how many there will be.
+                let blocks = bytes.min(RESERVED_BYTES_MAX) as f64 / BLOCK_BYTES as f64;
+                into.reserve((values.len() as f64 * blocks * 1.1) as usize);
+            }
+            into.extend(values);
         },
     );
-    into.reserve_exact(pieces.iter().map(Vec::len).sum());
-    into.extend(pieces.into_iter().flatten());
     if let Err(error) = read {
         problems.unreadable(&error);
     }

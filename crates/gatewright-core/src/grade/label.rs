@@ -141,6 +141,14 @@ impl<'a> ReadyLabel<'a> {
         if rows.is_empty() {
             return self.absent(sink);
         }
+        let without;
+        let rows = match self.without_judges(rows) {
+            Some(kept) => {
+                without = kept;
+                without.as_slice()
+            }
+            None => rows,
+        };
         let map = usize::from(self.maps[attempt.example as usize]);
         let severity = |class: u16| {
             let class = manifest.classes.get(usize::from(class));
@@ -175,6 +183,21 @@ impl<'a> ReadyLabel<'a> {
                 }
             }
         }
+    }
+
+    /// Leaves a judge's labels out of every unit that somebody else labelled too, unless the page lets a judge judge; `None` when
+    /// nothing is left out. What a judge adds to people's labels must not decide whether theirs count.
+    fn without_judges(&self, rows: &[Row]) -> Option<Vec<Row>> {
+        let judge = |row: &Row| row.kind == Some(GraderKind::Model);
+        if self.by() == GraderKind::Model || !rows.iter().any(judge) {
+            return None;
+        }
+        let units = rows.chunk_by(|a, b| a.part == b.part);
+        let kept = units.flat_map(|unit| {
+            let alone = unit.iter().all(judge);
+            unit.iter().filter(move |row| alone || !judge(row))
+        });
+        Some(kept.copied().collect())
     }
 
     fn vote(&self, map: usize, row: &Row) -> Vote {
