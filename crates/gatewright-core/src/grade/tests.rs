@@ -941,7 +941,7 @@ fn real_pandalm_preferences() {
         criterion(
             &mut manifest,
             "c",
-            Grader::Preference(grader),
+            Grader::Preference(Box::new(grader)),
             FailsAs::Nothing,
         );
         let mut set_source = mapped(

@@ -149,7 +149,7 @@ pub enum Grader {
     /// Recorded labels of people, programs or model judges.
     Label(LabelGrader),
     /// Recorded preferences between candidate and production.
-    Preference(PreferenceGrader),
+    Preference(Box<PreferenceGrader>),
 }
 
 /// Reads recorded labels.

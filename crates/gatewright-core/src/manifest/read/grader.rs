@@ -178,7 +178,7 @@ fn grader(w: &mut Walk<'_>, kind: &str, fields: &Fields<'_>, page: &Manifest) ->
             at_most_usd: w.quantity_at(fields, "at_most", quantity::dollars),
         },
         "label" => Grader::Label(label(w, fields, page)?),
-        _ => Grader::Preference(preference(w, fields)?),
+        _ => Grader::Preference(Box::new(preference(w, fields)?)),
     })
 }
 
