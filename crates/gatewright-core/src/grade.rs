@@ -15,6 +15,8 @@ mod text;
 mod tools;
 mod verdict;
 
+use std::sync::Arc;
+
 use self::preference::ReadyPreference;
 use self::ready::{Ready, applies, judge, prepare};
 use self::verdict::{Graded, Verdict, clip};
@@ -131,7 +133,8 @@ impl<'a> Graders<'a> {
 
     /// Grades labels-only systems example by example in blocks, so that the outcomes of a large set are never all in memory.
     pub fn labels_only_blocks(&self, role: Role) -> impl Iterator<Item = Vec<Outcome>> + '_ {
-        const BLOCK: u32 = 2048;
+        // Small enough to stay near the processor between grading and counting.
+        const BLOCK: u32 = 256;
         let system = self.manifest.systems.get(&role);
         let trials = system.map_or(0, |system| self.labels.trials(&system.name).max(1));
         let n = self.reference.examples.len() as u32;
@@ -264,12 +267,7 @@ impl<'a> Graders<'a> {
                 }
             },
         };
-        sink.push(
-            GraderKind::Rule,
-            bin,
-            graded.value,
-            why.map(String::into_boxed_str),
-        );
+        sink.push(GraderKind::Rule, bin, graded.value, why.map(Arc::from));
     }
 
     fn timed_out(&self, attempt: AttemptSpec, after_ms: u64, out: &mut Vec<Outcome>) {
@@ -357,7 +355,7 @@ struct Sink<'o> {
 }
 
 impl Sink<'_> {
-    fn push(&mut self, by: GraderKind, bin: Bin, value: Option<f64>, why: Option<Box<str>>) {
+    fn push(&mut self, by: GraderKind, bin: Bin, value: Option<f64>, why: Option<Arc<str>>) {
         self.part(None, by, bin, value, why);
     }
 
@@ -367,7 +365,7 @@ impl Sink<'_> {
         by: GraderKind,
         bin: Bin,
         value: Option<f64>,
-        why: Option<Box<str>>,
+        why: Option<Arc<str>>,
     ) {
         self.out.push(Outcome {
             example: self.attempt.example,

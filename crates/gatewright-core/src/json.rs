@@ -26,6 +26,8 @@ pub const DEPTH_LIMIT: usize = 128;
 pub const SHOWN_LIMIT: usize = 100;
 /// Bytes of whole lines that are handed on at a time. Fixed, so that results do not depend on the number of threads.
 const BLOCK_BYTES: usize = 1 << 20;
+/// Files are not believed to be longer than this when room is made for what they hold.
+const RESERVED_BYTES_MAX: u64 = 1 << 30;
 
 /// What is wrong with a line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -196,13 +198,18 @@ pub struct Block {
 impl Block {
     /// Iterates over (line number, bytes without the line end), leaving blank lines out.
     pub fn lines(&self) -> impl Iterator<Item = (u32, &[u8])> {
-        self.bytes
-            .split(|&byte| byte == b'\n')
-            .zip(self.first_line..)
-            .filter_map(|(line, number)| {
-                let line = line.strip_suffix(b"\r").unwrap_or(line);
-                (!line.trim_ascii().is_empty()).then_some((number, line))
-            })
+        let mut rest = self.bytes.as_slice();
+        let lines = std::iter::from_fn(move || {
+            let from = rest;
+            // Of what the standard library has, only this looks for a byte in large steps; memory gives no error.
+            let used = rest.skip_until(b'\n').ok().filter(|used| *used > 0)?;
+            let line = &from[..used];
+            Some(line.strip_suffix(b"\n").unwrap_or(line))
+        });
+        lines.zip(self.first_line..).filter_map(|(line, number)| {
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            (!line.trim_ascii().is_empty()).then_some((number, line))
+        })
     }
 }
 
@@ -214,6 +221,8 @@ pub struct Blocks<R> {
     block_bytes: usize,
     line_limit: usize,
     ended: bool,
+    /// Buffers of blocks that are done with: memory that was written to once costs nothing to fill again.
+    spare: Vec<Vec<u8>>,
 }
 
 impl<R: BufRead> Blocks<R> {
@@ -229,7 +238,15 @@ impl<R: BufRead> Blocks<R> {
             block_bytes,
             line_limit,
             ended: false,
+            spare: Vec::new(),
         }
+    }
+
+    /// Takes back a block that is done with.
+    pub fn reuse(&mut self, block: Block) {
+        let mut bytes = block.bytes;
+        bytes.clear();
+        self.spare.push(bytes);
     }
 
     /// Reads the next block; `None` at the end.
@@ -241,7 +258,10 @@ impl<R: BufRead> Blocks<R> {
             return None;
         }
         let mut block = Block {
-            bytes: Vec::with_capacity(self.block_bytes.min(BLOCK_BYTES) + 4096),
+            bytes: self
+                .spare
+                .pop()
+                .unwrap_or_else(|| Vec::with_capacity(self.block_bytes.min(BLOCK_BYTES) + 4096)),
             first_line: self.next_line,
             faults: Vec::new(),
         };
@@ -450,55 +470,91 @@ struct Found {
 
 /// Maps every object of a JSON-lines file, a block on each thread, and hands the results on in the order of the lines.
 ///
-/// Lines with a fault are reported and left out. Results and problems do not depend on the number of threads.
+/// Lines with a fault are reported and left out. Results and problems do not depend on the number of threads. `bytes` is about
+/// how long the file is, where that is known (0: not), and only decides how much room is made beforehand.
 pub fn map_objects<T: Send>(
     reader: impl BufRead,
     threads: NonZeroUsize,
+    bytes: u64,
     problems: &mut Collector<'_>,
     each: impl Fn(u32, Map<String, Value>, &mut Collector<'_>) -> Option<T> + Sync,
-    mut take: impl FnMut(T),
+    into: &mut Vec<T>,
 ) {
+    let mut first = true;
     let file = problems.file.clone();
-    let map_block = |block: Block| map_block(&file, &block, &each);
-    let mut blocks = Blocks::new(reader);
-    let mut failed = None;
-    loop {
-        let mut batch = Vec::with_capacity(threads.get());
-        while batch.len() < threads.get() && failed.is_none() {
-            match blocks.next_block() {
-                Some(Ok(block)) => batch.push(block),
-                Some(Err(error)) => failed = Some(error),
-                None => break,
-            }
-        }
-        if batch.is_empty() {
-            break;
-        }
-        for (found, values) in on_threads(batch, &map_block) {
+    let read = map_blocks(
+        reader,
+        threads,
+        &|block: &Block| map_block(&file, block, &each),
+        |(found, values)| {
             problems.absorb(found);
-            values.into_iter().for_each(&mut take);
-        }
-    }
-    if let Some(error) = failed {
+            if std::mem::take(&mut first) {
+                // What is read may be large, and a vector that grows moves it again and again: the first block tells how many there will be.
+                let blocks = bytes.min(RESERVED_BYTES_MAX) as f64 / BLOCK_BYTES as f64;
+                into.reserve((values.len() as f64 * blocks * 1.1) as usize);
+            }
+            into.extend(values);
+        },
+    );
+    if let Err(error) = read {
         problems.unreadable(&error);
     }
 }
 
-/// Does the first piece of work here and every other on a thread of its own; results keep their order.
-fn on_threads<W: Send, R: Send>(work: Vec<W>, run: &(impl Fn(W) -> R + Sync)) -> Vec<R> {
-    std::thread::scope(|scope| {
-        let mut work = work.into_iter();
-        let first = work.next();
-        let others: Vec<_> = work.map(|one| scope.spawn(move || run(one))).collect();
-        let mut results: Vec<R> = first.map(run).into_iter().collect();
-        for worker in others {
-            match worker.join() {
-                Ok(result) => results.push(result),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
+/// Works on every block of a file, one on each thread, and hands the results on in the order of the file.
+///
+/// While the threads work, this one takes the results before theirs and reads the blocks after.
+///
+/// # Errors
+/// The reader's own error, after everything that was read before it.
+pub(crate) fn map_blocks<T: Send>(
+    reader: impl BufRead,
+    threads: NonZeroUsize,
+    work: &(impl Fn(&Block) -> T + Sync),
+    mut take: impl FnMut(T),
+) -> std::io::Result<()> {
+    let mut blocks = Blocks::new(reader);
+    if threads.get() == 1 {
+        while let Some(block) = blocks.next_block() {
+            let block = block?;
+            take(work(&block));
+            blocks.reuse(block);
         }
-        results
-    })
+        return Ok(());
+    }
+    let mut end = Ok(());
+    let mut batch: Vec<Block> = Vec::new();
+    let mut done: Vec<T> = Vec::new();
+    loop {
+        let next = std::thread::scope(|scope| {
+            let workers: Vec<_> = batch
+                .iter()
+                .map(|block| scope.spawn(move || work(block)))
+                .collect();
+            done.drain(..).for_each(&mut take);
+            let mut next = Vec::with_capacity(threads.get());
+            while next.len() < threads.get() && end.is_ok() {
+                match blocks.next_block() {
+                    Some(Ok(block)) => next.push(block),
+                    Some(Err(error)) => end = Err(error),
+                    None => break,
+                }
+            }
+            for worker in workers {
+                match worker.join() {
+                    Ok(result) => done.push(result),
+                    Err(panic) => std::panic::resume_unwind(panic),
+                }
+            }
+            next
+        });
+        for block in std::mem::replace(&mut batch, next) {
+            blocks.reuse(block);
+        }
+        if batch.is_empty() && done.is_empty() {
+            return end;
+        }
+    }
 }
 
 fn map_block<T>(

@@ -55,18 +55,20 @@ pub struct Request<'m> {
 pub fn requests(manifest: &Manifest) -> BTreeMap<&str, Vec<Request<'_>>> {
     let mut files: BTreeMap<&str, Vec<Request<'_>>> = BTreeMap::new();
     for (criterion, index) in manifest.criteria.iter().zip(0..) {
-        let (source, score, pair) = match &criterion.grader {
-            Grader::Label(grader) => (&grader.source, grader.score, false),
-            Grader::Preference(grader) => (&grader.source, false, true),
+        let (sources, score, pair) = match &criterion.grader {
+            Grader::Label(grader) => (grader.sources.as_slice(), grader.score, false),
+            Grader::Preference(grader) => (std::slice::from_ref(&grader.source), false, true),
             _ => continue,
         };
-        let request = Request {
-            criterion: index,
-            source,
-            score,
-            pair,
-        };
-        files.entry(&source.file).or_default().push(request);
+        for source in sources {
+            let request = Request {
+                criterion: index,
+                source,
+                score,
+                pair,
+            };
+            files.entry(&source.file).or_default().push(request);
+        }
     }
     files
 }

@@ -1,5 +1,7 @@
 //! Outcomes: where every unit of evidence ends, in exactly one bin.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::manifest::Role;
@@ -121,5 +123,5 @@ pub struct Outcome {
     /// Who judged.
     pub by: GraderKind,
     /// One line why, for failures and missing ones; may quote the answer (untrusted text).
-    pub why: Option<Box<str>>,
+    pub why: Option<Arc<str>>,
 }

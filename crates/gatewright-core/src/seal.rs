@@ -121,7 +121,7 @@ fn shape<T: std::fmt::Debug>(value: &T) -> Digest {
 fn placeless(mut criterion: Criterion) -> Criterion {
     let forget = |source: &mut Source| source.at = Location::default();
     match &mut criterion.grader {
-        Grader::Label(label) => forget(&mut label.source),
+        Grader::Label(label) => label.sources.iter_mut().for_each(forget),
         Grader::Preference(preference) => forget(&mut preference.source),
         _ => {}
     }

@@ -12,7 +12,7 @@
 
 use crate::betting;
 use crate::binomial;
-use crate::cluster::{ClusterMean, by_label, cluster_mean, effective_tango_of};
+use crate::cluster::{ClusterMean, are_distinct, cluster_mean, effective_tango_of};
 use crate::estimate::{Bounds, Method, Undefined};
 use crate::mean::student_t;
 use crate::paired::{tango_bounds, tango_z};
@@ -41,17 +41,11 @@ pub struct Rows<'a> {
 
 impl Rows<'_> {
     /// True when every row is its own cluster and weights are alike.
-    fn independent(&self) -> bool {
+    pub fn independent(&self) -> bool {
         if self.weight.is_some() {
             return false;
         }
-        if self.cluster.is_sorted() {
-            return self.cluster.windows(2).all(|pair| pair[0] < pair[1]);
-        }
-        let order = by_label(self.cluster);
-        order
-            .windows(2)
-            .all(|pair| self.cluster[pair[0]] != self.cluster[pair[1]])
+        are_distinct(self.cluster)
     }
 
     fn check(&self, low: f64, high: f64) -> Result<(), Undefined> {

@@ -76,27 +76,38 @@ pub fn cluster_mean(
     {
         return Err(Undefined::OutOfRange);
     }
+    // Gathered once into the order of clusters: every pass below then walks straight through memory.
     let order = by_label(clusters);
-    let total = sum(order.iter().map(|&row| weight(row)));
+    let labels: Vec<u32> = order.iter().map(|&row| clusters[row as usize]).collect();
+    let value: Vec<f64> = order.iter().map(|&row| values[row as usize]).collect();
+    let gathered: Option<Vec<f64>> =
+        weights.map(|weights| order.iter().map(|&row| weights[row as usize]).collect());
+    let weighed = |place: usize| gathered.as_ref().map_or(1.0, |weights| weights[place]);
+    let total = match &gathered {
+        Some(weights) => sum(weights.iter().copied()),
+        None => value.len() as f64,
+    };
     if total <= 0.0 {
         return Err(Undefined::ZeroWeight);
     }
-    let estimate = sum(order.iter().map(|&row| weight(row) * values[row])) / total;
+    let estimate = match &gathered {
+        Some(weights) => sum(weights.iter().zip(&value).map(|(w, value)| w * value)) / total,
+        None => sum(value.iter().copied()) / total,
+    };
     let mut parts: Vec<Part> = Vec::new();
     let (mut zero_weight_clusters, mut n, mut squares) = (0, 0_u64, 0.0);
     let mut from = 0;
-    while from < order.len() {
-        let label = clusters[order[from]];
+    while from < labels.len() {
+        let label = labels[from];
         let mut to = from;
         let (mut w, mut u, mut q, mut s, mut size) = (0.0, 0.0, 0.0, 0.0, 0.0);
-        while to < order.len() && clusters[order[to]] == label {
-            let row = order[to];
-            let one = weight(row);
+        while to < labels.len() && labels[to] == label {
+            let one = weighed(to);
             w += one;
-            u += one * (values[row] - estimate);
+            u += one * (value[to] - estimate);
             q += one * one;
-            s += one * values[row];
-            size += one * (values[row].abs() + estimate.abs());
+            s += one * value[to];
+            size += one * (value[to].abs() + estimate.abs());
             n += u64::from(one > 0.0);
             to += 1;
         }
@@ -158,30 +169,52 @@ pub fn cluster_mean(
     })
 }
 
+/// Labels up to this many times the rows (and a bit) are counted rather than compared: a slice of a large set has few of its
+/// clusters, and counting through all of them is still faster than sorting.
+const COUNTED: usize = 32;
+
 /// Rows in the order of their labels, equal labels in the order of rows; small labels are counted, not compared.
-pub(crate) fn by_label(labels: &[u32]) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..labels.len()).collect();
+pub(crate) fn by_label(labels: &[u32]) -> Vec<u32> {
+    let mut order: Vec<u32> = (0..labels.len() as u32).collect();
     if labels.is_sorted() {
         return order;
     }
     let largest = labels.iter().copied().max().unwrap_or(0) as usize;
-    if largest > 4 * labels.len() + 64 {
-        order.sort_by_key(|&row| labels[row]);
+    if largest > COUNTED * labels.len() + 64 {
+        order.sort_by_key(|&row| labels[row as usize]);
         return order;
     }
-    let mut place = vec![0_usize; largest + 2];
+    let mut place = vec![0_u32; largest + 2];
     for label in labels {
         place[*label as usize + 1] += 1;
     }
     for label in 1..place.len() {
         place[label] += place[label - 1];
     }
-    for (row, label) in labels.iter().enumerate() {
+    for (row, label) in (0..).zip(labels) {
         let next = &mut place[*label as usize];
-        order[*next] = row;
+        order[*next as usize] = row;
         *next += 1;
     }
     order
+}
+
+/// Says whether no label comes twice.
+pub(crate) fn are_distinct(labels: &[u32]) -> bool {
+    if labels.is_sorted() {
+        return labels.windows(2).all(|pair| pair[0] < pair[1]);
+    }
+    let largest = labels.iter().copied().max().unwrap_or(0) as usize;
+    if largest > COUNTED * labels.len() + 64 {
+        let mut sorted = labels.to_vec();
+        sorted.sort_unstable();
+        return sorted.windows(2).all(|pair| pair[0] < pair[1]);
+    }
+    // Clustered rows show it early, and are the long ones.
+    let mut seen = vec![false; largest + 1];
+    labels
+        .iter()
+        .all(|&label| !std::mem::replace(&mut seen[label as usize], true))
 }
 
 /// Finds the heaviest cluster and takes its 1 − h and its residual from the others (shares sum to 1, residuals to 0).

@@ -20,9 +20,22 @@ const TABLE_ALPHA: f64 = 0.025;
 pub(crate) fn cells(inputs: Inputs<'_>) -> Vec<Cell> {
     let slices = table_slices(inputs.manifest, inputs.reference);
     let missing = MissingIndex::build(inputs);
-    let mut cells = Vec::with_capacity(slices.len() * inputs.manifest.criteria.len());
-    for members in &slices {
-        for criterion in 0..inputs.manifest.criteria.len() as u16 {
+    let criteria = inputs.manifest.criteria.len();
+    let mut cells: Vec<Cell> = Vec::with_capacity(slices.len() * criteria);
+    for (place, members) in slices.iter().enumerate() {
+        // The one value of a dimension that has no other holds what all examples hold: the same examples have the same numbers.
+        let same = slices[..place]
+            .iter()
+            .position(|earlier| earlier.examples == members.examples);
+        if let Some(same) = same {
+            let copied = cells[same * criteria..(same + 1) * criteria].to_vec();
+            cells.extend(copied.into_iter().map(|cell| Cell {
+                slice: members.slice.clone(),
+                ..cell
+            }));
+            continue;
+        }
+        for criterion in 0..criteria as u16 {
             cells.push(cell(inputs, &missing, criterion, members));
         }
     }
@@ -67,12 +80,18 @@ fn system_cell(
     let shape = inputs.scores.shape[criterion as usize];
     let parts = inputs.scores.parts[criterion as usize];
     let mut counts = Counts::default();
-    let (mut values, mut clusters) = (Vec::new(), Vec::new());
+    let mut values = Vec::with_capacity(members.examples.len());
+    let mut clusters = Vec::with_capacity(members.examples.len());
     let mut n = 0;
+    let reasons = missing.of(criterion, role);
     for &example in &members.examples {
         let tally = inputs.scores.first(criterion, role, example);
         count(&mut counts, shape, &tally);
-        missing.add(criterion, role, example, &mut counts);
+        if let Some(reasons) = reasons.and_then(|by| by.get(&example)) {
+            for (total, one) in counts.missing.iter_mut().zip(reasons) {
+                *total += one;
+            }
+        }
         let Some(mean) = tally.mean() else { continue };
         n += 1;
         let cluster = inputs.reference.cluster[example as usize];
@@ -205,7 +224,8 @@ fn quantiles(
 
 fn paired_cell(inputs: Inputs<'_>, criterion: u16, other: Role, members: &Members) -> PairedCell {
     let (mut both, mut gained, mut lost, mut neither) = (0, 0, 0, 0);
-    let (mut values, mut clusters) = (Vec::new(), Vec::new());
+    let mut values = Vec::with_capacity(members.examples.len());
+    let mut clusters = Vec::with_capacity(members.examples.len());
     let (mut single, mut sums) = (true, (0.0, 0.0));
     let mut traffic = TrafficMean::default();
     let smaller = smaller_value(inputs, criterion);
@@ -240,9 +260,7 @@ fn paired_cell(inputs: Inputs<'_>, criterion: u16, other: Role, members: &Member
         choose::mean(&rows, TABLE_ALPHA)
     };
     // McNemar's tests count pairs as independent: clustered pairs have no p-value here, their interval speaks.
-    let sources: BTreeSet<u32> = clusters.iter().copied().collect();
-    let independent = sources.len() == clusters.len();
-    let mcnemar = (single && independent && !measured && !values.is_empty())
+    let mcnemar = (single && rows.independent() && !measured && !values.is_empty())
         .then(|| paired::mcnemar(gained, lost));
     let mean = |sum: f64| (!values.is_empty()).then(|| sum / values.len() as f64);
     PairedCell {
@@ -293,16 +311,8 @@ impl MissingIndex {
         Self(index)
     }
 
-    fn add(&self, criterion: u16, role: Role, example: u32, counts: &mut Counts) {
-        if let Some(reasons) = self
-            .0
-            .get(&(criterion, role))
-            .and_then(|by| by.get(&example))
-        {
-            for (total, one) in counts.missing.iter_mut().zip(reasons) {
-                *total += one;
-            }
-        }
+    fn of(&self, criterion: u16, role: Role) -> Option<&BTreeMap<u32, [u64; 5]>> {
+        self.0.get(&(criterion, role))
     }
 }
 
@@ -324,52 +334,55 @@ pub(crate) fn classes(inputs: Inputs<'_>) -> Vec<ClassCount> {
     let mut counts = Vec::new();
     let slices = table_slices(inputs.manifest, inputs.reference);
     // Every example is in one value per dimension, so one pass over the failures fills all slices.
-    let mut of_example: Vec<Vec<usize>> = vec![Vec::new(); inputs.reference.examples.len()];
-    for (index, members) in slices.iter().enumerate() {
+    let mut of_example: Vec<Vec<u32>> = vec![Vec::new(); inputs.reference.examples.len()];
+    for (index, members) in (0..).zip(&slices) {
         for &example in &members.examples {
             of_example[example as usize].push(index);
         }
     }
-    let mut outcomes: BTreeMap<(usize, u16), BTreeMap<Role, u64>> = BTreeMap::new();
-    let mut examples: BTreeMap<(usize, u16), BTreeMap<Role, BTreeSet<u32>>> = BTreeMap::new();
-    for failure in inputs
-        .scores
-        .failures
-        .iter()
-        .filter(|failure| !failure.fresh)
-    {
+    let classes = inputs.manifest.classes.len();
+    let mut found = vec![[Failed::default(); Role::ALL.len()]; slices.len() * classes];
+    // Failures are in the order of system, class and example: one example's stand together.
+    for failure in inputs.scores.failures.iter().filter(|one| !one.fresh) {
         for &slice in &of_example[failure.example as usize] {
-            let key = (slice, failure.class);
-            *outcomes
-                .entry(key)
-                .or_default()
-                .entry(failure.role)
-                .or_default() += 1;
-            examples
-                .entry(key)
-                .or_default()
-                .entry(failure.role)
-                .or_default()
-                .insert(failure.example);
+            let place = slice as usize * classes + usize::from(failure.class);
+            let failed = &mut found[place][failure.role.index()];
+            failed.outcomes += 1;
+            if failed.last != Some(failure.example) {
+                failed.last = Some(failure.example);
+                failed.examples += 1;
+            }
         }
     }
     let judged = judged_roles(inputs);
-    for ((slice, class), mut outcomes) in outcomes {
-        let mut examples = examples.remove(&(slice, class)).unwrap_or_default();
-        // A system that was judged and never failed so has a count of 0, not none.
-        for &role in &judged {
-            outcomes.entry(role).or_default();
-            examples.entry(role).or_default();
+    for (place, of_roles) in found.iter().enumerate() {
+        if of_roles.iter().all(|failed| failed.outcomes == 0) {
+            continue;
         }
+        // A system that was judged and never failed so has a count of 0, not none.
+        let of = |count: fn(&Failed) -> u64| -> BTreeMap<Role, u64> {
+            let roles = Role::ALL.into_iter();
+            roles
+                .map(|role| (role, &of_roles[role.index()]))
+                .filter(|(role, failed)| failed.outcomes > 0 || judged.contains(role))
+                .map(|(role, failed)| (role, count(failed)))
+                .collect()
+        };
         counts.push(ClassCount {
-            class,
-            slice: slices[slice].slice.clone(),
-            outcomes,
-            examples: examples
-                .into_iter()
-                .map(|(role, ids)| (role, ids.len() as u64))
-                .collect(),
+            class: (place % classes) as u16,
+            slice: slices[place / classes].slice.clone(),
+            outcomes: of(|failed| failed.outcomes),
+            examples: of(|failed| failed.examples),
         });
     }
     counts
+}
+
+/// One system's failures of one class in one slice.
+#[derive(Clone, Copy, Default)]
+struct Failed {
+    outcomes: u64,
+    examples: u64,
+    /// The example counted last.
+    last: Option<u32>,
 }

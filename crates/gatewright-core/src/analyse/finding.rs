@@ -3,7 +3,7 @@
 use crate::analyse::guard::{self, Resolutions};
 use crate::analyse::require::{self, Inputs};
 use crate::analyse::slice::{Members, rule_slices, within};
-use crate::analyse::{Finding, Route, RouteValue, Standing, never};
+use crate::analyse::{Finding, Route, RouteValue, Slice, Standing, never};
 use crate::manifest::{Compare, Kind, Rule, Subject, Verb};
 
 /// Evaluates every rule in every slice, in page order.
@@ -47,8 +47,12 @@ fn route_value(
     for (index, rule) in inputs.manifest.gate.iter().enumerate() {
         for members in rule_slices(inputs.manifest, inputs.reference, rule) {
             if let Some(inside) = within(inputs.reference, &members, (dimension, name), value) {
-                // A split by another dimension may leave nothing of it inside this value: that is no gap of the value.
-                if inside.examples.is_empty() && !members.slice.is_empty() {
+                // A slice of another dimension may have nothing to do with this value; a rule about traffic whose slice other
+                // examples show to be there has a gap in it, and a gap is no pass.
+                if inside.examples.is_empty()
+                    && !members.slice.is_empty()
+                    && !(about_traffic(rule) && occurs(inputs, &inside.slice))
+                {
                     continue;
                 }
                 findings.push(evaluate(inputs, resolutions, index, rule, &inside));
@@ -69,6 +73,27 @@ fn route_value(
         findings,
         p_requires,
     }
+}
+
+/// Says whether a rule claims something about traffic rather than about these examples.
+fn about_traffic(rule: &Rule) -> bool {
+    rule.verb == Verb::Require || (rule.verb == Verb::Never && rule.cap.is_some())
+}
+
+/// Says whether any example, of whatever kind, lies in a slice.
+fn occurs(inputs: Inputs<'_>, slice: &Slice) -> bool {
+    let dimensions: Option<Vec<(usize, &str)>> = slice
+        .iter()
+        .map(|(name, accepted)| Some((inputs.manifest.dimension(name)?.0, accepted.as_str())))
+        .collect();
+    dimensions.is_some_and(|dimensions| {
+        (0..inputs.reference.examples.len() as u32).any(|example| {
+            dimensions.iter().all(|(dimension, accepted)| {
+                let value = inputs.reference.value(*dimension, example);
+                value.is_some_and(|value| accepted.split(" or ").any(|one| one == value))
+            })
+        })
+    })
 }
 
 /// Share of traffic: as the page states it, else as the traffic examples show it.
@@ -135,7 +160,7 @@ fn evaluate(
     }
 }
 
-/// True when only model judges, none of them calibrated, saw the rule's subject (design.md §6: then it is a watch).
+/// True when the page lets a model judge the rule's subject, and no judge is calibrated yet (design.md §6: then it is a watch).
 fn judged_by_model(inputs: Inputs<'_>, rule: &Rule) -> bool {
     match (rule.verb, rule.subject) {
         // A never on a class keeps deciding: an event that only a judge saw is undecided(unconfirmed), not nothing.

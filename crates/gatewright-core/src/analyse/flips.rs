@@ -11,27 +11,29 @@ pub(crate) fn flips(inputs: Inputs<'_>) -> Vec<Flip> {
     if !inputs.scores.has(Role::Candidate) || !inputs.scores.has(Role::Production) {
         return flips;
     }
-    for criterion in 0..inputs.manifest.criteria.len() as u16 {
-        if inputs.scores.shape[criterion as usize] != Shape::PassFail {
-            continue;
-        }
-        for example in 0..inputs.reference.examples.len() as u32 {
-            let ours = inputs
-                .scores
-                .first(criterion, Role::Candidate, example)
-                .mean();
-            let theirs = inputs
-                .scores
-                .first(criterion, Role::Production, example)
-                .mean();
-            let (Some(ours), Some(theirs)) = (ours, theirs) else {
-                continue;
-            };
-            if (ours - theirs).abs() > 1e-12 {
-                flips.push(flip(inputs, criterion, example, ours, theirs));
-            }
-        }
-    }
+    let criteria: Vec<u16> = (0..inputs.manifest.criteria.len() as u16)
+        .filter(|&criterion| inputs.scores.shape[usize::from(criterion)] == Shape::PassFail)
+        .collect();
+    // By example, then criterion: flips of the same cost are then in order already.
+    let examples = 0..inputs.reference.examples.len() as u32;
+    let found = || {
+        let cells = examples.clone().flat_map(|example| {
+            let each = criteria.iter();
+            each.map(move |&criterion| (criterion, example))
+        });
+        cells.filter_map(|(criterion, example)| {
+            let mean = |role| inputs.scores.first(criterion, role, example).mean();
+            let (ours, theirs) = (mean(Role::Candidate)?, mean(Role::Production)?);
+            ((ours - theirs).abs() > 1e-12).then_some((criterion, example, ours, theirs))
+        })
+    };
+    // Counted first: there may be many, and a vector that grows moves them again and again.
+    flips.reserve_exact(found().count());
+    flips.extend(
+        found().map(|(criterion, example, ours, theirs)| {
+            flip(inputs, criterion, example, ours, theirs)
+        }),
+    );
     flips.sort_by(|a, b| {
         let regressed = |flip: &Flip| flip.change >= 0.0;
         regressed(a)
@@ -62,9 +64,6 @@ fn flip(inputs: Inputs<'_>, criterion: u16, example: u32, ours: f64, theirs: f64
             inputs.manifest.classes[class as usize].cost.amount
         }),
         fresh: fresh(Role::Candidate).zip(fresh(Role::Production)),
-        why: inputs
-            .scores
-            .why(criterion, failing, example)
-            .map(Into::into),
+        why: inputs.scores.why(criterion, failing, example).cloned(),
     }
 }

@@ -483,7 +483,7 @@ pub struct Flip {
     /// Fresh trials' scores (candidate, production), when there are any.
     pub fresh: Option<(f64, f64)>,
     /// Why it failed, first of its failing outcomes.
-    pub why: Option<Box<str>>,
+    pub why: Option<std::sync::Arc<str>>,
 }
 
 /// Names a slice in words: `task refund`, `all examples`.

@@ -1,6 +1,7 @@
 //! The score table: outcomes folded per criterion × system × example, compact enough for millions of rows.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use crate::manifest::{Grader, Manifest, Role};
 use crate::outcome::{Bin, GraderKind, Missing, Outcome};
@@ -93,7 +94,7 @@ pub(crate) struct Scores {
     pub(crate) shape: Vec<Shape>,
     /// True when any outcome of the criterion is about a part.
     pub(crate) parts: Vec<bool>,
-    /// True when a model judge gave any outcome of the criterion.
+    /// True when the page says that a model judges the criterion.
     pub(crate) by_model: Vec<bool>,
     /// Failing outcomes, sorted.
     pub(crate) failures: Vec<Failure>,
@@ -104,7 +105,7 @@ pub(crate) struct Scores {
     /// First class found per criterion × role and example, first look; [`NO_CLASS`] for none.
     class_by_cell: Vec<Vec<u16>>,
     /// First reason given per criterion × role: (example, reason), sorted.
-    why: Vec<Vec<(u32, Box<str>)>>,
+    why: Vec<Vec<(u32, Arc<str>)>>,
     /// Greatest class cost per role × example × trial (first look), for expected failure cost: of the page's severest
     /// classes, and of the others. Costs are ordinal guesses, so the severest are tried at other scales too.
     cost: BTreeMap<(Role, u32, u32), (f64, f64)>,
@@ -126,7 +127,11 @@ impl Scores {
             fresh: HashMap::new(),
             shape: vec![Shape::PassFail; manifest.criteria.len()],
             parts: vec![false; manifest.criteria.len()],
-            by_model: vec![false; manifest.criteria.len()],
+            by_model: manifest
+                .criteria
+                .iter()
+                .map(|criterion| criterion.judged_by() == GraderKind::Model)
+                .collect(),
             failures: Vec::new(),
             values: vec![Vec::new(); slots],
             missing: vec![Vec::new(); slots],
@@ -174,21 +179,30 @@ impl Scores {
             _ => {}
         }
         self.parts[criterion] |= outcome.part.is_some();
-        self.by_model[criterion] |= outcome.by == GraderKind::Model;
+        // Where people, programs or rules judge, a single verdict of a judge is none: taking it away must change nothing.
+        let judge = outcome.by == GraderKind::Model;
+        let none = judge && !self.by_model[criterion];
+        let bin = match outcome.bin {
+            Bin::NotApplicable => Bin::NotApplicable,
+            Bin::Missing(reason) => Bin::Missing(reason),
+            _ if none => Bin::Missing(Missing::GraderError),
+            bin => bin,
+        };
         if fresh {
             self.fresh
                 .entry((outcome.criterion, outcome.system, outcome.example))
                 .or_default()
-                .add(outcome.bin);
+                .add(bin);
         } else if let Some(tally) = self.first[slot].get_mut(outcome.example as usize) {
-            tally.add(outcome.bin);
-            match outcome.bin {
+            tally.add(bin);
+            match bin {
                 Bin::Missing(reason) => self.missing[slot].push((outcome.example, reason)),
                 Bin::Value(value) => self.values[slot].push((outcome.example, value)),
                 _ => {}
             }
             if let Some(value) = outcome.value
-                && !matches!(outcome.bin, Bin::Value(_))
+                && !none
+                && !matches!(bin, Bin::Value(_))
             {
                 self.values[slot].push((outcome.example, value));
             }
@@ -201,15 +215,16 @@ impl Scores {
                 criterion: outcome.criterion,
                 trial: outcome.trial,
                 fresh,
-                by_model: outcome.by == GraderKind::Model,
+                by_model: judge,
             });
             if !fresh
+                && !none
                 && let Some(first) = self.class_by_cell[slot].get_mut(outcome.example as usize)
                 && *first == NO_CLASS
             {
                 *first = class;
             }
-            if needs_cost && !fresh {
+            if needs_cost && !fresh && !none {
                 let found = &manifest.classes[class as usize];
                 let entry = self
                     .cost
@@ -307,6 +322,7 @@ impl Scores {
             .iter()
             .take_while(move |f| (f.role, f.class, f.example) == (role, class, example))
             .filter(move |f| f.criterion == criterion && !f.fresh)
+            .filter(move |f| !f.by_model || self.by_model[usize::from(criterion)])
             .map(|f| f.trial)
     }
 
@@ -324,11 +340,11 @@ impl Scores {
     }
 
     /// Why the first failing unit failed.
-    pub(crate) fn why(&self, criterion: u16, role: Role, example: u32) -> Option<&str> {
+    pub(crate) fn why(&self, criterion: u16, role: Role, example: u32) -> Option<&Arc<str>> {
         let all = &self.why[slot(criterion, role)];
         all.binary_search_by_key(&example, |(index, _)| *index)
             .ok()
-            .map(|found| &*all[found].1)
+            .map(|found| &all[found].1)
     }
 
     /// Mean failure cost of an example over its first-look trials, the severest classes' costs taken `scale` times.

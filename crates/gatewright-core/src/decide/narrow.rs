@@ -18,15 +18,19 @@ pub(crate) fn by_segment(case: Case<'_>, violated: &[usize], undecided: &[usize]
     }
     case.analysis.routes.iter().find_map(|route| {
         let bad = bad_values(case, route, violated, undecided)?;
-        remaining(case, route, &bad, true)
+        remaining(case, route, &bad)
     })
 }
 
-/// What a narrow would leave, shown beside a hold: guards and nevers hold there, and requires where `shown` asks for them.
-pub(crate) fn alternative(case: Case<'_>, violated: &[usize]) -> Option<Scope> {
+/// The narrow that could stand in a hold's place, shown beside it: what remains passes the same rules as after a narrow.
+pub(crate) fn alternative(
+    case: Case<'_>,
+    violated: &[usize],
+    undecided: &[usize],
+) -> Option<Scope> {
     case.analysis.routes.iter().find_map(|route| {
-        let bad = bad_values(case, route, violated, &[])?;
-        remaining(case, route, &bad, false)
+        let bad = bad_values(case, route, violated, undecided)?;
+        remaining(case, route, &bad)
     })
 }
 
@@ -57,7 +61,7 @@ fn bad_values<'a>(
     Some(bad)
 }
 
-fn remaining(case: Case<'_>, route: &Route, bad: &BTreeSet<&str>, strict: bool) -> Option<Scope> {
+fn remaining(case: Case<'_>, route: &Route, bad: &BTreeSet<&str>) -> Option<Scope> {
     let (left, without): (Vec<&RouteValue>, Vec<&RouteValue>) = route
         .values
         .iter()
@@ -77,14 +81,14 @@ fn remaining(case: Case<'_>, route: &Route, bad: &BTreeSet<&str>, strict: bool) 
             .iter()
             .position(|one| one.value == value.value)
             .unwrap_or(0);
-        value_passes(case, value, adjusted[place], strict)
+        value_passes(case, value, adjusted[place])
     };
     if !left.iter().all(|value| passes(value)) {
         return None;
     }
     // Under `shown` something must be shown where the release goes: at least one require, as for a ship.
     let shown = left.iter().any(|value| value.p_requires.is_some());
-    if strict && case.manifest.decision.standard == Standard::Shown && !shown {
+    if case.manifest.decision.standard == Standard::Shown && !shown {
         return None;
     }
     Some(Scope::Segments {
@@ -96,8 +100,8 @@ fn remaining(case: Case<'_>, route: &Route, bad: &BTreeSet<&str>, strict: bool) 
 }
 
 /// Guards and nevers hold; requires hold after Holm over the values, or are optional under `unbroken`.
-fn value_passes(case: Case<'_>, value: &RouteValue, adjusted: f64, strict: bool) -> bool {
-    let unbroken = case.manifest.decision.standard == Standard::Unbroken || !strict;
+fn value_passes(case: Case<'_>, value: &RouteValue, adjusted: f64) -> bool {
+    let unbroken = case.manifest.decision.standard == Standard::Unbroken;
     value
         .findings
         .iter()

@@ -55,7 +55,7 @@ pub fn decide(manifest: &Manifest, analysis: &Analysis, context: &DecisionContex
         Answer::Hold | Answer::Rollback | Answer::Repair
     ) && !violated.is_empty()
     {
-        proposal.alternative = narrow::alternative(case, &violated);
+        proposal.alternative = narrow::alternative(case, &violated, &undecided);
     }
     proposal
 }

@@ -1,6 +1,7 @@
 //! The grader that reads recorded labels.
 
 use std::cmp::Reverse;
+use std::sync::Arc;
 
 use super::{Sink, class_of};
 use crate::label::{Labels, NO_PART, Row};
@@ -28,6 +29,8 @@ pub(super) struct ReadyLabel<'a> {
     systems: [Option<usize>; 3],
     /// What an absent label fails as.
     absent_class: Option<u16>,
+    /// For each distinct label text: what a unit with this one label is explained by.
+    whys: Vec<Arc<str>>,
 }
 
 /// What one label says.
@@ -81,6 +84,11 @@ impl<'a> ReadyLabel<'a> {
             maps,
             systems,
             absent_class: class_of(&criterion.fails_as, "absent"),
+            whys: labels
+                .texts()
+                .iter()
+                .map(|text| super::clip(&format!("labelled {text}")).into())
+                .collect(),
         }
     }
 
@@ -133,6 +141,14 @@ impl<'a> ReadyLabel<'a> {
         if rows.is_empty() {
             return self.absent(sink);
         }
+        let without;
+        let rows = match self.without_judges(rows) {
+            Some(kept) => {
+                without = kept;
+                without.as_slice()
+            }
+            None => rows,
+        };
         let map = usize::from(self.maps[attempt.example as usize]);
         let severity = |class: u16| {
             let class = manifest.classes.get(usize::from(class));
@@ -150,14 +166,14 @@ impl<'a> ReadyLabel<'a> {
                 let mut parts: Vec<Vote> = units.map(|(_, vote)| vote).collect();
                 parts.extend(gaps(rows).map(|_| Vote::Unread));
                 let bin = join(&parts, rule, severity);
-                let why = explain(labels, rows, bin, self.grader.score);
+                let why = self.explain(labels, rows, bin);
                 sink.push(self.kind(rows), bin, None, why);
             }
             None => {
                 for (unit, vote) in units {
                     let bin = vote.bin();
                     let part = (unit[0].part != NO_PART).then_some(unit[0].part);
-                    let why = explain(labels, unit, bin, self.grader.score);
+                    let why = self.explain(labels, unit, bin);
                     sink.part(part, self.kind(unit), bin, None, why);
                 }
                 for part in gaps(rows) {
@@ -167,6 +183,21 @@ impl<'a> ReadyLabel<'a> {
                 }
             }
         }
+    }
+
+    /// Leaves a judge's labels out of every unit that somebody else labelled too, unless the page lets a judge judge; `None` when
+    /// nothing is left out. What a judge adds to people's labels must not decide whether theirs count.
+    fn without_judges(&self, rows: &[Row]) -> Option<Vec<Row>> {
+        let judge = |row: &Row| row.kind == Some(GraderKind::Model);
+        if self.by() == GraderKind::Model || !rows.iter().any(judge) {
+            return None;
+        }
+        let units = rows.chunk_by(|a, b| a.part == b.part);
+        let kept = units.flat_map(|unit| {
+            let alone = unit.iter().all(judge);
+            unit.iter().filter(move |row| alone || !judge(row))
+        });
+        Some(kept.copied().collect())
     }
 
     fn vote(&self, map: usize, row: &Row) -> Vote {
@@ -181,6 +212,27 @@ impl<'a> ReadyLabel<'a> {
         let votes = self.votes.get(map);
         let vote = votes.and_then(|votes| votes.get(row.value as usize));
         vote.copied().unwrap_or(Vote::Unread)
+    }
+
+    /// Says why a unit failed or is missing: its labels, each once.
+    fn explain(&self, labels: &Labels, rows: &[Row], bin: Bin) -> Option<Arc<str>> {
+        if !matches!(bin, Bin::Fail(_) | Bin::Missing(_)) {
+            return None;
+        }
+        if self.grader.score {
+            return Some("the score is no number".into());
+        }
+        if let [row] = rows {
+            return self.whys.get(row.value as usize).cloned();
+        }
+        let mut said: Vec<Arc<str>> = Vec::new();
+        for row in rows {
+            let text = labels.text(row);
+            if !said.contains(&text) && said.len() < 5 {
+                said.push(text);
+            }
+        }
+        Some(super::clip(&format!("labelled {}", said.join(", "))).into())
     }
 
     /// One kind when all labels agree on it; a model among others makes it a model's.
@@ -337,28 +389,4 @@ fn scores(votes: &[Vote]) -> Option<Vec<f64>> {
 
 fn mean(scores: &[f64]) -> f64 {
     scores.iter().sum::<f64>() / scores.len() as f64
-}
-
-/// Says why a unit failed or is missing: its labels, each once.
-fn explain(labels: &Labels, rows: &[Row], bin: Bin, score: bool) -> Option<Box<str>> {
-    if !matches!(bin, Bin::Fail(_) | Bin::Missing(_)) {
-        return None;
-    }
-    if score {
-        return Some("the score is no number".into());
-    }
-    if let [row] = rows {
-        let text = labels.text(row);
-        if text.len() < 100 {
-            return Some(["labelled ", &text].concat().into());
-        }
-    }
-    let mut said: Vec<std::sync::Arc<str>> = Vec::new();
-    for row in rows {
-        let text = labels.text(row);
-        if !said.contains(&text) && said.len() < 5 {
-            said.push(text);
-        }
-    }
-    Some(super::clip(&format!("labelled {}", said.join(", "))).into())
 }

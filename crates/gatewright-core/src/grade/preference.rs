@@ -122,6 +122,13 @@ impl<'a> ReadyPreference<'a> {
             .iter()
             .filter(|row| Some(row.trial) == trial)
             .collect();
+        // As with labels: where people judge, a judge's vote beside theirs counts for nothing.
+        let judge = |row: &&Row| row.kind == Some(GraderKind::Model);
+        let rows: Vec<&Row> = if self.by() == GraderKind::Model || rows.iter().all(judge) {
+            rows
+        } else {
+            rows.into_iter().filter(|row| !judge(row)).collect()
+        };
         if rows.is_empty() {
             let bin = Bin::Missing(Missing::GraderError);
             return sink.push(self.by(), bin, None, Some("no label".into()));

@@ -466,7 +466,7 @@ fn a30_errors_are_missing_under_negative_assertions() {
 
 fn label_grader(source: Source, pass: &[&str], fail: &[&str]) -> LabelGrader {
     LabelGrader {
-        source,
+        sources: vec![source],
         by: GraderKind::Person,
         rubric: None,
         values: vec![map(&[], pass, fail)],
@@ -517,11 +517,48 @@ fn load(manifest: &Manifest, reference: &ReferenceSet, bytes: impl Fn(&str) -> V
     labels
 }
 
+/// Beside a person's label a judge's counts for nothing, so that taking it away changes nothing; alone it is a judge's verdict.
+#[test]
+fn a_judge_s_label_does_not_decide_whether_people_s_count() {
+    let judged = r#"{"example":"a","system":"s","annotator":"1","label":"ok"}
+{"example":"a","system":"s","annotator":"j","label":"no","kind":"model"}
+{"example":"b","system":"s","annotator":"j","label":"ok","kind":"model"}"#;
+    let reference = reference("{\"id\":\"a\",\"input\":\"1\"}\n{\"id\":\"b\",\"input\":\"2\"}");
+    let run = |rows: &str, by| {
+        let mut manifest = page();
+        system(&mut manifest, Role::Candidate, "s", Target::LabelsOnly);
+        let grader = LabelGrader {
+            by,
+            combine: Combine::Unanimous,
+            ..label_grader(
+                Source::plain("l.jsonl", Location::default()),
+                &["ok"],
+                &["no"],
+            )
+        };
+        criterion(&mut manifest, "c", Grader::Label(grader), FailsAs::One(0));
+        let labels = load(&manifest, &reference, |_| rows.as_bytes().to_vec());
+        let graders = Graders::new(&manifest, &reference, &labels).expect("sound");
+        let mut out = Vec::new();
+        graders.labels_only(Role::Candidate, &mut out);
+        out.iter().map(|one| (one.bin, one.by)).collect::<Vec<_>>()
+    };
+    let (person, model) = (GraderKind::Person, GraderKind::Model);
+    assert_eq!(
+        run(judged, person),
+        [(Bin::Pass, person), (Bin::Pass, model)]
+    );
+    let without: Vec<&str> = judged.lines().take(1).collect();
+    assert_eq!(run(without[0], person)[0], (Bin::Pass, person));
+    // Where the page lets a judge judge, everything counts, as a judge's.
+    assert_eq!(run(judged, model)[0], (Bin::Fail(0), model));
+}
+
 #[test]
 fn annotators_and_parts_are_combined() {
     let rows = r#"{"example":"a","system":"s","annotator":"1","label":"ok"}
 {"example":"a","system":"s","annotator":"2","label":"no"}
-{"example":"a","system":"s","annotator":"3","label":"no","kind":"model"}
+{"example":"a","system":"s","annotator":"3","label":"no","kind":"program"}
 {"example":"b","system":"s","annotator":"1","label":"ok"}
 {"example":"b","system":"s","annotator":"2","label":"odd"}
 {"example":"c","system":"s","annotator":"1","label":"ok","part":0}
@@ -563,7 +600,7 @@ fn annotators_and_parts_are_combined() {
     );
     assert_eq!(
         (out[0].by, out[1].by),
-        (GraderKind::Model, GraderKind::Person)
+        (GraderKind::Person, GraderKind::Person)
     );
     assert_eq!(out[1].why.as_deref(), Some("labelled ok, odd"));
     let out = run(Combine::Unanimous, Some(PartsRule::All), Absent::Pass);
@@ -735,7 +772,10 @@ fn real_tau_airline() {
         matches!(outcome.bin, Bin::Missing(_))
     });
     assert_eq!(ungraded, 5);
-    let published = LabelGrader { source, ..graded };
+    let published = LabelGrader {
+        sources: vec![source],
+        ..graded
+    };
     let (_, out) = real(&["gpt-4o-tool-calling"], &set, published);
     assert_eq!(
         (
@@ -901,7 +941,7 @@ fn real_pandalm_preferences() {
         criterion(
             &mut manifest,
             "c",
-            Grader::Preference(grader),
+            Grader::Preference(Box::new(grader)),
             FailsAs::Nothing,
         );
         let mut set_source = mapped(

@@ -53,6 +53,8 @@ pub(super) struct Compiled {
 /// Requests that share a filter.
 pub(super) struct Group {
     pub(super) filter: Vec<(usize, Vec<String>)>,
+    /// A filter on one text: its slot, and the text's [`sign`].
+    pub(super) only: Option<(usize, u64)>,
     pub(super) members: Vec<usize>,
 }
 
@@ -88,6 +90,12 @@ impl<'r> Plan<'r> {
             match groups.iter_mut().find(|group| group.filter == filter) {
                 Some(group) => group.members.push(index),
                 None => groups.push(Group {
+                    only: match filter.as_slice() {
+                        [(slot, accepted)] if accepted.len() == 1 => {
+                            Some((*slot, sign(&accepted[0])))
+                        }
+                        _ => None,
+                    },
                     filter,
                     members: vec![index],
                 }),
@@ -184,6 +192,15 @@ pub(super) fn text<'s>(field: &'s Field, slots: &'s [Slot<'_>]) -> Option<Cow<'s
         Field::Slot(slot) => slots[*slot].text(),
         Field::Either(first, second) => slots[*first].text().or_else(|| slots[*second].text()),
     }
+}
+
+/// A text's length and first bytes in one number: texts of different signs differ.
+pub(super) fn sign(text: &str) -> u64 {
+    let mut bytes = [0_u8; 8];
+    let some = text.len().min(7);
+    bytes[..some].copy_from_slice(&text.as_bytes()[..some]);
+    bytes[7] = text.len().min(255) as u8;
+    u64::from_le_bytes(bytes)
 }
 
 /// Says whether a slot holds this text, numbers and booleans by their JSON form.

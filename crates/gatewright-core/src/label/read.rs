@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::io::BufRead;
 use std::num::NonZeroUsize;
 
-use super::plan::{Compiled, Field, KEYS, Plan, is_text, is_there, score, text};
-use super::table::{Interner, Labels, NO_PART, Row};
+use super::plan::{Compiled, Field, KEYS, Plan, is_text, is_there, score, sign, text};
+use super::table::{Interner, Labels, NO_PART, Row, Table};
 use super::{Request, kind_of};
-use crate::json::{Block, Blocks, Collector, Fault, Picker, Slot};
+use crate::json::{Block, Collector, Fault, Picker, Slot, map_blocks};
 use crate::manifest::Manifest;
 use crate::outcome::GraderKind;
 use crate::problem::{Problem, nearest};
@@ -36,45 +36,34 @@ pub(super) fn read(
     let plan = Plan::new(manifest, reference, requests, into);
     let file_index = into.files.len().min(usize::from(u8::MAX)) as u8;
     into.files.push(file.into());
-    let mut blocks = Blocks::new(reader);
-    loop {
-        let mut batch = Vec::with_capacity(threads.get());
-        let mut failed = None;
-        while batch.len() < threads.get() {
-            match blocks.next_block() {
-                Some(Ok(block)) => batch.push(block),
-                Some(Err(error)) => {
-                    failed = Some(error);
-                    break;
-                }
-                None => break,
-            }
-        }
-        let done = batch.is_empty();
-        for found in read_batch(&plan, &batch) {
-            merge(found, requests, file_index, into, &mut problems);
-        }
-        if let Some(error) = failed {
-            problems.unreadable(&error);
-            break;
-        }
-        if done {
-            break;
-        }
+    let read = map_blocks(
+        reader,
+        threads,
+        &|block: &Block| read_block(&plan, block),
+        |found| merge(found, requests, file_index, into, &mut problems),
+    );
+    if let Err(error) = read {
+        problems.unreadable(&error);
     }
     let touched: BTreeSet<u16> = requests.iter().map(|request| request.criterion).collect();
-    let systems = into.system_names().len();
-    for criterion in touched {
-        let table = into.tables.entry(criterion).or_default();
+    for criterion in &touched {
+        let table = into.tables.entry(*criterion).or_default();
         table.score = requests
             .iter()
-            .any(|request| request.criterion == criterion && request.score);
-        for (first, later) in table.index(systems, reference.examples.len()) {
+            .any(|request| request.criterion == *criterion && request.score);
+    }
+    for (criterion, twice) in index(into, &touched, reference.examples.len(), threads) {
+        for (first, later) in twice {
             let id = &reference.examples[first.example as usize].id;
             let who = &into.annotators.texts()[usize::from(first.annotator)];
             let name = &manifest.criteria[usize::from(criterion)].id;
+            let of = if first.file == later.file {
+                String::new()
+            } else {
+                format!(" of `{}`", into.files[usize::from(first.file)])
+            };
             let what = format!(
-                "`{who}` already labelled `{id}` for `{name}` in line {}",
+                "`{who}` already labelled `{id}` for `{name}` in line {}{of}",
                 first.line
             );
             problems.push(
@@ -89,21 +78,41 @@ pub(super) fn read(
     problems.finish();
 }
 
-/// Reads the blocks of a batch, each in a thread of its own when there are several; results come in the order of the blocks.
-fn read_batch(plan: &Plan<'_>, batch: &[Block]) -> Vec<Found> {
-    if let [one] = batch {
-        return vec![read_block(plan, one)];
-    }
+/// Pairs of labels of one criterion that are about the same unit by the same annotator.
+type Twice = (u16, Vec<(Row, Row)>);
+
+/// Indexes the tables that were read into, several at a time; the result is in the order of criteria.
+fn index(
+    into: &mut Labels,
+    touched: &BTreeSet<u16>,
+    examples: usize,
+    threads: NonZeroUsize,
+) -> Vec<Twice> {
+    let systems = into.system_names().len();
+    let mut tables: Vec<(u16, &mut Table)> = into
+        .tables
+        .iter_mut()
+        .filter(|(criterion, _)| touched.contains(criterion))
+        .map(|(criterion, table)| (*criterion, table))
+        .collect();
+    let share = tables.len().div_ceil(threads.get()).max(1);
     std::thread::scope(|scope| {
-        let workers: Vec<_> = batch
-            .iter()
-            .map(|block| scope.spawn(move || read_block(plan, block)))
+        let workers: Vec<_> = tables
+            .chunks_mut(share)
+            .map(|some| {
+                scope.spawn(move || {
+                    some.iter_mut()
+                        .map(|(criterion, table)| (*criterion, table.index(systems, examples)))
+                        .collect::<Vec<_>>()
+                })
+            })
             .collect();
         workers
             .into_iter()
-            .zip(batch)
-            // A worker does not panic; should one, its block is read here and fails here.
-            .map(|(worker, block)| worker.join().unwrap_or_else(|_| read_block(plan, block)))
+            .flat_map(|worker| match worker.join() {
+                Ok(found) => found,
+                Err(panic) => std::panic::resume_unwind(panic),
+            })
             .collect()
     })
 }
@@ -164,16 +173,18 @@ fn merge(
         .iter()
         .map(|text| into.annotators.intern(text))
         .collect();
-    for (request, rows) in requests.iter().zip(found.rows) {
-        let table = into.tables.entry(request.criterion).or_default();
-        table.rows.extend(rows.into_iter().map(|mut row| {
+    for (request, mut rows) in requests.iter().zip(found.rows) {
+        for row in &mut rows {
             if !request.score {
                 row.value = u64::from(texts[row.value as usize]);
             }
             row.annotator = annotators[usize::from(row.annotator)].min(u32::from(u16::MAX)) as u16;
             row.file = file;
-            row
-        }));
+        }
+        let table = into.tables.entry(request.criterion).or_default();
+        if !rows.is_empty() {
+            table.pieces.push(rows);
+        }
     }
     into.other_system_rows += found.other_system_rows;
     into.set_aside_rows += found.set_aside_rows;
@@ -266,7 +277,18 @@ impl<'a> BlockReader<'a, '_> {
 
     fn row(&mut self, line: u32, slots: &[Slot<'_>]) {
         let plan: &'a Plan<'_> = self.plan;
+        // Criteria of one long file mostly filter on the same field: its sign tells most of them apart at a glance.
+        let mut signed: Option<(usize, u64)> = None;
         for group in &plan.groups {
+            if let Some((slot, wanted)) = group.only
+                && let Slot::Text(text) = &slots[slot]
+            {
+                let known = signed.filter(|(of, _)| *of == slot);
+                let (_, found) = *signed.insert(known.unwrap_or_else(|| (slot, sign(text))));
+                if found != wanted {
+                    continue;
+                }
+            }
             let admitted = group
                 .filter
                 .iter()

@@ -75,34 +75,43 @@ impl Interner {
 /// The labels of one criterion, in the order of system, example, trial, part, annotator.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Table {
-    pub(super) rows: Vec<Row>,
+    /// Rows that were read and are not in `rows` yet, as blocks of lines gave them.
+    pub(super) pieces: Vec<Vec<Row>>,
+    rows: Vec<Row>,
     /// For each system and example: where its rows start.
     starts: Vec<u32>,
     pub(super) score: bool,
+    /// A row names a trial other than 0.
+    trials: bool,
 }
 
 impl Table {
-    /// Sorts by bucket, then within buckets: linear in the number of labels. Returns pairs of rows that are about the same unit by the same annotator;
-    /// the later one is dropped.
+    /// Takes the pieces in and sorts by bucket, then within buckets: linear in the number of labels. Returns pairs of rows that are
+    /// about the same unit by the same annotator; the later one is dropped.
     pub(super) fn index(&mut self, systems: usize, examples: usize) -> Vec<(Row, Row)> {
+        let mut pieces = std::mem::take(&mut self.pieces);
+        if !self.rows.is_empty() {
+            pieces.insert(0, std::mem::take(&mut self.rows));
+        }
         let buckets = (systems + 1) * examples;
         let bucket = |row: &Row| usize::from(row.system) * examples + row.example as usize;
         let mut starts = vec![0_u32; buckets + 1];
-        for row in &self.rows {
+        for row in pieces.iter().flatten() {
             starts[bucket(row) + 1] += 1;
+            self.trials |= row.trial != 0;
         }
         for at in 1..starts.len() {
             starts[at] += starts[at - 1];
         }
-        if !self.rows.is_sorted_by_key(&bucket) {
+        let total = pieces.iter().map(Vec::len).sum();
+        if let Some(any) = pieces.iter().flatten().next().copied() {
             let mut next = starts.clone();
-            let mut sorted = self.rows.clone();
-            for row in &self.rows {
-                let place = &mut next[bucket(row)];
-                sorted[*place as usize] = *row;
+            self.rows = vec![any; total];
+            for row in pieces.into_iter().flatten() {
+                let place = &mut next[bucket(&row)];
+                self.rows[*place as usize] = row;
                 *place += 1;
             }
-            self.rows = sorted;
         }
         let mut twice = Vec::new();
         for pair in starts.windows(2) {
@@ -234,6 +243,15 @@ impl Labels {
         };
         let mut trials: Vec<u32> = Vec::new();
         for table in self.tables.values() {
+            if !table.trials {
+                // No need to look at the rows themselves.
+                if trials.first() != Some(&0)
+                    && !table.of(system, example, self.examples).is_empty()
+                {
+                    trials.insert(0, 0);
+                }
+                continue;
+            }
             for row in table.of(system, example, self.examples) {
                 if trials.last() != Some(&row.trial) {
                     trials.push(row.trial);
@@ -247,6 +265,14 @@ impl Labels {
 
     /// Returns the most trials that labels of a system carry for any one example.
     pub fn trials(&self, system: &str) -> u32 {
+        if self.tables.values().all(|table| !table.trials) {
+            let system = self.system_index(system).unwrap_or_default();
+            let rows = |table: &Table| {
+                let (from, to) = (system * self.examples, (system + 1) * self.examples);
+                table.starts.get(from) < table.starts.get(to)
+            };
+            return u32::from(system > 0 && self.tables.values().any(rows));
+        }
         (0..self.examples as u32)
             .map(|example| self.recorded_trials(system, example).len() as u32)
             .max()

@@ -156,6 +156,79 @@ fn bad_labels_are_named() {
     assert_eq!(labels.count(0), 1);
 }
 
+/// A wide row holds both systems' verdicts: two sources of one criterion read it, in one pass. A vote that is there twice is named
+/// with the file it was first in.
+#[test]
+fn one_criterion_takes_labels_from_several_sources() {
+    let manifest = two_systems();
+    let wide = |label: &str, system: &str| {
+        let mut source = mapped("l.jsonl", &[("example", "id"), ("label", label)]);
+        source.set.insert("system".into(), system.into());
+        source
+            .filter
+            .push(("criterion".into(), vec!["good".into()]));
+        source
+    };
+    let (new, old) = (wide("cand", "new"), wide("prod", "old"));
+    let requests = [&new, &old].map(|source| Request {
+        criterion: 0,
+        source,
+        score: false,
+        pair: false,
+    });
+    let text = r#"{"id":"a","criterion":"good","cand":1,"prod":0}
+{"id":"a","criterion":"goodness","cand":0,"prod":0}
+{"id":"5","criterion":"good","cand":0,"prod":1}"#;
+    let mut seen = Vec::new();
+    for threads in [1, 3] {
+        let (labels, problems) = load_text(&manifest, &requests, text, threads);
+        assert_eq!(problems, Vec::<String>::new());
+        assert_eq!(labels.count(0), 4);
+        assert_eq!((labels.trials("new"), labels.trials("old")), (1, 1));
+        assert_eq!(labels.recorded_trials("old", 1), [0]);
+        seen.push([0, 1].map(|example| {
+            let of = labels.of_example(0, example).into_iter();
+            of.map(|label| {
+                let system = label.system.expect("named");
+                (system.to_string(), label.label.to_string())
+            })
+            .collect::<Vec<_>>()
+        }));
+    }
+    assert_eq!(seen[0], seen[1]);
+    let pair = |new: &str, old: &str| {
+        vec![
+            ("new".to_owned(), new.to_owned()),
+            ("old".to_owned(), old.to_owned()),
+        ]
+    };
+    // The set is in the order of ids: `5`, then `a`.
+    assert_eq!(seen[0], [pair("0", "1"), pair("1", "0")]);
+
+    let source = Source::plain("r.jsonl", Location::default());
+    let (reference, _) = set(&page(), &source, br#"{"id":"a","input":"x"}"#);
+    let (mut labels, mut problems) = (Labels::default(), Vec::new());
+    for file in ["l.jsonl", "more.jsonl"] {
+        load(
+            &manifest,
+            &reference,
+            &requests[..1],
+            file,
+            &br#"{"id":"a","criterion":"good","cand":1}"#[..],
+            NonZeroUsize::MIN,
+            &mut labels,
+            &mut problems,
+        );
+    }
+    assert_eq!(
+        lines(&problems),
+        [
+            "more.jsonl:1 duplicate-label: `` already labelled `a` for `good` in line 1 of `l.jsonl` / map `annotator`, `trial` or `part`, or keep one question with `where`"
+        ]
+    );
+    assert_eq!(labels.count(0), 1);
+}
+
 /// Wide rows: sixteen readings of one file in one pass; the same for any number of threads.
 #[test]
 fn wide_rows_and_threads() {

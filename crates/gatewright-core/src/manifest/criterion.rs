@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::id::CriterionId;
+use crate::outcome::GraderKind;
 use crate::source::Source;
 
 /// One thing that can fail for its own reason.
@@ -23,6 +24,16 @@ pub struct Criterion {
 }
 
 impl Criterion {
+    /// Returns who the page says judges it. A criterion of a model judge is a watch as a whole until the judge is calibrated,
+    /// whatever single labels say: whether a rule gates must not depend on which labels happen to be there.
+    pub fn judged_by(&self) -> GraderKind {
+        match &self.grader {
+            Grader::Label(grader) => grader.by,
+            Grader::Preference(grader) => grader.by,
+            _ => GraderKind::Rule,
+        }
+    }
+
     /// Returns every class that its failures can be of, those that a label map names included.
     pub fn classes(&self) -> BTreeSet<u16> {
         let mut classes = self.fails_as.classes();
@@ -138,14 +149,14 @@ pub enum Grader {
     /// Recorded labels of people, programs or model judges.
     Label(LabelGrader),
     /// Recorded preferences between candidate and production.
-    Preference(PreferenceGrader),
+    Preference(Box<PreferenceGrader>),
 }
 
 /// Reads recorded labels.
 #[derive(Clone, Debug)]
 pub struct LabelGrader {
-    /// Where the labels are.
-    pub source: Source,
+    /// Where the labels are: one source or several, also of one file, which is then read once.
+    pub sources: Vec<Source>,
     /// Who gave them (decides whether they may gate).
     pub by: crate::outcome::GraderKind,
     /// Version of the rubric they followed, if stated.

@@ -24,12 +24,12 @@ pub fn examples(
     into: &mut Vec<Example>,
     problems: &mut Vec<Problem>,
 ) {
-    examples_on(NonZeroUsize::MIN, source, file, reader, into, problems);
+    examples_on((NonZeroUsize::MIN, 0), source, file, reader, into, problems);
 }
 
-/// Reads one file of examples on several threads. The result does not depend on their number.
+/// Reads one file of about so many bytes (0: unknown) on several threads. The result depends on neither number.
 pub fn examples_on(
-    threads: NonZeroUsize,
+    (threads, bytes): (NonZeroUsize, u64),
     source: &Source,
     file: &str,
     reader: impl BufRead,
@@ -43,9 +43,7 @@ pub fn examples_on(
         }
         row::read(source, &row, problems.line(line), problems)
     };
-    json::map_objects(reader, threads, &mut problems, read, |example| {
-        into.push(example);
-    });
+    json::map_objects(reader, threads, bytes, &mut problems, read, into);
     problems.finish();
 }
 

@@ -337,6 +337,8 @@ pub struct SegmentView {
     pub lost: u64,
     /// Examples gained.
     pub gained: u64,
+    /// Net change over all n, in the criterion's unit, so that negative is worse: few large losses may outweigh many small gains.
+    pub net: f64,
     /// More failures a week than production, where traffic is known; negative for fewer.
     pub per_week: Option<f64>,
     /// A rule fired here.

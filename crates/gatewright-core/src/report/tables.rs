@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use gatewright_stats::estimate::{Bounds, Undefined};
 
 use crate::analyse::{ClassCount, Counts, PairedCell, SystemCell, missing_reason};
-use crate::manifest::{Metric, Role, Subject};
+use crate::manifest::{Grader, Metric, Role, Subject};
 use crate::reference::Status;
 use crate::report::model::*;
 use crate::report::sentence;
@@ -90,16 +90,19 @@ pub(super) fn segments(materials: &Materials<'_>) -> Vec<SegmentView> {
             no_interval,
             lost: paired.lost,
             gained: paired.gained,
+            net: {
+                let change = paired.candidate.unwrap_or(0.0) - paired.other.unwrap_or(0.0);
+                let grader = &materials.manifest.criteria[usize::from(cell.criterion)].grader;
+                // Of time and money, less is better.
+                let smaller = rate_unit(materials, cell.criterion) != Unit::Share
+                    && matches!(grader, Grader::Latency { .. } | Grader::Cost { .. });
+                paired.n as f64 * if smaller { -change } else { change }
+            },
             per_week,
             fired,
         });
     }
-    let net = |row: &SegmentView| {
-        row.difference
-            .as_ref()
-            .map_or(0.0, |difference| difference.point * row.n as f64)
-    };
-    rows.sort_by(|a, b| b.fired.cmp(&a.fired).then(net(a).total_cmp(&net(b))));
+    rows.sort_by(|a, b| b.fired.cmp(&a.fired).then(a.net.total_cmp(&b.net)));
     rows
 }
 

@@ -189,10 +189,10 @@ fn segments(view: &View, width: usize) -> Vec<String> {
         "candidate"
     )];
     for row in rows {
-        let mark = match row.lost.cmp(&row.gained) {
-            std::cmp::Ordering::Greater => '▼',
-            std::cmp::Ordering::Less => '▲',
-            std::cmp::Ordering::Equal => '·',
+        let mark = match row.net {
+            net if net < -1e-9 => '▼',
+            net if net > 1e-9 => '▲',
+            _ => '·',
         };
         let value = |value: Option<f64>| {
             value.map_or_else(|| "-".to_owned(), |value| words::amount(row.unit, value))
@@ -241,14 +241,12 @@ fn chosen_segments(view: &View) -> Vec<&SegmentView> {
         .collect();
     // A better average over a broken segment is the thing to see.
     rows.extend(others.iter().filter(|row| whole(row)).take(1));
-    let lost = others
-        .iter()
-        .filter(|row| row.lost > row.gained && !whole(row));
+    let lost = others.iter().filter(|row| row.net < -1e-9 && !whole(row));
     rows.extend(lost.take(2));
     let gained = others
         .iter()
         .rev()
-        .filter(|row| row.gained > row.lost && !whole(row));
+        .filter(|row| row.net > 1e-9 && !whole(row));
     rows.extend(gained.take(2));
     rows
 }

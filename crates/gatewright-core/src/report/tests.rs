@@ -320,6 +320,68 @@ fn a_hold_reads_as_people_would_say_it() {
     "#);
 }
 
+/// Five gained and four lost can still be a loss, and what a week costs follows the classes of what was lost, not the first one's.
+#[test]
+fn arrows_follow_the_net_and_money_follows_the_classes() {
+    let mut page = page();
+    let (claim, refusal) = (
+        page.class_index("unsupported-claim").expect("shipped"),
+        page.class_index("over-refusal").expect("shipped"),
+    );
+    page.classes[refusal as usize].cost = Cost {
+        amount: 15.0,
+        currency: Some("USD".to_owned()),
+    };
+    page.criteria[0].fails_as = FailsAs::BySymptom {
+        map: BTreeMap::from([("claim".to_owned(), claim), ("refusal".to_owned(), refusal)]),
+        otherwise: None,
+    };
+    let mut analysis = analysis();
+    let paired = analysis
+        .cells
+        .iter_mut()
+        .find(|cell| cell.slice == cancellation())
+        .and_then(|cell| cell.against.get_mut(&Role::Production))
+        .expect("built so");
+    (paired.lost, paired.gained) = (4, 5);
+    analysis.findings[0].examples = vec![0, 1, 2];
+    analysis.flips = [claim, refusal, refusal]
+        .into_iter()
+        .zip(0..)
+        .map(|(class, example)| crate::analyse::Flip {
+            example,
+            criterion: 0,
+            change: -1.0,
+            scores: (0.0, 1.0),
+            class: Some(class),
+            cost: 0.0,
+            fresh: None,
+            why: None,
+        })
+        .collect();
+    let view = made(&page, &proposal(), &analysis);
+    let row = view.segments.iter().find(|row| row.fired).expect("fired");
+    assert!(row.net < -4.0, "{}", row.net);
+    let options = TerminalOptions {
+        width: 100,
+        colour: false,
+        symbols: true,
+    };
+    assert!(terminal(&view, &options).contains("▼ cancellation"));
+    let week = view.per_week.expect("traffic is known");
+    // 0.2 of 5,040 requests; a mean of (400 + 15 + 15) / 3.
+    assert!((week.failures - 1008.0).abs() < 1e-6, "{}", week.failures);
+    let money = week.money.expect("all in USD");
+    assert!(
+        (money.amount - 1008.0 * 430.0 / 3.0).abs() < 1e-6,
+        "{}",
+        money.amount
+    );
+    page.classes[refusal as usize].cost.currency = Some("EUR".to_owned());
+    let view = made(&page, &proposal(), &analysis);
+    assert_eq!(view.per_week.expect("traffic is known").money, None);
+}
+
 #[test]
 fn advice_says_would_and_the_exit_code_stays() {
     let mut page = page();

@@ -1,6 +1,6 @@
 //! From the analysis and the proposal to the view: all arithmetic of the report is here and in `tables`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::analyse::{Analysis, Finding, Slice, Standing};
 use crate::decide::{Answer, DecisionContext, Proposal, Scope, WorkItem, WorkKind};
@@ -299,12 +299,9 @@ fn per_week(materials: &Materials<'_>) -> Option<PerWeek> {
         _ => return None,
     };
     let failures = rate * requests;
-    let money = failing_class(materials, finding, rule).map(|class| {
-        let cost = &materials.manifest.classes[class as usize].cost;
-        Money {
-            amount: cost.amount * failures,
-            currency: cost.currency.clone(),
-        }
+    let money = cost_each(materials, finding, rule).map(|cost| Money {
+        amount: cost.amount * failures,
+        currency: cost.currency,
     });
     Some(PerWeek {
         failures,
@@ -336,6 +333,43 @@ fn failing_class(materials: &Materials<'_>, finding: &Finding, rule: &Rule) -> O
     flips
         .find(|flip| flip.example == *first && flip.criterion == criterion)
         .and_then(|flip| flip.class)
+}
+
+/// What one of a finding's failures costs: the class's cost, or the mean over the lost examples where they fail as several classes.
+/// Nothing when their costs cannot be added up.
+fn cost_each(materials: &Materials<'_>, finding: &Finding, rule: &Rule) -> Option<Money> {
+    let of = |class: u16| {
+        let cost = &materials.manifest.classes[class as usize].cost;
+        Money {
+            amount: cost.amount,
+            currency: cost.currency.clone(),
+        }
+    };
+    let criterion = match rule.subject {
+        Subject::Class(class) => return Some(of(class)),
+        Subject::Criterion(criterion) => criterion,
+    };
+    let classes = materials.manifest.criteria[criterion as usize].classes();
+    if classes.len() == 1 {
+        return classes.first().copied().map(of);
+    }
+    let lost: BTreeSet<u32> = finding.examples.iter().copied().collect();
+    let costs: Vec<Money> = materials
+        .analysis
+        .flips
+        .iter()
+        .filter(|flip| flip.criterion == criterion && lost.contains(&flip.example))
+        .filter_map(|flip| flip.class.map(of))
+        .collect();
+    let currency = costs.first()?.currency.clone();
+    if costs.iter().any(|cost| cost.currency != currency) {
+        return None;
+    }
+    let total: f64 = costs.iter().map(|cost| cost.amount).sum();
+    Some(Money {
+        amount: total / costs.len() as f64,
+        currency,
+    })
 }
 
 /// "over-refusals −6, unsupported claims +4": fewer first, then more; candidate minus production.

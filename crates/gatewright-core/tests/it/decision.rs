@@ -2,7 +2,7 @@
 
 use gatewright_core::analyse::{Standing, Undecided};
 use gatewright_core::decide::{Answer, Obligation, Scope, WorkKind};
-use gatewright_core::manifest::Role;
+use gatewright_core::manifest::{Kind, Role};
 
 use crate::release::release;
 
@@ -237,4 +237,57 @@ fn work_items_follow_the_cause_and_attempts_add_up() {
             "release attempt 4 on these examples: chances of a wrong ship add up to at most 20 %; collect fresh examples"
         )
     );
+}
+
+/// A rule about traffic in some slice is no pass in a routed value that has the slice and none of its traffic.
+#[test]
+fn a_narrow_needs_the_traffic_of_a_where_rule_where_its_slice_is_seen() {
+    let gate = [
+        GUARD_NARROW,
+        "{id: floor, require: right, at_least: 80 %, then: {violated: narrow}, owner: team}",
+        "{id: high-risk, require: right, where: {risk: high}, at_least: 50 %, then: {violated: hold}, owner: team}",
+    ];
+    let mut case = release(40, "standard: shown, route_by: [task]", &gate, false).fail(
+        Role::Candidate,
+        "a",
+        9,
+    );
+    let (a, b) = (case.task("a"), case.task("b"));
+    case.reference.values[1] = vec!["high".to_owned(), "low".to_owned()];
+    case.reference.assigned[1] = vec![1; case.reference.examples.len()];
+    for &example in &a {
+        case.reference.assigned[1][example as usize] = 0;
+    }
+    assert_eq!(case.decide().answer, Answer::Narrow, "b has no high risk");
+    for &example in &b[..3] {
+        case.reference.assigned[1][example as usize] = 0;
+        case.reference.examples[example as usize].provenance.kind = Kind::Incident;
+    }
+    assert_eq!(
+        case.decide().answer,
+        Answer::Hold,
+        "incidents show that b has high risk, and no traffic example carries the rule there"
+    );
+}
+
+/// The narrow beside a hold is one that the same page could have answered with.
+#[test]
+fn a_narrow_beside_a_hold_passes_the_rules_too() {
+    let alternative = |n: usize, decision: &str| {
+        let lost = (n / 10).max(5);
+        let held = release(n, decision, &[GUARD, REQUIRE], false).fail(Role::Candidate, "a", lost);
+        let proposal = held.decide();
+        assert_eq!(proposal.answer, Answer::Hold);
+        proposal.alternative
+    };
+    let b = Some(Scope::Segments {
+        dimension: "task".to_owned(),
+        values: vec!["b".to_owned()],
+        without: vec!["a".to_owned()],
+        share: Some(0.5),
+    });
+    let routed = "standard: shown, route_by: [task]";
+    assert_eq!(alternative(40, routed), None, "40 do not carry 5 points");
+    assert_eq!(alternative(160, routed), b);
+    assert_eq!(alternative(40, "standard: unbroken, route_by: [task]"), b);
 }

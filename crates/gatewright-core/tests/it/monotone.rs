@@ -72,6 +72,55 @@ fn deleting_fresh_trials_never_makes_a_ship() {
     }
 }
 
+/// Lets the page say that a judge judges `right`.
+fn judge_judges(release: &mut Release) {
+    let page = r#"gatewright: 1
+promise: Answer two kinds of questions.
+tasks: {a: one, b: two}
+failures: {latency: {severity: low}}
+owners: {team: {name: Team}}
+systems: {candidate: {labels_only: true}, production: {labels_only: true}}
+criteria: {right: {grader: {label: {from: l.jsonl, by: model, values: {pass: [ok], fail: [no]}}}, fails_as: latency}}
+gate: [{watch: right, owner: team}]
+"#;
+    let (other, problems) = gatewright_core::manifest::read::read(page.as_bytes(), "page.yaml");
+    let mut other = other.unwrap_or_else(|| panic!("{problems:#?}"));
+    release.manifest.criteria[0].grader = other.criteria.remove(0).grader;
+}
+
+/// A rule that people's or programs' verdicts carry gates, whichever single verdicts are a judge's: those are missing.
+/// Taking them away changes no answer.
+#[test]
+fn a_judge_s_verdict_among_others_is_missing_and_removing_it_changes_nothing() {
+    let mut case = release(
+        30,
+        "standard: shown, route_by: [task]",
+        &[GUARD, REQUIRE],
+        false,
+    );
+    assert_eq!(case.decide().answer, Answer::Ship);
+    let judged: Vec<usize> = (0..case.outcomes.len())
+        .filter(|&index| {
+            let one = &case.outcomes[index];
+            one.criterion == 0 && one.system == Role::Candidate && one.example < 20
+        })
+        .collect();
+    for &index in &judged {
+        case.outcomes[index].by = GraderKind::Model;
+    }
+    let analysis = case.analysis();
+    assert!(analysis.findings.iter().all(|finding| finding.deciding));
+    assert_eq!(analysis.findings[2].measured.missing, 20);
+    assert_ne!(case.decide().answer, Answer::Ship);
+    check("judge among others", &case);
+    let before = case.decide();
+    for &index in &judged {
+        case.outcomes[index].bin = Bin::Missing(Missing::GraderError);
+    }
+    let after = case.decide();
+    assert_eq!((before.answer, before.fired), (after.answer, after.fired));
+}
+
 #[test]
 fn a_judge_s_event_is_unconfirmed_and_its_rules_only_watch() {
     let mut case = release(
@@ -81,6 +130,7 @@ fn a_judge_s_event_is_unconfirmed_and_its_rules_only_watch() {
         false,
     )
     .fail(Role::Candidate, "a", 9);
+    judge_judges(&mut case);
     for outcome in &mut case.outcomes {
         if outcome.criterion == 0 {
             outcome.by = GraderKind::Model;

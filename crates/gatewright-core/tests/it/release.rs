@@ -42,6 +42,7 @@ failures:
 owners: {{team: {{name: Team}}, platform: {{name: Platform}}}}
 traffic: {{per_week: 1000, share: {{task: {{a: 0.5, b: 0.5}}}}}}
 decision: {{question: "Release?", decided_by: team, {decision}}}
+segments: {{risk: [high, low]}}
 systems:
   candidate: {system}
   production: {system}

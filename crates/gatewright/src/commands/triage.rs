@@ -153,7 +153,7 @@ fn failing(loaded: &Loaded, session: &Session) -> Result<Vec<Failing>, Failure> 
                 one.failed += 1;
                 one.class.get_or_insert(class);
                 if one.why.is_none() {
-                    one.why = outcome.why.map(String::from);
+                    one.why = outcome.why.map(|why| why.to_string());
                 }
             }
         }

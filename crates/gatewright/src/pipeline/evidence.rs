@@ -16,6 +16,9 @@ use crate::error::Failure;
 use crate::pipeline::load::Loaded;
 use crate::pipeline::session::Session;
 
+/// Blocks of graded labels that may wait to be counted.
+const BLOCKS_AHEAD: usize = 8;
+
 /// Compiles the graders.
 ///
 /// # Errors
@@ -69,11 +72,19 @@ pub(super) fn with_outcomes<T>(
             graders.not_attempted(attempt, &mut outcomes);
             outcomes
         });
-    let labels = labelled
-        .iter()
-        .flat_map(|role| graders.labels_only_blocks(*role))
-        .flatten();
-    let folded = fold(&mut ended.chain(never).chain(labels));
+    // Labels are graded on a thread of their own and come in the order they always have.
+    let folded = std::thread::scope(|scope| {
+        let (give, labels) = std::sync::mpsc::sync_channel(BLOCKS_AHEAD);
+        let (graders, labelled) = (&graders, &labelled);
+        scope.spawn(move || {
+            let mut blocks = labelled
+                .iter()
+                .flat_map(|role| graders.labels_only_blocks(*role));
+            // An error says that nobody counts any more.
+            let _ = blocks.try_for_each(|block| give.send(block));
+        });
+        fold(&mut ended.chain(never).chain(labels.into_iter().flatten()))
+    });
     match failed.into_inner() {
         Some(error) => Err(error.into()),
         None => Ok(folded),

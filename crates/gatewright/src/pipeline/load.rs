@@ -351,8 +351,10 @@ impl Reader<'_> {
             };
             for file in files {
                 self.with(&file, &source.at, |reader, problems| {
+                    let opened = &reader.get_ref().inner;
+                    let bytes = opened.metadata().map_or(0, |facts| facts.len());
                     reference::examples_on(
-                        threads(),
+                        (threads(), bytes),
                         source,
                         &file,
                         reader,

@@ -11,6 +11,7 @@ use crate::manifest::{
 };
 use crate::outcome::GraderKind;
 use crate::problem::{Problem, nearest};
+use crate::source::Source;
 
 /// Every kind of grader and its options.
 pub(in crate::manifest) const KINDS: [(&str, &[&str]); 16] = [
@@ -177,7 +178,7 @@ fn grader(w: &mut Walk<'_>, kind: &str, fields: &Fields<'_>, page: &Manifest) ->
             at_most_usd: w.quantity_at(fields, "at_most", quantity::dollars),
         },
         "label" => Grader::Label(label(w, fields, page)?),
-        _ => Grader::Preference(preference(w, fields)?),
+        _ => Grader::Preference(Box::new(preference(w, fields)?)),
     })
 }
 
@@ -190,13 +191,31 @@ fn required(w: &mut Walk<'_>, fields: &Fields<'_>, key: &str, instead: &str) -> 
     text
 }
 
-fn from(w: &mut Walk<'_>, fields: &Fields<'_>) -> Option<crate::source::Source> {
+/// Reads where labels are: one source, or a list of them where `several` may be.
+fn from(w: &mut Walk<'_>, fields: &Fields<'_>, several: bool) -> Option<Vec<Source>> {
     let Some(node) = fields.get("from") else {
         let what = format!("`{}` does not say where the labels are", fields.path);
         w.error_in(fields, "missing-key", what, "`from: {file: labels.jsonl}`");
         return None;
     };
-    source::read(w, node, &fields.at("from"), Use::Labels)
+    let path = fields.at("from");
+    match &node.content {
+        Content::List(_) if several => {
+            let items = w.list(node, &path);
+            if items.is_empty() {
+                let what = format!("`{path}` names no source");
+                w.error(node, "missing-key", what, "`from: {file: labels.jsonl}`");
+            }
+            let sources: Vec<Option<Source>> = (0..)
+                .zip(items)
+                .map(|(index, item)| {
+                    source::read(w, item, &format!("{path}[{index}]"), Use::Labels)
+                })
+                .collect();
+            sources.into_iter().collect()
+        }
+        _ => source::read(w, node, &path, Use::Labels).map(|source| vec![source]),
+    }
 }
 
 fn by(w: &mut Walk<'_>, fields: &Fields<'_>) -> Option<GraderKind> {
@@ -213,7 +232,7 @@ fn by(w: &mut Walk<'_>, fields: &Fields<'_>) -> Option<GraderKind> {
 }
 
 fn label(w: &mut Walk<'_>, fields: &Fields<'_>, page: &Manifest) -> Option<LabelGrader> {
-    let source = from(w, fields);
+    let sources = from(w, fields, true);
     let by = by(w, fields);
     let score = w.flag_at(fields, "score", false);
     let mut values = Vec::new();
@@ -255,7 +274,7 @@ fn label(w: &mut Walk<'_>, fields: &Fields<'_>, page: &Manifest) -> Option<Label
         .word_at(fields, "absent", &ABSENT)
         .unwrap_or(Absent::Missing);
     Some(LabelGrader {
-        source: source?,
+        sources: sources?,
         by: by?,
         rubric: w.text_at(fields, "rubric").map(str::to_owned),
         values,
@@ -326,7 +345,7 @@ fn label_map(w: &mut Walk<'_>, node: &Node, path: &str, page: &Manifest) -> Opti
 }
 
 fn preference(w: &mut Walk<'_>, fields: &Fields<'_>) -> Option<PreferenceGrader> {
-    let source = from(w, fields);
+    let source = from(w, fields, false);
     let by = by(w, fields);
     let mut labels = |key| -> BTreeSet<String> { w.texts_at(fields, key).into_iter().collect() };
     let (first, second, tie) = (labels("first"), labels("second"), labels("tie"));
@@ -359,7 +378,7 @@ fn preference(w: &mut Walk<'_>, fields: &Fields<'_>) -> Option<PreferenceGrader>
     let field =
         |w: &mut Walk<'_>, key, default: &str| w.text_at(fields, key).unwrap_or(default).to_owned();
     Some(PreferenceGrader {
-        source: source?,
+        source: source?.pop()?,
         by: by?,
         rubric: w.text_at(fields, "rubric").map(str::to_owned),
         first,

@@ -1,6 +1,7 @@
 use std::fmt::Write as _;
 
 use super::*;
+use crate::manifest::Grader;
 
 /// The smallest page that works, with room for more.
 pub(crate) const SMALLEST: &str = "\
@@ -687,4 +688,40 @@ fn broken_pages_never_panic() {
         }
         codes(&bytes);
     }
+}
+
+/// The labels of one criterion may come from several sources; each is checked in its own place.
+#[test]
+fn labels_come_from_one_source_or_a_list() {
+    let label = |from: &str| {
+        let grader =
+            format!("{{label: {{from: {from}, by: person, values: {{pass: [a], fail: [b]}}}}}}");
+        page(&[(
+            "criteria",
+            &format!("{{contains: {{grader: {grader}, fails_as: latency}}}}"),
+        )])
+    };
+    let files = |from: &str| {
+        let (manifest, problems) = read(label(from).as_bytes(), "g.yaml");
+        assert!(!has_errors(&problems), "{problems:?}");
+        match &manifest.expect("no errors").criteria[0].grader {
+            Grader::Label(grader) => {
+                let files = grader.sources.iter().map(|source| source.file.clone());
+                files.collect::<Vec<_>>()
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(files("l.jsonl"), ["l.jsonl"]);
+    assert_eq!(
+        files(
+            "[{file: w.jsonl, map: {label: cand}, set: {system: candidate}}, w.jsonl, more.jsonl]"
+        ),
+        ["w.jsonl", "w.jsonl", "more.jsonl"]
+    );
+    assert_eq!(codes(label("[]")), "8:46 missing-key\n");
+    assert_eq!(
+        codes(label("[l.jsonl, {file: l.jsonl, map: {exampel: id}}]")),
+        "8:78 unknown-key\n"
+    );
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde_json::Value;
 
-use super::{Dollars, Share, SourceOrPath, Time, Word, Words};
+use super::{Dollars, Share, SourceOrPath, Sources, Time, Word, Words};
 use crate::manifest::{Absent, Combine, PartsRule};
 use crate::outcome::GraderKind;
 
@@ -113,8 +113,8 @@ pub(super) enum GraderShape {
     },
     /// Recorded labels of people, programs or model judges.
     Label {
-        /// Where the labels are.
-        from: SourceOrPath,
+        /// Where the labels are: one source, or a list of them (also of one file, which is read once).
+        from: Sources,
         /// Who gave them.
         by: GraderKind,
         /// Version of the rubric.

@@ -173,8 +173,10 @@ fn threads_change_nothing() {
         let threads = std::num::NonZeroUsize::new(threads).expect("at least one");
         let (mut examples, mut problems) = (Vec::new(), Vec::new());
         let bytes = text.as_bytes();
+        // What the file's length is said to be makes room and nothing else.
+        let length = [0, bytes.len() as u64, 7][threads.get() % 3];
         super::examples_on(
-            threads,
+            (threads, length),
             &source,
             "a.jsonl",
             bytes,
