@@ -117,6 +117,7 @@ fn plan() -> Plan {
         systems: vec![planned(Role::Candidate), planned(Role::Production)],
         seed: 1,
         confirmations: Vec::new(),
+        shard: None,
     }
 }
 
