@@ -212,6 +212,20 @@ impl RunLog {
         })
     }
 
+    /// Says whether an answer is on the record.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`].
+    pub fn is_decided(&self) -> Result<bool, StoreError> {
+        self.connection
+            .query_row(
+                "SELECT EXISTS (SELECT 1 FROM event WHERE kind = 'proposed')",
+                [],
+                |row| row.get(0),
+            )
+            .map_err(self.read_error())
+    }
+
     fn event(&self, seq: u64) -> Result<Event<RunEvent>, StoreError> {
         Events::new(&self.connection, &self.path, Kind::Run.word(), true).one(seq)
     }
