@@ -10,7 +10,12 @@ const COMMAND: &str = "gatewright decide";
 
 pub(crate) fn decide(context: &Context, args: &DecideArgs) -> Result<u8, Failure> {
     let mut loaded = context.sound()?;
-    let mut session = Session::read(&mut loaded, args.stored.run.as_deref())?;
+    let mut session = Session::read(
+        &mut loaded,
+        args.stored.run.as_deref(),
+        &context.now,
+        "gatewright decide",
+    )?;
     session.whole()?;
     if session.decided.is_none() {
         session = Session::open(&mut loaded, Some(&session.name), &context.now, COMMAND)?;

@@ -13,7 +13,12 @@ pub(crate) fn report(context: &Context, args: &ReportArgs) -> Result<u8, Failure
         extension(path)?;
     }
     let mut loaded = context.sound()?;
-    let session = Session::read(&mut loaded, args.stored.run.as_deref())?;
+    let session = Session::read(
+        &mut loaded,
+        args.stored.run.as_deref(),
+        &context.now,
+        "gatewright report",
+    )?;
     session.whole()?;
     let judged = judge(&loaded, &session, &context.now)?;
     context.write_reports(&judged.view, &args.output.output)?;

@@ -55,7 +55,12 @@ fn list(context: &Context, args: &TriageArgs) -> Result<u8, Failure> {
             .collect();
         return Err(unknown("failure class", class, known));
     }
-    let session = Session::read(&mut loaded, args.stored.run.as_deref())?;
+    let session = Session::read(
+        &mut loaded,
+        args.stored.run.as_deref(),
+        &context.now,
+        "gatewright triage",
+    )?;
     let mut failing = failing(&loaded, &session)?;
     failing.retain(|one| args.class.as_ref().is_none_or(|class| *class == one.class));
     if context.console.json {
@@ -270,7 +275,12 @@ fn set_cause(context: &Context, args: &TriageSetArgs) -> Result<u8, Failure> {
     if args.author.trim().is_empty() {
         return Err(Failure::usage("the author is empty").next("--author YOUR-NAME"));
     }
-    let session = Session::read(&mut loaded, args.run.as_deref())?;
+    let session = Session::read(
+        &mut loaded,
+        args.run.as_deref(),
+        &context.now,
+        "gatewright triage",
+    )?;
     let system = Role::ALL
         .into_iter()
         .find(|role| role.word() == args.system)

@@ -141,9 +141,18 @@ impl Session {
     ///
     /// # Errors
     /// When there is none.
-    pub(crate) fn read(loaded: &mut Loaded, wanted: Option<&str>) -> Result<Self, Failure> {
+    pub(crate) fn read(
+        loaded: &mut Loaded,
+        wanted: Option<&str>,
+        now: &Now,
+        command: &str,
+    ) -> Result<Self, Failure> {
         let folder = find(loaded, wanted)?;
-        let log = RunLog::read_only(&folder.dir)?;
+        let log = match RunLog::read_only(&folder.dir) {
+            // A file of an older program is brought to this one's schema once, with a copy beside it.
+            Err(StoreError::Older { .. }) => RunLog::open(&folder.dir, writer(command, now))?,
+            log => log?,
+        };
         let plan = loaded.plan();
         let mark = runs::plan_mark(&plan);
         Self::of(folder, log, plan, &mark)
