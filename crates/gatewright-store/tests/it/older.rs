@@ -33,8 +33,10 @@ PRAGMA application_id = 1196913201;
 PRAGMA user_version = 1;
 ";
 
-/// Rows as that program wrote them: kind, attempt, body.
-const ROWS: [(&str, Option<(u32, &str, u32)>, &str); 4] = [
+/// A row as that program wrote it: kind, attempt, body.
+type Row = (&'static str, Option<(u32, &'static str, u32)>, &'static str);
+
+const ROWS: [Row; 4] = [
     (
         "started",
         Some((0, "candidate", 0)),
