@@ -20,6 +20,7 @@ pub mod source;
 
 pub mod event;
 pub mod exchange;
+pub mod mixed;
 pub mod plan;
 pub mod prompt;
 pub mod response;

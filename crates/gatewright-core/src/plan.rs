@@ -22,6 +22,8 @@ pub struct Plan {
     pub seed: u64,
     /// Confirmation rounds added after the first look.
     pub confirmations: Vec<Confirmation>,
+    /// The part of it that this run makes; `None` for all of it. Not in the digest: all parts are of one plan.
+    pub shard: Option<Shard>,
 }
 
 /// A system in a plan.
@@ -71,7 +73,57 @@ pub struct Shard {
     pub of: u32,
 }
 
+impl RunOptions {
+    /// Says whether nothing differs from the page.
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl std::fmt::Display for Shard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.index, self.of)
+    }
+}
+
+impl std::str::FromStr for Shard {
+    type Err = ShardError;
+
+    fn from_str(text: &str) -> Result<Self, ShardError> {
+        let (index, of) = text.split_once('/').ok_or(ShardError::Form)?;
+        let number = |text: &str| text.parse::<u32>().map_err(|_| ShardError::Form);
+        let (index, of) = (number(index)?, number(of)?);
+        if of == 0 || of > Self::OF_MAX {
+            return Err(ShardError::Of);
+        }
+        if index == 0 || index > of {
+            return Err(ShardError::Index { of });
+        }
+        Ok(Self { index, of })
+    }
+}
+
+/// Why a text names no shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ShardError {
+    /// It is not two numbers.
+    #[error("a shard is written i/n, such as 1/4")]
+    Form,
+    /// There are none or too many.
+    #[error("there are 1 to {} shards", Shard::OF_MAX)]
+    Of,
+    /// There is no such shard.
+    #[error("shards are counted from 1 to {of}")]
+    Index {
+        /// How many there are.
+        of: u32,
+    },
+}
+
 impl Shard {
+    /// Most parts that a run can have.
+    pub const OF_MAX: u32 = 10_000;
+
     /// Says whether an example is this shard's: by its digest, so that order and other examples do not matter.
     pub fn holds(self, digest: &Digest) -> bool {
         let first = digest.bytes()[..8]
@@ -95,10 +147,12 @@ pub struct AttemptSpec {
 /// Which attempts have ended. Folds ids only, so memory stays flat.
 #[derive(Clone, Debug, Default)]
 pub struct Progress {
-    /// Attempts that ended with a result that is kept.
+    /// Attempts that ended with a result that is kept; made here or taken over from an earlier run.
     pub ended: BTreeSet<AttemptSpec>,
     /// Attempts that were started and of which nothing came back: they may have been paid for.
     pub started: BTreeSet<AttemptSpec>,
+    /// Attempts that ended and are made again: outstanding, and their old end counts until there is a new one.
+    pub reopened: BTreeSet<AttemptSpec>,
 }
 
 impl Confirmation {
@@ -127,17 +181,30 @@ impl Confirmation {
 }
 
 impl Progress {
-    /// Notes that an attempt is about to be made. One that has ended stays ended.
+    /// Notes that an attempt is about to be made. One that has ended stays ended, unless it was reopened.
     pub fn start(&mut self, attempt: AttemptSpec) {
-        if !self.ended.contains(&attempt) {
+        if self.is_outstanding(&attempt) {
             self.started.insert(attempt);
         }
     }
 
-    /// Notes that an attempt ended: from here on it is never made again.
+    /// Notes that an attempt ended or was reused: from here on it is not made again, unless it is reopened.
     pub fn end(&mut self, attempt: AttemptSpec) {
         self.started.remove(&attempt);
+        self.reopened.remove(&attempt);
         self.ended.insert(attempt);
+    }
+
+    /// Notes that an attempt that ended is to be made again. One that has not ended is outstanding anyway.
+    pub fn reopen(&mut self, attempt: AttemptSpec) {
+        if self.ended.contains(&attempt) {
+            self.reopened.insert(attempt);
+        }
+    }
+
+    /// Says whether an attempt, if it is planned, is still to be made.
+    pub fn is_outstanding(&self, attempt: &AttemptSpec) -> bool {
+        !self.ended.contains(attempt) || self.reopened.contains(attempt)
     }
 }
 
@@ -179,6 +246,7 @@ impl Plan {
             systems,
             seed: manifest.seed,
             confirmations: Vec::new(),
+            shard: None,
         }
     }
 
@@ -205,7 +273,16 @@ impl Plan {
         Digest::of_json(&(examples.finish(), systems, self.seed))
     }
 
-    /// Iterates over every planned attempt once: example, then role, then trial; confirmation rounds after the first look.
+    /// Says whether an example is this run's: all are, unless it is one of several.
+    pub fn holds(&self, example: u32) -> bool {
+        self.shard.is_none_or(|shard| {
+            self.example_digests
+                .get(example as usize)
+                .is_some_and(|digest| shard.holds(digest))
+        })
+    }
+
+    /// Iterates over every planned attempt of this run once: example, then role, then trial; confirmation rounds after the first look.
     pub fn attempts(&self) -> impl Iterator<Item = AttemptSpec> + '_ {
         let first = (0..self.examples.len() as u32).flat_map(move |example| {
             self.systems.iter().flat_map(move |system| {
@@ -225,7 +302,9 @@ impl Plan {
                     .attempts()
                     .filter(move |attempt| !self.is_planned_before(index, attempt))
             });
-        first.chain(confirm)
+        first
+            .chain(confirm)
+            .filter(|attempt| self.holds(attempt.example))
     }
 
     /// Says whether the first look or a round before this one holds an attempt: it is made once.
@@ -248,13 +327,13 @@ pub fn auto_trials(n: usize) -> u32 {
     }
 }
 
-/// Returns the attempts of the plan that have not ended. Pure: the same plan and progress give the same attempts.
+/// Returns the attempts of the plan that have not ended, or are to be made again. Pure: the same plan and progress give the same attempts.
 pub fn outstanding<'a>(
     plan: &'a Plan,
     progress: &'a Progress,
 ) -> impl Iterator<Item = AttemptSpec> + 'a {
     plan.attempts()
-        .filter(|attempt| !progress.ended.contains(attempt))
+        .filter(|attempt| progress.is_outstanding(attempt))
 }
 
 #[cfg(test)]
@@ -271,5 +350,37 @@ mod tests {
             [5, 5, 4, 2, 2, 1, 1]
         );
         assert_eq!(auto_trials(0), 1);
+    }
+
+    #[test]
+    fn shards_are_read_and_what_is_none_is_refused() {
+        assert_eq!("2/4".parse(), Ok(Shard { index: 2, of: 4 }));
+        assert_eq!(
+            "10000/10000".parse::<Shard>().map(|s| s.to_string()),
+            Ok("10000/10000".to_owned())
+        );
+        for (text, why) in [
+            ("", ShardError::Form),
+            ("1", ShardError::Form),
+            ("a/2", ShardError::Form),
+            ("-1/2", ShardError::Form),
+            ("1/0", ShardError::Of),
+            ("1/10001", ShardError::Of),
+            ("0/2", ShardError::Index { of: 2 }),
+            ("3/2", ShardError::Index { of: 2 }),
+        ] {
+            assert_eq!(text.parse::<Shard>(), Err(why), "{text}");
+        }
+    }
+
+    #[test]
+    fn f18_every_example_is_in_exactly_one_shard() {
+        for of in [1, 2, 3, 7, 100] {
+            for example in 0..50_u8 {
+                let digest = Digest::of(&[example]);
+                let holding = (1..=of).filter(|&index| Shard { index, of }.holds(&digest));
+                assert_eq!(holding.count(), 1);
+            }
+        }
     }
 }

@@ -44,6 +44,7 @@ pub(crate) fn page() -> Manifest {
             narrow_share: 0.05,
             enforce: Enforce::Block,
             attempts: None,
+            mixed_models: MixedModels::Hold,
         },
         dimensions: Vec::new(),
         systems: BTreeMap::new(),

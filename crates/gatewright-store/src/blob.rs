@@ -49,6 +49,27 @@ pub(crate) fn read(
         .transpose()
 }
 
+/// Lists the digests of all bytes, sorted.
+pub(crate) fn list(connection: &Connection, path: &Path) -> Result<Vec<Digest>, StoreError> {
+    let failed = |source| StoreError::Read {
+        path: path.to_owned(),
+        source,
+    };
+    let mut statement = connection
+        .prepare("SELECT digest FROM blob ORDER BY digest")
+        .map_err(failed)?;
+    let rows = statement
+        .query_map([], |row| row.get::<_, Vec<u8>>(0))
+        .map_err(failed)?;
+    rows.map(|raw| raw.map(|raw| digest(&raw)).map_err(failed))
+        .collect()
+}
+
+fn digest(raw: &[u8]) -> Digest {
+    let hex: String = raw.iter().map(|byte| format!("{byte:02x}")).collect();
+    Digest::parse(&hex).unwrap_or_default()
+}
+
 /// Checks all bytes against their digests.
 pub(crate) fn check_all(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     let failed = |source| StoreError::Read {
@@ -61,8 +82,7 @@ pub(crate) fn check_all(connection: &Connection, path: &Path) -> Result<(), Stor
     let mut rows = statement.query([]).map_err(failed)?;
     while let Some(row) = rows.next().map_err(failed)? {
         let raw: Vec<u8> = row.get(0).map_err(failed)?;
-        let hex: String = raw.iter().map(|byte| format!("{byte:02x}")).collect();
-        let digest = Digest::parse(&hex).unwrap_or_default();
+        let digest = digest(&raw);
         let (packed, size, bytes) = (
             row.get(1).map_err(failed)?,
             row.get(2).map_err(failed)?,

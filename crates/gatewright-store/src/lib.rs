@@ -21,7 +21,7 @@ pub use database::sqlite_version;
 pub use error::StoreError;
 pub use lease::Holder;
 pub use project_log::ProjectLog;
-pub use run_log::RunLog;
+pub use run_log::{Begun, RunLog};
 
 /// Who writes to a log.
 #[derive(Clone, Debug, PartialEq, Eq)]

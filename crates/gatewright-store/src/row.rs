@@ -120,6 +120,9 @@ pub(crate) struct Events<'c, B> {
     stream: &'static str,
     next_seq: u64,
     ahead: VecDeque<Row>,
+    ahead_max: usize,
+    /// Goes on behind an event that cannot be used.
+    goes_on: bool,
     ended: bool,
     body: std::marker::PhantomData<B>,
 }
@@ -144,9 +147,25 @@ impl<'c, B: Body> Events<'c, B> {
             stream,
             next_seq: 1,
             ahead: VecDeque::new(),
+            ahead_max: READ_AHEAD_EVENTS,
+            goes_on: false,
             ended: false,
             body: std::marker::PhantomData,
         }
+    }
+
+    /// Says which event was wrong and goes on with the next one, instead of ending there.
+    pub(crate) fn going_on(mut self) -> Self {
+        self.goes_on = true;
+        self
+    }
+
+    /// Reads one event, checked as all are.
+    pub(crate) fn one(mut self, seq: u64) -> Result<Event<B>, StoreError> {
+        self.next_seq = seq;
+        self.ahead_max = 1;
+        let path = self.path.to_owned();
+        self.next().unwrap_or(Err(StoreError::Gap { path, seq }))
     }
 
     fn fill(&mut self) -> Result<(), rusqlite::Error> {
@@ -173,7 +192,7 @@ impl<'c, B: Body> Events<'c, B> {
                 attempt,
                 body,
             });
-            if bytes >= READ_AHEAD_BYTES || self.ahead.len() >= READ_AHEAD_EVENTS {
+            if bytes >= READ_AHEAD_BYTES || self.ahead.len() >= self.ahead_max {
                 break;
             }
         }
@@ -253,9 +272,12 @@ impl<B: Body> Iterator for Events<'_, B> {
             self.ended = true;
             return None;
         };
+        if self.goes_on {
+            self.next_seq = row.seq;
+        }
         let event = self.decode(row);
         self.next_seq += 1;
-        self.ended = event.is_err();
+        self.ended = event.is_err() && !self.goes_on;
         Some(event)
     }
 }

@@ -1,11 +1,13 @@
 //! The log of one run: one writer, held by a lease.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use gatewright_core::digest::Digest;
 use gatewright_core::event::{Event, FORMAT, RunEvent};
-use gatewright_core::exchange::Blob;
-use gatewright_core::plan::{AttemptSpec, Progress};
+use gatewright_core::exchange::{Blob, Exchange};
+use gatewright_core::plan::{AttemptSpec, Progress, RunOptions};
+use gatewright_core::response::Response;
 use rusqlite::{Connection, TransactionBehavior, params};
 
 use crate::Writer;
@@ -16,6 +18,12 @@ use crate::error::StoreError;
 use crate::lease::{Holder, Lease};
 use crate::migrate;
 use crate::row::{self, Encoded, Events};
+
+/// Where a run's options stand: right behind its seal.
+const OPTIONS_SEQ: u64 = 2;
+
+/// The turns of conversations that were begun and have not ended.
+pub type Begun = BTreeMap<AttemptSpec, Vec<(Exchange, Response)>>;
 
 /// The log of one run. Dropping it gives the lease back.
 #[derive(Debug)]
@@ -184,26 +192,64 @@ impl RunLog {
         Events::new(&self.connection, &self.path, Kind::Run.word(), true)
     }
 
-    /// Folds which attempts have started and ended. Bodies are not read, so this is fast and its memory is flat.
+    /// Iterates over all events in order as [`RunLog::events`] does, but goes on behind an event that was changed or is not known.
+    /// For picking what is sound out of a log that nothing is decided on.
+    pub fn sound_events(&self) -> impl Iterator<Item = Result<Event<RunEvent>, StoreError>> {
+        Events::new(&self.connection, &self.path, Kind::Run.word(), true).going_on()
+    }
+
+    /// Reads what the run was asked to differ in from the page: it stands right behind the seal, or nowhere.
+    ///
+    /// # Errors
+    /// As [`RunLog::events`].
+    pub fn options(&self) -> Result<RunOptions, StoreError> {
+        if self.last_seq < OPTIONS_SEQ {
+            return Ok(RunOptions::default());
+        }
+        Ok(match self.event(OPTIONS_SEQ)?.body {
+            RunEvent::Options { options } => options,
+            _ => RunOptions::default(),
+        })
+    }
+
+    /// Says whether an answer is on the record.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`].
+    pub fn is_decided(&self) -> Result<bool, StoreError> {
+        self.connection
+            .query_row(
+                "SELECT EXISTS (SELECT 1 FROM event WHERE kind = 'proposed')",
+                [],
+                |row| row.get(0),
+            )
+            .map_err(self.read_error())
+    }
+
+    fn event(&self, seq: u64) -> Result<Event<RunEvent>, StoreError> {
+        Events::new(&self.connection, &self.path, Kind::Run.word(), true).one(seq)
+    }
+
+    /// Folds which attempts have started, ended and were reopened. Bodies are not read, so this is fast and its memory is flat.
     ///
     /// # Errors
     /// [`StoreError::Read`]; [`StoreError::Changed`] when a row names no role.
     pub fn progress(&self) -> Result<Progress, StoreError> {
-        let failed = |source| StoreError::Read {
-            path: self.path.clone(),
-            source,
-        };
+        let failed = self.read_error();
+        // The index alone. It brings the rows of an attempt together, and only among them order matters.
         let mut statement = self
             .connection
             .prepare(
-                // The index alone: order does not matter, as an attempt that has ended stays ended.
-                "SELECT seq, kind IN ('ended', 'reused'), example, system, trial FROM event INDEXED BY event_attempt WHERE example IS NOT NULL",
+                "SELECT seq, CASE kind WHEN 'ended' THEN 1 WHEN 'reused' THEN 1 WHEN 'reopened' THEN 2 ELSE 0 END, example, system, trial \
+                 FROM event INDEXED BY event_attempt WHERE example IS NOT NULL ORDER BY example, system, trial",
             )
-            .map_err(failed)?;
-        let mut rows = statement.query([]).map_err(failed)?;
+            .map_err(&failed)?;
+        let mut rows = statement.query([]).map_err(&failed)?;
         let mut progress = Progress::default();
-        while let Some(row) = rows.next().map_err(failed)? {
-            let (seq, ended, attempt) = attempt(row).map_err(failed)?;
+        let mut of_one: Vec<(u64, u8)> = Vec::new();
+        let mut current = None;
+        while let Some(row) = rows.next().map_err(&failed)? {
+            let (seq, what, attempt) = attempt(row).map_err(&failed)?;
             let Some(attempt) = attempt else {
                 return Err(StoreError::Changed {
                     path: self.path.clone(),
@@ -211,13 +257,98 @@ impl RunLog {
                     why: "it names an unknown role",
                 });
             };
-            if ended {
-                progress.end(attempt);
-            } else {
-                progress.start(attempt);
+            if current.is_some_and(|current| current != attempt) {
+                fold(&mut progress, current, &mut of_one);
+            }
+            current = Some(attempt);
+            of_one.push((seq, what));
+        }
+        fold(&mut progress, current, &mut of_one);
+        Ok(progress)
+    }
+
+    /// Lists the ends that count no more, by number: a later end of the same attempt took their place.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`].
+    pub fn superseded(&self) -> Result<BTreeSet<u64>, StoreError> {
+        let failed = self.read_error();
+        let mut statement = self
+            .connection
+            .prepare(
+                "SELECT e.seq FROM (SELECT example, system, trial, max(seq) AS last FROM event INDEXED BY event_attempt \
+                 WHERE example IS NOT NULL AND kind IN ('ended', 'reused') GROUP BY example, system, trial HAVING count(*) > 1) AS d \
+                 JOIN event AS e INDEXED BY event_attempt ON e.example = d.example AND e.system = d.system AND e.trial = d.trial \
+                 WHERE e.example IS NOT NULL AND e.kind IN ('ended', 'reused') AND e.seq < d.last",
+            )
+            .map_err(&failed)?;
+        let rows = statement
+            .query_map([], |row| row.get::<_, i64>(0))
+            .map_err(&failed)?;
+        rows.map(|seq| seq.map(|seq| seq as u64).map_err(&failed))
+            .collect()
+    }
+
+    /// Returns what came back of attempts that were started and have not ended: the turns of their conversations, in order.
+    ///
+    /// # Errors
+    /// As [`RunLog::events`].
+    pub fn begun(&self) -> Result<Begun, StoreError> {
+        let mut begun = Begun::new();
+        for attempt in self.progress()?.started {
+            let mut turns: Vec<(Exchange, Response)> = Vec::new();
+            for seq in self.exchanged(&attempt)? {
+                if let RunEvent::Exchanged {
+                    exchange,
+                    response: Some(response),
+                    ..
+                } = self.event(seq)?.body
+                {
+                    // A conversation that was begun anew: what it said before is not what it goes on from.
+                    turns.retain(|(earlier, _)| earlier.step < exchange.step);
+                    turns.push((*exchange, *response));
+                }
+            }
+            if !turns.is_empty() {
+                begun.insert(attempt, turns);
             }
         }
-        Ok(progress)
+        Ok(begun)
+    }
+
+    /// Lists the exchanges of an attempt since it last ended, by number.
+    fn exchanged(&self, attempt: &AttemptSpec) -> Result<Vec<u64>, StoreError> {
+        let failed = self.read_error();
+        let mut statement = self
+            .connection
+            .prepare_cached(
+                "SELECT seq FROM event INDEXED BY event_attempt WHERE example = ?1 AND system = ?2 AND trial = ?3 AND kind = 'exchanged' \
+                 AND seq > coalesce((SELECT max(seq) FROM event INDEXED BY event_attempt \
+                   WHERE example = ?1 AND system = ?2 AND trial = ?3 AND kind IN ('ended', 'reused')), 0) ORDER BY seq",
+            )
+            .map_err(&failed)?;
+        let key = params![attempt.example, attempt.system.word(), attempt.trial];
+        let rows = statement
+            .query_map(key, |row| row.get::<_, i64>(0))
+            .map_err(&failed)?;
+        rows.map(|seq| seq.map(|seq| seq as u64).map_err(&failed))
+            .collect()
+    }
+
+    fn read_error(&self) -> impl Fn(rusqlite::Error) -> StoreError + use<> {
+        let path = self.path.clone();
+        move |source| StoreError::Read {
+            path: path.clone(),
+            source,
+        }
+    }
+
+    /// Lists the digests of all bytes that are kept, sorted.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`].
+    pub fn blobs(&self) -> Result<Vec<Digest>, StoreError> {
+        blob::list(&self.connection, &self.path)
     }
 
     /// Reads bytes by their digest; nothing when the log does not have them.
@@ -302,7 +433,20 @@ fn insert(
     transaction.commit()
 }
 
-fn attempt(row: &rusqlite::Row<'_>) -> Result<(u64, bool, Option<AttemptSpec>), rusqlite::Error> {
+/// Folds what a log says of one attempt, in its order.
+fn fold(progress: &mut Progress, attempt: Option<AttemptSpec>, said: &mut Vec<(u64, u8)>) {
+    let Some(attempt) = attempt else { return };
+    said.sort_unstable();
+    for (_, what) in said.drain(..) {
+        match what {
+            1 => progress.end(attempt),
+            2 => progress.reopen(attempt),
+            _ => progress.start(attempt),
+        }
+    }
+}
+
+fn attempt(row: &rusqlite::Row<'_>) -> Result<(u64, u8, Option<AttemptSpec>), rusqlite::Error> {
     let word: String = row.get(3)?;
     let (example, trial) = (row.get(2)?, row.get(4)?);
     let attempt = row::role(&word).map(|system| AttemptSpec {

@@ -5,6 +5,9 @@ use std::path::PathBuf;
 use clap::builder::FalseyValueParser;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use gatewright_core::decide::Answer;
+use gatewright_core::plan::{RunOptions, Shard};
+
+use crate::pipeline::Asked;
 
 /// Evals that decide: ship, narrow, hold, repair, rollback, or not enough evidence.
 #[derive(Debug, Parser)]
@@ -64,6 +67,7 @@ pub(crate) enum Command {
     Grade(GradeArgs),
     Confirm(ConfirmArgs),
     Gate(GateArgs),
+    Merge(MergeArgs),
     Diff(DiffArgs),
     Decide(DecideArgs),
     Report(ReportArgs),
@@ -133,6 +137,44 @@ pub(crate) struct RunArgs {
     /// Start anew, also when a run of the same plan can go on.
     #[arg(long)]
     pub(crate) fresh: bool,
+    #[command(flatten)]
+    pub(crate) asks: Asks,
+    /// Make only part i of n: the examples whose digest falls into it. `gatewright merge` puts the parts together.
+    #[arg(long, value_name = "i/n")]
+    pub(crate) shard: Option<Shard>,
+}
+
+/// What a run is asked for, besides the page.
+#[derive(Debug, Args)]
+pub(crate) struct Asks {
+    /// Make so many trials of each system that can be called, instead of the page's.
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(crate) repeat: Option<u32>,
+    /// Take this seed instead of the page's.
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// Take over what live systems answered to the very same request and trial in earlier runs of this project.
+    #[arg(long)]
+    pub(crate) reuse: bool,
+    /// Make attempts again that ended in an error. Their errors count until they have ended anew.
+    #[arg(long, conflicts_with = "fresh")]
+    pub(crate) retry_errors: bool,
+}
+
+/// Put the parts of a run together: run folders of this project, or paths to them.
+///
+/// It refuses parts that differ in plan, seal, tool or options, and says what is missing and what is double.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  gatewright merge 0001 0002 0003\n  gatewright merge shards/*/run.db && gatewright gate"
+)]
+pub(crate) struct MergeArgs {
+    /// The parts: names or numbers of runs, or paths to run.db or its folder.
+    #[arg(required = true, value_name = "RUN")]
+    pub(crate) runs: Vec<String>,
+    /// Merge also when something is missing: it stays to be made.
+    #[arg(long)]
+    pub(crate) partial: bool,
 }
 
 /// Names a stored run.
@@ -168,6 +210,8 @@ pub(crate) struct GateArgs {
     /// Start anew, also when a run of the same plan can go on.
     #[arg(long)]
     pub(crate) fresh: bool,
+    #[command(flatten)]
+    pub(crate) asks: Asks,
     #[command(flatten)]
     pub(crate) accept: Accept,
     #[command(flatten)]
@@ -374,10 +418,27 @@ pub(crate) struct CompletionsArgs {
     pub(crate) shell: clap_complete::Shell,
 }
 
+impl Asks {
+    /// Returns what the plan depends on.
+    pub(crate) fn asked(&self, shard: Option<Shard>) -> Asked {
+        Asked {
+            options: RunOptions {
+                trials: self.repeat,
+                seed: self.seed,
+                shard,
+            },
+            retry_errors: self.retry_errors,
+        }
+    }
+}
+
 /// The groups of the help: what a newcomer needs first.
 const GROUPS: [(&str, &[&str]); 4] = [
     ("Start", &["init", "check", "schema", "completions"]),
-    ("Work", &["run", "grade", "confirm", "gate", "diff"]),
+    (
+        "Work",
+        &["run", "merge", "grade", "confirm", "gate", "diff"],
+    ),
     ("Decide", &["decide", "report"]),
     ("Team", &["triage", "incident"]),
 ];

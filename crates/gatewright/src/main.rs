@@ -59,6 +59,7 @@ fn work(cli: Cli, console: Console) -> Result<u8, Failure> {
         Command::Grade(args) => commands::grade::grade(&context, args),
         Command::Confirm(args) => commands::confirm::confirm(&context, args),
         Command::Gate(args) => commands::gate::gate(&context, args),
+        Command::Merge(args) => commands::merge::merge(&context, args),
         Command::Diff(args) => commands::diff::diff(&context, args),
         Command::Decide(args) => commands::decide::decide(&context, args),
         Command::Report(args) => commands::report::report(&context, args),

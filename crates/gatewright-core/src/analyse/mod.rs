@@ -182,6 +182,8 @@ pub struct Denominator {
     pub confirm_answered: u64,
     /// Confirmation attempts that ended without an answer.
     pub confirm_failed: u64,
+    /// Of the answers, how many an earlier run had already.
+    pub reused: u64,
 }
 
 /// Counts of outcomes in one cell for one system: every planned unit is in exactly one of them.

@@ -309,6 +309,18 @@ pub struct DecisionPolicy {
     pub enforce: Enforce,
     /// Planned release attempts on this reference set; each spends α/N.
     pub attempts: Option<u32>,
+    /// What a run says whose model changed in the middle of it.
+    pub mixed_models: MixedModels,
+}
+
+/// What follows when another model answers in the middle of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum MixedModels {
+    /// The run decides nothing: its numbers are of two systems.
+    Hold,
+    /// The report says so.
+    Allow,
 }
 
 /// The standard of proof (design.md §6).

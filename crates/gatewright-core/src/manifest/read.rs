@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use super::node::{self, Node};
 use super::walk::{Fields, Walk};
-use super::{DecisionPolicy, Enforce, Manifest, Promise, Standard, Trials, Verb};
+use super::{DecisionPolicy, Enforce, Manifest, MixedModels, Promise, Standard, Trials, Verb};
 use crate::digest::Digest;
 use crate::problem::{Location, Problem, has_errors, nearest};
 use crate::source::Source;
@@ -146,6 +146,7 @@ fn blank(bytes: &[u8]) -> Manifest {
             narrow_share: 0.05,
             enforce: Enforce::Block,
             attempts: None,
+            mixed_models: MixedModels::Hold,
         },
         dimensions: Vec::new(),
         systems: BTreeMap::new(),

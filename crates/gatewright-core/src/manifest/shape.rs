@@ -19,7 +19,7 @@ use serde_json::Value;
 
 use self::grader::GraderOrName;
 use self::live::{Anthropic, Http, OpenAi};
-use super::{Action, Enforce, Kind, Standard, Uses};
+use super::{Action, Enforce, Kind, MixedModels, Standard, Uses};
 use crate::class::Severity;
 
 /// A type that is written as one of a few texts or numbers.
@@ -234,6 +234,8 @@ struct Decision {
     enforce: Option<Enforce>,
     /// Planned release attempts on this reference set; each is tested at α/N.
     attempts: Option<u32>,
+    /// What follows when another model answers in the middle of a run: `hold` or `allow` (the report says so). Default: hold.
+    mixed_models: Option<MixedModels>,
 }
 
 /// A dimension: a list of values that examples carry themselves, or values by expression. Empty: whatever occurs.

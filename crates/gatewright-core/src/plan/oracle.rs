@@ -20,6 +20,8 @@ const EXAMPLES_BEYOND: u32 = 8;
 enum Said {
     Started,
     Ended,
+    Reused,
+    Reopened,
 }
 
 fn role() -> impl Strategy<Value = Role> {
@@ -54,6 +56,7 @@ prop_compose! {
         roles in btree_set(role(), 0..=3),
         trials in vec(1..4_u32, 3),
         confirmations in vec(round(), 0..3),
+        shard in proptest::option::of((1..4_u32, 0..4_u32)),
     ) -> Plan {
         Plan {
             examples: (0..examples).map(|i| ExampleId(format!("e{i}"))).collect(),
@@ -65,13 +68,17 @@ prop_compose! {
                 .collect(),
             seed: 1,
             confirmations,
+            shard: shard.map(|(of, index)| Shard { index: index % of + 1, of }),
         }
     }
 }
 
 fn log() -> impl Strategy<Value = Vec<(AttemptSpec, Said)>> {
     vec(
-        (attempt(), select(&[Said::Started, Said::Ended][..])),
+        (
+            attempt(),
+            select(&[Said::Started, Said::Ended, Said::Reused, Said::Reopened][..]),
+        ),
         0..60,
     )
 }
@@ -81,7 +88,8 @@ fn fold(log: &[(AttemptSpec, Said)]) -> Progress {
     for (attempt, said) in log {
         match said {
             Said::Started => progress.start(*attempt),
-            Said::Ended => progress.end(*attempt),
+            Said::Ended | Said::Reused => progress.end(*attempt),
+            Said::Reopened => progress.reopen(*attempt),
         }
     }
     progress
@@ -100,7 +108,20 @@ fn conceivable() -> impl Iterator<Item = AttemptSpec> {
     })
 }
 
+/// The shard's arithmetic again, from the digest's hexadecimal digits.
+fn is_in_shard(plan: &Plan, attempt: &AttemptSpec) -> bool {
+    let Some(shard) = plan.shard else { return true };
+    let Some(digest) = plan.example_digests.get(attempt.example as usize) else {
+        return false;
+    };
+    let first = u64::from_str_radix(&digest.hex()[..16], 16).expect("digits");
+    first % u64::from(shard.of) + 1 == u64::from(shard.index)
+}
+
 fn is_planned(plan: &Plan, attempt: &AttemptSpec) -> bool {
+    if !is_in_shard(plan, attempt) {
+        return false;
+    }
     let first_look = plan.systems.iter().any(|system| {
         system.role == attempt.system
             && attempt.trial < system.trials
@@ -119,10 +140,23 @@ proptest! {
     #[test]
     fn outstanding_is_what_the_oracle_says(plan in plan(), log in log()) {
         let progress = fold(&log);
-        let said = |attempt: &AttemptSpec, wanted: fn(&Said) -> bool| {
-            log.iter().any(|(which, said)| which == attempt && wanted(said))
+        // From the last end on: whether it was reopened since, and whether it was started since then.
+        let since = |attempt: &AttemptSpec| {
+            let said: Vec<Said> = log.iter().filter(|(which, _)| which == attempt).map(|(_, said)| *said).collect();
+            let end = said.iter().rposition(|said| matches!(said, Said::Ended | Said::Reused));
+            let rest = said[end.map_or(0, |end| end + 1)..].to_vec();
+            (end.is_some(), rest)
         };
-        let has_ended = |attempt: &AttemptSpec| said(attempt, |said| matches!(said, Said::Ended));
+        let has_ended = |attempt: &AttemptSpec| {
+            let (ended, rest) = since(attempt);
+            ended && !rest.iter().any(|said| matches!(said, Said::Reopened))
+        };
+        let is_in_flight = |attempt: &AttemptSpec| {
+            let (ended, rest) = since(attempt);
+            rest.iter()
+                .skip_while(|said| ended && !matches!(said, Said::Reopened))
+                .any(|said| matches!(said, Said::Started))
+        };
         let expected: BTreeSet<_> = conceivable()
             .filter(|attempt| is_planned(&plan, attempt) && !has_ended(attempt))
             .collect();
@@ -132,7 +166,7 @@ proptest! {
         prop_assert_eq!(&seen, &expected);
 
         let in_flight: BTreeSet<_> = conceivable()
-            .filter(|attempt| said(attempt, |said| matches!(said, Said::Started)) && !has_ended(attempt))
+            .filter(is_in_flight)
             .collect();
         prop_assert_eq!(&progress.started, &in_flight);
     }
@@ -141,7 +175,8 @@ proptest! {
     fn the_first_look_comes_first_and_arms_stay_together(plan in plan()) {
         let progress = Progress::default();
         let listed: Vec<_> = outstanding(&plan, &progress).collect();
-        let first: usize = plan.systems.iter().map(|system| system.trials as usize).sum::<usize>() * plan.examples.len();
+        let held = (0..plan.examples.len() as u32).filter(|&example| plan.holds(example)).count();
+        let first: usize = plan.systems.iter().map(|system| system.trials as usize).sum::<usize>() * held;
         prop_assert!(listed.len() >= first);
         prop_assert!(listed[..first].windows(2).all(|pair| pair[0].example <= pair[1].example));
         for attempt in &listed[..first] {
@@ -162,11 +197,31 @@ proptest! {
     }
 }
 
+proptest! {
+    #[test]
+    fn f18_shards_make_the_whole_plan_and_nothing_twice(plan in plan(), of in 1..5_u32) {
+        let whole = Plan { shard: None, ..plan.clone() };
+        let examples = whole.examples.len() as u32;
+        let mut parts: Vec<_> = (1..=of)
+            .flat_map(|index| {
+                let part = Plan { shard: Some(Shard { index, of }), ..plan.clone() };
+                part.attempts().collect::<Vec<_>>()
+            })
+            .collect();
+        parts.sort();
+        // Confirmation of an example that the plan does not have is nobody's.
+        let mut all: Vec<_> = whole.attempts().filter(|attempt| attempt.example < examples).collect();
+        all.sort();
+        prop_assert_eq!(parts, all);
+        prop_assert_eq!(whole.digest(), plan.digest());
+    }
+}
+
 #[test]
 fn truth_table_of_one_attempt() {
-    use Said::{Ended, Started};
+    use Said::{Ended, Reopened, Reused, Started};
     // What the log says, whether it is outstanding, whether it may have been paid for with nothing to show.
-    let table: [(&[Said], bool, bool); 8] = [
+    let table: [(&[Said], bool, bool); 17] = [
         (&[], true, false),
         (&[Started], true, true),
         (&[Ended], false, false),
@@ -175,6 +230,15 @@ fn truth_table_of_one_attempt() {
         (&[Started, Started, Ended], false, false),
         (&[Ended, Started], false, false),
         (&[Started, Ended, Started, Ended], false, false),
+        (&[Reused], false, false),
+        (&[Started, Reused], false, false),
+        (&[Reopened], true, false),
+        (&[Ended, Reopened], true, false),
+        (&[Started, Ended, Reopened], true, false),
+        (&[Started, Ended, Reopened, Started], true, true),
+        (&[Started, Ended, Reopened, Started, Ended], false, false),
+        (&[Ended, Reopened, Ended, Reopened], true, false),
+        (&[Ended, Reopened, Reused], false, false),
     ];
     let attempt = AttemptSpec {
         example: 0,
@@ -191,6 +255,7 @@ fn truth_table_of_one_attempt() {
         }],
         seed: 1,
         confirmations: Vec::new(),
+        shard: None,
     };
     for (log, is_outstanding, is_in_flight) in table {
         let log: Vec<_> = log.iter().map(|said| (attempt, *said)).collect();

@@ -250,7 +250,15 @@ fn denominators(out: &mut String, view: &View) {
                 row.system.word().to_owned(),
                 safe(&row.name, 80),
                 words::count(row.planned),
-                words::count(row.answered),
+                if row.reused > 0 {
+                    format!(
+                        "{} ({} reused)",
+                        words::count(row.answered),
+                        words::count(row.reused)
+                    )
+                } else {
+                    words::count(row.answered)
+                },
                 if missing.is_empty() {
                     "0".to_owned()
                 } else {
@@ -363,6 +371,7 @@ fn lists(out: &mut String, view: &View, rows: usize) {
         .collect();
     for (title, entries) in [
         ("Why the run is invalid", &view.invalid),
+        ("How the run went", &view.run.notes),
         ("Work items", &work),
         ("What would decide it", &view.needs),
         ("What could not have been seen", &view.unseen),

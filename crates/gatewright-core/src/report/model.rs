@@ -467,6 +467,10 @@ pub struct RunView {
     pub sealed: String,
     /// Sealed parts that changed since.
     pub changed: Vec<String>,
+    /// What whoever reads the numbers must know of how the run went.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(default)]
+    pub notes: Vec<String>,
     /// Systems by role: name and fingerprint.
     pub systems: BTreeMap<Role, SystemView>,
     /// First-look trials per role.

@@ -197,6 +197,7 @@ pub(super) fn denominators(materials: &Materials<'_>) -> Vec<DenominatorView> {
                 .collect(),
             confirm_answered: denominator.confirm_answered,
             confirm_failed: denominator.confirm_failed,
+            reused: denominator.reused,
         })
         .collect()
 }

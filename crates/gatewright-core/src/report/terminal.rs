@@ -357,10 +357,12 @@ fn counted(view: &View, width: usize) -> Vec<String> {
                 .iter()
                 .map(|(reason, count)| format!("{} {reason}", words::count(*count)))
                 .collect();
-            let missing = if missing.is_empty() {
+            let reused = (row.reused > 0).then(|| format!("{} reused", words::count(row.reused)));
+            let aside: Vec<String> = missing.into_iter().chain(reused).collect();
+            let missing = if aside.is_empty() {
                 String::new()
             } else {
-                format!(" ({})", missing.join(", "))
+                format!(" ({})", aside.join(", "))
             };
             format!(
                 "{} {} of {}{missing}",
@@ -383,6 +385,7 @@ fn counted(view: &View, width: usize) -> Vec<String> {
         evidence.push(view.run.sealed.clone());
     }
     let mut lines = labelled("Answered", &[parts.join(", ")], width);
+    lines.extend(labelled("Note", &view.run.notes, width));
     lines.extend(labelled("Examples", &[evidence.join(", ")], width));
     lines
 }

@@ -117,6 +117,7 @@ fn plan() -> Plan {
         systems: vec![planned(Role::Candidate), planned(Role::Production)],
         seed: 1,
         confirmations: Vec::new(),
+        shard: None,
     }
 }
 
@@ -168,6 +169,7 @@ fn cell(slice: Slice, n: u64, lost: u64, gained: u64, rates: (f64, f64)) -> Cell
 
 fn analysis() -> Analysis {
     let denominator = |answered: u64| Denominator {
+        reused: 0,
         planned: 120,
         answered,
         missing: BTreeMap::from([(Missing::ProviderError, 120 - answered)]),
@@ -277,6 +279,7 @@ fn made(page: &Manifest, proposal: &Proposal, analysis: &Analysis) -> View {
         run: "0001-1a2b3c4d",
         tool: "gatewright 0.1.0",
         seal: None,
+        notes: &[],
     };
     view(
         page,

@@ -21,6 +21,8 @@ pub struct RunFacts<'a> {
     pub tool: &'a str,
     /// The seal, when the run has one.
     pub seal: Option<&'a Seal>,
+    /// What whoever reads the numbers must know of how the run went.
+    pub notes: &'a [String],
 }
 
 /// Everything a view is made of.
@@ -446,6 +448,7 @@ fn run_view(materials: &Materials<'_>, facts: &RunFacts<'_>) -> RunView {
         plan: materials.plan.digest().to_string(),
         seal: facts.seal.map(|seal| seal.digest().to_string()),
         sealed: sealed.to_owned(),
+        notes: facts.notes.to_vec(),
         changed: context.broken_seal.clone(),
         systems: materials
             .manifest

@@ -4,10 +4,11 @@ use std::os::unix::fs::PermissionsExt;
 
 use gatewright_core::digest::Digest;
 use gatewright_core::event::RunEvent;
+use gatewright_core::plan::RunOptions;
 use gatewright_store::{RunLog, StoreError};
 use tempfile::tempdir;
 
-use crate::sample::{NOW, attempt, ended, started, writer};
+use crate::sample::{NOW, attempt, ended, exchanged, failed, reopened, reused, started, writer};
 
 fn bodies(log: &RunLog) -> Vec<RunEvent> {
     log.events()
@@ -189,4 +190,145 @@ fn f22_a_log_larger_than_the_read_ahead_streams() {
     log.append(&small, NOW).expect("append");
     assert_eq!(log.events().filter(Result::is_ok).count(), 9000);
     assert_eq!(log.progress().expect("progress").ended.len(), 9000);
+}
+
+#[test]
+fn an_attempt_is_outstanding_when_it_was_reopened_last() {
+    let folder = tempdir().expect("folder");
+    let mut log = RunLog::create(folder.path(), writer("gate")).expect("create");
+    log.append(
+        &[
+            started(0),
+            failed(0),
+            reopened(0),
+            started(1),
+            failed(1),
+            reopened(1),
+            started(1),
+            ended(1, "later"),
+            reused(2),
+            started(3),
+            failed(3),
+            reopened(3),
+            started(3),
+        ],
+        NOW,
+    )
+    .expect("append");
+    let progress = log.progress().expect("progress");
+    let outstanding: Vec<u32> = (0..5)
+        .filter(|&i| progress.is_outstanding(&attempt(i, 0)))
+        .collect();
+    assert_eq!(outstanding, [0, 3, 4]);
+    assert_eq!(
+        progress.ended.len(),
+        4,
+        "what was reopened counts as it ended"
+    );
+    assert_eq!(
+        progress.started.into_iter().collect::<Vec<_>>(),
+        [attempt(3, 0)]
+    );
+    assert_eq!(
+        log.superseded()
+            .expect("superseded")
+            .into_iter()
+            .collect::<Vec<_>>(),
+        [5]
+    );
+}
+
+#[test]
+fn options_stand_behind_the_seal_or_nowhere() {
+    let folder = tempdir().expect("folder");
+    let mut log = RunLog::create(folder.path(), writer("gate")).expect("create");
+    assert!(log.options().expect("none").is_default());
+    let options = RunOptions {
+        trials: Some(3),
+        ..RunOptions::default()
+    };
+    log.append(&[started(0), RunEvent::Options { options }], NOW)
+        .expect("append");
+    assert_eq!(log.options().expect("there"), options);
+}
+
+#[test]
+fn a_conversation_goes_on_from_the_turns_that_came_back() {
+    let folder = tempdir().expect("folder");
+    let mut log = RunLog::create(folder.path(), writer("gate")).expect("create");
+    log.append(
+        &[
+            started(0),
+            exchanged(0, 0, Some("one")),
+            exchanged(0, 1, None),
+            exchanged(0, 1, Some("two")),
+            started(1),
+            exchanged(1, 0, Some("x")),
+            ended(1, "done"),
+            started(2),
+            // Begun anew: what it said the first time is dropped.
+            started(3),
+            exchanged(3, 0, Some("old")),
+            exchanged(3, 1, Some("old")),
+            started(3),
+            exchanged(3, 0, Some("new")),
+            // Reopened: nothing of the time before its error.
+            started(4),
+            exchanged(4, 0, Some("old")),
+            failed(4),
+            reopened(4),
+            started(4),
+            exchanged(4, 0, Some("new")),
+        ],
+        NOW,
+    )
+    .expect("append");
+    let begun = log.begun().expect("begun");
+    let said: Vec<(u32, Vec<(u32, String)>)> = begun
+        .into_iter()
+        .map(|(attempt, turns)| {
+            let turns = turns
+                .into_iter()
+                .map(|(exchange, response)| (exchange.step, response.output));
+            (attempt.example, turns.collect())
+        })
+        .collect();
+    let turn = |step, text: &str| (step, text.to_owned());
+    assert_eq!(
+        said,
+        [
+            (0, vec![turn(0, "one"), turn(1, "two")]),
+            (3, vec![turn(0, "new")]),
+            (4, vec![turn(0, "new")]),
+        ]
+    );
+}
+
+/// F19: what was changed is named, and what follows it can still be used.
+#[test]
+fn f19_sound_events_go_on_behind_one_that_was_changed() {
+    let folder = tempdir().expect("folder");
+    let mut log = RunLog::create(folder.path(), writer("gate")).expect("create");
+    log.append(
+        &[ended(0, "a"), ended(1, "b"), ended(2, "c"), ended(3, "d")],
+        NOW,
+    )
+    .expect("append");
+    drop(log);
+    let raw = rusqlite::Connection::open(folder.path().join(RunLog::FILE)).expect("raw");
+    raw.execute(
+        "UPDATE event SET body = replace(body, '\"b\"', '\"B\"') WHERE seq = 2",
+        [],
+    )
+    .expect("change");
+    raw.execute("DELETE FROM event WHERE seq = 3", [])
+        .expect("delete");
+    drop(raw);
+    let log = RunLog::read_only(folder.path()).expect("read");
+    let seen: Vec<Result<u64, ()>> = log
+        .sound_events()
+        .map(|event| event.map(|event| event.seq).map_err(|_| ()))
+        .collect();
+    assert_eq!(seen, [Ok(1), Err(()), Ok(4)]);
+    assert_eq!(log.events().filter(Result::is_ok).count(), 1);
 }

@@ -1,6 +1,7 @@
 //! Events and writers for the tests.
 
 use gatewright_core::event::RunEvent;
+use gatewright_core::exchange::Exchange;
 use gatewright_core::manifest::Role;
 use gatewright_core::plan::AttemptSpec;
 use gatewright_core::response::{AttemptEnd, Response};
@@ -42,6 +43,49 @@ pub(crate) fn ended(example: u32, output: &str) -> RunEvent {
                 ..Response::default()
             },
         },
+    }
+}
+
+pub(crate) fn failed(example: u32) -> RunEvent {
+    RunEvent::Ended {
+        attempt: attempt(example, 0),
+        recorded_trial: None,
+        exchange: None,
+        end: AttemptEnd::HarnessError {
+            message: "no".to_owned(),
+        },
+    }
+}
+
+pub(crate) fn reopened(example: u32) -> RunEvent {
+    RunEvent::Reopened {
+        attempt: attempt(example, 0),
+    }
+}
+
+pub(crate) fn reused(example: u32) -> RunEvent {
+    RunEvent::Reused {
+        attempt: attempt(example, 0),
+        from: "0001-00000000".to_owned(),
+        end: AttemptEnd::Answered {
+            response: Response::default(),
+        },
+    }
+}
+
+pub(crate) fn exchanged(example: u32, step: u32, said: Option<&str>) -> RunEvent {
+    RunEvent::Exchanged {
+        attempt: attempt(example, 0),
+        exchange: Box::new(Exchange {
+            step,
+            ..Exchange::default()
+        }),
+        response: said.map(|output| {
+            Box::new(Response {
+                output: output.to_owned(),
+                ..Response::default()
+            })
+        }),
     }
 }
 

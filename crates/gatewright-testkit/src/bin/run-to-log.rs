@@ -143,5 +143,6 @@ fn plan(examples: u32, trials: u32) -> Plan {
             .into(),
         seed: SEED,
         confirmations: Vec::new(),
+        shard: None,
     }
 }

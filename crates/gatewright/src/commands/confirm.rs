@@ -7,14 +7,15 @@ use crate::exit;
 use crate::pipeline::{Session, confirm as confirm_run};
 
 pub(crate) fn confirm(context: &Context, args: &ConfirmArgs) -> Result<u8, Failure> {
-    let loaded = context.sound()?;
+    let mut loaded = context.sound()?;
     let (console, now) = (&context.console, &context.now);
     let mut session = Session::open(
-        &loaded,
+        &mut loaded,
         args.stored.run.as_deref(),
         now,
         "gatewright confirm",
     )?;
+    session.whole()?;
     if !session.same_plan {
         return Err(
             Failure::usage(format!("run {} is not of this page any more", session.name))

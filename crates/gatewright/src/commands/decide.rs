@@ -9,10 +9,16 @@ use crate::pipeline::{Session, judge, record};
 const COMMAND: &str = "gatewright decide";
 
 pub(crate) fn decide(context: &Context, args: &DecideArgs) -> Result<u8, Failure> {
-    let loaded = context.sound()?;
-    let mut session = Session::read(&loaded, args.stored.run.as_deref())?;
+    let mut loaded = context.sound()?;
+    let mut session = Session::read(
+        &mut loaded,
+        args.stored.run.as_deref(),
+        &context.now,
+        "gatewright decide",
+    )?;
+    session.whole()?;
     if session.decided.is_none() {
-        session = Session::open(&loaded, Some(&session.name), &context.now, COMMAND)?;
+        session = Session::open(&mut loaded, Some(&session.name), &context.now, COMMAND)?;
     }
     let judged = judge(&loaded, &session, &context.now)?;
     record(&loaded, &mut session, &judged.view, &context.now, COMMAND)?;

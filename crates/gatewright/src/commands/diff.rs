@@ -44,9 +44,14 @@ struct Changed {
 }
 
 pub(crate) fn diff(context: &Context, args: &DiffArgs) -> Result<u8, Failure> {
-    let loaded = context.sound()?;
+    let mut loaded = context.sound()?;
     let filter = Filter::new(&loaded, args)?;
-    let session = Session::read(&loaded, args.stored.run.as_deref())?;
+    let session = Session::read(
+        &mut loaded,
+        args.stored.run.as_deref(),
+        &context.now,
+        "gatewright diff",
+    )?;
     let judged = judge(&loaded, &session, &context.now)?;
     let all: Vec<&Flip> = judged
         .analysis

@@ -14,14 +14,17 @@ pub(crate) fn gate(context: &Context, args: &GateArgs) -> Result<u8, Failure> {
         extension(path)?;
         writable(&context.here.join(path), path)?;
     }
-    let loaded = context.sound()?;
+    let mut loaded = context.sound()?;
     let start = if args.fresh {
         Start::Fresh
     } else {
         Start::Resume
     };
     let (console, now) = (&context.console, &context.now);
-    let mut session = Session::begin(&loaded, start, now, console, COMMAND)?;
+    let asked = args.asks.asked(None);
+    let mut session = Session::begin(&mut loaded, start, &asked, now, console, COMMAND)?;
+    session.whole()?;
+    session.prepare(&loaded, &args.asks, now, console)?;
     session.attempt(&loaded, now, console)?;
     confirm(&loaded, &mut session, now, console)?;
     let judged = judge(&loaded, &session, now)?;

@@ -11,8 +11,13 @@ use crate::exit;
 use crate::pipeline::{Session, judge};
 
 pub(crate) fn grade(context: &Context, args: &GradeArgs) -> Result<u8, Failure> {
-    let loaded = context.sound()?;
-    let session = Session::read(&loaded, args.stored.run.as_deref())?;
+    let mut loaded = context.sound()?;
+    let session = Session::read(
+        &mut loaded,
+        args.stored.run.as_deref(),
+        &context.now,
+        "gatewright grade",
+    )?;
     let judged = judge(&loaded, &session, &context.now)?;
     let whole = || {
         judged

@@ -12,8 +12,14 @@ pub(crate) fn report(context: &Context, args: &ReportArgs) -> Result<u8, Failure
     for path in &args.output.output {
         extension(path)?;
     }
-    let loaded = context.sound()?;
-    let session = Session::read(&loaded, args.stored.run.as_deref())?;
+    let mut loaded = context.sound()?;
+    let session = Session::read(
+        &mut loaded,
+        args.stored.run.as_deref(),
+        &context.now,
+        "gatewright report",
+    )?;
+    session.whole()?;
     let judged = judge(&loaded, &session, &context.now)?;
     context.write_reports(&judged.view, &args.output.output)?;
     if context.console.json {

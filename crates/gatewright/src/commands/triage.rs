@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use gatewright_core::event::{ProjectEvent, RunEvent};
+use gatewright_core::event::ProjectEvent;
 use gatewright_core::manifest::Role;
 use gatewright_core::outcome::Bin;
 use gatewright_core::report::untrusted::{clip, line};
@@ -14,7 +14,7 @@ use crate::args::{TriageAction, TriageArgs, TriageSetArgs};
 use crate::commands::{Context, unknown};
 use crate::error::Failure;
 use crate::exit;
-use crate::pipeline::{Loaded, Session, graders, writer};
+use crate::pipeline::{Loaded, Session, ends, graders, writer};
 
 /// Shortest and longest reason, in characters.
 const REASON_CHARS: std::ops::RangeInclusive<usize> = 10..=2000;
@@ -43,7 +43,7 @@ pub(crate) fn triage(context: &Context, args: &TriageArgs) -> Result<u8, Failure
 }
 
 fn list(context: &Context, args: &TriageArgs) -> Result<u8, Failure> {
-    let loaded = context.sound()?;
+    let mut loaded = context.sound()?;
     if let Some(class) = &args.class
         && loaded.manifest.class_index(class).is_none()
     {
@@ -55,7 +55,12 @@ fn list(context: &Context, args: &TriageArgs) -> Result<u8, Failure> {
             .collect();
         return Err(unknown("failure class", class, known));
     }
-    let session = Session::read(&loaded, args.stored.run.as_deref())?;
+    let session = Session::read(
+        &mut loaded,
+        args.stored.run.as_deref(),
+        &context.now,
+        "gatewright triage",
+    )?;
     let mut failing = failing(&loaded, &session)?;
     failing.retain(|one| args.class.as_ref().is_none_or(|class| *class == one.class));
     if context.console.json {
@@ -158,16 +163,10 @@ fn failing(loaded: &Loaded, session: &Session) -> Result<Vec<Failing>, Failure> 
             }
         }
     };
-    for event in session.log.events() {
-        if let RunEvent::Ended {
-            attempt,
-            recorded_trial,
-            end,
-            ..
-        } = event?.body
-            && attempt.trial < session.plan.trials(attempt.system)
-        {
-            graders.grade(attempt, recorded_trial, &end, &mut outcomes);
+    for one in ends(session)? {
+        let one = one?;
+        if one.attempt.trial < session.plan.trials(one.attempt.system) {
+            graders.grade(one.attempt, one.recorded_trial, &one.end, &mut outcomes);
             take(&mut outcomes);
         }
     }
@@ -241,7 +240,7 @@ fn causes(loaded: &Loaded, of: &str) -> Result<BTreeMap<(String, String), String
 }
 
 fn set_cause(context: &Context, args: &TriageSetArgs) -> Result<u8, Failure> {
-    let loaded = context.sound()?;
+    let mut loaded = context.sound()?;
     let manifest = &loaded.manifest;
     let Some(example) = loaded.reference.index_of(&args.example) else {
         let known: Vec<&str> = loaded
@@ -276,7 +275,12 @@ fn set_cause(context: &Context, args: &TriageSetArgs) -> Result<u8, Failure> {
     if args.author.trim().is_empty() {
         return Err(Failure::usage("the author is empty").next("--author YOUR-NAME"));
     }
-    let session = Session::read(&loaded, args.run.as_deref())?;
+    let session = Session::read(
+        &mut loaded,
+        args.run.as_deref(),
+        &context.now,
+        "gatewright triage",
+    )?;
     let system = Role::ALL
         .into_iter()
         .find(|role| role.word() == args.system)

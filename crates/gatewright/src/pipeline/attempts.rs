@@ -88,7 +88,7 @@ pub(super) fn make(
     let todo: Vec<_> = outstanding(plan, &progress)
         .filter(|attempt| targets.by_role.contains_key(&attempt.system))
         .collect();
-    let maybe_paid = progress.started.difference(&progress.ended).count();
+    let maybe_paid = progress.started.len();
     if maybe_paid > 0 {
         console.note(&format!(
             "{maybe_paid} attempts of the interrupted run may have been paid for without a result; they are made again"

@@ -1,12 +1,13 @@
 //! From the log to outcomes, one event at a time.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use gatewright_core::analyse::{self, Denominator};
-use gatewright_core::event::RunEvent;
+use gatewright_core::event::{Event, RunEvent};
 use gatewright_core::grade::Graders;
 use gatewright_core::manifest::{Grader, Role, Target};
+use gatewright_core::mixed::Answerers;
 use gatewright_core::outcome::Outcome;
 use gatewright_core::plan::AttemptSpec;
 use gatewright_core::response::{AttemptEnd, Response};
@@ -38,6 +39,7 @@ pub(super) fn with_outcomes<T>(
 ) -> Result<T, Failure> {
     let graders = graders(loaded)?;
     let progress = session.log.progress()?;
+    let superseded = session.log.superseded()?;
     let failed: RefCell<Option<StoreError>> = RefCell::new(None);
     let ended = session
         .log
@@ -50,14 +52,8 @@ pub(super) fn with_outcomes<T>(
         .filter(|_| session.same_plan)
         .flat_map(|event| {
             let mut outcomes = Vec::new();
-            if let RunEvent::Ended {
-                attempt,
-                recorded_trial,
-                end,
-                ..
-            } = &event.body
-            {
-                graders.grade(*attempt, *recorded_trial, end, &mut outcomes);
+            if let Some(one) = ended(event, &superseded) {
+                graders.grade(one.attempt, one.recorded_trial, &one.end, &mut outcomes);
             }
             outcomes
         });
@@ -91,14 +87,72 @@ pub(super) fn with_outcomes<T>(
     }
 }
 
+/// How an attempt ended that counts.
+pub(crate) struct Ended {
+    /// Which.
+    pub(crate) attempt: AttemptSpec,
+    /// For recorded systems: the trial number in the file.
+    pub(crate) recorded_trial: Option<u32>,
+    /// How.
+    pub(crate) end: AttemptEnd,
+    /// True when an earlier run had it.
+    reused: bool,
+}
+
+/// Takes the end out of an event, if it has one that no later one took the place of.
+fn ended(event: Event<RunEvent>, superseded: &BTreeSet<u64>) -> Option<Ended> {
+    if superseded.contains(&event.seq) {
+        return None;
+    }
+    match event.body {
+        RunEvent::Ended {
+            attempt,
+            recorded_trial,
+            end,
+            ..
+        } => Some(Ended {
+            attempt,
+            recorded_trial,
+            end,
+            reused: false,
+        }),
+        RunEvent::Reused { attempt, end, .. } => Some(Ended {
+            attempt,
+            recorded_trial: None,
+            end,
+            reused: true,
+        }),
+        _ => None,
+    }
+}
+
+/// Iterates over how attempts ended: of each the last end.
+///
+/// # Errors
+/// When the log cannot be read.
+pub(crate) fn ends(
+    session: &Session,
+) -> Result<impl Iterator<Item = Result<Ended, Failure>> + '_, Failure> {
+    let superseded = session.log.superseded()?;
+    Ok(session.log.events().filter_map(move |event| match event {
+        Ok(event) => ended(event, &superseded).map(Ok),
+        Err(error) => Some(Err(error.into())),
+    }))
+}
+
+/// What was counted in a run.
+pub(super) struct Counted {
+    /// What was planned and what became of it.
+    pub(super) denominators: BTreeMap<Role, Denominator>,
+    /// Which models answered.
+    pub(super) answerers: Answerers,
+}
+
 /// Counts what was planned and what became of it.
 ///
 /// # Errors
 /// When the log cannot be read.
-pub(super) fn denominators(
-    loaded: &Loaded,
-    session: &Session,
-) -> Result<BTreeMap<Role, Denominator>, Failure> {
+pub(super) fn count(loaded: &Loaded, session: &Session) -> Result<Counted, Failure> {
     // The analysis counts ends by kind alone, so one of each stands for all and nothing is held.
     let answered = AttemptEnd::Answered {
         response: Response::default(),
@@ -112,7 +166,10 @@ pub(super) fn denominators(
         message: String::new(),
     };
     let failed: RefCell<Option<StoreError>> = RefCell::new(None);
-    let ended = session
+    let superseded = session.log.superseded()?;
+    let mut answerers = Answerers::default();
+    let mut reused: BTreeMap<Role, u64> = BTreeMap::new();
+    let ends = session
         .log
         .events()
         .map_while(|event| {
@@ -120,14 +177,18 @@ pub(super) fn denominators(
                 .map_err(|error| *failed.borrow_mut() = Some(error))
                 .ok()
         })
+        .inspect(|event| answerers.observe(&event.body))
         .filter(|_| session.same_plan)
-        .filter_map(|event| match event.body {
-            RunEvent::Ended { attempt, end, .. } => Some(match end {
-                AttemptEnd::Answered { .. } | AttemptEnd::TimedOut { .. } => (attempt, &answered),
-                AttemptEnd::ProviderError { .. } => (attempt, &provider),
-                AttemptEnd::HarnessError { .. } => (attempt, &harness),
-            }),
-            _ => None,
+        .filter_map(|event| ended(event, &superseded))
+        .map(|one| {
+            *reused.entry(one.attempt.system).or_default() += u64::from(one.reused);
+            match one.end {
+                AttemptEnd::Answered { .. } | AttemptEnd::TimedOut { .. } => {
+                    (one.attempt, &answered)
+                }
+                AttemptEnd::ProviderError { .. } => (one.attempt, &provider),
+                AttemptEnd::HarnessError { .. } => (one.attempt, &harness),
+            }
         });
     let preferences: Vec<u16> = (0..)
         .zip(&loaded.manifest.criteria)
@@ -156,13 +217,21 @@ pub(super) fn denominators(
             })
         })
     });
-    let counted = analyse::denominators(
+    let mut denominators = analyse::denominators(
         &session.plan,
-        ended.chain(labelled.map(|attempt| (attempt, &answered))),
+        ends.chain(labelled.map(|attempt| (attempt, &answered))),
     );
+    for (role, count) in reused {
+        if let Some(denominator) = denominators.get_mut(&role) {
+            denominator.reused = count;
+        }
+    }
     match failed.into_inner() {
         Some(error) => Err(error.into()),
-        None => Ok(counted),
+        None => Ok(Counted {
+            denominators,
+            answerers,
+        }),
     }
 }
 
@@ -184,16 +253,13 @@ pub(crate) type Answers = BTreeMap<(u32, Role), Vec<(AttemptSpec, Option<u32>, A
 /// When the log cannot be read.
 pub(crate) fn answers(session: &Session, wanted: impl Fn(u32) -> bool) -> Result<Answers, Failure> {
     let mut answers = Answers::new();
-    for event in session.log.events() {
-        let RunEvent::Ended {
+    for one in ends(session)? {
+        let Ended {
             attempt,
             recorded_trial,
             end,
             ..
-        } = event?.body
-        else {
-            continue;
-        };
+        } = one?;
         if wanted(attempt.example) && attempt.trial < session.plan.trials(attempt.system) {
             let one = answers
                 .entry((attempt.example, attempt.system))

@@ -7,15 +7,17 @@ use gatewright_core::decide::{self, DecisionContext};
 use gatewright_core::digest::Digest;
 use gatewright_core::event::{ProjectEvent, RunEvent};
 use gatewright_core::incident::{self, IncidentStatus};
-use gatewright_core::manifest::Role;
+use gatewright_core::manifest::{MixedModels, Role};
 use gatewright_core::outcome::{Bin, GraderKind, Outcome};
 use gatewright_core::plan::Confirmation;
+use gatewright_core::report::untrusted::line;
 use gatewright_core::report::{self, RunFacts, View};
 use gatewright_store::ProjectLog;
 
 use crate::console::Console;
 use crate::error::Failure;
 use crate::now::Now;
+use crate::pipeline::evidence::Counted;
 use crate::pipeline::load::Loaded;
 use crate::pipeline::session::{Session, has_project_log, writer};
 use crate::pipeline::{TOOL, evidence};
@@ -47,7 +49,7 @@ pub(crate) fn confirm(
     if !callable {
         return Ok(false);
     }
-    let (analysis, _) = analyse(loaded, session)?;
+    let (analysis, ..) = analyse(loaded, session)?;
     let Some(round) = wanted(loaded, session, &analysis) else {
         return Ok(false);
     };
@@ -71,13 +73,21 @@ fn wanted(loaded: &Loaded, session: &Session, analysis: &Analysis) -> Option<Con
 /// # Errors
 /// When a log cannot be read.
 pub(crate) fn judge(loaded: &Loaded, session: &Session, now: &Now) -> Result<Judged, Failure> {
-    let (analysis, verdicts) = analyse(loaded, session)?;
-    let context = context(loaded, session, now, &verdicts)?;
+    let (analysis, verdicts, mixed) = analyse(loaded, session)?;
+    let mut context = context(loaded, session, now, &verdicts)?;
+    let notes = match loaded.manifest.decision.mixed_models {
+        MixedModels::Hold => {
+            context.invalid.extend(mixed);
+            Vec::new()
+        }
+        MixedModels::Allow => mixed,
+    };
     let proposal = decide::decide(&loaded.manifest, &analysis, &context);
     let facts = RunFacts {
         run: &session.name,
         tool: TOOL,
         seal: session.seal.as_ref(),
+        notes: &notes,
     };
     let view = report::view(
         &loaded.manifest,
@@ -135,9 +145,16 @@ pub(crate) fn record(
 /// Per example and criterion: passes, and everything else that a person or a rule said.
 type Verdicts = BTreeMap<(u32, u16), (u64, u64)>;
 
-fn analyse(loaded: &Loaded, session: &Session) -> Result<(Analysis, Verdicts), Failure> {
+/// Returns the numbers, what was said of examples that reproduce incidents, and which systems were not one all along.
+fn analyse(
+    loaded: &Loaded,
+    session: &Session,
+) -> Result<(Analysis, Verdicts, Vec<String>), Failure> {
     let people = people(loaded, session)?;
-    let denominators = evidence::denominators(loaded, session)?;
+    let Counted {
+        denominators,
+        answerers,
+    } = evidence::count(loaded, session)?;
     let reproducing: Vec<u32> = loaded
         .incidents
         .iter()
@@ -160,7 +177,10 @@ fn analyse(loaded: &Loaded, session: &Session) -> Result<(Analysis, Verdicts), F
             denominators,
         )
     })?;
-    Ok((analysis, verdicts))
+    // Names that a provider gave: one line each.
+    let mixed = answerers.mixed();
+    let mixed = mixed.iter().map(|text| line(text, 300)).collect();
+    Ok((analysis, verdicts, mixed))
 }
 
 /// Counts a verdict on an example that reproduces an incident. Judges are not asked: they are not calibrated.

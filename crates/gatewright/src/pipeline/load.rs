@@ -9,9 +9,9 @@ use gatewright_core::digest::{Digest, Hasher};
 use gatewright_core::grade::Graders;
 use gatewright_core::incident::{self, Incident};
 use gatewright_core::label::{self, Labels};
-use gatewright_core::manifest::{self, Manifest, Role, System, Target};
+use gatewright_core::manifest::{self, Manifest, Role, System, Target, Trials};
 use gatewright_core::outcome::{Bin, Outcome};
-use gatewright_core::plan::Plan;
+use gatewright_core::plan::{Plan, RunOptions};
 use gatewright_core::problem::{Location, Problem, Weight, has_errors};
 use gatewright_core::prompt;
 use gatewright_core::recorded::{self, Recorded};
@@ -51,6 +51,10 @@ pub(crate) struct Loaded {
     pub(crate) files: BTreeMap<String, Digest>,
     /// Everything wrong, and everything that could be better.
     pub(crate) problems: Vec<Problem>,
+    /// What the run at hand differs in from the page.
+    options: RunOptions,
+    /// Trials and seed as the page states them.
+    stated: (Trials, u64),
 }
 
 /// Reads the page alone.
@@ -116,6 +120,8 @@ impl Loaded {
         problems.sort();
         problems.dedup();
         Ok(Self {
+            options: RunOptions::default(),
+            stated: (manifest.trials, manifest.seed),
             project,
             manifest,
             reference,
@@ -141,9 +147,29 @@ impl Loaded {
         Ok(self)
     }
 
+    /// Takes over what a run was asked to differ in from the page. Plan and seal follow from it.
+    pub(crate) fn adopt(&mut self, options: RunOptions) {
+        let (trials, seed) = self.stated;
+        self.manifest.trials = options.trials.map_or(trials, Trials::Fixed);
+        self.manifest.seed = options.seed.unwrap_or(seed);
+        self.options = options;
+    }
+
+    /// Returns options without what the page says anyway.
+    pub(crate) fn beyond_the_page(&self, options: RunOptions) -> RunOptions {
+        let (trials, seed) = self.stated;
+        RunOptions {
+            trials: options
+                .trials
+                .filter(|&asked| trials != Trials::Fixed(asked)),
+            seed: options.seed.filter(|&asked| seed != asked),
+            shard: options.shard,
+        }
+    }
+
     /// Plans the first look.
     pub(crate) fn plan(&self) -> Plan {
-        Plan::first_look(&self.manifest, &self.reference, |role| {
+        let mut plan = Plan::first_look(&self.manifest, &self.reference, |role| {
             let labelled = self
                 .manifest
                 .systems
@@ -152,7 +178,9 @@ impl Loaded {
             self.recorded
                 .get(&role)
                 .map_or(labelled, |recorded| recorded.trials)
-        })
+        });
+        plan.shard = self.options.shard;
+        plan
     }
 
     /// Seals what is agreed now.

@@ -6,13 +6,16 @@ mod attempts;
 mod evidence;
 mod judge;
 mod load;
+mod merge;
+mod reuse;
 mod runs;
 mod session;
 
-pub(crate) use evidence::{Answers, answers, graders};
+pub(crate) use evidence::{Answers, answers, ends, graders};
 pub(crate) use judge::{confirm, judge, record};
 pub(crate) use load::{Depth, Loaded};
-pub(crate) use session::{Session, Start, writer};
+pub(crate) use merge::merge;
+pub(crate) use session::{Asked, Session, Start, writer};
 
 /// The tool and its version, as records name it.
 pub(crate) const TOOL: &str = concat!("gatewright ", env!("CARGO_PKG_VERSION"));

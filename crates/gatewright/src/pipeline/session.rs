@@ -4,16 +4,20 @@ use std::path::Path;
 
 use gatewright_core::decide::DecisionContext;
 use gatewright_core::event::RunEvent;
-use gatewright_core::plan::{Confirmation, Plan};
+use gatewright_core::plan::{Confirmation, Plan, RunOptions};
+use gatewright_core::response::AttemptEnd;
 use gatewright_core::seal::Seal;
+use gatewright_engine::Begun;
 use gatewright_store::{RunLog, StoreError, Writer};
 
+use crate::args::Asks;
 use crate::console::Console;
 use crate::error::Failure;
 use crate::exit;
 use crate::now::Now;
 use crate::pipeline::attempts;
 use crate::pipeline::load::Loaded;
+use crate::pipeline::reuse;
 use crate::pipeline::runs::{self, RunFolder};
 
 /// How a run begins.
@@ -49,14 +53,33 @@ struct Facts {
     decided: Option<DecisionContext>,
 }
 
+/// What a run is asked for, besides the page.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Asked {
+    /// What it differs in from the page.
+    pub(crate) options: RunOptions,
+    /// Attempts that ended in an error are made again.
+    pub(crate) retry_errors: bool,
+}
+
+impl Asked {
+    /// Says whether a run with these options can be the one: what was not asked for may be as it is.
+    fn admits(&self, asked: &RunOptions, recorded: &RunOptions) -> bool {
+        (self.options.trials.is_none() || asked.trials == recorded.trials)
+            && (self.options.seed.is_none() || asked.seed == recorded.seed)
+            && (self.options.shard.is_none() || asked.shard == recorded.shard)
+    }
+}
+
 impl Session {
     /// Starts a run, or goes on with one.
     ///
     /// # Errors
     /// When nothing is there to judge, or an unfinished run of the same plan was sealed on other terms.
     pub(crate) fn begin(
-        loaded: &Loaded,
+        loaded: &mut Loaded,
         start: Start,
+        asked: &Asked,
         now: &Now,
         console: &Console,
         command: &str,
@@ -69,21 +92,23 @@ impl Session {
             .why("an answer about nothing would look like a green build")
             .next("gatewright check"));
         }
-        let plan = loaded.plan();
-        let seal = loaded.seal();
-        let state = &loaded.project.state;
-        let mark = runs::plan_mark(&plan);
+        let options = loaded.beyond_the_page(asked.options);
         if start == Start::Resume
-            && let Some(session) = resumable(loaded, &plan, &seal, &mark, now, console, command)?
+            && let Some(session) = resumable(loaded, asked, &options, now, console, command)?
         {
             return Ok(session);
         }
-        let folder = runs::create(state, &mark)?;
+        loaded.adopt(options);
+        let plan = loaded.plan();
+        let seal = loaded.seal();
+        let folder = runs::create(&loaded.project.state, &runs::plan_mark(&plan))?;
         let mut log = RunLog::create(&folder.dir, writer(command, now))?;
-        let sealed = RunEvent::Sealed {
-            seal: Box::new(seal.clone()),
-        };
-        log.append(&[sealed], &now.at)?;
+        let live = loaded
+            .manifest
+            .systems
+            .values()
+            .any(|system| system.live().is_some());
+        log.append(&first_events(&plan, &seal, options, live), &now.at)?;
         console.detail(&format!("run {} sealed", folder.name));
         Ok(Self {
             name: folder.name,
@@ -95,33 +120,59 @@ impl Session {
         })
     }
 
-    /// Opens a stored run to add to it.
+    /// Opens a stored run to add to it; its options are taken over.
     ///
     /// # Errors
     /// When there is none, or another process writes to it.
     pub(crate) fn open(
-        loaded: &Loaded,
+        loaded: &mut Loaded,
         wanted: Option<&str>,
         now: &Now,
         command: &str,
     ) -> Result<Self, Failure> {
+        let folder = find(loaded, wanted)?;
+        let log = RunLog::open(&folder.dir, writer(command, now))?;
         let plan = loaded.plan();
         let mark = runs::plan_mark(&plan);
-        let folder = runs::find(&loaded.project.state, wanted, &mark)?;
-        let log = RunLog::open(&folder.dir, writer(command, now))?;
         Self::of(folder, log, plan, &mark)
     }
 
-    /// Opens a stored run to read it.
+    /// Opens a stored run to read it; its options are taken over.
     ///
     /// # Errors
     /// When there is none.
-    pub(crate) fn read(loaded: &Loaded, wanted: Option<&str>) -> Result<Self, Failure> {
+    pub(crate) fn read(
+        loaded: &mut Loaded,
+        wanted: Option<&str>,
+        now: &Now,
+        command: &str,
+    ) -> Result<Self, Failure> {
+        let folder = find(loaded, wanted)?;
+        let log = match RunLog::read_only(&folder.dir) {
+            // A file of an older program is brought to this one's schema once, with a copy beside it.
+            Err(StoreError::Older { .. }) => RunLog::open(&folder.dir, writer(command, now))?,
+            log => log?,
+        };
         let plan = loaded.plan();
         let mark = runs::plan_mark(&plan);
-        let folder = runs::find(&loaded.project.state, wanted, &mark)?;
-        let log = RunLog::read_only(&folder.dir)?;
         Self::of(folder, log, plan, &mark)
+    }
+
+    /// Refuses a run that is one of several parts: its examples are not all of them.
+    ///
+    /// # Errors
+    /// Incomplete (111), with how parts are put together.
+    pub(crate) fn whole(&self) -> Result<(), Failure> {
+        let Some(shard) = self.plan.shard else {
+            return Ok(());
+        };
+        Err(Failure::expected(
+            exit::INCOMPLETE,
+            format!("run {} is part {shard}: a part decides nothing", self.name),
+        )
+        .why("the examples of the other parts are not in it")
+        .next("gatewright merge RUN RUN …   (all parts), then gatewright gate")
+        .next("gatewright gate --fresh   (makes the whole run here)"))
     }
 
     fn of(folder: RunFolder, log: RunLog, mut plan: Plan, mark: &str) -> Result<Self, Failure> {
@@ -147,7 +198,13 @@ impl Session {
         now: &Now,
         console: &Console,
     ) -> Result<(), Failure> {
-        let targets = attempts::targets(&loaded.manifest, &loaded.project, &loaded.recorded)?;
+        let mut targets = attempts::targets(&loaded.manifest, &loaded.project, &loaded.recorded)?;
+        for (attempt, turns) in self.log.begun()? {
+            let turns = turns
+                .into_iter()
+                .map(|(exchange, response)| Begun { exchange, response });
+            targets.begun.insert(attempt, turns.collect());
+        }
         attempts::make(
             &self.plan,
             &loaded.reference,
@@ -156,6 +213,67 @@ impl Session {
             &now.at,
             console,
         )
+    }
+
+    /// Does what was asked for before attempts are made: errors go back on the list, earlier answers are taken over.
+    ///
+    /// # Errors
+    /// When a log cannot be read, or this one refuses.
+    pub(crate) fn prepare(
+        &mut self,
+        loaded: &Loaded,
+        asks: &Asks,
+        now: &Now,
+        console: &Console,
+    ) -> Result<(), Failure> {
+        if asks.retry_errors {
+            self.reopen_errors(loaded, now, console)?;
+        }
+        if asks.reuse {
+            reuse::take_over(loaded, self, now, console)?;
+        }
+        Ok(())
+    }
+
+    /// Puts attempts that ended in an error back on the list. Their errors count until they have ended anew.
+    ///
+    /// # Errors
+    /// When the log cannot be read, or refuses it.
+    fn reopen_errors(
+        &mut self,
+        loaded: &Loaded,
+        now: &Now,
+        console: &Console,
+    ) -> Result<(), Failure> {
+        let superseded = self.log.superseded()?;
+        let progress = self.log.progress()?;
+        // A recorded error would be read from its file again.
+        let callable = |role| {
+            let system = loaded.manifest.systems.get(&role);
+            system.is_some_and(|system| system.target.can_rerun())
+        };
+        let mut again = Vec::new();
+        for event in self.log.events() {
+            let event = event?;
+            if let RunEvent::Ended {
+                attempt,
+                end: AttemptEnd::ProviderError { .. } | AttemptEnd::HarnessError { .. },
+                ..
+            } = event.body
+                && !superseded.contains(&event.seq)
+                && !progress.reopened.contains(&attempt)
+                && callable(attempt.system)
+            {
+                again.push(RunEvent::Reopened { attempt });
+            }
+        }
+        self.log.append(&again, &now.at)?;
+        console.note(&match again.len() {
+            0 => "no attempt ended in an error".to_owned(),
+            1 => "1 attempt that ended in an error is made again".to_owned(),
+            count => format!("{count} attempts that ended in an error are made again"),
+        });
+        Ok(())
     }
 
     /// Adds a round of fresh trials to the plan, on the record first.
@@ -172,20 +290,136 @@ impl Session {
     }
 }
 
-/// Finds a run of the same plan that can go on: unfinished, or finished from recorded files alone.
-fn resumable(
-    loaded: &Loaded,
+/// Examples that one event lists.
+const EXAMPLES_AN_EVENT: usize = 1000;
+
+/// What a log begins with: the seal, what the run differs in, and where the log must be readable without the page, the plan.
+pub(super) fn first_events(
     plan: &Plan,
     seal: &Seal,
-    mark: &str,
+    options: RunOptions,
+    live: bool,
+) -> Vec<RunEvent> {
+    let mut events = vec![RunEvent::Sealed {
+        seal: Box::new(seal.clone()),
+    }];
+    if !options.is_default() {
+        events.push(RunEvent::Options { options });
+    }
+    if live || options.shard.is_some() {
+        events.push(RunEvent::Systems {
+            systems: plan.systems.clone(),
+        });
+        let examples: Vec<_> = plan
+            .examples
+            .iter()
+            .cloned()
+            .zip(plan.example_digests.iter().copied())
+            .collect();
+        let chunks = examples.chunks(EXAMPLES_AN_EVENT).enumerate();
+        events.extend(chunks.map(|(index, chunk)| RunEvent::Examples {
+            first: (index * EXAMPLES_AN_EVENT) as u32,
+            examples: chunk.to_vec(),
+        }));
+    }
+    events
+}
+
+/// Lists the runs of this page, newest first, with what each was asked to differ in.
+fn of_page(loaded: &mut Loaded) -> Vec<(RunFolder, RunOptions)> {
+    let mut marks: Vec<(RunOptions, String)> = Vec::new();
+    let mut found = Vec::new();
+    for folder in runs::list(&loaded.project.state).into_iter().rev() {
+        let options = options_of(&folder);
+        // All parts of a run are of one plan.
+        let plan = RunOptions {
+            shard: None,
+            ..options
+        };
+        if !marks.iter().any(|(known, _)| *known == plan) {
+            loaded.adopt(plan);
+            marks.push((plan, runs::plan_mark(&loaded.plan())));
+        }
+        let is_same =
+            |(known, mark): &(RunOptions, String)| *known == plan && folder.name.ends_with(mark);
+        if marks.iter().any(is_same) {
+            found.push((folder, options));
+        }
+    }
+    found
+}
+
+/// Reads what a run was asked to differ in. A log that cannot be read is refused when it is opened, not when it is looked for.
+fn options_of(folder: &RunFolder) -> RunOptions {
+    RunLog::read_only(&folder.dir)
+        .and_then(|log| log.options())
+        .unwrap_or_default()
+}
+
+/// Finds the run that was asked for: by name, by number, else the newest of this page, else the newest. Its options are taken over.
+fn find(loaded: &mut Loaded, wanted: Option<&str>) -> Result<RunFolder, Failure> {
+    if wanted.is_none()
+        && let Some((folder, options)) = of_page(loaded).into_iter().next()
+    {
+        loaded.adopt(options);
+        return Ok(folder);
+    }
+    let folder = runs::find(&loaded.project.state, wanted, "")?;
+    loaded.adopt(options_of(&folder));
+    Ok(folder)
+}
+
+/// Chooses the run that goes on: of each set of options only the newest run counts; among those the newest that is
+/// not decided, else the newest that was asked for. A part only when a part was asked for, or nothing newer is whole.
+fn choose(
+    all: Vec<(RunFolder, RunOptions)>,
+    asked: &Asked,
+    options: &RunOptions,
+) -> Option<(RunFolder, RunOptions)> {
+    let mut newest: Vec<(RunFolder, RunOptions)> = Vec::new();
+    for (folder, recorded) in all {
+        let whole_is_newer = asked.options.shard.is_none()
+            && recorded.shard.is_some()
+            && newest.iter().any(|(_, known)| known.shard.is_none());
+        if asked.admits(options, &recorded)
+            && !whole_is_newer
+            && newest.iter().all(|(_, known)| *known != recorded)
+        {
+            newest.push((folder, recorded));
+        }
+    }
+    let alone = newest.len() == 1;
+    let goes_on = newest
+        .iter()
+        .position(|(folder, recorded)| (alone && recorded == options) || !is_decided(folder));
+    let wanted = goes_on.or_else(|| {
+        newest
+            .iter()
+            .position(|(_, recorded)| recorded == options || asked.retry_errors)
+    });
+    wanted.map(|index| newest.swap_remove(index))
+}
+
+fn is_decided(folder: &RunFolder) -> bool {
+    RunLog::read_only(&folder.dir).is_ok_and(|log| log.is_decided().unwrap_or(false))
+}
+
+/// Finds a run of the same plan that can go on: unfinished, or finished from recorded files alone.
+fn resumable(
+    loaded: &mut Loaded,
+    asked: &Asked,
+    options: &RunOptions,
     now: &Now,
     console: &Console,
     command: &str,
 ) -> Result<Option<Session>, Failure> {
-    let all = runs::list(&loaded.project.state);
-    let Some(folder) = all.into_iter().rev().find(|run| run.name.ends_with(mark)) else {
+    let all = of_page(loaded);
+    let Some((folder, recorded)) = choose(all, asked, options) else {
         return Ok(None);
     };
+    loaded.adopt(recorded);
+    let (plan, seal) = (loaded.plan(), loaded.seal());
+    let mark = runs::plan_mark(&plan);
     let log = match RunLog::open(&folder.dir, writer(command, now)) {
         Ok(log) => log,
         Err(StoreError::Absent { .. }) => return Ok(None),
@@ -194,12 +428,22 @@ fn resumable(
     if let Some(holder) = log.taken_over_from() {
         console.detail(&format!("taken over from {holder}, which has ended"));
     }
-    let session = Session::of(folder, log, plan.clone(), mark)?;
+    let session = Session::of(folder, log, plan, &mark)?;
     let Some(sealed) = &session.seal else {
         // A crash before the seal was on disk: nothing was judged, and nothing may be.
         return Ok(None);
     };
-    let changed = sealed.differences(seal);
+    if session.decided.is_some() && asked.retry_errors {
+        return Err(Failure::usage(format!(
+            "run {} is decided, and a decision is never updated",
+            session.name
+        ))
+        .why("its errors are part of what was decided on")
+        .next(format!(
+            "{command} --fresh --reuse   (a new run: answers of live systems are taken over, the rest is made)"
+        )));
+    }
+    let changed = sealed.differences(&seal);
     let callable = loaded
         .manifest
         .systems

@@ -6,4 +6,5 @@ mod files;
 mod interrupt;
 mod odd;
 mod project;
+mod shards;
 mod team;

@@ -7,7 +7,8 @@ use crate::id::OwnerId;
 use crate::manifest::node::{Content, Key, Node};
 use crate::manifest::walk::{Fields, Walk, join};
 use crate::manifest::{
-    Enforce, EvidenceSource, Kind, Manifest, Owner, Promise, Standard, Traffic, Uses, quantity,
+    Enforce, EvidenceSource, Kind, Manifest, MixedModels, Owner, Promise, Standard, Traffic, Uses,
+    quantity,
 };
 use crate::problem::nearest;
 
@@ -23,7 +24,7 @@ pub(in crate::manifest) const EVIDENCE: [&str; 3] = ["id", "kind", "at"];
 /// Keys of the traffic.
 pub(in crate::manifest) const TRAFFIC: [&str; 2] = ["per_week", "share"];
 /// Keys of the decision.
-pub(in crate::manifest) const DECISION: [&str; 8] = [
+pub(in crate::manifest) const DECISION: [&str; 9] = [
     "question",
     "decided_by",
     "exposed",
@@ -32,6 +33,7 @@ pub(in crate::manifest) const DECISION: [&str; 8] = [
     "narrow_share",
     "enforce",
     "attempts",
+    "mixed_models",
 ];
 
 /// Words of severity.
@@ -441,6 +443,11 @@ fn decision(w: &mut Walk<'_>, fields: &Fields<'_>, page: &mut Manifest) {
     page.decision.attempts = w
         .count_at(fields, "attempts", 1..=1000)
         .map(|count| count as u32);
+    const MIXED: [(&str, MixedModels); 2] =
+        [("hold", MixedModels::Hold), ("allow", MixedModels::Allow)];
+    if let Some(mixed) = w.word_at(fields, "mixed_models", &MIXED) {
+        page.decision.mixed_models = mixed;
+    }
 }
 
 /// Says whether the page states its standard of proof.

@@ -25,6 +25,10 @@ pub struct DenominatorView {
     pub confirm_answered: u64,
     /// Confirmation attempts that ended without an answer.
     pub confirm_failed: u64,
+    /// Of the answers, how many an earlier run had already; absent when none.
+    #[serde(skip_serializing_if = "is_zero")]
+    #[schemars(default)]
+    pub reused: u64,
 }
 
 /// One criterion in one slice.
@@ -126,4 +130,8 @@ pub struct ShareOf {
     pub value: Option<f64>,
     /// Examples.
     pub n: u64,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
