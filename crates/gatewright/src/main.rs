@@ -23,6 +23,15 @@ use error::Failure;
 use now::Now;
 
 fn main() -> ExitCode {
+    std::panic::set_hook(Box::new(|info| {
+        // A panic may quote anything: what is secret is taken out, and what a terminal could obey.
+        pipeline::restore_terminal();
+        let text = console::clean(&info.to_string()).into_owned();
+        for line in gatewright_core::report::untrusted::block(&text, 2000, 40) {
+            eprintln!("{line}");
+        }
+        eprintln!("this is a defect of Gatewright; what was written so far is kept");
+    }));
     let cli = match args::parse(std::env::args_os()) {
         Ok(cli) => cli,
         Err(error) => {

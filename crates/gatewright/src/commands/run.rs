@@ -1,10 +1,14 @@
 //! `gatewright run`
 
+use gatewright_core::plan::outstanding;
+
 use crate::args::RunArgs;
 use crate::commands::Context;
 use crate::error::Failure;
 use crate::exit;
-use crate::pipeline::{Session, Start};
+use crate::pipeline::{Drive, Selection, Session, Start};
+
+const COMMAND: &str = "gatewright run";
 
 pub(crate) fn run(context: &Context, args: &RunArgs) -> Result<u8, Failure> {
     let loaded = context.sound()?;
@@ -14,9 +18,25 @@ pub(crate) fn run(context: &Context, args: &RunArgs) -> Result<u8, Failure> {
         Start::Resume
     };
     let console = &context.console;
-    let mut session = Session::begin(&loaded, start, &context.now, console, "gatewright run")?;
-    session.attempt(&loaded, &context.now, console)?;
+    let (manifest, reference) = (&loaded.manifest, &loaded.reference);
+    let selection = Selection::read(manifest, reference, loaded.plan().seed, &args.select)?;
+    let selected = selection.is_some();
+    let allowed = &context.global.allow_host;
+    let mut drive = Drive::new(&loaded, allowed, &args.budget, selection, console, COMMAND)?;
+    let mut session = Session::begin(&loaded, start, &context.now, console, COMMAND)?;
+    session.attempt(&loaded, &mut drive, &context.now, console)?;
     let progress = session.log.progress()?;
+    // What a recorded file does not hold stays unattempted for good; what was not selected does not.
+    let left = outstanding(&session.plan, &progress)
+        .filter(|attempt| {
+            let system = loaded.manifest.systems.get(&attempt.system);
+            system.is_some_and(|system| system.target.can_rerun())
+        })
+        .count();
+    let next = match (selected, left) {
+        (true, 1..) => "gatewright run",
+        _ => "gatewright gate",
+    };
     if console.json {
         console.document(&serde_json::json!({
             "format": "gatewright-run/1",
@@ -24,11 +44,17 @@ pub(crate) fn run(context: &Context, args: &RunArgs) -> Result<u8, Failure> {
             "plan": session.plan.digest(),
             "attempts": session.plan.attempts().count(),
             "ended": progress.ended.len(),
-            "next": "gatewright decide",
+            "outstanding": left,
+            "next": if left > 0 { next } else { "gatewright decide" },
         }))?;
     } else {
+        let rest = match left {
+            0 => String::new(),
+            1 => " 1 is outstanding.".to_owned(),
+            left => format!(" {left} are outstanding."),
+        };
         console.out(&format!(
-            "Run {}: {} of {} attempts ended.\nNext: gatewright gate\n",
+            "Run {}: {} of {} attempts ended.{rest}\nNext: {next}\n",
             session.name,
             progress.ended.len(),
             session.plan.attempts().count()

@@ -16,6 +16,7 @@ use gatewright_store::ProjectLog;
 use crate::console::Console;
 use crate::error::Failure;
 use crate::now::Now;
+use crate::pipeline::drive::Drive;
 use crate::pipeline::load::Loaded;
 use crate::pipeline::session::{Session, has_project_log, writer};
 use crate::pipeline::{TOOL, evidence};
@@ -35,6 +36,7 @@ pub(crate) struct Judged {
 pub(crate) fn confirm(
     loaded: &Loaded,
     session: &mut Session,
+    drive: &mut Drive,
     now: &Now,
     console: &Console,
 ) -> Result<bool, Failure> {
@@ -58,7 +60,7 @@ pub(crate) fn confirm(
         round.roles.len()
     ));
     session.confirm(round, now)?;
-    session.attempt(loaded, now, console)?;
+    session.attempt(loaded, drive, now, console)?;
     Ok(true)
 }
 

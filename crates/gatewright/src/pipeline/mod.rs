@@ -3,15 +3,24 @@
 //! No rule of the domain is here: every step is one call into core, the engine or the store.
 
 mod attempts;
+mod display;
+mod drive;
+mod ends;
 mod evidence;
+mod hosts;
 mod judge;
 mod load;
 mod runs;
+mod secrets;
+mod select;
 mod session;
 
+pub(crate) use display::restore_terminal;
+pub(crate) use drive::Drive;
 pub(crate) use evidence::{Answers, answers, graders};
 pub(crate) use judge::{confirm, judge, record};
 pub(crate) use load::{Depth, Loaded};
+pub(crate) use select::Selection;
 pub(crate) use session::{Session, Start, writer};
 
 /// The tool and its version, as records name it.

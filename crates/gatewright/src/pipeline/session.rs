@@ -13,6 +13,7 @@ use crate::error::Failure;
 use crate::exit;
 use crate::now::Now;
 use crate::pipeline::attempts;
+use crate::pipeline::drive::Drive;
 use crate::pipeline::load::Loaded;
 use crate::pipeline::runs::{self, RunFolder};
 
@@ -137,25 +138,18 @@ impl Session {
         })
     }
 
-    /// Makes every outstanding attempt.
+    /// Makes every outstanding attempt that the drive takes.
     ///
     /// # Errors
     /// Interrupted or incomplete, both resumable; otherwise what the engine or the log refused.
     pub(crate) fn attempt(
         &mut self,
         loaded: &Loaded,
+        drive: &mut Drive,
         now: &Now,
         console: &Console,
     ) -> Result<(), Failure> {
-        let targets = attempts::targets(&loaded.manifest, &loaded.project, &loaded.recorded)?;
-        attempts::make(
-            &self.plan,
-            &loaded.reference,
-            &targets,
-            &mut self.log,
-            &now.at,
-            console,
-        )
+        attempts::make(loaded, &self.plan, drive, &mut self.log, &now.at, console)
     }
 
     /// Adds a round of fresh trials to the plan, on the record first.
