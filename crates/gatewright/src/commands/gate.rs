@@ -4,7 +4,7 @@ use crate::args::GateArgs;
 use crate::commands::{Context, extension, writable};
 use crate::error::Failure;
 use crate::exit;
-use crate::pipeline::{Drive, Session, Start, confirm, judge, record};
+use crate::pipeline::{Drive, Session, Start, confirm, dry_run, judge, record};
 
 const COMMAND: &str = "gatewright gate";
 
@@ -22,6 +22,9 @@ pub(crate) fn gate(context: &Context, args: &GateArgs) -> Result<u8, Failure> {
     };
     let (console, now) = (&context.console, &context.now);
     let allowed = &context.global.allow_host;
+    if args.dry_run {
+        return dry_run(&loaded, args.fresh, allowed, &args.budget, None, console);
+    }
     let mut drive = Drive::new(&loaded, allowed, &args.budget, None, console, COMMAND)?;
     let mut session = Session::begin(&loaded, start, now, console, COMMAND)?;
     session.attempt(&loaded, &mut drive, now, console)?;

@@ -6,7 +6,7 @@ use crate::args::RunArgs;
 use crate::commands::Context;
 use crate::error::Failure;
 use crate::exit;
-use crate::pipeline::{Drive, Selection, Session, Start};
+use crate::pipeline::{Drive, Selection, Session, Start, dry_run};
 
 const COMMAND: &str = "gatewright run";
 
@@ -22,6 +22,17 @@ pub(crate) fn run(context: &Context, args: &RunArgs) -> Result<u8, Failure> {
     let selection = Selection::read(manifest, reference, loaded.plan().seed, &args.select)?;
     let selected = selection.is_some();
     let allowed = &context.global.allow_host;
+    if args.dry_run {
+        let selection = selection.as_ref();
+        return dry_run(
+            &loaded,
+            args.fresh,
+            allowed,
+            &args.budget,
+            selection,
+            console,
+        );
+    }
     let mut drive = Drive::new(&loaded, allowed, &args.budget, selection, console, COMMAND)?;
     let mut session = Session::begin(&loaded, start, &context.now, console, COMMAND)?;
     session.attempt(&loaded, &mut drive, &context.now, console)?;

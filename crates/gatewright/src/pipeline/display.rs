@@ -12,6 +12,7 @@ use gatewright_core::plan::{AttemptSpec, Plan};
 use gatewright_core::report::untrusted;
 use gatewright_engine::{EngineEvent, Limits};
 
+pub(super) use self::counts::{number, span};
 pub(crate) use self::keys::restore as restore_terminal;
 
 use self::counts::Counts;

@@ -5,11 +5,13 @@
 mod attempts;
 mod display;
 mod drive;
+mod dry;
 mod ends;
 mod evidence;
 mod hosts;
 mod judge;
 mod load;
+mod prompts;
 mod runs;
 mod secrets;
 mod select;
@@ -17,9 +19,11 @@ mod session;
 
 pub(crate) use display::restore_terminal;
 pub(crate) use drive::Drive;
+pub(crate) use dry::dry_run;
 pub(crate) use evidence::{Answers, answers, graders};
 pub(crate) use judge::{confirm, judge, record};
 pub(crate) use load::{Depth, Loaded};
+pub(crate) use prompts::problems as prompt_problems;
 pub(crate) use select::Selection;
 pub(crate) use session::{Session, Start, writer};
 
