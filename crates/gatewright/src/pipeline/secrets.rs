@@ -32,7 +32,7 @@ pub(crate) fn resolve(
         for secret in live.secrets() {
             match value(secret, project, &var) {
                 Ok(value) => of_system.push(SecretText::new(value)),
-                Err(why) => problems.push(missing(manifest, system, secret, why)),
+                Err(why) => problems.push(missing(manifest, system, secret, &why)),
             }
         }
         values.insert(system.role, of_system);
@@ -45,7 +45,7 @@ pub(crate) fn resolve(
     }
 }
 
-fn missing(manifest: &Manifest, system: &System, secret: &Secret, why: String) -> Problem {
+fn missing(manifest: &Manifest, system: &System, secret: &Secret, why: &str) -> Problem {
     let role = system.role.word();
     let at = manifest.at(&format!("systems.{role}"));
     let problem = Problem::error(
