@@ -153,6 +153,9 @@ mod tests {
         guard([&secret]);
         let shown = clean("the provider said: sk-canary-\"quoted\"-console is wrong");
         assert!(!shown.contains("canary-"), "{shown}");
+        let panic = crate::defect("panicked at x: Err(\"sk-canary-\"quoted\"-console\u{1b}[2J\")");
+        assert!(!panic.concat().contains("canary-"), "{panic:?}");
+        assert!(!panic.concat().contains('\u{1b}'), "{panic:?}");
         let document = document(&serde_json::json!({"why": secret.reveal()})).expect("JSON");
         assert!(!document.contains("canary-"), "{document}");
     }

@@ -166,3 +166,75 @@ fn pad(text: &str, width: usize) -> String {
     let missing = width.saturating_sub(untrusted::columns(text));
     format!("{text}{}", " ".repeat(missing))
 }
+
+#[cfg(test)]
+mod tests {
+    use gatewright_core::outcome::GraderKind;
+
+    use super::*;
+
+    fn rates(values: &[String]) -> Rates<'_> {
+        const ASSIGNED: [u16; 6] = [0, 0, 0, 1, 1, ReferenceSet::NO_VALUE];
+        Rates {
+            criterion: "grounded",
+            dimension: "task",
+            index: 0,
+            values,
+            assigned: &ASSIGNED,
+            cells: std::array::from_fn(|_| vec![Cell::default(); values.len()]),
+            seen: std::array::from_fn(|_| vec![false; 6]),
+        }
+    }
+
+    fn add(rates: &mut Rates<'_>, system: Role, example: u32, trial: u32, bin: Bin) {
+        let attempt = AttemptSpec {
+            example,
+            system,
+            trial,
+        };
+        let outcome = Outcome {
+            example,
+            system,
+            trial,
+            criterion: 0,
+            part: None,
+            bin,
+            value: None,
+            by: GraderKind::Rule,
+            why: None,
+        };
+        rates.add(attempt, &[outcome]);
+    }
+
+    #[test]
+    fn the_worst_segment_comes_first_and_n_is_examples() {
+        let values = ["invoice".to_owned(), "refund\u{1b}[2J".to_owned()];
+        let mut rates = rates(&values);
+        assert!(rates.rows(7).is_empty(), "nothing is known yet");
+        for example in 0..6 {
+            for trial in 0..2 {
+                let bad = example >= 3 && trial == 0;
+                let bin = if bad { Bin::Fail(0) } else { Bin::Pass };
+                add(&mut rates, Role::Candidate, example, trial, bin);
+                add(&mut rates, Role::Production, example, trial, Bin::Pass);
+            }
+        }
+        let missing = Bin::Missing(gatewright_core::outcome::Missing::ProviderError);
+        add(&mut rates, Role::Candidate, 0, 2, missing);
+        let rows = rates.rows(7);
+        assert_eq!(
+            rows,
+            [
+                "grounded by task         candidate              production",
+                "  refund\\u{1b}[2J         50 % [9, 91] n=2      100 % [34, 100] n=2",
+                "  invoice                100 % [44, 100] n=3    100 % [44, 100] n=3",
+            ]
+        );
+        assert_eq!(rates.rows(2).len(), 2);
+        assert!(
+            rates
+                .worst()
+                .is_some_and(|text| text.starts_with("worst refund"))
+        );
+    }
+}
