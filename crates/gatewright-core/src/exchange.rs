@@ -255,4 +255,30 @@ mod tests {
         assert_eq!(Fault::RateLimited.after(), After::Retry);
         assert_eq!(Fault::BadRequest.after(), After::Give);
     }
+
+    /// docs/live-systems.md lists every fault with what follows it, in this order.
+    #[test]
+    fn the_documented_faults_are_true() {
+        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/live-systems.md");
+        let page = std::fs::read_to_string(page).expect("committed");
+        let rows: Vec<&str> = page
+            .lines()
+            .skip_while(|line| !line.starts_with("| fault |"))
+            .skip(2)
+            .take_while(|line| line.starts_with('|'))
+            .collect();
+        assert_eq!(rows.len(), Fault::ALL.len());
+        for (row, fault) in rows.into_iter().zip(Fault::ALL) {
+            let follows = match fault.after() {
+                After::Retry => "again",
+                After::Give => "missing",
+                After::Pause => "pause",
+            };
+            assert!(
+                row.starts_with(&format!("| `{}` | ", fault.word())),
+                "{row}"
+            );
+            assert!(row.ends_with(&format!(" | {follows} |")), "{row}");
+        }
+    }
 }

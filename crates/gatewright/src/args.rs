@@ -50,6 +50,9 @@ pub(crate) struct Global {
     /// Let the page read files under DIR as NAME:path.
     #[arg(long, global = true, value_name = "NAME=DIR", value_delimiter = ',')]
     pub(crate) root: Vec<String>,
+    /// Let the page send examples and its keys to this host (repeat it).
+    #[arg(long, global = true, value_name = "HOST[:PORT]", value_delimiter = ',')]
+    pub(crate) allow_host: Vec<String>,
     /// Keep runs and the project log here, instead of .gatewright beside the page.
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,
@@ -132,7 +135,9 @@ pub(crate) struct CheckArgs {
 ///
 /// A run that was stopped goes on where it was.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  gatewright run\n  gatewright run --fresh")]
+#[command(
+    after_help = "Examples:\n  gatewright run --dry-run\n  gatewright run --filter task=refund --limit 10 --max-cost 2"
+)]
 pub(crate) struct RunArgs {
     /// Start anew, also when a run of the same plan can go on.
     #[arg(long)]
@@ -142,6 +147,41 @@ pub(crate) struct RunArgs {
     /// Make only part i of n: the examples whose digest falls into it. `gatewright merge` puts the parts together.
     #[arg(long, value_name = "i/n")]
     pub(crate) shard: Option<Shard>,
+    #[command(flatten)]
+    pub(crate) budget: Budget,
+    #[command(flatten)]
+    pub(crate) select: Select,
+    /// Show what would be sent, where to and at what price; send and write nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// What may be spent now.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Budget {
+    /// Spend at most so many US dollars now.
+    #[arg(long, value_name = "USD")]
+    pub(crate) max_cost: Option<f64>,
+    /// Make at most so many calls to providers now, retries among them.
+    #[arg(long, value_name = "N")]
+    pub(crate) max_calls: Option<u64>,
+    /// Keep at most so many requests on their way to one host, and so many programs of one system.
+    #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub(crate) concurrency: Option<u32>,
+}
+
+/// Which attempts are made now; the others stay outstanding.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Select {
+    /// Only examples of this segment, or whose id matches `id=GLOB` (repeat it; all must match).
+    #[arg(long, value_name = "DIM=VALUE")]
+    pub(crate) filter: Vec<String>,
+    /// Only the first so many examples.
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<usize>,
+    /// Only so many examples, drawn by the seed.
+    #[arg(long, value_name = "N")]
+    pub(crate) sample: Option<usize>,
 }
 
 /// What a run is asked for, besides the page.
@@ -199,12 +239,14 @@ pub(crate) struct GradeArgs {
 pub(crate) struct ConfirmArgs {
     #[command(flatten)]
     pub(crate) stored: StoredRun,
+    #[command(flatten)]
+    pub(crate) budget: Budget,
 }
 
 /// Run, grade, confirm, decide and report in one go: the main job. The exit code is the answer.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  gatewright gate\n  gatewright gate --accept ship,narrow -o decision.md -o decision.json"
+    after_help = "Examples:\n  gatewright gate --max-cost 20\n  gatewright gate --accept ship,narrow -o decision.md -o decision.json"
 )]
 pub(crate) struct GateArgs {
     /// Start anew, also when a run of the same plan can go on.
@@ -212,6 +254,11 @@ pub(crate) struct GateArgs {
     pub(crate) fresh: bool,
     #[command(flatten)]
     pub(crate) asks: Asks,
+    #[command(flatten)]
+    pub(crate) budget: Budget,
+    /// Show what would be sent, where to and at what price; send and write nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
     #[command(flatten)]
     pub(crate) accept: Accept,
     #[command(flatten)]

@@ -1,12 +1,38 @@
 //! The terminal: width, colour, symbols; what goes to standard output and what to standard error.
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::RwLock;
 
 use gatewright_core::report::TerminalOptions;
 use gatewright_core::report::untrusted;
+use gatewright_engine::{Scrubber, SecretText};
 
 use crate::args::Global;
 use crate::error::Failure;
+
+/// Takes the secrets of this process out of everything that it writes. Global, as a panic writes too.
+static SCRUBBER: RwLock<Option<Scrubber>> = RwLock::new(None);
+
+/// From here on these secrets are taken out of everything that is written.
+pub(crate) fn guard<'s>(secrets: impl IntoIterator<Item = &'s SecretText>) {
+    let scrubber = Scrubber::new(secrets);
+    let mut held = SCRUBBER
+        .write()
+        .unwrap_or_else(|poisoned| poisoned.into_inner());
+    *held = Some(scrubber);
+}
+
+/// Takes the secrets of this process out of a text.
+pub(crate) fn clean(text: &str) -> Cow<'_, str> {
+    let held = SCRUBBER
+        .read()
+        .unwrap_or_else(|poisoned| poisoned.into_inner());
+    match held.as_ref() {
+        Some(scrubber) => scrubber.text(text),
+        None => Cow::Borrowed(text),
+    }
+}
 
 /// Where a command writes.
 #[derive(Clone, Debug)]
@@ -58,6 +84,7 @@ impl Console {
     /// # Errors
     /// When the disk behind it is full, or similar.
     pub(crate) fn out(&self, text: &str) -> Result<(), Failure> {
+        let text = clean(text);
         let mut out = io::stdout().lock();
         match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::Unexpected {
@@ -93,7 +120,7 @@ impl Console {
 
     /// Says something on standard error in any case.
     pub(crate) fn say(&self, text: &str) {
-        let _ = writeln!(io::stderr().lock(), "{}", text.trim_end());
+        let _ = writeln!(io::stderr().lock(), "{}", clean(text.trim_end()));
     }
 }
 
@@ -112,5 +139,24 @@ pub(crate) fn document<T: serde::Serialize>(value: &T) -> Result<String, Failure
         doing: "write JSON".to_owned(),
         source: Box::new(error),
     })?;
-    Ok(untrusted::json(&text) + "\n")
+    Ok(untrusted::json(&clean(&text)) + "\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A17: what goes out goes through the scrubber, also where JSON escaped it.
+    #[test]
+    fn a17_secrets_of_the_process_are_taken_out_of_what_it_writes() {
+        let secret = SecretText::new("sk-canary-\"quoted\"-console".to_owned());
+        guard([&secret]);
+        let shown = clean("the provider said: sk-canary-\"quoted\"-console is wrong");
+        assert!(!shown.contains("canary-"), "{shown}");
+        let panic = crate::defect("panicked at x: Err(\"sk-canary-\"quoted\"-console\u{1b}[2J\")");
+        assert!(!panic.concat().contains("canary-"), "{panic:?}");
+        assert!(!panic.concat().contains('\u{1b}'), "{panic:?}");
+        let document = document(&serde_json::json!({"why": secret.reveal()})).expect("JSON");
+        assert!(!document.contains("canary-"), "{document}");
+    }
 }

@@ -20,9 +20,16 @@ use args::{Cli, Command, Global};
 use commands::Context;
 use console::Console;
 use error::Failure;
+use gatewright_core::report::untrusted;
 use now::Now;
 
 fn main() -> ExitCode {
+    std::panic::set_hook(Box::new(|info| {
+        pipeline::restore_terminal();
+        for line in defect(&info.to_string()) {
+            eprintln!("{line}");
+        }
+    }));
     let cli = match args::parse(std::env::args_os()) {
         Ok(cli) => cli,
         Err(error) => {
@@ -48,6 +55,13 @@ fn main() -> ExitCode {
             ExitCode::from(failure.code())
         }
     }
+}
+
+/// Says what a panic said. It may quote anything: what is secret is taken out, and what a terminal could obey.
+fn defect(panic: &str) -> Vec<String> {
+    let mut lines = untrusted::block(&console::clean(panic), 2000, 40);
+    lines.push("this is a defect of Gatewright; what was written so far is kept".to_owned());
+    lines
 }
 
 fn work(cli: Cli, console: Console) -> Result<u8, Failure> {

@@ -314,7 +314,7 @@ fn device(name: &str) -> bool {
 }
 
 /// Says whether a name matches a pattern of literal parts and `*`.
-fn matches(pattern: &str, name: &str) -> bool {
+pub(crate) fn matches(pattern: &str, name: &str) -> bool {
     let mut parts = pattern.split('*');
     let first = parts.next().unwrap_or_default();
     let Some(mut rest) = name.strip_prefix(first) else {

@@ -8,16 +8,18 @@ use crate::args::CheckArgs;
 use crate::commands::{Context, unknown};
 use crate::error::{Failure, problems_text};
 use crate::exit;
-use crate::pipeline::{Depth, Loaded};
+use crate::pipeline::{Depth, Loaded, prompt_problems};
 
 pub(crate) fn check(context: &Context, args: &CheckArgs) -> Result<u8, Failure> {
     let project = context.project()?;
     let name = project.name.clone();
-    let loaded = match Loaded::read(project, &context.now, Depth::Suggestions) {
+    let mut loaded = match Loaded::read(project, &context.now, Depth::Suggestions) {
         // The page is no page at all: what is wrong with it is the answer.
         Err(Failure::Problems(problems)) => return show(context, &name, &problems, None),
         other => other?,
     };
+    // Every prompt is tried out on every example: what fails here would fail after it was paid for.
+    loaded.problems.extend(prompt_problems(&loaded));
     match &args.explain {
         Some(rule) => explain(context, &loaded, rule),
         None => show(context, &name, &loaded.problems, Some(&loaded)),

@@ -4,7 +4,7 @@ use crate::args::ConfirmArgs;
 use crate::commands::Context;
 use crate::error::Failure;
 use crate::exit;
-use crate::pipeline::{Session, confirm as confirm_run};
+use crate::pipeline::{Drive, Session, confirm as confirm_run};
 
 pub(crate) fn confirm(context: &Context, args: &ConfirmArgs) -> Result<u8, Failure> {
     let mut loaded = context.sound()?;
@@ -23,8 +23,11 @@ pub(crate) fn confirm(context: &Context, args: &ConfirmArgs) -> Result<u8, Failu
                 .next("gatewright gate"),
         );
     }
-    session.attempt(&loaded, now, console)?;
-    let ran = confirm_run(&loaded, &mut session, now, console)?;
+    let allowed = &context.global.allow_host;
+    let command = "gatewright confirm";
+    let mut drive = Drive::new(&loaded, allowed, &args.budget, None, console, command)?;
+    session.attempt(&loaded, &mut drive, now, console)?;
+    let ran = confirm_run(&loaded, &mut session, &mut drive, now, console)?;
     let fresh = session
         .plan
         .confirmations

@@ -4,7 +4,7 @@ use crate::args::GateArgs;
 use crate::commands::{Context, extension, writable};
 use crate::error::Failure;
 use crate::exit;
-use crate::pipeline::{Session, Start, confirm, judge, record};
+use crate::pipeline::{Drive, Session, Start, confirm, dry_run, judge, record};
 
 const COMMAND: &str = "gatewright gate";
 
@@ -21,12 +21,18 @@ pub(crate) fn gate(context: &Context, args: &GateArgs) -> Result<u8, Failure> {
         Start::Resume
     };
     let (console, now) = (&context.console, &context.now);
+    let allowed = &context.global.allow_host;
     let asked = args.asks.asked(None);
+    if args.dry_run {
+        let budget = &args.budget;
+        return dry_run(&mut loaded, start, &asked, allowed, budget, None, console);
+    }
+    let mut drive = Drive::new(&loaded, allowed, &args.budget, None, console, COMMAND)?;
     let mut session = Session::begin(&mut loaded, start, &asked, now, console, COMMAND)?;
     session.whole()?;
     session.prepare(&loaded, &args.asks, now, console)?;
-    session.attempt(&loaded, now, console)?;
-    confirm(&loaded, &mut session, now, console)?;
+    session.attempt(&loaded, &mut drive, now, console)?;
+    confirm(&loaded, &mut session, &mut drive, now, console)?;
     let judged = judge(&loaded, &session, now)?;
     record(&loaded, &mut session, &judged.view, now, COMMAND)?;
     context.write_reports(&judged.view, &args.output.output)?;

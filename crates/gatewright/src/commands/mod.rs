@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use gatewright_core::report::{View, markdown, terminal};
 
 use crate::args::Global;
-use crate::console::{Console, document};
+use crate::console::{Console, clean, document};
 use crate::error::{Failure, problems_text};
 use crate::now::Now;
 use crate::pipeline::{Depth, Loaded};
@@ -86,7 +86,7 @@ impl Context {
         for path in paths {
             let text = match extension(path)? {
                 Format::Json => document(view)?,
-                Format::Markdown => markdown(view),
+                Format::Markdown => clean(&markdown(view)).into_owned(),
             };
             replace(&self.here.join(path), text.as_bytes())?;
             self.console.detail(&format!("wrote {}", path.display()));

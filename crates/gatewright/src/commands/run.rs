@@ -1,10 +1,14 @@
 //! `gatewright run`
 
+use gatewright_core::plan::outstanding;
+
 use crate::args::RunArgs;
 use crate::commands::Context;
 use crate::error::Failure;
 use crate::exit;
-use crate::pipeline::{Session, Start};
+use crate::pipeline::{Drive, Selection, Session, Start, dry_run};
+
+const COMMAND: &str = "gatewright run";
 
 pub(crate) fn run(context: &Context, args: &RunArgs) -> Result<u8, Failure> {
     let mut loaded = context.sound()?;
@@ -15,20 +19,39 @@ pub(crate) fn run(context: &Context, args: &RunArgs) -> Result<u8, Failure> {
         Start::Resume
     };
     let console = &context.console;
-    let mut session = Session::begin(
-        &mut loaded,
-        start,
-        &asked,
-        &context.now,
-        console,
-        "gatewright run",
-    )?;
-    session.prepare(&loaded, &args.asks, &context.now, console)?;
-    session.attempt(&loaded, &context.now, console)?;
+    let (manifest, reference) = (&loaded.manifest, &loaded.reference);
+    let selection = Selection::read(manifest, reference, loaded.plan().seed, &args.select)?;
+    let selected = selection.is_some();
+    let allowed = &context.global.allow_host;
+    if args.dry_run {
+        let selection = selection.as_ref();
+        return dry_run(
+            &mut loaded,
+            start,
+            &asked,
+            allowed,
+            &args.budget,
+            selection,
+            console,
+        );
+    }
+    let mut drive = Drive::new(&loaded, allowed, &args.budget, selection, console, COMMAND)?;
+    let now = &context.now;
+    let mut session = Session::begin(&mut loaded, start, &asked, now, console, COMMAND)?;
+    session.prepare(&loaded, &args.asks, now, console)?;
+    session.attempt(&loaded, &mut drive, now, console)?;
     let progress = session.log.progress()?;
-    let next = match session.plan.shard {
-        Some(_) => "gatewright merge RUN RUN …",
-        None => "gatewright gate",
+    // What a recorded file does not hold stays unattempted for good; what was not selected does not.
+    let left = outstanding(&session.plan, &progress)
+        .filter(|attempt| {
+            let system = loaded.manifest.systems.get(&attempt.system);
+            system.is_some_and(|system| system.target.can_rerun())
+        })
+        .count();
+    let next = match (session.plan.shard, selected, left) {
+        (Some(_), ..) => "gatewright merge RUN RUN …",
+        (None, true, 1..) => "gatewright run",
+        _ => "gatewright gate",
     };
     if console.json {
         console.document(&serde_json::json!({
@@ -37,12 +60,18 @@ pub(crate) fn run(context: &Context, args: &RunArgs) -> Result<u8, Failure> {
             "plan": session.plan.digest(),
             "attempts": session.plan.attempts().count(),
             "ended": progress.ended.len(),
+            "outstanding": left,
             "shard": session.plan.shard.map(|shard| shard.to_string()),
-            "next": if session.plan.shard.is_some() { next } else { "gatewright decide" },
+            "next": if left > 0 || session.plan.shard.is_some() { next } else { "gatewright decide" },
         }))?;
     } else {
+        let rest = match left {
+            0 => String::new(),
+            1 => " 1 is outstanding.".to_owned(),
+            left => format!(" {left} are outstanding."),
+        };
         console.out(&format!(
-            "Run {}: {} of {} attempts ended.\nNext: {next}\n",
+            "Run {}: {} of {} attempts ended.{rest}\nNext: {next}\n",
             session.name,
             progress.ended.len(),
             session.plan.attempts().count()

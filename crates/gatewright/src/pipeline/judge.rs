@@ -18,6 +18,7 @@ use crate::console::Console;
 use crate::error::Failure;
 use crate::now::Now;
 use crate::pipeline::evidence::Counted;
+use crate::pipeline::drive::Drive;
 use crate::pipeline::load::Loaded;
 use crate::pipeline::session::{Session, has_project_log, writer};
 use crate::pipeline::{TOOL, evidence};
@@ -37,6 +38,7 @@ pub(crate) struct Judged {
 pub(crate) fn confirm(
     loaded: &Loaded,
     session: &mut Session,
+    drive: &mut Drive,
     now: &Now,
     console: &Console,
 ) -> Result<bool, Failure> {
@@ -60,7 +62,7 @@ pub(crate) fn confirm(
         round.roles.len()
     ));
     session.confirm(round, now)?;
-    session.attempt(loaded, now, console)?;
+    session.attempt(loaded, drive, now, console)?;
     Ok(true)
 }
 

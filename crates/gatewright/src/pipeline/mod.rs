@@ -3,18 +3,31 @@
 //! No rule of the domain is here: every step is one call into core, the engine or the store.
 
 mod attempts;
+mod display;
+mod drive;
+mod dry;
+mod ends;
 mod evidence;
+mod hosts;
 mod judge;
 mod load;
 mod merge;
+mod prompts;
 mod reuse;
 mod runs;
+mod secrets;
+mod select;
 mod session;
 
+pub(crate) use display::restore_terminal;
+pub(crate) use drive::Drive;
+pub(crate) use dry::dry_run;
 pub(crate) use evidence::{Answers, answers, ends, graders};
 pub(crate) use judge::{confirm, judge, record};
 pub(crate) use load::{Depth, Loaded};
 pub(crate) use merge::merge;
+pub(crate) use prompts::problems as prompt_problems;
+pub(crate) use select::Selection;
 pub(crate) use session::{Asked, Session, Start, writer};
 
 /// The tool and its version, as records name it.

@@ -16,6 +16,7 @@ use crate::error::Failure;
 use crate::exit;
 use crate::now::Now;
 use crate::pipeline::attempts;
+use crate::pipeline::drive::Drive;
 use crate::pipeline::load::Loaded;
 use crate::pipeline::reuse;
 use crate::pipeline::runs::{self, RunFolder};
@@ -158,6 +159,37 @@ impl Session {
         Self::of(folder, log, plan, &mark)
     }
 
+    /// Opens the run that [`Session::begin`] would go on with, to read it; nothing when a new one would begin. Options are taken over either way.
+    ///
+    /// # Errors
+    /// When a log cannot be read.
+    pub(crate) fn standing(
+        loaded: &mut Loaded,
+        start: Start,
+        asked: &Asked,
+    ) -> Result<Option<Self>, Failure> {
+        let options = loaded.beyond_the_page(asked.options);
+        if start == Start::Resume
+            && let Some((folder, recorded)) = choose(of_page(loaded), asked, &options)
+            && let Ok(log) = RunLog::read_only(&folder.dir)
+        {
+            loaded.adopt(recorded);
+            let plan = loaded.plan();
+            let mark = runs::plan_mark(&plan);
+            let session = Self::of(folder, log, plan, &mark)?;
+            let seal = loaded.seal();
+            let same = session
+                .seal
+                .as_ref()
+                .is_some_and(|sealed| sealed.differences(&seal).is_empty());
+            if session.same_plan && session.decided.is_none() && same {
+                return Ok(Some(session));
+            }
+        }
+        loaded.adopt(options);
+        Ok(None)
+    }
+
     /// Refuses a run that is one of several parts: its examples are not all of them.
     ///
     /// # Errors
@@ -188,31 +220,26 @@ impl Session {
         })
     }
 
-    /// Makes every outstanding attempt.
+    /// Makes every outstanding attempt that the drive takes.
     ///
     /// # Errors
     /// Interrupted or incomplete, both resumable; otherwise what the engine or the log refused.
     pub(crate) fn attempt(
         &mut self,
         loaded: &Loaded,
+        drive: &mut Drive,
         now: &Now,
         console: &Console,
     ) -> Result<(), Failure> {
-        let mut targets = attempts::targets(&loaded.manifest, &loaded.project, &loaded.recorded)?;
+        drive.targets.seed = self.plan.seed;
+        drive.targets.begun.clear();
         for (attempt, turns) in self.log.begun()? {
             let turns = turns
                 .into_iter()
                 .map(|(exchange, response)| Begun { exchange, response });
-            targets.begun.insert(attempt, turns.collect());
+            drive.targets.begun.insert(attempt, turns.collect());
         }
-        attempts::make(
-            &self.plan,
-            &loaded.reference,
-            &targets,
-            &mut self.log,
-            &now.at,
-            console,
-        )
+        attempts::make(loaded, &self.plan, drive, &mut self.log, &now.at, console)
     }
 
     /// Does what was asked for before attempts are made: errors go back on the list, earlier answers are taken over.

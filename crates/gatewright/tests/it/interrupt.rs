@@ -127,3 +127,68 @@ fn an_edited_program_is_another_system() {
         "{held}"
     );
 }
+
+/// A terminal of its own for a program: types `t` when the block is there, then Ctrl-C twice, and prints what became of the terminal's modes.
+const TERMINAL: &str = r#"
+import fcntl, os, pty, select, struct, sys, termios, time
+master, slave = pty.openpty()
+fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+before = termios.tcgetattr(slave)
+pid = os.fork()
+if pid == 0:
+    os.setsid()
+    fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
+    for stream in (0, 1, 2):
+        os.dup2(slave, stream)
+    os.environ.pop("CI", None)
+    os.environ["TERM"] = "xterm"
+    os.execv(sys.argv[1], sys.argv[1:])
+shown = b""
+def until(text):
+    global shown
+    end = time.monotonic() + 30
+    while text not in shown and time.monotonic() < end:
+        if select.select([master], [], [], 0.1)[0]:
+            shown += os.read(master, 65536)
+    return text in shown
+print("block", until(b"candidate  "))
+print("keys", not termios.tcgetattr(slave)[3] & termios.ICANON)
+os.write(master, b"t")
+print("slowest", until(b"on its way for"))
+os.write(master, b"\x03")
+print("drains", until(b"once more stops now"))
+os.write(master, b"\x03")
+print("ends", until(b"interrupted; every result so far is kept"))
+end = time.monotonic() + 30
+code = (0, 0)
+while code[0] == 0 and time.monotonic() < end:
+    code = os.waitpid(pid, os.WNOHANG)
+    time.sleep(0.02)
+print("code", os.waitstatus_to_exitcode(code[1]))
+print("restored", termios.tcgetattr(slave) == before)
+"#;
+
+/// F21: the second Ctrl-C stops now, and the terminal has its modes back.
+#[test]
+fn f21_the_terminal_is_restored_after_the_second_interrupt() {
+    let project = project("5");
+    let run = project.command(&["run"]);
+    let mut terminal = Command::new("python3");
+    terminal.args(["-c", TERMINAL]).arg(run.get_program());
+    terminal.args(run.get_args());
+    terminal.env_clear();
+    for (name, value) in run.get_envs() {
+        terminal.env(name, value.unwrap_or_default());
+    }
+    if let Some(folder) = run.get_current_dir() {
+        terminal.current_dir(folder);
+    }
+    let output = terminal.output().expect("python3");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(
+        said,
+        "block True\nkeys True\nslowest True\ndrains True\nends True\ncode 130\nrestored True\n",
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}

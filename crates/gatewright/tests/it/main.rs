@@ -4,6 +4,7 @@ mod answers;
 mod demo;
 mod files;
 mod interrupt;
+mod live;
 mod odd;
 mod project;
 mod shards;

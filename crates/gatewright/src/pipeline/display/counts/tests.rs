@@ -1,0 +1,195 @@
+use gatewright_core::digest::Digest;
+use gatewright_core::plan::PlannedSystem;
+use gatewright_core::response::{Response, Usage};
+
+use super::*;
+
+fn plan(n: usize) -> Plan {
+    let system = |role| PlannedSystem {
+        role,
+        fingerprint: Digest::of(b"x"),
+        trials: 1,
+    };
+    Plan {
+        examples: (0..n)
+            .map(|index| ExampleId(format!("refund-{index:03}")))
+            .collect(),
+        example_digests: (0..n).map(|index| Digest::of(&[index as u8])).collect(),
+        systems: vec![system(Role::Candidate), system(Role::Production)],
+        seed: 1,
+        confirmations: Vec::new(),
+        shard: None,
+    }
+}
+
+fn attempt(example: u32, system: Role) -> AttemptSpec {
+    AttemptSpec {
+        example,
+        system,
+        trial: 0,
+    }
+}
+
+fn exchange(dollars: Option<f64>, fault: Option<Fault>) -> Exchange {
+    Exchange {
+        usage: Usage {
+            input_tokens: Some(1000),
+            output_tokens: Some(50),
+            cost_usd: dollars,
+        },
+        fault,
+        ..Exchange::default()
+    }
+}
+
+/// Half of a run with everything that can happen in it.
+fn half(plan: &Plan) -> Counts<'_> {
+    let todo: Vec<_> = plan.attempts().collect();
+    let mut limits = Limits::standard();
+    limits.cost_max_usd = Some(5.0);
+    let mut counts = Counts::new(plan, &todo, &limits, None, true);
+    let now = Duration::from_secs(10);
+    for example in 0..10 {
+        let attempt = attempt(example, Role::Candidate);
+        counts.observe(&EngineEvent::Started { attempt }, now);
+        let exchange = exchange(Some(0.1), None);
+        let end = AttemptEnd::Answered {
+            response: Response {
+                latency_ms: Some(100.0 + f64::from(example)),
+                ..Response::default()
+            },
+        };
+        counts.observe(
+            &EngineEvent::Ended {
+                attempt,
+                end: &end,
+                exchange: Some(&exchange),
+            },
+            now,
+        );
+    }
+    let faulty = exchange(None, Some(Fault::RateLimited));
+    let production = attempt(0, Role::Production);
+    counts.observe(
+        &EngineEvent::Started {
+            attempt: production,
+        },
+        now,
+    );
+    counts.observe(
+        &EngineEvent::Exchanged {
+            attempt: production,
+            exchange: &faulty,
+            again_in: Some(Duration::from_secs(3)),
+        },
+        now,
+    );
+    let host = "api.example.com:443";
+    let (wait, why) = (Duration::from_secs(3), "rate-limited");
+    counts.observe(&EngineEvent::Waiting { host, wait, why }, now);
+    let (concurrency, why) = (12, "429");
+    counts.observe(
+        &EngineEvent::Paced {
+            host,
+            concurrency,
+            why,
+        },
+        now,
+    );
+    let end = AttemptEnd::ProviderError {
+        message: "no".to_owned(),
+        code: None,
+        latency_ms: None,
+    };
+    counts.observe(
+        &EngineEvent::Ended {
+            attempt: attempt(1, Role::Production),
+            end: &end,
+            exchange: Some(&exchange(None, Some(Fault::Server))),
+        },
+        now,
+    );
+    counts
+}
+
+#[test]
+fn a_terminal_of_80_columns() {
+    let plan = plan(20);
+    let lines = half(&plan).lines(Duration::from_secs(11), 80, true);
+    assert_eq!(
+        lines,
+        [
+            "candidate  ██████████░░░░░░░░░░ 10/20",
+            "production █░░░░░░░░░░░░░░░░░░░ 1/20  1 error",
+            "12 calls (1 again) · 1.00 of 5.00 USD · about 29 s left · 11 s so far · 1 on th…",
+            "api.example.com:443: 12 at once, waits 2 s: rate-limited",
+            "on its way for 1 s: production refund-000 trial 0",
+        ]
+    );
+}
+
+#[test]
+fn a_terminal_of_40_columns_never_wraps() {
+    let plan = plan(20);
+    let counts = half(&plan);
+    for width in [1, 10, 40, 60, 79, 200] {
+        for slow in [true, false] {
+            let lines = counts.lines(Duration::from_secs(11), width, slow);
+            assert!(lines.len() <= LINES_MAX);
+            for line in lines {
+                assert!(untrusted::columns(&line) <= width, "{width}: {line}");
+            }
+        }
+    }
+    assert_eq!(
+        counts.lines(Duration::from_secs(11), 40, false)[0],
+        "candidate  ████░░░░ 10/20"
+    );
+}
+
+#[test]
+fn a_piped_line_says_the_same() {
+    let plan = plan(20);
+    assert_eq!(
+        half(&plan).line(Duration::from_secs(11)),
+        "candidate 10/20; production 1/20, 1 error; 12 calls (1 again), 1.00 of 5.00 USD, about 29 s left, 11 s so far, 1 on their way; api.example.com:443: 12 at once, waits 2 s: rate-limited"
+    );
+}
+
+#[test]
+fn the_end_says_what_was_done() {
+    let plan = plan(20);
+    assert_eq!(
+        half(&plan).summary(Duration::from_secs(75)),
+        [
+            "11 attempts in 1 min 15 s; 12 calls, 1 again; 1 error; 1.00 of 5.00 USD; 12,000 tokens read, 600 written; answers p50 104 ms, p95 109 ms",
+            "faults on the way: rate-limited 1, server 1",
+        ]
+    );
+}
+
+/// A9: what a host or an example is called cannot move a cursor.
+#[test]
+fn a9_names_stay_names_in_the_display() {
+    let plan = plan(20);
+    let mut counts = half(&plan);
+    let (host, why) = ("evil\u{1b}[2J\nhost", "\u{202e}why");
+    let wait = Duration::from_secs(60);
+    counts.observe(
+        &EngineEvent::Waiting { host, wait, why },
+        Duration::from_secs(10),
+    );
+    let shown = counts.lines(Duration::from_secs(11), 200, true).concat()
+        + &counts.line(Duration::from_secs(11));
+    assert!(!shown.contains(['\u{1b}', '\n', '\u{202e}']), "{shown:?}");
+}
+
+#[test]
+fn times_and_numbers_read_well() {
+    let shown = [0.35, 12.0, 185.0, 7440.0].map(|seconds| span(Duration::from_secs_f64(seconds)));
+    assert_eq!(shown, ["0.3 s", "12 s", "3 min 5 s", "2 h 4 min"]);
+    assert_eq!(
+        [7, 1234, 1_234_567].map(number),
+        ["7", "1,234", "1,234,567"]
+    );
+}

@@ -1,0 +1,363 @@
+//! `--dry-run`: what would be sent, where to, at what price and how long at least. Nothing is sent and nothing is written.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use gatewright_core::manifest::{Live, Protocol, Role, Target};
+use gatewright_core::plan::{AttemptSpec, Plan, Progress, outstanding};
+use gatewright_core::problem::Problem;
+use gatewright_core::report::untrusted;
+use serde::Serialize;
+
+use crate::args::Budget;
+use crate::console::Console;
+use crate::error::{Failure, problems_text};
+use crate::exit;
+use crate::pipeline::display::{number, span};
+use crate::pipeline::hosts::{self, Allowed, Known};
+use crate::pipeline::load::Loaded;
+use crate::pipeline::prompts::{self, Filled, Ready};
+use crate::pipeline::select::Selection;
+use crate::pipeline::session::{Asked, Session, Start};
+
+/// Characters of a token, roughly, in English.
+const CHARACTERS_OF_A_TOKEN: f64 = 4.0;
+/// Parameters that bound what is written.
+const BOUNDS: [&str; 3] = ["max_tokens", "max_completion_tokens", "max_output_tokens"];
+/// Lines and characters of a prompt that are shown.
+const PROMPT_LINES_MAX: usize = 8;
+/// Examples without a prompt that are named for each system.
+const NAMED_MAX: usize = 20;
+
+/// What would happen.
+#[derive(Debug, Serialize)]
+struct Dry {
+    format: &'static str,
+    /// The run that would go on; none when a new one would begin.
+    run: Option<String>,
+    systems: Vec<DrySystem>,
+    problems: Vec<Problem>,
+}
+
+/// What would be asked of one system.
+#[derive(Debug, Serialize)]
+struct DrySystem {
+    role: Role,
+    name: String,
+    kind: &'static str,
+    attempts: u64,
+    calls: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    live: Option<DryLive>,
+}
+
+/// What goes over the wire.
+#[derive(Debug, Serialize)]
+struct DryLive {
+    url: String,
+    host: String,
+    keys: Vec<String>,
+    /// `own`, `allowed`, `remembered`, `unknown`
+    consent: &'static str,
+    tokens_read: u64,
+    tokens_written_max: Option<u64>,
+    usd_from: Option<f64>,
+    usd_to: Option<f64>,
+    at_once: u32,
+    requests_per_minute: Option<u32>,
+    tokens_per_minute: Option<u32>,
+    seconds_at_least: Option<f64>,
+    first_prompt: Vec<(String, String)>,
+}
+
+/// Shows what would be sent.
+///
+/// # Errors
+/// When a log cannot be read, or a prompt cannot be filled in (exit code 2, after everything was shown).
+pub(crate) fn dry_run(
+    loaded: &mut Loaded,
+    start: Start,
+    asked: &Asked,
+    allow_host: &[String],
+    budget: &Budget,
+    selection: Option<&Selection>,
+    console: &Console,
+) -> Result<u8, Failure> {
+    let var = |name: &str| std::env::var(name).ok();
+    let allowed = Allowed::read(allow_host, var, console)?;
+    let (run, plan, progress) = standing(loaded, start, asked)?;
+    let loaded = &*loaded;
+    let mut todo: BTreeMap<Role, Vec<AttemptSpec>> = BTreeMap::new();
+    for attempt in outstanding(&plan, &progress) {
+        if selection.is_none_or(|selection| selection.holds(attempt.example)) {
+            todo.entry(attempt.system).or_default().push(attempt);
+        }
+    }
+    let mut problems = Vec::new();
+    let mut systems = Vec::new();
+    for (role, system) in &loaded.manifest.systems {
+        let attempts = todo.remove(role).unwrap_or_default();
+        let kind = match &system.target {
+            Target::Recorded(_) => "recorded",
+            Target::LabelsOnly => "labels only",
+            Target::Command { .. } => "command",
+            Target::Live(live) => match live.protocol {
+                Protocol::OpenAiChat | Protocol::OpenAiResponses => "openai",
+                Protocol::Anthropic => "anthropic",
+                Protocol::Http => "http",
+            },
+        };
+        let mut shown = DrySystem {
+            role: *role,
+            name: system.name.clone(),
+            kind,
+            attempts: attempts.len() as u64,
+            calls: 0,
+            live: None,
+        };
+        match &system.target {
+            Target::Live(live) => {
+                let filled = fill(loaded, *role, live, &attempts, &mut problems);
+                shown.calls = filled.calls;
+                shown.live = Some(estimate(loaded, *role, live, filled, &allowed, budget));
+            }
+            Target::Command { .. } => shown.calls = shown.attempts,
+            _ => {}
+        }
+        systems.push(shown);
+    }
+    let code = if problems.is_empty() {
+        exit::SHIP
+    } else {
+        exit::USAGE
+    };
+    let dry = Dry {
+        format: "gatewright-dry-run/1",
+        run,
+        systems,
+        problems,
+    };
+    if console.json {
+        console.document(&dry)?;
+    } else {
+        console.out(&dry.text(console.options.width))?;
+    }
+    Ok(code)
+}
+
+/// Finds the run that would go on, and what of it has ended.
+fn standing(
+    loaded: &mut Loaded,
+    start: Start,
+    asked: &Asked,
+) -> Result<(Option<String>, Plan, Progress), Failure> {
+    match Session::standing(loaded, start, asked)? {
+        None => Ok((None, loaded.plan(), Progress::default())),
+        Some(session) => {
+            let progress = session.log.progress()?;
+            Ok((Some(session.name), session.plan, progress))
+        }
+    }
+}
+
+/// All prompts of one system, added up.
+#[derive(Debug, Default)]
+struct Sum {
+    calls: u64,
+    /// What is read in the whole, without the answers that come back in later turns.
+    tokens_read: u64,
+    /// Answers that are read again in later turns of a conversation.
+    answers_again: u64,
+    first: Option<Filled>,
+}
+
+fn fill(
+    loaded: &Loaded,
+    role: Role,
+    live: &Live,
+    attempts: &[AttemptSpec],
+    problems: &mut Vec<Problem>,
+) -> Sum {
+    let mut sum = Sum::default();
+    let Some(ready) = Ready::new(live) else {
+        return sum;
+    };
+    let mut trials: BTreeMap<u32, u64> = BTreeMap::new();
+    for attempt in attempts {
+        *trials.entry(attempt.example).or_default() += 1;
+    }
+    let mut named = 0;
+    for (example, trials) in trials {
+        let Some(example) = loaded.reference.examples.get(example as usize) else {
+            continue;
+        };
+        if example.input == gatewright_core::reference::Input::Withheld {
+            continue;
+        }
+        match ready.fill(example) {
+            Ok(filled) => {
+                let tokens = (filled.characters as f64 / CHARACTERS_OF_A_TOKEN).ceil() as u64;
+                sum.calls += filled.turns * trials;
+                sum.tokens_read += tokens * trials;
+                sum.answers_again += trials * (filled.turns * filled.turns.saturating_sub(1) / 2);
+                sum.first.get_or_insert(filled);
+            }
+            Err(why) if named < NAMED_MAX => {
+                named += 1;
+                problems.push(prompts::problem(role, example, &why));
+            }
+            Err(_) => {}
+        }
+    }
+    sum
+}
+
+fn estimate(
+    loaded: &Loaded,
+    role: Role,
+    live: &Live,
+    sum: Sum,
+    allowed: &Allowed,
+    budget: &Budget,
+) -> DryLive {
+    let bound = BOUNDS.iter().find_map(|name| {
+        live.parameters
+            .get(*name)
+            .and_then(serde_json::Value::as_u64)
+    });
+    let written = bound.map(|bound| bound * sum.calls);
+    let read_most = bound.map(|bound| sum.tokens_read + bound * sum.answers_again);
+    let usd_to = written
+        .zip(read_most)
+        .and_then(|(written, read)| live.cost(read, written));
+    let consent = hosts::called(&loaded.manifest)
+        .iter()
+        .find(|one| one.role == role)
+        .and_then(|one| allowed.knows(one));
+    let (requests, tokens) = (live.pace.requests_per_minute, live.pace.tokens_per_minute);
+    let minutes = |amount: u64, pace: Option<u32>| pace.map(|pace| amount as f64 / f64::from(pace));
+    let slowest = [
+        minutes(sum.calls, requests),
+        minutes(sum.tokens_read, tokens),
+    ]
+    .into_iter()
+    .flatten()
+    .reduce(f64::max);
+    DryLive {
+        url: live.url.clone(),
+        host: live.host().unwrap_or_default(),
+        keys: live.secrets().iter().map(ToString::to_string).collect(),
+        consent: match consent {
+            Some(Known::Own) => "own",
+            Some(Known::Flag) => "allowed",
+            Some(Known::Remembered) => "remembered",
+            None => "unknown",
+        },
+        tokens_read: sum.tokens_read,
+        tokens_written_max: written,
+        usd_from: live.cost(sum.tokens_read, 0),
+        usd_to,
+        at_once: budget
+            .concurrency
+            .or(live.pace.concurrency)
+            .unwrap_or(gatewright_engine::Limits::standard().concurrency),
+        requests_per_minute: requests,
+        tokens_per_minute: tokens,
+        seconds_at_least: slowest.map(|minutes| (minutes * 60.0).round()),
+        first_prompt: sum.first.map(|filled| filled.parts).unwrap_or_default(),
+    }
+}
+
+impl Dry {
+    fn text(&self, width: usize) -> String {
+        let mut text = match &self.run {
+            Some(run) => format!("Run {run} would go on. Nothing was sent or written.\n"),
+            None => "A new run would begin. Nothing was sent or written.\n".to_owned(),
+        };
+        for system in &self.systems {
+            for line in system.lines() {
+                for row in untrusted::wrap(&line, width, 4) {
+                    text += &(row + "\n");
+                }
+            }
+        }
+        if !self.problems.is_empty() {
+            text += "\n";
+            text += &problems_text(&self.problems, width);
+        }
+        text
+    }
+}
+
+impl DrySystem {
+    fn lines(&self) -> Vec<String> {
+        let name = untrusted::line(&self.name, 100);
+        let head = match self.name == self.role.word() {
+            true => format!("{} ({})", self.role.word(), self.kind),
+            false => format!("{} {name} ({})", self.role.word(), self.kind),
+        };
+        let mut lines = vec![format!(
+            "{head}: {} attempts to make, {} calls",
+            number(self.attempts),
+            number(self.calls)
+        )];
+        if let Some(live) = &self.live {
+            lines.extend(live.lines());
+        }
+        lines
+    }
+}
+
+impl DryLive {
+    fn lines(&self) -> Vec<String> {
+        let written = match self.tokens_written_max {
+            Some(most) => format!("at most {} written", number(most)),
+            None => "no bound on what is written: add `max_tokens:`".to_owned(),
+        };
+        let money = match (self.usd_from, self.usd_to) {
+            (Some(from), Some(to)) => format!("money: {from:.2} to {to:.2} USD, roughly"),
+            (Some(from), None) => format!("money: {from:.2} USD and what is written"),
+            _ => "money: price unknown: add `price:`".to_owned(),
+        };
+        let keys = match self.keys.is_empty() {
+            true => "no key".to_owned(),
+            false => untrusted::line(&self.keys.join(", "), 400),
+        };
+        let consent = match self.consent {
+            "own" => "the provider's own".to_owned(),
+            "unknown" => format!("not allowed yet: --allow-host {}", self.host),
+            other => other.to_owned(),
+        };
+        let mut pace = vec![format!("{} at once", self.at_once)];
+        pace.extend(
+            self.requests_per_minute
+                .map(|it| format!("{} requests a minute", number(u64::from(it)))),
+        );
+        pace.extend(
+            self.tokens_per_minute
+                .map(|it| format!("{} tokens a minute", number(u64::from(it)))),
+        );
+        pace.extend(
+            self.seconds_at_least
+                .map(|it| format!("so at least {}", span(Duration::from_secs_f64(it)))),
+        );
+        let mut lines = vec![
+            format!(
+                "  tokens: about {} read, {written}",
+                number(self.tokens_read)
+            ),
+            format!("  {money}"),
+            format!(
+                "  host: {} gets {keys} ({consent})",
+                untrusted::line(&self.host, 300)
+            ),
+            format!("  pace: {}", pace.join(", ")),
+        ];
+        for (role, said) in &self.first_prompt {
+            lines.push(format!("  first {}:", untrusted::line(role, 40)));
+            let block = untrusted::block(said, 200, PROMPT_LINES_MAX);
+            lines.extend(block.into_iter().map(|line| format!("    | {line}")));
+        }
+        lines
+    }
+}
