@@ -37,6 +37,7 @@ pub(super) fn make(
             "{maybe_paid} attempts of the interrupted run may have been paid for without a result; they are made again"
         ));
     }
+    drive.targets.seed = plan.seed;
     let limits = drive.limits();
     let shown = RefCell::new(Display::new(loaded, plan, &todo, &limits, console));
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -211,12 +211,18 @@ impl Allowed {
     ) -> Result<BTreeMap<Role, Known>, Failure> {
         let mut known = BTreeMap::new();
         let mut refused = Vec::new();
+        let mut declined = BTreeSet::new();
         for one in called {
+            let asked = (&one.host, &one.keys);
             let why = match self.knows(one) {
                 Some(why) => Some(why),
-                None if console.interactive => self.ask(one, console),
+                // Who said no to one system need not say it again for the next.
+                None if console.interactive && !declined.contains(&asked) => self.ask(one, console),
                 None => None,
             };
+            if why.is_none() {
+                declined.insert(asked);
+            }
             match why {
                 Some(why) => {
                     known.insert(one.role, why);

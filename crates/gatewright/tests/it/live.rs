@@ -1,5 +1,8 @@
 //! Live systems as the command line sees them: what would be sent, what is refused, what never leaves. Nothing is sent here.
 
+#[cfg(unix)]
+use std::process::Command;
+
 use gatewright_testkit::TestEnvironment;
 
 use crate::project::{GUARD, environment, examples, page};
@@ -154,4 +157,97 @@ fn a_selection_leaves_the_rest_outstanding() {
     assert!(rest.stdout.contains("40 of 40 attempts ended."), "{rest}");
     let none = project.run(&["run", "--filter", "id=nothing*"]).expect(4);
     assert!(none.stderr.contains("nothing to run"), "{none}");
+}
+
+/// Answers the first question on a terminal of its own with what `ANSWER` says, and prints what was shown.
+#[cfg(unix)]
+const TERMINAL: &str = r#"
+import os, pty, select, sys, time
+os.environ.pop("CI", None)
+os.environ["TERM"] = "xterm"
+pid, master = pty.fork()
+if pid == 0:
+    os.execv(sys.argv[1], sys.argv[1:])
+shown, answered, end = b"", False, time.monotonic() + 30
+while time.monotonic() < end:
+    if select.select([master], [], [], 0.1)[0]:
+        try:
+            shown += os.read(master, 65536)
+        except OSError:
+            break
+    if not answered and b"[y/N/always]" in shown:
+        os.write(master, os.environ["ANSWER"].encode() + b"\n")
+        answered = True
+else:
+    os.kill(pid, 9)
+print(shown.decode())
+print("code", os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), "asked", answered)
+"#;
+
+#[cfg(unix)]
+fn on_a_terminal(project: &TestEnvironment, answer: &str) -> String {
+    let run = project.command(&["run", "--yes"]);
+    let mut terminal = Command::new("python3");
+    terminal.args(["-c", TERMINAL]).arg(run.get_program());
+    terminal.args(run.get_args()).env_clear();
+    for (name, value) in run.get_envs() {
+        terminal.env(name, value.unwrap_or_default());
+    }
+    terminal.env("ANSWER", answer);
+    terminal.env("XDG_CONFIG_HOME", project.project().join("config"));
+    if let Some(folder) = run.get_current_dir() {
+        terminal.current_dir(folder);
+    }
+    String::from_utf8_lossy(&terminal.output().expect("python3").stdout).into_owned()
+}
+
+/// A16: on a terminal a new host is asked about, also with `--yes`; `always` is remembered with its keys, for the user alone.
+#[cfg(unix)]
+#[test]
+fn a16_a_new_host_is_asked_about_on_a_terminal_and_always_is_remembered() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let project = project(LOCAL, LOCAL);
+    let file = project.project().join("config/gatewright/hosts.jsonl");
+    let no = on_a_terminal(&project, "");
+    assert!(no.contains("code 2 asked True"), "{no}");
+    assert!(no.contains("the key env:LOCAL_KEY to 127.0.0.1:9"), "{no}");
+    assert!(no.contains("unknown-host") && !file.exists(), "{no}");
+    // Past the question, the missing key stops it: nothing is sent in a test.
+    let yes = on_a_terminal(&project, "y");
+    assert!(
+        yes.contains("code 2 asked True") && yes.contains("missing-secret"),
+        "{yes}"
+    );
+    assert!(!file.exists(), "yes is for once");
+    let always = on_a_terminal(&project, "always");
+    assert!(always.contains("code 2 asked True"), "{always}");
+    assert_eq!(
+        always.matches("[y/N/always]").count(),
+        1,
+        "one question for one host: {always}"
+    );
+    let mode = std::fs::metadata(&file)
+        .expect("remembered")
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+    assert_eq!(
+        std::fs::read_to_string(&file).expect("read"),
+        "{\"host\":\"127.0.0.1:9\",\"keys\":[\"env:LOCAL_KEY\"]}\n"
+    );
+    let again = on_a_terminal(&project, "never asked");
+    assert!(
+        again.contains("code 2 asked False") && again.contains("missing-secret"),
+        "{again}"
+    );
+    let page = project.read("gatewright.yaml");
+    project.write(
+        "gatewright.yaml",
+        page.replace("env:LOCAL_KEY", "env:GITHUB_TOKEN"),
+    );
+    let other = on_a_terminal(&project, "n");
+    assert!(
+        other.contains("code 2 asked True") && other.contains("GITHUB_TOKEN"),
+        "{other}"
+    );
 }
