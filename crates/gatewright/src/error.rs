@@ -70,6 +70,14 @@ impl Failure {
         self
     }
 
+    /// Says what to type next, and nothing else.
+    pub(crate) fn only(mut self, next: impl Into<String>) -> Self {
+        if let Self::Expected(expected) = &mut self {
+            expected.next = vec![next.into()];
+        }
+        self
+    }
+
     /// Returns the exit code.
     pub(crate) fn code(&self) -> u8 {
         match self {

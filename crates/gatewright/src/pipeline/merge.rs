@@ -403,6 +403,8 @@ fn write(
     let half = state
         .join("runs")
         .join(format!("merging-{}", std::process::id()));
+    // A program of the same number that was killed left it.
+    let _ = std::fs::remove_dir_all(&half);
     let written = fill(&half, parts, plan, now, command);
     let named = written.and_then(|()| {
         let folder = runs::create(state, &runs::plan_mark(plan))?;

@@ -233,13 +233,25 @@ impl Session {
     ) -> Result<(), Failure> {
         drive.targets.seed = self.plan.seed;
         drive.targets.begun.clear();
-        for (attempt, turns) in self.log.begun()? {
-            let turns = turns
-                .into_iter()
-                .map(|(exchange, response)| Begun { exchange, response });
-            drive.targets.begun.insert(attempt, turns.collect());
+        let mut systems = loaded.manifest.systems.values();
+        if systems.any(|system| system.live().is_some()) {
+            for (attempt, turns) in self.log.begun()? {
+                let turns = turns
+                    .into_iter()
+                    .map(|(exchange, response)| Begun { exchange, response });
+                drive.targets.begun.insert(attempt, turns.collect());
+            }
         }
-        attempts::make(loaded, &self.plan, drive, &mut self.log, &now.at, console)
+        let made = attempts::make(loaded, &self.plan, drive, &mut self.log, &now.at, console);
+        // A part goes on as itself: `gate` refuses it.
+        made.map_err(|failure| match self.plan.shard {
+            Some(shard) if [exit::INTERRUPTED, exit::INCOMPLETE].contains(&failure.code()) => {
+                failure.only(format!(
+                    "gatewright run --shard {shard}   (it goes on where it was)"
+                ))
+            }
+            _ => failure,
+        })
     }
 
     /// Does what was asked for before attempts are made: errors go back on the list, earlier answers are taken over.

@@ -241,6 +241,40 @@ fn f18_parts_of_different_runs_are_refused_with_what_differs() {
 }
 
 #[test]
+fn f18_a_part_of_another_tool_or_with_a_changed_event_is_refused() {
+    let project = project();
+    run_shards(&project, &["1/2", "2/2"]);
+    let mut all = events(&project, 2);
+    let RunEvent::Sealed { seal } = &mut all[0] else {
+        panic!("{:?}", all[0]);
+    };
+    seal.tool = "gatewright 0.0.9".to_owned();
+    let writer = Writer {
+        name: "test".to_owned(),
+        actor: "test".to_owned(),
+        at: String::new(),
+    };
+    let older = project.project().join("older");
+    let mut log = RunLog::create(&older, writer).expect("made");
+    log.append(&all, "").expect("appends");
+    drop(log);
+    let refused = project.run(&["merge", "1", "older"]).expect(2);
+    assert!(refused.stderr.contains("gatewright 0.0.9)"), "{refused}");
+    // A part that was changed on the way is damaged, not merged.
+    let path = folder(&project, 2).join("run.db");
+    let sql = "UPDATE event SET body = replace(body, 'cold', 'warm') WHERE kind = 'ended'";
+    let done = std::process::Command::new("python3")
+        .args(["-c", "import sqlite3, sys\nc = sqlite3.connect(sys.argv[1])\nc.execute(sys.argv[2])\nc.commit()"])
+        .arg(path)
+        .arg(sql)
+        .status();
+    assert!(done.expect("python3").success());
+    let refused = project.run(&["merge", "1", "2"]).expect(112);
+    assert!(refused.stderr.contains("is damaged"), "{refused}");
+    assert_eq!(names(&project).len(), 2, "nothing was written");
+}
+
+#[test]
 fn f18_a_part_given_twice_counts_once_and_two_that_disagree_are_refused() {
     let project = project();
     run_shards(&project, &["1/2", "2/2"]);
