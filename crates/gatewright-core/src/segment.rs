@@ -29,7 +29,7 @@ pub fn field_text<'e>(example: &'e Example, path: &str) -> Option<Cow<'e, str>> 
         ("provenance", "ref") => example.provenance.reference.as_deref().map(Cow::from),
         ("provenance", "by") => example.provenance.by.as_deref().map(Cow::from),
         ("provenance", "added") => example.provenance.added.as_deref().map(Cow::from),
-        ("segments", name) => example.segments.get(name).map(|text| text.as_str().into()),
+        ("segments", name) => example.segments.get(name).map(Into::into),
         ("context", path) => lookup(&example.context, path).and_then(scalar_text),
         ("fields", path) => lookup(&example.fields, path).and_then(scalar_text),
         _ => None,
@@ -82,8 +82,8 @@ pub(crate) fn assign(
 fn unknown_dimensions(names: &BTreeSet<&str>, examples: &[Example], problems: &mut Vec<Problem>) {
     let mut reported = BTreeSet::new();
     for example in examples {
-        for name in example.segments.keys() {
-            if !names.contains(name.as_str()) && reported.insert(name.as_str()) {
+        for name in example.segments.dimensions() {
+            if !names.contains(name) && reported.insert(name) {
                 let what = format!("`{name}` is no dimension of the page");
                 let hint = nearest(name, names.iter().copied());
                 problems.push(
@@ -149,7 +149,7 @@ fn assign_one(
         .iter()
         .map(|example| {
             if let Some(own) = example.segments.get(&dimension.name) {
-                if !declared.is_empty() && !declared.contains(&own.as_str()) {
+                if !declared.is_empty() && !declared.contains(&own) {
                     let seen = undeclared.entry(own).or_default();
                     *seen += 1;
                     if *seen == 1 {
@@ -157,7 +157,7 @@ fn assign_one(
                     }
                     return None;
                 }
-                return Some(own.as_str());
+                return Some(own);
             }
             let found = ready.iter().position(|matcher| takes(matcher, example))?;
             Some(dimension.values[found].name.as_str())

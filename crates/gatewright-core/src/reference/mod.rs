@@ -64,7 +64,7 @@ pub struct Example {
     /// What the system may see besides the input.
     pub context: Map<String, Value>,
     /// Segment values stated by the example itself, by dimension.
-    pub segments: BTreeMap<String, String>,
+    pub segments: Stated,
     /// What is expected.
     pub expect: Expect,
     /// Sources the answer may rest on.
@@ -87,6 +87,46 @@ pub struct Example {
     pub at: Location,
     /// Hash of its content (everything but its place).
     pub digest: Digest,
+}
+
+/// Segment values by dimension, sorted by name. A handful for each of hundreds of thousands of examples: a map with room for eleven would be
+/// most of an example's memory.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stated(Box<[(Box<str>, Box<str>)]>);
+
+impl Stated {
+    /// Returns the value of a dimension.
+    pub fn get(&self, dimension: &str) -> Option<&str> {
+        let at = self
+            .0
+            .binary_search_by(|(name, _)| (**name).cmp(dimension))
+            .ok()?;
+        Some(&self.0[at].1)
+    }
+
+    /// Iterates over the dimensions that are stated, by name.
+    pub fn dimensions(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| &**name)
+    }
+}
+
+impl FromIterator<(String, String)> for Stated {
+    /// Sorts; of two values of one dimension the last counts.
+    fn from_iter<I: IntoIterator<Item = (String, String)>>(pairs: I) -> Self {
+        let sorted: BTreeMap<String, String> = pairs.into_iter().collect();
+        Self(
+            sorted
+                .into_iter()
+                .map(|(name, value)| (name.into_boxed_str(), value.into_boxed_str()))
+                .collect(),
+        )
+    }
+}
+
+impl Serialize for Stated {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
 }
 
 /// What a system is asked.

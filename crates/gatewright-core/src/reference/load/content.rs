@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::digest::Digest;
 use crate::reference::{
-    Design, Example, Input, Message, Relation, SourceDocument, Status, StatusChange,
+    Design, Example, Input, Message, Relation, SourceDocument, Stated, Status, StatusChange,
 };
 use crate::response::Behaviour;
 
@@ -29,7 +29,7 @@ struct Shared<'e> {
     expect: (Option<Behaviour>, &'e Option<Value>, [&'e Vec<String>; 5]),
     fields: &'e Map<String, Value>,
     input: Asked<'e>,
-    segments: &'e std::collections::BTreeMap<String, String>,
+    segments: &'e Stated,
     sources: &'e [SourceDocument],
 }
 

@@ -9,7 +9,7 @@ use crate::json::{Collector, scalar_text};
 use crate::manifest::Kind;
 use crate::problem::{Location, Problem, nearest};
 use crate::reference::{
-    Design, Example, Expect, Input, Message, Provenance, Relation, SourceDocument, Status,
+    Design, Example, Expect, Input, Message, Provenance, Relation, SourceDocument, Stated, Status,
     StatusChange, Variant,
 };
 use crate::response::Behaviour;
@@ -257,20 +257,18 @@ impl<'a> Row<'a, '_, '_> {
         }
     }
 
-    fn segments(&mut self) -> std::collections::BTreeMap<String, String> {
-        let mut segments = std::collections::BTreeMap::new();
+    fn segments(&mut self) -> Stated {
+        let mut segments = Vec::new();
         for (name, value) in self.tree("segments") {
             match scalar_text(&value) {
-                Some(text) => {
-                    segments.insert(name, text.into_owned());
-                }
+                Some(text) => segments.push((name, text.into_owned())),
                 None => {
                     let what = format!("the segment value `{name}` is no text");
                     self.error("wrong-type", what, "one text, number or boolean");
                 }
             }
         }
-        segments
+        segments.into_iter().collect()
     }
 
     fn kind(&mut self) -> Kind {

@@ -66,13 +66,13 @@ fn no_more_are_on_their_way_than_the_page_says() {
         edges.push((served.received_ms, 1));
         edges.push((served.ended_ms.expect("ended"), -1));
     }
-    edges.sort_by(|a, b| a.cmp(b));
+    edges.sort_unstable();
     let (mut now, mut most) = (0, 0);
     for (_, change) in edges {
         now += change;
         most = most.max(now);
     }
-    assert!(most <= 3 && most >= 2, "{most}");
+    assert!((2..=3).contains(&most), "{most}");
 }
 
 #[test]

@@ -420,7 +420,7 @@ fn f15_connections_that_break_or_hang() {
             ..limits()
         },
     );
-    assert!(!matches!(live.ran.end, Err(_)));
+    assert!(live.ran.end.is_ok());
 }
 
 /// Redirects are not followed: a key would go along.
@@ -506,10 +506,9 @@ fn f21_a_stop_drains_and_a_second_one_leaves() {
     let provider = Provider::start(Script::always(Behaviour::Stall));
     let (stopper, stop) = stop_pair();
     stopper.request();
-    let second = stopper.clone();
     let waiter = std::thread::spawn(move || {
         std::thread::sleep(Duration::from_millis(100));
-        second.request();
+        stopper.request();
     });
     let live = run_todo(
         &targets(system(CHAT, &provider.url())),

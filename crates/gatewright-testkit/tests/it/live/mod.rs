@@ -35,7 +35,7 @@ pub(crate) fn with_inputs(inputs: impl IntoIterator<Item = Input>) -> ReferenceS
         id: ExampleId(format!("e{i:03}")),
         input,
         context: serde_json::Map::new(),
-        segments: BTreeMap::new(),
+        segments: Default::default(),
         expect: Expect::default(),
         sources: Vec::new(),
         cluster: None,
@@ -222,6 +222,10 @@ pub(crate) fn chat(script: Script, n: u32) -> (Live, Provider) {
 }
 
 /// Parses a script that a test writes inline.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "tests write the script inline"
+)]
 pub(crate) fn script(json: serde_json::Value) -> Script {
     Script::parse(&json.to_string()).unwrap_or_else(|error| panic!("{error}"))
 }
