@@ -1,0 +1,247 @@
+//! The loop's side of live systems: which request goes next, what follows its end, and what is spent.
+
+mod ended;
+mod flight;
+mod next;
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use gatewright_core::event::RunEvent;
+use gatewright_core::manifest::Role;
+use gatewright_core::plan::AttemptSpec;
+use tokio::time::Instant;
+
+use self::flight::Flight;
+use super::RunError;
+use crate::limits::Limits;
+use crate::live::host::Host;
+use crate::live::wire::{Line, Order, Wire};
+use crate::target::{Begun, LiveTarget};
+
+/// Everything live.
+#[derive(Default)]
+pub(in crate::run) struct Live {
+    systems: BTreeMap<Role, System>,
+    hosts: Vec<Host>,
+    flights: BTreeMap<u64, Flight>,
+    /// Flights that are sent as soon as what is pending is committed.
+    waiting: Vec<u64>,
+    /// When flights are to be tried again.
+    later: BinaryHeap<Reverse<(Instant, u64)>>,
+    lines: Option<Arc<[Line]>>,
+    pub(in crate::run) wire: Option<Wire>,
+    begun: BTreeMap<AttemptSpec, Vec<Begun>>,
+    /// Until when each attempt of a pending event waits, to be told with it.
+    pub(in crate::run) again_in: BTreeMap<AttemptSpec, Duration>,
+    tickets: u64,
+    calls: u64,
+    spent_usd: f64,
+    dearest_usd: f64,
+    /// Until when each host was last said to wait.
+    told: BTreeMap<usize, Instant>,
+    /// When a host that may not be asked now may be asked again.
+    due: Option<Instant>,
+}
+
+struct System {
+    line: usize,
+    host: usize,
+    queue: VecDeque<AttemptSpec>,
+    answered: bool,
+    held: Vec<RunEvent>,
+    in_a_row: u32,
+    seen: BTreeSet<(Option<String>, Option<String>)>,
+    last_seen: String,
+    tokens: u64,
+}
+
+impl Live {
+    /// Prepares connections to all live systems.
+    ///
+    /// # Errors
+    /// A system that cannot be asked as its page says, and why.
+    pub(in crate::run) fn start(
+        targets: &[(Role, &LiveTarget)],
+        begun: &BTreeMap<AttemptSpec, Vec<Begun>>,
+        limits: &Limits,
+    ) -> Result<Self, RunError> {
+        let mut live = Self {
+            begun: begun.clone(),
+            ..Self::default()
+        };
+        if targets.is_empty() {
+            return Ok(live);
+        }
+        let room = room(limits);
+        let now = Instant::now();
+        let mut lines = Vec::new();
+        for (line, (role, target)) in targets.iter().enumerate() {
+            lines.push(
+                Line::new(target, limits).map_err(|why| RunError::Unusable { role: *role, why })?,
+            );
+            let name = target.live.host().unwrap_or_default();
+            let known = live.hosts.iter().position(|host| host.name == name);
+            let host = known.unwrap_or_else(|| {
+                let limits = Limits {
+                    concurrency: limits.concurrency.min(room),
+                    ..limits.clone()
+                };
+                live.hosts.push(Host::new(name, &limits));
+                live.hosts.len() - 1
+            });
+            let mut pace = target.live.pace;
+            pace.concurrency = pace.concurrency.map(|most| most.min(room));
+            live.hosts[host].pace(&pace, known.is_none(), now);
+            live.systems.insert(*role, System::new(line, host));
+        }
+        let lines: Arc<[Line]> = lines.into();
+        live.lines = Some(lines.clone());
+        live.wire = Some(Wire::start(lines, limits).map_err(RunError::Thread)?);
+        Ok(live)
+    }
+
+    /// Says whether a role is live.
+    pub(in crate::run) fn has(&self, role: Role) -> bool {
+        self.systems.contains_key(&role)
+    }
+
+    /// Queues an attempt.
+    pub(in crate::run) fn queue(&mut self, attempt: AttemptSpec) {
+        if let Some(system) = self.systems.get_mut(&attempt.system) {
+            system.queue.push_back(attempt);
+        }
+    }
+
+    /// Returns how many attempts are queued.
+    pub(in crate::run) fn queued(&self) -> usize {
+        self.systems.values().map(|system| system.queue.len()).sum()
+    }
+
+    /// Returns how far the queue may run ahead: far enough for all that may be on its way at once.
+    pub(in crate::run) fn ahead(&self) -> usize {
+        2 * self
+            .hosts
+            .iter()
+            .map(|host| host.most() as usize)
+            .sum::<usize>()
+    }
+
+    /// Says whether something waits for the next commit.
+    pub(in crate::run) fn waits_for_commit(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// Says whether nothing is being made any more.
+    pub(in crate::run) fn is_idle(&self) -> bool {
+        self.flights.is_empty()
+    }
+
+    /// Returns the attempts that are on their way.
+    pub(in crate::run) fn in_flight(&self) -> Vec<AttemptSpec> {
+        let sent = self.flights.values().filter(|flight| flight.sent.is_some());
+        sent.map(|flight| flight.attempt).collect()
+    }
+
+    /// Returns the next moment at which something can go on by itself.
+    pub(in crate::run) fn due(&self) -> Option<Instant> {
+        let later = self.later.peek().map(|Reverse((due, _))| *due);
+        [later, self.due].into_iter().flatten().min()
+    }
+
+    /// Forgets what was not sent; returns the attempts whose start is not committed yet.
+    pub(in crate::run) fn drop_unsent(&mut self) -> Vec<AttemptSpec> {
+        let unstarted: Vec<_> = std::mem::take(&mut self.waiting)
+            .into_iter()
+            .filter_map(|ticket| {
+                let flight = self.flights.get(&ticket)?;
+                self.hosts[self.systems[&flight.attempt.system].host].give_back();
+                flight.fresh.then_some(flight.attempt)
+            })
+            .collect();
+        self.later.clear();
+        self.due = None;
+        self.flights.retain(|_, flight| flight.sent.is_some());
+        unstarted
+    }
+
+    /// Sends what waited for its commit.
+    pub(in crate::run) fn send_waiting(&mut self) {
+        let now = Instant::now();
+        for ticket in std::mem::take(&mut self.waiting) {
+            let (Some(flight), Some(wire)) = (self.flights.get_mut(&ticket), &self.wire) else {
+                continue;
+            };
+            flight.sent = Some(now);
+            flight.fresh = false;
+            let Some(system) = self.systems.get(&flight.attempt.system) else {
+                continue;
+            };
+            wire.send(Order {
+                ticket,
+                line: system.line,
+                step: flight.step,
+                call: flight.call,
+                body: flight.outgoing.body.clone(),
+            });
+        }
+    }
+
+    /// Takes the failures that were held back, but for those of a system that is broken.
+    pub(in crate::run) fn release_held(&mut self, broken: Option<Role>) -> Vec<RunEvent> {
+        let whole = self
+            .systems
+            .iter_mut()
+            .filter(|(role, _)| Some(**role) != broken);
+        whole
+            .flat_map(|(_, system)| std::mem::take(&mut system.held))
+            .collect()
+    }
+
+    /// Returns how many exchanges ended, are on their way, or are about to be.
+    fn sent(&self) -> u64 {
+        self.calls + (self.waiting.len() + self.in_flight().len()) as u64
+    }
+
+    /// Returns what the next exchange may cost, by what the dearest one has.
+    fn reserve(&self) -> f64 {
+        self.dearest_usd * (self.flights.len() as f64 + 1.0)
+    }
+}
+
+impl System {
+    fn new(line: usize, host: usize) -> Self {
+        Self {
+            line,
+            host,
+            queue: VecDeque::new(),
+            answered: false,
+            held: Vec::new(),
+            in_a_row: 0,
+            seen: BTreeSet::new(),
+            last_seen: String::new(),
+            tokens: 0,
+        }
+    }
+}
+
+/// Returns how many connections this process may hold, raising its own limit as far as it may (F22).
+fn room(limits: &Limits) -> u32 {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    const SPARE: u64 = 64;
+    let mut now = getrlimit(Resource::Nofile);
+    if now.current != now.maximum {
+        let mut wanted = now;
+        wanted.current = now.maximum;
+        if setrlimit(Resource::Nofile, wanted).is_ok() {
+            now = getrlimit(Resource::Nofile);
+        }
+    }
+    let files = now.current.unwrap_or(u64::MAX);
+    let room = files.saturating_sub(SPARE).max(8);
+    u32::try_from(room)
+        .unwrap_or(u32::MAX)
+        .max(limits.concurrency.min(8))
+}
