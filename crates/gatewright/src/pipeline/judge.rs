@@ -15,6 +15,7 @@ use gatewright_core::report::{self, RunFacts, View};
 use gatewright_store::ProjectLog;
 
 use crate::console::Console;
+use crate::crash;
 use crate::error::Failure;
 use crate::now::Now;
 use crate::pipeline::evidence::Counted;
@@ -128,6 +129,7 @@ pub(crate) fn record(
         context: serde_json::to_value(&context).unwrap_or_default(),
     };
     session.log.append(&[proposed], &now.at)?;
+    crash::point("recorded");
     session.decided = Some(context);
     let candidate = loaded.manifest.systems.get(&Role::Candidate);
     let attempted = ProjectEvent::Attempted {

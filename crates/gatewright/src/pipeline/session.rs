@@ -12,6 +12,7 @@ use gatewright_store::{RunLog, StoreError, Writer};
 
 use crate::args::Asks;
 use crate::console::Console;
+use crate::crash;
 use crate::error::Failure;
 use crate::exit;
 use crate::now::Now;
@@ -110,6 +111,7 @@ impl Session {
             .values()
             .any(|system| system.live().is_some());
         log.append(&first_events(&plan, &seal, options, live), &now.at)?;
+        crash::point("sealed");
         console.detail(&format!("run {} sealed", folder.name));
         Ok(Self {
             name: folder.name,
@@ -324,6 +326,7 @@ impl Session {
             round: round.clone(),
         };
         self.log.append(&[event], &now.at)?;
+        crash::point("confirming");
         self.plan.confirmations.push(round);
         Ok(())
     }
