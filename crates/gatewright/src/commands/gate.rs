@@ -33,7 +33,9 @@ pub(crate) fn gate(context: &Context, args: &GateArgs) -> Result<u8, Failure> {
     session.whole()?;
     session.prepare(&loaded, &args.asks, now, console)?;
     session.attempt(&loaded, &mut drive, now, console)?;
-    confirm(&loaded, &mut session, &mut drive, now, console)?;
+    if session.decided.is_none() {
+        confirm(&loaded, &mut session, &mut drive, now, console)?;
+    }
     let judged = judge(&loaded, &session, now)?;
     crash::point("judged");
     record(&loaded, &mut session, &judged.view, now, COMMAND)?;
