@@ -3,6 +3,7 @@
 mod args;
 mod commands;
 mod console;
+mod crash;
 mod error;
 mod example;
 mod exit;

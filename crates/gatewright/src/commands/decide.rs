@@ -17,11 +17,14 @@ pub(crate) fn decide(context: &Context, args: &DecideArgs) -> Result<u8, Failure
         "gatewright decide",
     )?;
     session.whole()?;
-    if session.decided.is_none() {
+    let undecided = session.decided.is_none();
+    if undecided {
         session = Session::open(&mut loaded, Some(&session.name), &context.now, COMMAND)?;
     }
     let judged = judge(&loaded, &session, &context.now)?;
-    record(&loaded, &mut session, &judged.view, &context.now, COMMAND)?;
+    if undecided {
+        record(&loaded, &mut session, &judged.view, &context.now, COMMAND)?;
+    }
     context.show(&judged.view)?;
     Ok(exit::of_answer(
         judged.view.answer,

@@ -2,6 +2,7 @@
 
 use crate::args::GateArgs;
 use crate::commands::{Context, extension, writable};
+use crate::crash;
 use crate::error::Failure;
 use crate::exit;
 use crate::pipeline::{Drive, Session, Start, confirm, dry_run, judge, record};
@@ -32,10 +33,14 @@ pub(crate) fn gate(context: &Context, args: &GateArgs) -> Result<u8, Failure> {
     session.whole()?;
     session.prepare(&loaded, &args.asks, now, console)?;
     session.attempt(&loaded, &mut drive, now, console)?;
-    confirm(&loaded, &mut session, &mut drive, now, console)?;
+    if session.decided.is_none() {
+        confirm(&loaded, &mut session, &mut drive, now, console)?;
+    }
     let judged = judge(&loaded, &session, now)?;
+    crash::point("judged");
     record(&loaded, &mut session, &judged.view, now, COMMAND)?;
     context.write_reports(&judged.view, &args.output.output)?;
+    crash::point("report-written");
     context.show(&judged.view)?;
     Ok(exit::of_answer(
         judged.view.answer,

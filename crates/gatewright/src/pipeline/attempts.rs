@@ -9,6 +9,7 @@ use gatewright_engine::{Stopper, run, stop_pair};
 use gatewright_store::RunLog;
 
 use crate::console::Console;
+use crate::crash;
 use crate::error::Failure;
 use crate::pipeline::display::Display;
 use crate::pipeline::drive::Drive;
@@ -51,14 +52,20 @@ pub(super) fn make(
     let end = runtime.block_on(async {
         let watcher = tokio::spawn(watch_signals(stopper));
         let commit = |events: &[RunEvent], blobs: &[Blob]| {
-            log.append_with(events, blobs, at).map_err(Into::into)
+            crash::point("before-commit");
+            log.append_with(events, blobs, at)?;
+            crash::point("committed");
+            Ok(())
         };
         let work = run(
             todo,
             &loaded.reference,
             &drive.targets,
             &limits,
-            |event| shown.borrow_mut().observe(event),
+            |event| {
+                crash::point("counted");
+                shown.borrow_mut().observe(event);
+            },
             commit,
             signal,
         );

@@ -15,12 +15,13 @@ use gatewright_core::report::{self, RunFacts, View};
 use gatewright_store::ProjectLog;
 
 use crate::console::Console;
+use crate::crash;
 use crate::error::Failure;
 use crate::now::Now;
 use crate::pipeline::drive::Drive;
 use crate::pipeline::evidence::Counted;
 use crate::pipeline::load::Loaded;
-use crate::pipeline::session::{Session, has_project_log, writer};
+use crate::pipeline::session::{Decided, Session, has_project_log, writer};
 use crate::pipeline::{TOOL, evidence};
 
 /// What a run amounts to.
@@ -103,7 +104,7 @@ pub(crate) fn judge(loaded: &Loaded, session: &Session, now: &Now) -> Result<Jud
     Ok(Judged { analysis, view })
 }
 
-/// Puts the answer on the record: in the run, and in the ledger of attempts.
+/// Puts the answer on the record: in the run, and in the ledger of attempts. What is there already stays as it is.
 ///
 /// # Errors
 /// When a log refuses it.
@@ -114,21 +115,12 @@ pub(crate) fn record(
     now: &Now,
     command: &str,
 ) -> Result<(), Failure> {
-    if session.decided.is_some() {
-        return Ok(());
-    }
-    let context = DecisionContext {
-        today: view.run.today.clone(),
-        attempt: view.run.attempt,
-        ..DecisionContext::default()
+    let answer = match &session.decided {
+        // The ledger comes second, so a crash may have come between.
+        Some(_) if !session.same_plan || is_attempted(loaded, session)? => return Ok(()),
+        Some(decided) => decided.answer.clone(),
+        None => propose(session, view, now)?,
     };
-    let proposed = RunEvent::Proposed {
-        answer: view.answer.word().to_owned(),
-        proposal: Digest::of_json(view),
-        context: serde_json::to_value(&context).unwrap_or_default(),
-    };
-    session.log.append(&[proposed], &now.at)?;
-    session.decided = Some(context);
     let candidate = loaded.manifest.systems.get(&Role::Candidate);
     let attempted = ProjectEvent::Attempted {
         product: loaded.manifest.product.clone(),
@@ -137,11 +129,51 @@ pub(crate) fn record(
             .map(|system| system.fingerprint)
             .unwrap_or_default(),
         run: session.name.clone(),
-        answer: view.answer.word().to_owned(),
+        answer,
         at: now.at.clone(),
     };
     ProjectLog::open(&loaded.project.state, writer(command, now))?.append(&[attempted], &now.at)?;
     Ok(())
+}
+
+/// Puts the answer on the run's own record; returns its word.
+fn propose(session: &mut Session, view: &View, now: &Now) -> Result<String, Failure> {
+    let context = DecisionContext {
+        today: view.run.today.clone(),
+        attempt: view.run.attempt,
+        ..DecisionContext::default()
+    };
+    let answer = view.answer.word().to_owned();
+    let proposed = RunEvent::Proposed {
+        answer: answer.clone(),
+        proposal: Digest::of_json(view),
+        context: serde_json::to_value(&context).unwrap_or_default(),
+    };
+    session.log.append(&[proposed], &now.at)?;
+    crash::point("recorded");
+    session.decided = Some(Decided {
+        context,
+        answer: answer.clone(),
+    });
+    Ok(answer)
+}
+
+/// Says whether the ledger of attempts knows a run.
+///
+/// # Errors
+/// When it cannot be read.
+pub(super) fn is_attempted(loaded: &Loaded, session: &Session) -> Result<bool, Failure> {
+    if !has_project_log(&loaded.project.state) {
+        return Ok(false);
+    }
+    for event in ProjectLog::read_only(&loaded.project.state)?.events() {
+        if let ProjectEvent::Attempted { run, .. } = event?.body
+            && run == session.name
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Per example and criterion: passes, and everything else that a person or a rule said.
@@ -280,7 +312,7 @@ fn context(
         passes,
     );
     let (today, attempt) = match &session.decided {
-        Some(decided) => (decided.today.clone(), decided.attempt),
+        Some(Decided { context, .. }) => (context.today.clone(), context.attempt),
         None => (now.today.to_string(), attempt_number(loaded, session)?),
     };
     Ok(DecisionContext {

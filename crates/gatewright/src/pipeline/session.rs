@@ -12,11 +12,13 @@ use gatewright_store::{RunLog, StoreError, Writer};
 
 use crate::args::Asks;
 use crate::console::Console;
+use crate::crash;
 use crate::error::Failure;
 use crate::exit;
 use crate::now::Now;
 use crate::pipeline::attempts;
 use crate::pipeline::drive::Drive;
+use crate::pipeline::judge::is_attempted;
 use crate::pipeline::load::Loaded;
 use crate::pipeline::reuse;
 use crate::pipeline::runs::{self, RunFolder};
@@ -40,10 +42,18 @@ pub(crate) struct Session {
     pub(crate) plan: Plan,
     /// What was sealed.
     pub(crate) seal: Option<Seal>,
-    /// The context of the last decision, if there was one.
-    pub(crate) decided: Option<DecisionContext>,
+    /// The last decision, if there was one.
+    pub(crate) decided: Option<Decided>,
     /// False when the run's plan is not the page's any more.
     pub(crate) same_plan: bool,
+}
+
+/// A decision that is on the record.
+pub(crate) struct Decided {
+    /// What it was computed in.
+    pub(crate) context: DecisionContext,
+    /// The answer's word.
+    pub(crate) answer: String,
 }
 
 /// What a log says about its run, besides attempts.
@@ -51,7 +61,7 @@ pub(crate) struct Session {
 struct Facts {
     seal: Option<Seal>,
     rounds: Vec<Confirmation>,
-    decided: Option<DecisionContext>,
+    decided: Option<Decided>,
 }
 
 /// What a run is asked for, besides the page.
@@ -110,6 +120,7 @@ impl Session {
             .values()
             .any(|system| system.live().is_some());
         log.append(&first_events(&plan, &seal, options, live), &now.at)?;
+        crash::point("sealed");
         console.detail(&format!("run {} sealed", folder.name));
         Ok(Self {
             name: folder.name,
@@ -176,13 +187,16 @@ impl Session {
             loaded.adopt(recorded);
             let plan = loaded.plan();
             let mark = runs::plan_mark(&plan);
+            let left = std::fs::metadata(folder.dir.join(RunLog::LEASE));
+            let left = left.is_ok_and(|lease| lease.len() > 0);
             let session = Self::of(folder, log, plan, &mark)?;
             let seal = loaded.seal();
             let same = session
                 .seal
                 .as_ref()
                 .is_some_and(|sealed| sealed.differences(&seal).is_empty());
-            if session.same_plan && session.decided.is_none() && same {
+            let goes_on = session.decided.is_none() || left || !is_attempted(loaded, &session)?;
+            if session.same_plan && goes_on && same {
                 return Ok(Some(session));
             }
         }
@@ -324,6 +338,7 @@ impl Session {
             round: round.clone(),
         };
         self.log.append(&[event], &now.at)?;
+        crash::point("confirming");
         self.plan.confirmations.push(round);
         Ok(())
     }
@@ -464,6 +479,7 @@ fn resumable(
         Err(StoreError::Absent { .. }) => return Ok(None),
         Err(error) => return Err(error.into()),
     };
+    let left = log.taken_over_from().is_some();
     if let Some(holder) = log.taken_over_from() {
         console.detail(&format!("taken over from {holder}, which has ended"));
     }
@@ -503,6 +519,14 @@ fn resumable(
             ));
             Ok(Some(session))
         }
+        // Everything is paid for and decided, and nobody may have been told: the ledger and the reports still are.
+        (true, true) if left || !is_attempted(loaded, &session)? => {
+            console.note(&format!(
+                "going on with run {}: it is decided, and was interrupted before it had said so",
+                session.name
+            ));
+            Ok(Some(session))
+        }
         (true, _) => Ok(None),
         (false, true) => {
             console.note(&format!("going on with run {}", session.name));
@@ -517,8 +541,12 @@ fn facts(log: &RunLog) -> Result<Facts, Failure> {
         match event?.body {
             RunEvent::Sealed { seal } if facts.seal.is_none() => facts.seal = Some(*seal),
             RunEvent::Confirming { round } => facts.rounds.push(round),
-            RunEvent::Proposed { context, .. } => {
-                facts.decided = serde_json::from_value(context).ok()
+            RunEvent::Proposed {
+                context, answer, ..
+            } => {
+                facts.decided = serde_json::from_value(context)
+                    .ok()
+                    .map(|context| Decided { context, answer });
             }
             _ => {}
         }
