@@ -89,8 +89,7 @@ pub(super) fn sweep(world: &World, tools: &Tools, folder: &Path) -> Result<Swept
         match sweep.gate(Some(kill), &[])? {
             End::Killed => {
                 sweep.swept.kills.push(kill.clone());
-                let place = || format!("after the kill {kill} (start {})", sweep.starts);
-                let place = place();
+                let place = format!("after the kill {kill} (start {})", sweep.starts);
                 sweep
                     .look(true)
                     .map_err(|error| format!("{place}: {error}"))?;
@@ -103,7 +102,7 @@ pub(super) fn sweep(world: &World, tools: &Tools, folder: &Path) -> Result<Swept
     }
     let code = match code {
         Some(code) => code,
-        None => sweep.to_the_end(&[])?,
+        None => sweep.undisturbed(&[])?,
     };
     sweep
         .finish(code)
@@ -112,7 +111,7 @@ pub(super) fn sweep(world: &World, tools: &Tools, folder: &Path) -> Result<Swept
 }
 
 impl Sweep<'_> {
-    fn to_the_end(&mut self, more: &[&str]) -> Result<i32, Failure> {
+    fn undisturbed(&mut self, more: &[&str]) -> Result<i32, Failure> {
         match self.gate(None, more)? {
             End::Exited(code) => Ok(code),
             End::Killed => Err("the program was killed, and not by the sweep".into()),
@@ -188,7 +187,9 @@ impl Sweep<'_> {
 
     /// Reads the disk without Gatewright.
     fn disk(&self) -> Result<Value, Failure> {
+        // Isolated and without its site: it starts in half the time.
         let output = Command::new("python3")
+            .args(["-I", "-S"])
             .arg(repository::root().join("xtask/src/crash/look.py"))
             .arg(self.folder)
             .arg(self.seed.to_string())
@@ -199,8 +200,8 @@ impl Sweep<'_> {
         Ok(serde_json::from_slice(&output.stdout)?)
     }
 
-    /// Holds the disk against what the providers heard; returns the one run.
-    fn look(&mut self, killed: bool) -> Result<Option<Value>, Failure> {
+    /// Holds the disk against what the providers heard; returns the one run, and the ledger.
+    fn look(&mut self, killed: bool) -> Result<Option<(Value, Value)>, Failure> {
         let disk = self.disk()?;
         let runs = list(&disk["runs"]);
         let wrong = runs.iter().flat_map(|run| list(&run["wrong"]));
@@ -212,74 +213,66 @@ impl Sweep<'_> {
             return Err("a second run began where the first one had to go on".into());
         }
         let run = sealed.first().copied();
-        let mut in_flight = 0;
-        let mut asked_more = false;
-        for (index, role) in ROLES.into_iter().enumerate() {
-            let keys = self.providers[index].settled()?.keys;
-            let new = &keys[self.asked[index]..];
-            asked_more |= !new.is_empty();
-            if let Some(key) = new.iter().find(|key| self.done[index].contains(*key)) {
-                return Err(format!(
-                    "paid twice: {role} was asked `{key}` again, and its answer was on the disk"
-                )
-                .into());
-            }
-            let done: BTreeSet<String> =
-                run.map(|run| words(&run["done"][role])).unwrap_or_default();
-            if let Some(key) = self.done[index].difference(&done).next() {
-                return Err(format!(
-                    "lost: the answer of {role} to `{key}` was on the disk and is not any more"
-                )
-                .into());
-            }
-            let kept = run
-                .and_then(|run| run["exchanges"][role].as_u64())
-                .unwrap_or(0);
-            let missing = (keys.len() as u64)
-                .checked_sub(kept + self.cut[index])
-                .ok_or_else(|| {
-                    format!(
-                        "{role}: {kept} exchanges on the disk, and {} requests",
-                        keys.len()
-                    )
-                })?;
-            let bound = if killed { CONCURRENCY } else { 0 };
-            if missing > bound {
-                return Err(format!(
-                    "lost: {missing} requests to {role} left nothing on the disk; {bound} may"
-                )
-                .into());
-            }
-            in_flight += missing;
-            self.cut[index] += missing;
-            self.asked[index] = keys.len();
-            self.done[index] = done;
-        }
+        let before: usize = self.asked.iter().sum();
+        let in_flight = self.hold(0, run, killed)? + self.hold(1, run, killed)?;
         let told = format!(
             "{} attempts of the interrupted run may have been paid for",
             self.open
         );
+        let asked_more = self.asked.iter().sum::<usize>() > before;
         if self.open > 0 && asked_more && !self.said().contains(&told) {
-            return Err(format!(
-                "start {} did not say `{told}`: {}",
-                self.starts,
-                self.said()
-            )
-            .into());
+            let said = self.said();
+            return Err(format!("start {} did not say `{told}`: {said}", self.starts).into());
         }
         self.open = run.and_then(|run| run["open"].as_u64()).unwrap_or(0);
         if killed && self.open < in_flight {
-            return Err(format!(
-                "{in_flight} requests left nothing, and only {} attempts are open",
-                self.open
-            )
-            .into());
+            let open = self.open;
+            return Err(
+                format!("{in_flight} requests left nothing, {open} attempts are open").into(),
+            );
         }
         self.swept.most_in_flight = self.swept.most_in_flight.max(in_flight);
         if run.is_some() {
             self.must(&["grade", "--json"])?;
         }
-        Ok(run.cloned())
+        Ok(run.map(|run| (run.clone(), disk["ledger"].clone())))
+    }
+
+    /// Holds what is on the disk of one system against its provider; returns how many requests left nothing.
+    fn hold(&mut self, index: usize, run: Option<&Value>, killed: bool) -> Result<u64, Failure> {
+        let role = ROLES[index];
+        let keys = self.providers[index].settled()?.keys;
+        let done = &self.done[index];
+        if let Some(key) = keys[self.asked[index]..]
+            .iter()
+            .find(|key| done.contains(*key))
+        {
+            return Err(format!(
+                "paid twice: {role} was asked `{key}`, and its answer was on the disk"
+            )
+            .into());
+        }
+        let now = run.map(|run| words(&run["done"][role])).unwrap_or_default();
+        if let Some(key) = done.difference(&now).next() {
+            return Err(format!("lost: the answer of {role} to `{key}` was on the disk").into());
+        }
+        let kept = run
+            .and_then(|run| run["exchanges"][role].as_u64())
+            .unwrap_or(0);
+        let heard = keys.len() as u64;
+        let missing = heard
+            .checked_sub(kept + self.cut[index])
+            .ok_or_else(|| format!("{role}: {kept} exchanges on the disk of {heard} requests"))?;
+        let bound = if killed { CONCURRENCY } else { 0 };
+        if missing > bound {
+            return Err(
+                format!("lost: {missing} requests to {role} left nothing; {bound} may").into(),
+            );
+        }
+        self.cut[index] += missing;
+        self.asked[index] = keys.len();
+        self.done[index] = now;
+        Ok(missing)
     }
 
     /// Runs a command that only reads, on the log as the kill left it.
@@ -299,7 +292,7 @@ impl Sweep<'_> {
 
     /// Demands that everything was made once, and that all of it is what a run that nobody kills comes to.
     fn finish(&mut self, code: i32) -> Result<(), Failure> {
-        let run = self.look(false)?.ok_or("there is no run")?;
+        let (run, attempted) = self.look(false)?.ok_or("there is no run")?;
         self.swept.asked = self.asked.iter().sum();
         self.swept.confirmed = !list(&run["rounds"]).is_empty();
         let ended: Vec<Value> = list(&run["ended"])
@@ -324,12 +317,8 @@ impl Sweep<'_> {
             return Err(format!("{} answers on the record", answers.len()).into());
         };
         let ledger = json!([[run["name"], answer]]);
-        if self.disk()?["ledger"] != ledger {
-            return Err(format!(
-                "the ledger is {} and should be {ledger}",
-                self.disk()?["ledger"]
-            )
-            .into());
+        if attempted != ledger {
+            return Err(format!("the ledger is {attempted} and should be {ledger}").into());
         }
         let written: Value =
             serde_json::from_str(&fs::read_to_string(self.folder.join("decision.json"))?)?;
@@ -339,7 +328,7 @@ impl Sweep<'_> {
                 return Err(format!("{what} says {}, the record {answer}", view["answer"]).into());
             }
         }
-        let undisturbed = self.to_the_end(&["--fresh"])?;
+        let expected = self.undisturbed(&["--fresh"])?;
         let disk = self.disk()?;
         let other = list(&disk["runs"]).pop().unwrap_or_default();
         for part in ["ended", "rounds", "proposed"] {
@@ -351,9 +340,9 @@ impl Sweep<'_> {
                 .into());
             }
         }
-        if code != undisturbed {
+        if code != expected {
             return Err(
-                format!("exit code {code}, and {undisturbed} of a run that nobody killed").into(),
+                format!("exit code {code}, and {expected} of a run that nobody killed").into(),
             );
         }
         Ok(())

@@ -499,11 +499,6 @@ fn resumable(
         )));
     }
     let changed = sealed.differences(&seal);
-    let callable = loaded
-        .manifest
-        .systems
-        .values()
-        .any(|system| system.target.can_rerun());
     match (session.decided.is_some(), changed.is_empty()) {
         (false, false) => Err(Failure::usage(format!(
             "run {} is unfinished and was sealed on other terms",
@@ -512,27 +507,39 @@ fn resumable(
         .why(format!("changed since: {}", changed.join(", ")))
         .next("put back what changed, and the run goes on")
         .next(format!("{command} --fresh   (starts anew)"))),
-        (true, true) if !callable => {
-            console.detail(&format!(
-                "run {} has these very files: its record is decided again",
-                session.name
-            ));
-            Ok(Some(session))
-        }
-        // Everything is paid for and decided, and nobody may have been told: the ledger and the reports still are.
-        (true, true) if left || !is_attempted(loaded, &session)? => {
-            console.note(&format!(
-                "going on with run {}: it is decided, and was interrupted before it had said so",
-                session.name
-            ));
-            Ok(Some(session))
-        }
-        (true, _) => Ok(None),
+        (true, true) => Ok(told_again(loaded, &session, left, console)?.then_some(session)),
+        (true, false) => Ok(None),
         (false, true) => {
             console.note(&format!("going on with run {}", session.name));
             Ok(Some(session))
         }
     }
+}
+
+/// Says whether a decided run of these very terms goes on instead of a new one. `left` says that its last writer died.
+fn told_again(
+    loaded: &Loaded,
+    session: &Session,
+    left: bool,
+    console: &Console,
+) -> Result<bool, Failure> {
+    let mut systems = loaded.manifest.systems.values();
+    if !systems.any(|system| system.target.can_rerun()) {
+        console.detail(&format!(
+            "run {} has these very files: its record is decided again",
+            session.name
+        ));
+        return Ok(true);
+    }
+    // Everything is paid for and decided, and nobody may have been told: the ledger and the reports still are.
+    let untold = left || !is_attempted(loaded, session)?;
+    if untold {
+        console.note(&format!(
+            "going on with run {}: it is decided, and was interrupted before it had said so",
+            session.name
+        ));
+    }
+    Ok(untold)
 }
 
 fn facts(log: &RunLog) -> Result<Facts, Failure> {

@@ -84,6 +84,46 @@ fn f21_an_interrupted_run_drains_says_how_to_go_on_and_goes_on() {
     assert_eq!(all.len(), 40);
 }
 
+/// F1: a crash between the run's own record of its answer and the ledger, or before the answer was shown, costs no call.
+#[test]
+fn f1_a_decision_that_was_not_told_is_told_and_asks_nothing() {
+    let project = project("0");
+    let told = project.run(&["gate"]).expect(0);
+    let state = project.project().join(".gatewright");
+    let lease = std::fs::read_dir(state.join("runs"))
+        .expect("runs")
+        .map(|run| run.expect("a run").path().join("run.lease"))
+        .next()
+        .expect("one run");
+    // What a crash leaves: no line in the ledger; or all of it, and a lease that nobody gave back.
+    for crash in ["no-ledger", "lease"] {
+        if crash == "lease" {
+            let holder = r#"{"name":"gatewright gate","actor":"you","pid":1,"host":"h","since":"2026-11-26T09:00:00Z"}"#;
+            std::fs::write(&lease, holder).expect("written");
+        } else {
+            for end in ["", "-wal", "-shm"] {
+                let _ = std::fs::remove_file(state.join(format!("project.db{end}")));
+            }
+        }
+        let dry = project.run(&["gate", "--dry-run"]).expect(0);
+        assert!(dry.stdout.contains("Run 0001-"), "{crash}: {dry}");
+        let again = project.run(&["gate"]).expect(0);
+        assert!(
+            again.stderr.contains("interrupted before it had said so"),
+            "{crash}: {again}"
+        );
+        assert_eq!(again.stdout, told.stdout, "{crash}");
+        assert_eq!(asked(&project).len(), 40, "{crash}");
+        assert!(state.join("project.db").exists(), "{crash}");
+    }
+    let _ = project.run(&["gate"]).expect(0);
+    assert_eq!(
+        asked(&project).len(),
+        80,
+        "told once; then a new run begins"
+    );
+}
+
 #[test]
 fn an_unfinished_run_is_not_renegotiated() {
     let project = project("0");
