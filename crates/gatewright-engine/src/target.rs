@@ -1,6 +1,6 @@
 //! How systems are reached.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -20,6 +20,8 @@ pub struct Targets {
     pub seed: u64,
     /// How each system is reached.
     pub by_role: BTreeMap<Role, Target>,
+    /// Systems that have answered before in this run: they are not strangers, and an error is about the attempt and not about them.
+    pub answered: BTreeSet<Role>,
     /// Conversations that an interrupted run had begun: what came back of each turn so far. They go on from there.
     pub begun: BTreeMap<AttemptSpec, Vec<Begun>>,
 }

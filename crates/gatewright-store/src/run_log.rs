@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use gatewright_core::digest::Digest;
 use gatewright_core::event::{Event, FORMAT, RunEvent};
 use gatewright_core::exchange::{Blob, Exchange};
+use gatewright_core::manifest::Role;
 use gatewright_core::plan::{AttemptSpec, Progress, RunOptions};
 use gatewright_core::response::Response;
 use rusqlite::{Connection, TransactionBehavior, params};
@@ -224,6 +225,50 @@ impl RunLog {
                 |row| row.get(0),
             )
             .map_err(self.read_error())
+    }
+
+    /// Returns the systems that have answered at least once.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`].
+    pub fn answered(&self) -> Result<BTreeSet<Role>, StoreError> {
+        let failed = self.read_error();
+        let mut found = BTreeSet::new();
+        for role in Role::ALL {
+            // The first answer ends the search; bodies are canonical JSON, so the words stand together.
+            let answered: bool = self
+                .connection
+                .query_row(
+                    "SELECT EXISTS (SELECT 1 FROM event WHERE kind = 'ended' AND system = ?1 AND instr(body, '\"ended\":\"answered\"') > 0)",
+                    [role.word()],
+                    |row| row.get(0),
+                )
+                .map_err(&failed)?;
+            if answered {
+                found.insert(role);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Counts the attempts whose last end is an error of the provider or of our side.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`].
+    pub fn errors(&self) -> Result<u64, StoreError> {
+        let superseded = self.superseded()?;
+        let failed = self.read_error();
+        let mut statement = self
+            .connection
+            .prepare("SELECT seq FROM event WHERE kind = 'ended' AND (instr(body, '\"ended\":\"provider-error\"') > 0 OR instr(body, '\"ended\":\"harness-error\"') > 0)")
+            .map_err(&failed)?;
+        let mut rows = statement.query([]).map_err(&failed)?;
+        let mut count = 0;
+        while let Some(row) = rows.next().map_err(&failed)? {
+            let seq: i64 = row.get(0).map_err(&failed)?;
+            count += u64::from(!superseded.contains(&(seq as u64)));
+        }
+        Ok(count)
     }
 
     fn event(&self, seq: u64) -> Result<Event<RunEvent>, StoreError> {

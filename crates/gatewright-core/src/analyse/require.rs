@@ -307,15 +307,19 @@ fn more_examples(
                 return None;
             }
             let deff = found.deff.unwrap_or(1.0).max(1.0);
-            power::n_non_inferiority(
-                discordance.max(0.01),
-                0.0,
-                margin,
-                rule.alpha_holds,
-                0.8,
-                deff,
-            )
-            .ok()?
+            let planned = |delta: f64| {
+                let discordance = discordance.max(0.01).max(delta.abs());
+                power::n_non_inferiority(discordance, delta, margin, rule.alpha_holds, 0.8, deff)
+                    .ok()
+            };
+            // Planned as if nothing had changed. Where that many are there already, what was seen is the better guess.
+            match planned(0.0)? {
+                needed if needed > n => needed,
+                _ => {
+                    let seen = if smaller { -found.point } else { found.point };
+                    planned(seen.min(0.0)).filter(|needed| *needed > n)?
+                }
+            }
         }
         Statistic::Share if !smaller && found.point > limit => {
             power::n_for_floor(found.point, limit, rule.alpha_holds, 0.8)?

@@ -43,6 +43,8 @@ pub(crate) struct Outgoing {
     pub(crate) tool_results: bool,
     /// Tokens that it is expected to use, read and written.
     pub(crate) tokens: u64,
+    /// What that costs in US dollars, when the page says a price.
+    pub(crate) cost_usd: Option<f64>,
 }
 
 impl Asker {
@@ -140,8 +142,10 @@ impl Asker {
             .iter()
             .find_map(|name| self.live.parameters.get(*name)?.as_u64())
             .unwrap_or(ANSWER_TOKENS);
+        let read = bytes.len() as u64 / BYTES_PER_TOKEN;
         Ok(Some(Outgoing {
-            tokens: bytes.len() as u64 / BYTES_PER_TOKEN + written,
+            tokens: read + written,
+            cost_usd: self.live.cost(read, written),
             body: bytes,
             user: user.map(str::to_owned).unwrap_or_default(),
             tool_results: user.is_none(),

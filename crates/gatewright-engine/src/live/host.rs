@@ -37,6 +37,8 @@ pub(crate) struct Ended {
     pub(crate) fault: Option<Fault>,
     /// What the provider asked us to wait.
     pub(crate) retry_after: Option<Duration>,
+    /// Whether a failure counts towards opening the circuit.
+    pub(crate) counts: bool,
     /// Tokens that were taken from the bucket, and tokens that were really used.
     pub(crate) tokens: (u64, Option<u64>),
 }
@@ -122,6 +124,11 @@ impl Host {
         self.most
     }
 
+    /// Says whether the circuit is open: the host is down as far as we know.
+    pub(crate) fn is_down(&self) -> bool {
+        self.probing
+    }
+
     /// Says how often the circuit opened since the last answer.
     pub(crate) fn openings(&self) -> u32 {
         self.openings
@@ -181,6 +188,9 @@ impl Host {
             Some(fault) if fault.is_of_the_host() => {
                 // What was on its way when the circuit opened says nothing new.
                 if self.opened_at.is_some_and(|opened| end.sent < opened) {
+                    return None;
+                }
+                if !end.counts && !self.probing {
                     return None;
                 }
                 self.faults += 1;
@@ -323,6 +333,7 @@ mod tests {
             sent,
             fault,
             retry_after: None,
+            counts: true,
             tokens: (0, None),
         }
     }

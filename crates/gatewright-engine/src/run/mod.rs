@@ -147,7 +147,7 @@ where
         reaches.insert(role, reach);
     }
     let (pool, handles) = Pool::start(&programs, limits).map_err(RunError::Thread)?;
-    let live = live::Live::start(&endpoints, &targets.begun, limits)?;
+    let live = live::Live::start(&endpoints, targets, limits)?;
     let slots = handles
         .into_iter()
         .map(|handle| Slot {

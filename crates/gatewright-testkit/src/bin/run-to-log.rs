@@ -77,6 +77,7 @@ fn work() -> Result<ExitCode, Box<dyn Error>> {
     let targets = Targets {
         seed: SEED,
         begun: Default::default(),
+        answered: Default::default(),
         by_role: [Role::Candidate, Role::Production]
             .map(|role| (role, Target::Command(command.clone())))
             .into(),

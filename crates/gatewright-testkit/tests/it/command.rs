@@ -86,6 +86,7 @@ fn systems_are_asked_side_by_side_so_that_an_interrupted_run_is_paired() {
     let targets = Targets {
         seed: SEED,
         begun: Default::default(),
+        answered: Default::default(),
         by_role: [
             (
                 Role::Candidate,

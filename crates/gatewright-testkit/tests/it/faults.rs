@@ -229,6 +229,7 @@ fn a_broken_system_lets_the_other_one_finish_what_it_is_doing() {
     let targets = Targets {
         seed: SEED,
         begun: Default::default(),
+        answered: Default::default(),
         by_role: [
             (
                 Role::Candidate,

@@ -31,6 +31,7 @@ fn recorded_attempts_stream_in_batches_and_absent_ones_stay_unattempted() {
     let targets = Targets {
         seed: SEED,
         begun: Default::default(),
+        answered: Default::default(),
         by_role: [(Role::Candidate, Target::Recorded(attempts))].into(),
     };
     let todo = (0..50_000)
@@ -61,6 +62,7 @@ fn a_recorded_arm_runs_beside_a_live_one() {
     let targets = Targets {
         seed: SEED,
         begun: Default::default(),
+        answered: Default::default(),
         by_role: [
             (Role::Candidate, Target::Command(misbehave(&["echo"]))),
             (

@@ -59,6 +59,7 @@ pub(crate) fn candidate(target: CommandTarget) -> Targets {
     Targets {
         seed: SEED,
         begun: Default::default(),
+        answered: Default::default(),
         by_role: BTreeMap::from([(Role::Candidate, Target::Command(target))]),
     }
 }

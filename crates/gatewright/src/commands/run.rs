@@ -41,6 +41,7 @@ pub(crate) fn run(context: &Context, args: &RunArgs) -> Result<u8, Failure> {
     session.prepare(&loaded, &args.asks, now, console)?;
     session.attempt(&loaded, &mut drive, now, console)?;
     let progress = session.log.progress()?;
+    let errors = session.log.errors()?;
     // What a recorded file does not hold stays unattempted for good; what was not selected does not.
     let left = outstanding(&session.plan, &progress)
         .filter(|attempt| {
@@ -61,6 +62,7 @@ pub(crate) fn run(context: &Context, args: &RunArgs) -> Result<u8, Failure> {
             "attempts": session.plan.attempts().count(),
             "ended": progress.ended.len(),
             "outstanding": left,
+            "errors": errors,
             "shard": session.plan.shard.map(|shard| shard.to_string()),
             "next": if left > 0 || session.plan.shard.is_some() { next } else { "gatewright decide" },
         }))?;
@@ -69,6 +71,11 @@ pub(crate) fn run(context: &Context, args: &RunArgs) -> Result<u8, Failure> {
             0 => String::new(),
             1 => " 1 is outstanding.".to_owned(),
             left => format!(" {left} are outstanding."),
+        };
+        let rest = match errors {
+            0 => rest,
+            1 => format!("{rest} 1 of them in an error: gatewright run --retry-errors"),
+            count => format!("{rest} {count} of them in an error: gatewright run --retry-errors"),
         };
         console.out(&format!(
             "Run {}: {} of {} attempts ended.{rest}\nNext: {next}\n",

@@ -79,6 +79,7 @@ impl Drive {
                 seed: loaded.manifest.seed,
                 by_role,
                 begun: BTreeMap::new(),
+                answered: std::collections::BTreeSet::new(),
             },
             command,
             selection,

@@ -2,7 +2,7 @@
 
 use gatewright_core::manifest::{Live, Manifest, Role, Template};
 use gatewright_core::problem::{Location, Problem};
-use gatewright_core::prompt::{self, Inserted, Prompt};
+use gatewright_core::prompt::{self, Inserted, Prompt, values_of_turn};
 use gatewright_core::reference::{Example, Input};
 use serde_json::Value;
 
@@ -69,24 +69,31 @@ impl<'l> Ready<'l> {
         let mut turns = 1;
         let mut characters = None;
         match (&self.prompt, &example.input) {
+            (prompt, Input::Turns(script)) => {
+                // Each turn reads everything that the user said before it.
+                let mut said = given;
+                let mut read = 0;
+                for turn in script {
+                    let text = match prompt {
+                        Some(prompt) => {
+                            let variables = &self.live.variables;
+                            one(prompt, &values_of_turn(example, variables, turn))?
+                        }
+                        None => turn.clone(),
+                    };
+                    said += text.chars().count() as u64;
+                    read += said;
+                    parts.push(("user".to_owned(), text));
+                }
+                turns = script.len() as u64;
+                characters = Some(read);
+            }
             (Some(prompt), _) => parts.push(("user".to_owned(), one(prompt, &values)?)),
             (None, Input::Messages(messages)) => parts.extend(
                 messages
                     .iter()
                     .map(|message| (message.role.clone(), message.content.clone())),
             ),
-            (None, Input::Turns(script)) => {
-                // Each turn reads everything that the user said before it.
-                let mut said = given;
-                let mut read = 0;
-                for turn in script {
-                    said += turn.chars().count() as u64;
-                    read += said;
-                    parts.push(("user".to_owned(), turn.clone()));
-                }
-                turns = script.len() as u64;
-                characters = Some(read);
-            }
             (None, input) => parts.push(("user".to_owned(), input.text().into_owned())),
         }
         Ok(Filled {

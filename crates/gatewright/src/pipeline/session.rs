@@ -249,6 +249,7 @@ impl Session {
         drive.targets.begun.clear();
         let mut systems = loaded.manifest.systems.values();
         if systems.any(|system| system.live().is_some()) {
+            drive.targets.answered = self.log.answered()?;
             for (attempt, turns) in self.log.begun()? {
                 let turns = turns
                     .into_iter()
@@ -536,6 +537,11 @@ fn told_again(
     if untold {
         console.note(&format!(
             "going on with run {}: it is decided, and was interrupted before it had said so",
+            session.name
+        ));
+    } else {
+        console.note(&format!(
+            "run {} is decided; a new run begins, which asks every system again",
             session.name
         ));
     }

@@ -130,14 +130,29 @@ const PARTS: [&str; 7] = [
     "cost_usd",
     "error",
 ];
-/// Headers that carry secrets: their value never stands on the page.
-const SECRET_HEADERS: [&str; 6] = [
-    "authorization",
-    "proxy-authorization",
-    "x-api-key",
-    "api-key",
+/// Parts of the names of headers that carry secrets: their value never stands on the page.
+const SECRET_NAMES: [&str; 8] = [
+    "auth",
+    "token",
+    "key",
+    "secret",
+    "password",
+    "credential",
     "cookie",
-    "x-goog-api-key",
+    "session",
+];
+/// How the keys of well-known providers begin.
+const SECRET_STARTS: [&str; 10] = [
+    "bearer ",
+    "basic ",
+    "sk-",
+    "sk_",
+    "pk-",
+    "ghp_",
+    "gho_",
+    "github_pat_",
+    "xox",
+    "akia",
 ];
 /// Names of query parameters that carry secrets.
 const SECRET_QUERY: [&str; 7] = [
@@ -348,7 +363,7 @@ fn headers(w: &mut Walk<'_>, f: &Fields<'_>) -> Vec<(String, HeaderText)> {
         if let Some(secret) = secret(last) {
             let prefix = prefix.to_owned();
             headers.push((name, HeaderText::Secret { prefix, secret }));
-        } else if SECRET_HEADERS.contains(&name.as_str()) {
+        } else if carries_secret(&name, text) {
             let what = format!(
                 "the header `{}` stands on the page with its value",
                 key.text
@@ -367,6 +382,13 @@ fn headers(w: &mut Walk<'_>, f: &Fields<'_>) -> Vec<(String, HeaderText)> {
         }
     }
     headers
+}
+
+/// Says whether a header's value is most likely a secret: by the header's name, or by how keys of well-known providers begin.
+fn carries_secret(name: &str, value: &str) -> bool {
+    let value = value.trim().to_lowercase();
+    SECRET_NAMES.iter().any(|part| name.contains(part))
+        || SECRET_STARTS.iter().any(|start| value.starts_with(start))
 }
 
 fn variables(w: &mut Walk<'_>, f: &Fields<'_>) -> Map<String, Value> {
@@ -596,6 +618,25 @@ mod tests {
             assert!(instead.contains("env:NAME"), "{instead}");
         }
         assert!(address("https://x.example.com/openai?api-version=2024-10-21").is_ok());
+    }
+
+    #[test]
+    fn a17_secrets_in_headers_are_known_by_name_or_by_how_they_begin() {
+        for (name, value) in [
+            ("authorization", "x"),
+            ("x-api-key", "x"),
+            ("x-token", "x"),
+            ("x-auth", "x"),
+            ("cookie", "a=b"),
+            ("x-team", "sk-abcdef"),
+            ("x-team", "ghp_abcdef"),
+            ("x-team", "Bearer abc"),
+        ] {
+            assert!(carries_secret(name, value), "{name}: {value}");
+        }
+        for (name, value) in [("x-team", "billing"), ("anthropic-beta", "tools-2024")] {
+            assert!(!carries_secret(name, value), "{name}: {value}");
+        }
     }
 
     #[test]

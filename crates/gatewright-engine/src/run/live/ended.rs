@@ -41,12 +41,13 @@ where
         let Some(mut flight) = self.live.flights.remove(&ticket) else {
             return;
         };
+        let role = flight.attempt.system;
+        let answered = self.live.systems[&role].answered;
         self.blobs.extend(kept);
         self.live.calls += 1;
         let cost = exchange.usage.cost_usd.unwrap_or(0.0);
         self.live.spent_usd += cost;
         self.live.dearest_usd = self.live.dearest_usd.max(cost);
-        let role = flight.attempt.system;
         let now = Instant::now();
         let usage = exchange.usage;
         let used = usage.input_tokens.zip(usage.output_tokens);
@@ -59,6 +60,8 @@ where
             },
             retry_after,
             tokens: (flight.tokens, used.map(|(read, written)| read + written)),
+            // One request that fails again and again is about itself; many that fail once are about the host.
+            counts: flight.tries == 0 || !answered,
         };
         let host = self.live.systems[&role].host;
         if let Some(change) = self.live.hosts[host].ended(now, ended) {
@@ -193,9 +196,13 @@ where
         let dead = fault.is_of_the_host()
             && self.live.hosts[host].openings() > self.limits.circuit_openings_max;
         // A key that has worked and a model that has answered are there: then it is about this one request.
+        // A provider that asks for an hour, again and again, is not waited for.
+        let too_long = fault == Fault::RateLimited
+            && flight.waits >= FIRST_TRIES
+            && asked.is_some_and(|asked| asked > self.limits.retry_after_max);
         let pauses = match fault.after() {
             After::Pause => !answered || matches!(fault, Fault::MoneyGone | Fault::PrivateAddress),
-            _ => unreached || dead,
+            _ => unreached || dead || too_long,
         };
         if pauses {
             self.push(RunEvent::Exchanged {
@@ -210,9 +217,18 @@ where
             if fault == Fault::RateLimited {
                 flight.waits += 1;
                 flight.waits <= self.limits.waits_max
+            } else if fault.is_of_the_host() && self.live.hosts[host].is_down() {
+                // The host is down, and that is not this request's doing.
+                flight.tries = flight.tries.max(1);
+                true
             } else {
                 flight.tries += 1;
-                flight.tries < self.limits.tries_max
+                let most = if answered {
+                    self.limits.tries_max
+                } else {
+                    self.limits.tries_max.min(FIRST_TRIES)
+                };
+                flight.tries < most
             }
         };
         if !retry {
@@ -276,6 +292,8 @@ where
         end: AttemptEnd,
         exchange: Option<Exchange>,
     ) {
+        // An attempt whose prompt cannot be written never took off.
+        let was_made = exchange.is_some();
         let failed = matches!(
             end,
             AttemptEnd::ProviderError { .. } | AttemptEnd::HarnessError { .. }
@@ -295,6 +313,9 @@ where
         let Some(system) = self.live.systems.get_mut(&attempt.system) else {
             return;
         };
+        if was_made {
+            system.made = system.made.saturating_sub(1);
+        }
         if failed && !system.answered {
             system.held.push(event);
             system.in_a_row += 1;

@@ -32,6 +32,7 @@ impl Flight {
                 user: String::new(),
                 tool_results: false,
                 tokens: 0,
+                cost_usd: None,
             },
             history: Vec::new(),
             usage: Usage::default(),

@@ -19,7 +19,7 @@ use super::RunError;
 use crate::limits::Limits;
 use crate::live::host::Host;
 use crate::live::wire::{Line, Order, Wire};
-use crate::target::{Begun, LiveTarget};
+use crate::target::{Begun, LiveTarget, Targets};
 
 /// Everything live.
 #[derive(Default)]
@@ -51,6 +51,8 @@ struct System {
     host: usize,
     queue: VecDeque<AttemptSpec>,
     answered: bool,
+    /// Attempts of it that are being made. Until its first answer it is one: a wrong key, model or address shows on one call and not on many.
+    made: u32,
     held: Vec<RunEvent>,
     in_a_row: u32,
     seen: BTreeSet<(Option<String>, Option<String>)>,
@@ -65,11 +67,11 @@ impl Live {
     /// A system that cannot be asked as its page says, and why.
     pub(in crate::run) fn start(
         targets: &[(Role, &LiveTarget)],
-        begun: &BTreeMap<AttemptSpec, Vec<Begun>>,
+        all: &Targets,
         limits: &Limits,
     ) -> Result<Self, RunError> {
         let mut live = Self {
-            begun: begun.clone(),
+            begun: all.begun.clone(),
             ..Self::default()
         };
         if targets.is_empty() {
@@ -95,7 +97,9 @@ impl Live {
             let mut pace = target.live.pace;
             pace.concurrency = pace.concurrency.map(|most| most.min(room));
             live.hosts[host].pace(&pace, known.is_none(), now);
-            live.systems.insert(*role, System::new(line, host));
+            let answered = all.answered.contains(role);
+            live.systems
+                .insert(*role, System::new(line, host, answered));
         }
         let lines: Arc<[Line]> = lines.into();
         live.lines = Some(lines.clone());
@@ -164,6 +168,10 @@ impl Live {
         self.later.clear();
         self.due = None;
         self.flights.retain(|_, flight| flight.sent.is_some());
+        for (role, system) in &mut self.systems {
+            let of = |flight: &&Flight| flight.attempt.system == *role;
+            system.made = self.flights.values().filter(of).count() as u32;
+        }
         unstarted
     }
 
@@ -191,13 +199,26 @@ impl Live {
 
     /// Takes the failures that were held back, but for those of a system that is broken.
     pub(in crate::run) fn release_held(&mut self, broken: Option<Role>) -> Vec<RunEvent> {
-        let whole = self
-            .systems
-            .iter_mut()
-            .filter(|(role, _)| Some(**role) != broken);
-        whole
-            .flat_map(|(_, system)| std::mem::take(&mut system.held))
-            .collect()
+        let mut released = Vec::new();
+        for (role, system) in &mut self.systems {
+            for event in std::mem::take(&mut system.held) {
+                // The attempts of a broken system stay outstanding; what was sent for them and what came back is kept all the same.
+                match event {
+                    RunEvent::Ended {
+                        attempt,
+                        exchange: Some(exchange),
+                        ..
+                    } if Some(*role) == broken => released.push(RunEvent::Exchanged {
+                        attempt,
+                        exchange,
+                        response: None,
+                    }),
+                    RunEvent::Ended { .. } if Some(*role) == broken => {}
+                    event => released.push(event),
+                }
+            }
+        }
+        released
     }
 
     /// Returns how many exchanges ended, are on their way, or are about to be.
@@ -209,15 +230,27 @@ impl Live {
     fn reserve(&self) -> f64 {
         self.dearest_usd * (self.flights.len() as f64 + 1.0)
     }
+
+    /// Says whether an exchange that is estimated to cost this much is beyond what may be spent. Once one has been paid for, the dearest so far
+    /// is the better guess.
+    fn beyond(&self, estimate: Option<f64>, max: f64) -> bool {
+        let guess = if self.dearest_usd > 0.0 {
+            self.dearest_usd
+        } else {
+            estimate.unwrap_or(0.0)
+        };
+        self.spent_usd + guess * (self.flights.len() as f64 + 1.0) > max
+    }
 }
 
 impl System {
-    fn new(line: usize, host: usize) -> Self {
+    fn new(line: usize, host: usize, answered: bool) -> Self {
         Self {
             line,
             host,
             queue: VecDeque::new(),
-            answered: false,
+            answered,
+            made: 0,
             held: Vec::new(),
             in_a_row: 0,
             seen: BTreeSet::new(),

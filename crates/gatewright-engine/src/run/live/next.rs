@@ -102,7 +102,10 @@ where
 
     /// Returns the system on a host whose next attempt is the earliest in the plan: arms stay paired.
     fn next_on(&self, host: usize) -> Option<Role> {
-        let systems = self.live.systems.iter().filter(|(_, it)| it.host == host);
+        let systems = self.live.systems.iter().filter(|(_, it)| {
+            // A stranger is asked one thing first.
+            it.host == host && (it.answered || it.made == 0)
+        });
         systems
             .filter_map(|(role, system)| {
                 system
@@ -171,10 +174,16 @@ where
                 self.settle_live(attempt, AttemptEnd::Answered { response }, None);
             }
             Ok(Some(outgoing)) => {
+                let max = self.limits.cost_max_usd;
+                if max.is_some_and(|max| self.live.beyond(outgoing.cost_usd, max)) {
+                    self.end = Some(RunEnd::Limited { what: Limit::Cost });
+                    return;
+                }
                 flight.tokens = outgoing.tokens;
                 flight.outgoing = outgoing;
                 if let Some(system) = self.live.systems.get_mut(&role) {
                     system.tokens = flight.tokens;
+                    system.made += 1;
                 }
                 self.live.hosts[host].take(now, flight.tokens);
                 self.live.tickets += 1;

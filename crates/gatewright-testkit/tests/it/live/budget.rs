@@ -32,7 +32,7 @@ fn calls_have_a_limit() {
 #[test]
 fn money_has_a_limit() {
     let provider = Provider::start(Script::default());
-    let way = "{openai: {model: m, base_url: URL/v1, price: {input: 1000 USD, output: 1000 USD}, limits: {concurrency: 4}}}";
+    let way = "{openai: {model: m, base_url: URL/v1, max_tokens: 8, price: {input: 1000 USD, output: 1000 USD}, limits: {concurrency: 4}}}";
     let few = Limits {
         cost_max_usd: Some(0.2),
         ..limits()

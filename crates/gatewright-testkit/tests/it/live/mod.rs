@@ -102,6 +102,7 @@ pub(crate) fn targets(target: LiveTarget) -> Targets {
         seed: SEED,
         by_role: BTreeMap::from([(Role::Candidate, Target::Live(Box::new(target)))]),
         begun: BTreeMap::new(),
+        answered: Default::default(),
     }
 }
 
