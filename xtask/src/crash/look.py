@@ -97,6 +97,8 @@ def read(folder):
         run["done"][role] += [key(role, names[example], trial, step) for step in range(steps)]
     run["ended"].sort(key=lambda one: one[:3])
     run["open"] = len(started - set(ended))
+    lease = folder / "run.lease"
+    run["given_back"] = lease.exists() and lease.stat().st_size == 0
     run["wrong"] = wrong
     return run
 

@@ -63,7 +63,7 @@ pub(crate) fn run(arguments: &[&str]) -> Result<(), Failure> {
     let (swept, failed) = done
         .into_inner()
         .unwrap_or_else(std::sync::PoisonError::into_inner);
-    println!("{}", summary(&swept));
+    println!("{}", summary(&swept, failed.len()));
     if failed.is_empty() {
         Ok(())
     } else {
@@ -92,7 +92,7 @@ fn one(seed: u64, tools: &Tools, folder: &Path) -> Result<Swept, String> {
     }
 }
 
-fn summary(swept: &[Swept]) -> String {
+fn summary(swept: &[Swept], failed: usize) -> String {
     let mut at: BTreeMap<&str, u64> = POINTS.iter().map(|(point, _)| (*point, 0)).collect();
     let mut at_random = 0_u64;
     for kill in swept.iter().flat_map(|one| &one.kills) {
@@ -113,9 +113,13 @@ fn summary(swept: &[Swept]) -> String {
         .map(|one| one.most_in_flight)
         .max()
         .unwrap_or(0);
+    let verdict = match failed {
+        0 => "0 lost, 0 paid twice".to_owned(),
+        _ => format!("and {failed} seeds that FAILED, see above"),
+    };
     format!(
         "{} seeds ({confirmed} with a confirmation round, {asked} requests), {} kills ({named} at named points: {}; {at_random} at random), \
-         0 lost, 0 paid twice, most in flight at a kill: {most}",
+         {verdict}, most in flight at a kill: {most}",
         swept.len(),
         named + at_random,
         points.join(", "),

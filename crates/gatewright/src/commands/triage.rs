@@ -14,7 +14,7 @@ use crate::args::{TriageAction, TriageArgs, TriageSetArgs};
 use crate::commands::{Context, unknown};
 use crate::error::Failure;
 use crate::exit;
-use crate::pipeline::{Loaded, Session, ends, graders, writer};
+use crate::pipeline::{Loaded, Session, ends, graders, project_log, writer};
 
 /// Shortest and longest reason, in characters.
 const REASON_CHARS: std::ops::RangeInclusive<usize> = 10..=2000;
@@ -218,11 +218,10 @@ fn failing(loaded: &Loaded, session: &Session) -> Result<Vec<Failing>, Failure> 
 /// Causes that people set in a run: the last one holds.
 fn causes(loaded: &Loaded, of: &str) -> Result<BTreeMap<(String, String), String>, Failure> {
     let mut causes = BTreeMap::new();
-    let state = &loaded.project.state;
-    if !state.join(ProjectLog::FILE).exists() {
+    let Some(log) = project_log(&loaded.project.state)? else {
         return Ok(causes);
-    }
-    for event in ProjectLog::read_only(state)?.events() {
+    };
+    for event in log.events() {
         if let ProjectEvent::Triaged {
             run,
             example,

@@ -20,8 +20,9 @@ use crate::error::Failure;
 use crate::now::Now;
 use crate::pipeline::drive::Drive;
 use crate::pipeline::evidence::Counted;
+use crate::pipeline::ledger::{is_attempted, project_log};
 use crate::pipeline::load::Loaded;
-use crate::pipeline::session::{Decided, Session, has_project_log, writer};
+use crate::pipeline::session::{Decided, Session, writer};
 use crate::pipeline::{TOOL, evidence};
 
 /// What a run amounts to.
@@ -158,24 +159,6 @@ fn propose(session: &mut Session, view: &View, now: &Now) -> Result<String, Fail
     Ok(answer)
 }
 
-/// Says whether the ledger of attempts knows a run.
-///
-/// # Errors
-/// When it cannot be read.
-pub(super) fn is_attempted(loaded: &Loaded, session: &Session) -> Result<bool, Failure> {
-    if !has_project_log(&loaded.project.state) {
-        return Ok(false);
-    }
-    for event in ProjectLog::read_only(&loaded.project.state)?.events() {
-        if let ProjectEvent::Attempted { run, .. } = event?.body
-            && run == session.name
-        {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
 /// Per example and criterion: passes, and everything else that a person or a rule said.
 type Verdicts = BTreeMap<(u32, u16), (u64, u64)>;
 
@@ -240,10 +223,10 @@ fn people(loaded: &Loaded, session: &Session) -> Result<People, Failure> {
             people.disagreements.insert(index, u64::from(differ));
         }
     }
-    if !has_project_log(&loaded.project.state) {
+    let Some(log) = project_log(&loaded.project.state)? else {
         return Ok(people);
-    }
-    for event in ProjectLog::read_only(&loaded.project.state)?.events() {
+    };
+    for event in log.events() {
         let ProjectEvent::Triaged {
             run,
             example,
@@ -328,16 +311,16 @@ fn context(
 /// Counts release attempts on this version of the reference set, this one included. A candidate whose fingerprint was
 /// decided before is the same attempt (statistics.md §4f).
 fn attempt_number(loaded: &Loaded, session: &Session) -> Result<u32, Failure> {
-    if !has_project_log(&loaded.project.state) {
+    let Some(log) = project_log(&loaded.project.state)? else {
         return Ok(1);
-    }
+    };
     let current = loaded
         .manifest
         .systems
         .get(&Role::Candidate)
         .map(|system| system.fingerprint);
     let mut others = std::collections::BTreeSet::new();
-    for event in ProjectLog::read_only(&loaded.project.state)?.events() {
+    for event in log.events() {
         if let ProjectEvent::Attempted {
             product,
             reference,

@@ -1,7 +1,5 @@
 //! A run: its folder, its log, what was sealed, what is planned. Opened, resumed or started.
 
-use std::path::Path;
-
 use gatewright_core::decide::DecisionContext;
 use gatewright_core::event::RunEvent;
 use gatewright_core::plan::{Confirmation, Plan, RunOptions};
@@ -18,7 +16,7 @@ use crate::exit;
 use crate::now::Now;
 use crate::pipeline::attempts;
 use crate::pipeline::drive::Drive;
-use crate::pipeline::judge::is_attempted;
+use crate::pipeline::ledger::is_attempted;
 use crate::pipeline::load::Loaded;
 use crate::pipeline::reuse;
 use crate::pipeline::runs::{self, RunFolder};
@@ -578,9 +576,4 @@ pub(crate) fn writer(command: &str, now: &Now) -> Writer {
         actor: actor.unwrap_or_else(|| "unknown".to_owned()),
         at: now.at.clone(),
     }
-}
-
-/// Says whether a project has a log of its own yet.
-pub(crate) fn has_project_log(state: &Path) -> bool {
-    state.join(gatewright_store::ProjectLog::FILE).exists()
 }

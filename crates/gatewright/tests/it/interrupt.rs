@@ -95,8 +95,8 @@ fn f1_a_decision_that_was_not_told_is_told_and_asks_nothing() {
         .map(|run| run.expect("a run").path().join("run.lease"))
         .next()
         .expect("one run");
-    // What a crash leaves: no line in the ledger; or all of it, and a lease that nobody gave back.
-    for crash in ["no-ledger", "lease"] {
+    // What a crash leaves: no ledger; one without its first table; or all of it, and a lease that nobody gave back.
+    for crash in ["no-ledger", "empty-ledger", "lease"] {
         if crash == "lease" {
             let holder = r#"{"name":"gatewright gate","actor":"you","pid":1,"host":"h","since":"2026-11-26T09:00:00Z"}"#;
             std::fs::write(&lease, holder).expect("written");
@@ -104,6 +104,11 @@ fn f1_a_decision_that_was_not_told_is_told_and_asks_nothing() {
             for end in ["", "-wal", "-shm"] {
                 let _ = std::fs::remove_file(state.join(format!("project.db{end}")));
             }
+        }
+        if crash == "empty-ledger" {
+            std::fs::write(state.join("project.db"), "").expect("written");
+            let _ = project.run(&["grade"]).expect(0);
+            let _ = project.run(&["triage"]).expect(0);
         }
         let dry = project.run(&["gate", "--dry-run"]).expect(0);
         assert!(dry.stdout.contains("Run 0001-"), "{crash}: {dry}");
