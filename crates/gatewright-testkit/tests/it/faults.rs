@@ -117,9 +117,6 @@ fn f14_a_line_without_an_end_is_cut_at_its_limit() {
     assert_eq!(ran.answers(), 9);
 }
 
-/// Less than the 20 s after which any answer is given up: it is the flood that ends it, also on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(18);
-
 #[test]
 fn f15_a_program_that_writes_on_and_on_without_an_answer_is_ended() {
     for (mode, word) in [
@@ -129,7 +126,7 @@ fn f15_a_program_that_writes_on_and_on_without_an_answer_is_ended() {
         let clock = Instant::now();
         let (_, end) = on_one(mode);
         assert!(harness_error(&end).contains(word), "{mode}: {end:?}");
-        assert!(clock.elapsed() < PATIENCE, "{mode}");
+        assert!(clock.elapsed() < Duration::from_secs(10), "{mode}");
     }
     let clock = Instant::now();
     let target = misbehave(&["second-answer-flood", "--only", "e3"]);
@@ -140,7 +137,7 @@ fn f15_a_program_that_writes_on_and_on_without_an_answer_is_ended() {
         ran.answers() >= 9,
         "the next one may be asked while the flood goes on"
     );
-    assert!(clock.elapsed() < PATIENCE);
+    assert!(clock.elapsed() < Duration::from_secs(10));
 }
 
 #[test]

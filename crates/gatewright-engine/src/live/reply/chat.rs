@@ -129,7 +129,6 @@ pub(super) fn stream(events: &[Event]) -> Reading {
         };
         if let Some(finish) = text_at(choice, "finish_reason") {
             parts.finish = Some(finish.to_owned());
-            ended = true;
         }
         let Some(delta) = choice.get("delta") else {
             continue;
@@ -154,7 +153,7 @@ pub(super) fn stream(events: &[Event]) -> Reading {
         }
     }
     if !ended {
-        let what = format!("its stream ended after {chunks} parts without an end");
+        let what = format!("its stream ended after {chunks} parts without `[DONE]`");
         return Reading::Fault(Fault::Cut, what);
     }
     if chunks == 0 {

@@ -186,6 +186,18 @@ fn f10_a_storm_that_passes_costs_nothing() {
     let (live, _) = chat(script(rules), 30);
     live.ran.complete();
     assert_eq!(live.ran.answers(), 30);
+    // From the very first request on: the run may pause, and what it goes on with has lost nothing.
+    let rules = json!({"rules": [{"when": {"nth": {"to": 45}}, "do": {"status": {"code": 503}}}]});
+    let provider = Provider::start(script(rules));
+    let target = targets(system(CHAT, &provider.url()));
+    let complete = (0..10).any(|_| {
+        let live = run(&target, &examples(30), &limits());
+        let done = matches!(live.ran.end, Ok(gatewright_engine::RunEnd::Complete));
+        assert_eq!(live.ran.ends().len(), if done { 30 } else { 0 });
+        assert_eq!(live.ran.answers(), if done { 30 } else { 0 });
+        done
+    });
+    assert!(complete, "it comes through once the storm is over");
     let rules = json!({"rules": [{"do": "alternating"}]});
     let (live, _) = chat(script(rules), 30);
     live.ran.complete();
@@ -203,6 +215,7 @@ fn f11_half_an_answer_is_never_one() {
         ("stream_ends", CHAT),
         ("truncated", STREAM),
         ("chunk_missing", STREAM),
+        ("stream_ends", STREAM),
         ("stream_error", STREAM),
     ] {
         let rules = json!({"rules": [{"when": {"nth_for_key": {"to": 1}}, "do": behaviour}]});
