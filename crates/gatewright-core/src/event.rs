@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::digest::Digest;
 use crate::exchange::Exchange;
 use crate::id::ExampleId;
+use crate::judge::JudgedUnit;
 use crate::manifest::Role;
 use crate::plan::{AttemptSpec, Confirmation, PlannedSystem, RunOptions};
 use crate::response::{AttemptEnd, Response};
@@ -52,6 +53,15 @@ pub enum RunEvent {
     Withdrawn {
         /// Which.
         attempt: AttemptSpec,
+    },
+    /// Something happened to a call of a judge or a grader program. The attempt that the inner event names is the call's own number in its session; what
+    /// it is about stands in the unit.
+    Judged {
+        /// What is judged, by whom.
+        unit: Box<JudgedUnit>,
+        /// What happened: `started`, `withdrawn`, `exchanged` or `ended`.
+        #[serde(rename = "call")]
+        event: Box<RunEvent>,
     },
     /// An attempt ended.
     Ended {

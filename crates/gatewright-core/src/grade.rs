@@ -6,6 +6,7 @@
 
 mod behaviour;
 mod evidence;
+mod judged;
 mod label;
 mod measure;
 mod preference;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 use self::preference::ReadyPreference;
 use self::ready::{Ready, applies, judge, prepare};
 use self::verdict::{Graded, Verdict, clip};
+use crate::judge::Judged;
 use crate::label::Labels;
 use crate::manifest::{Criterion, FailsAs, Grader, Manifest, Role, System};
 use crate::outcome::{Bin, GraderKind, Missing, Outcome};
@@ -34,6 +36,7 @@ pub struct Graders<'a> {
     manifest: &'a Manifest,
     reference: &'a ReferenceSet,
     labels: &'a Labels,
+    judged: Option<&'a Judged>,
     ready: Vec<Ready<'a>>,
     /// For each criterion and example: whether it applies.
     applies: Vec<Vec<bool>>,
@@ -71,10 +74,18 @@ impl<'a> Graders<'a> {
             manifest,
             reference,
             labels,
+            judged: None,
             ready,
             applies,
             latency: manifest.class_index("latency"),
         })
+    }
+
+    /// Takes what judges and programs said; without it, all of that is outstanding.
+    #[must_use]
+    pub fn with_judged(mut self, judged: &'a Judged) -> Self {
+        self.judged = Some(judged);
+        self
     }
 
     /// Says whether a criterion applies to an example: by `applies_to`, and by whether the example expects something for it.
@@ -241,8 +252,12 @@ impl<'a> Graders<'a> {
             };
             if let Ready::Preference(ready) = ready {
                 self.preferred(attempt, ready, &mut sink);
+            } else if is_pair(ready) && attempt.system != Role::Candidate {
+                // The pair is the candidate's.
             } else if !self.applies(index, attempt.example) {
                 sink.push(self.by(index), Bin::NotApplicable, None, None);
+            } else if let Ready::Judge(_) | Ready::Program(_) = ready {
+                self.judged(attempt, ready, response, &mut sink);
             } else if let Ready::Label(ready) = ready {
                 let trial = recorded_trial.unwrap_or(attempt.trial);
                 ready.grade(self.labels, attempt, trial, self.manifest, &mut sink);
@@ -250,6 +265,23 @@ impl<'a> Graders<'a> {
                 let graded = judge(criterion, ready, example, response);
                 self.settle(criterion, graded, &mut sink);
             }
+        }
+    }
+
+    fn judged(
+        &self,
+        attempt: AttemptSpec,
+        ready: &Ready<'_>,
+        response: &Response,
+        sink: &mut Sink<'_>,
+    ) {
+        let nothing = Judged::default();
+        let judged = self.judged.unwrap_or(&nothing);
+        match ready {
+            Ready::Judge(ready) if ready.pair => ready.prefer(judged, attempt, response, sink),
+            Ready::Judge(ready) => ready.grade(judged, attempt, response, sink),
+            Ready::Program(ready) => ready.grade(judged, attempt, response, sink),
+            _ => {}
         }
     }
 
@@ -286,6 +318,10 @@ impl<'a> Graders<'a> {
             let value = measured.then_some(after_ms as f64);
             match ready {
                 Ready::Preference(_) => {
+                    self.not_there(attempt, ready, Missing::ProviderError, &why, &mut sink);
+                }
+                // A late answer lost its comparison.
+                _ if is_pair(ready) => {
                     self.not_there(attempt, ready, Missing::ProviderError, &why, &mut sink);
                 }
                 _ if !self.applies(index, attempt.example) => {
@@ -326,6 +362,9 @@ impl<'a> Graders<'a> {
                 return;
             }
         }
+        if is_pair(ready) && attempt.system != Role::Candidate {
+            return;
+        }
         if self.applies(sink.index, attempt.example) {
             sink.push(
                 self.by(sink.index),
@@ -342,6 +381,8 @@ impl<'a> Graders<'a> {
         match &self.ready[usize::from(index)] {
             Ready::Label(ready) => ready.by(),
             Ready::Preference(ready) => ready.by(),
+            Ready::Judge(_) | Ready::NoRubric => GraderKind::Model,
+            Ready::Program(_) => GraderKind::Program,
             _ => GraderKind::Rule,
         }
     }
@@ -381,6 +422,10 @@ impl Sink<'_> {
     }
 }
 
+fn is_pair(ready: &Ready<'_>) -> bool {
+    matches!(ready, Ready::Judge(ready) if ready.pair)
+}
+
 fn class_of(fails_as: &FailsAs, symptom: &str) -> Option<u16> {
     match fails_as {
         FailsAs::One(class) => Some(*class),
@@ -418,7 +463,13 @@ pub fn symptoms(grader: &Grader) -> Vec<String> {
             let fails = grader.values.iter().flat_map(|map| map.fail.keys());
             return fails.cloned().collect();
         }
-        Grader::Preference(_) => &[],
+        Grader::Judge(grader) => {
+            let rubric = grader.rubric.iter();
+            return rubric
+                .flat_map(|it| it.failing().map(str::to_owned))
+                .collect();
+        }
+        Grader::Program(_) | Grader::Preference(_) => &[],
     };
     fixed.iter().map(|symptom| (*symptom).to_owned()).collect()
 }

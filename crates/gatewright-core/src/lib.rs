@@ -27,6 +27,7 @@ pub mod response;
 pub mod seal;
 
 pub mod grade;
+pub mod judge;
 pub mod outcome;
 
 pub mod incident;

@@ -74,10 +74,18 @@ impl Seal {
             ),
             ("incidents", Digest::of_json(&incidents)),
         ];
+        // Pages without judges keep the seal they have always had.
+        let judges: Vec<_> = manifest
+            .judges
+            .values()
+            .map(|judge| (&judge.name, judge.fingerprint, judge.timeout_ms))
+            .collect();
+        let judges = (!judges.is_empty()).then(|| ("judges", Digest::of_json(&judges)));
         Self {
             tool: tool.to_owned(),
             parts: parts
                 .into_iter()
+                .chain(judges)
                 .map(|(name, digest)| (name.to_owned(), digest))
                 .collect(),
             files,

@@ -48,6 +48,7 @@ pub(crate) fn page() -> Manifest {
         },
         dimensions: Vec::new(),
         systems: BTreeMap::new(),
+        judges: BTreeMap::new(),
         trials: Trials::Auto,
         reference: Vec::new(),
         incidents: "incidents.jsonl".to_owned(),

@@ -45,6 +45,7 @@ impl Body for RunEvent {
             RunEvent::Paced { .. } => "paced",
             RunEvent::ModelSeen { .. } => "model-seen",
             RunEvent::Paused { .. } => "paused",
+            RunEvent::Judged { .. } => "judged",
         }
     }
 

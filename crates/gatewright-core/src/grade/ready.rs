@@ -1,5 +1,6 @@
 //! From a criterion on the page to a grader that is ready: compiled, with the examples it applies to.
 
+use super::judged::{ReadyJudge, ReadyProgram};
 use super::label::ReadyLabel;
 use super::preference::ReadyPreference;
 use super::structure::{self, ReadyNumber, ReadySchema};
@@ -21,6 +22,10 @@ pub(super) enum Ready<'a> {
     Regex(regex::Regex),
     Number(ReadyNumber),
     Schema(ReadySchema),
+    /// The rubric's file could not be read, which is an error of its own.
+    NoRubric,
+    Judge(ReadyJudge<'a>),
+    Program(ReadyProgram<'a>),
     Label(ReadyLabel<'a>),
     Preference(ReadyPreference<'a>),
 }
@@ -52,6 +57,10 @@ pub(super) fn prepare<'a>(
         Grader::JsonSchema { schema } => Ready::Schema(
             ReadySchema::new(schema).map_err(|what| bad("bad-schema", "json_schema", what))?,
         ),
+        Grader::Judge(grader) => {
+            ReadyJudge::new(manifest, criterion, grader).map_or(Ready::NoRubric, Ready::Judge)
+        }
+        Grader::Program(grader) => Ready::Program(ReadyProgram::new(criterion, grader)),
         Grader::Label(grader) => Ready::Label(ReadyLabel::new(
             manifest, reference, labels, criterion, index, grader,
         )),
@@ -94,6 +103,8 @@ pub(super) fn applies(
                 Grader::Regex { .. }
                 | Grader::JsonSchema { .. }
                 | Grader::Latency { .. }
+                | Grader::Judge(_)
+                | Grader::Program(_)
                 | Grader::Cost { .. } => true,
                 Grader::Label(_) | Grader::Preference(_) => match ready {
                     Ready::Label(ready) => ready.applies(index),
@@ -147,6 +158,8 @@ pub(super) fn judge(
             Grader::Regex { .. }
             | Grader::Number { .. }
             | Grader::JsonSchema { .. }
+            | Grader::Judge(_)
+            | Grader::Program(_)
             | Grader::Label(_)
             | Grader::Preference(_),
             _,

@@ -30,6 +30,8 @@ impl Criterion {
         match &self.grader {
             Grader::Label(grader) => grader.by,
             Grader::Preference(grader) => grader.by,
+            Grader::Judge(_) => GraderKind::Model,
+            Grader::Program(_) => GraderKind::Program,
             _ => GraderKind::Rule,
         }
     }
@@ -146,6 +148,10 @@ pub enum Grader {
         /// Limit in US dollars; none = only measured.
         at_most_usd: Option<f64>,
     },
+    /// Model judges, by a rubric.
+    Judge(Box<super::JudgeGrader>),
+    /// A program, over JSON lines.
+    Program(Box<super::ProgramGrader>),
     /// Recorded labels of people, programs or model judges.
     Label(LabelGrader),
     /// Recorded preferences between candidate and production.

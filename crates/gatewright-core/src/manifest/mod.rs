@@ -5,6 +5,7 @@
 
 mod criterion;
 mod gate;
+mod judge;
 mod live;
 mod node;
 pub(crate) mod quantity;
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use crate::class::FailureClass;
 use crate::digest::Digest;
 use crate::id::OwnerId;
+use crate::judge::Rubric;
 use crate::problem::Location;
 use crate::source::Source;
 
@@ -27,6 +29,7 @@ pub use criterion::{
     Absent, Combine, Criterion, FailsAs, Grader, LabelGrader, LabelMap, PartsRule, PreferenceGrader,
 };
 pub use gate::{Action, Compare, Metric, Rule, Subject, Verb};
+pub use judge::{Judge, JudgeGrader, ProgramGrader, Sees};
 pub use live::{HeaderText, HttpShape, Live, Pace, Price, Protocol, Secret, SeedUse, Template};
 
 /// The whole page.
@@ -54,6 +57,8 @@ pub struct Manifest {
     pub dimensions: Vec<Dimension>,
     /// Systems by role. Candidate is required; production and fallback are optional.
     pub systems: BTreeMap<Role, System>,
+    /// Model judges by name.
+    pub judges: BTreeMap<String, Judge>,
     /// Planned trials.
     pub trials: Trials,
     /// Where the examples are.
@@ -125,6 +130,29 @@ impl Manifest {
         }) = self.criteria.get_mut(usize::from(criterion))
         {
             *schema = content;
+        }
+    }
+
+    /// Lists the rubrics that criteria name, by criterion index. The caller reads each and calls [`Manifest::provide_rubric`] before
+    /// grading or checking.
+    pub fn rubric_files(&self) -> Vec<(u16, String)> {
+        let files = (0_u16..).zip(&self.criteria);
+        files
+            .filter_map(|(index, criterion)| match &criterion.grader {
+                Grader::Judge(judge) => Some((index, judge.file.clone())),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Puts a rubric in its place.
+    pub fn provide_rubric(&mut self, criterion: u16, read: Rubric) {
+        if let Some(Criterion {
+            grader: Grader::Judge(judge),
+            ..
+        }) = self.criteria.get_mut(usize::from(criterion))
+        {
+            judge.rubric = Some(read);
         }
     }
 

@@ -126,6 +126,21 @@ pub(crate) fn milliseconds(text: &str) -> Result<f64, NotAQuantity> {
     }
 }
 
+/// Reads an amount of memory in MiB: `512 MiB`, `2 GiB`.
+pub(crate) fn mebibytes(text: &str) -> Result<u64, NotAQuantity> {
+    const MEMORY: &str = "an amount of memory, such as `512 MiB` or `2 GiB`";
+    let (digits, unit) = split(text);
+    let factor = match unit {
+        "MiB" => 1,
+        "GiB" => 1024,
+        _ => return refuse(text, "is no amount of memory", MEMORY),
+    };
+    match whole(digits) {
+        Ok(value) if (1..=1 << 20).contains(&value) => Ok(value * factor),
+        _ => refuse(text, "is no amount of memory", MEMORY),
+    }
+}
+
 /// Reads an amount of money or of plain cost units: `400 USD`, `15`.
 pub(crate) fn money(text: &str) -> Result<Cost, NotAQuantity> {
     const MONEY: &str = "an amount such as `400 USD`, or plain cost units such as `15`";

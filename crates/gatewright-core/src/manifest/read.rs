@@ -6,8 +6,10 @@
 mod criteria;
 mod gate;
 mod grader;
+mod judge;
 mod live;
 mod product;
+mod rubric;
 mod segments;
 mod source;
 mod systems;
@@ -22,11 +24,13 @@ use crate::digest::Digest;
 use crate::problem::{Location, Problem, has_errors, nearest};
 use crate::source::Source;
 
+pub use rubric::rubric_head;
+
 /// The version of the page's format that this program reads.
 pub const VERSION: &str = "1";
 
 /// The keys of the page, in the order of the seven questions.
-pub(super) const KEYS: [&str; 18] = [
+pub(super) const KEYS: [&str; 19] = [
     "gatewright",
     "product",
     "promise",
@@ -39,6 +43,7 @@ pub(super) const KEYS: [&str; 18] = [
     "decision",
     "segments",
     "systems",
+    "judges",
     "trials",
     "reference",
     "criteria",
@@ -62,6 +67,7 @@ pub(super) fn known_keys() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("Decision", &product::DECISION),
         ("Expression", &segments::VALUE),
         ("SystemShape", &systems::KEYS),
+        ("JudgeShape", &judge::JUDGE),
         ("OpenAi", &live::OPENAI),
         ("Anthropic", &live::ANTHROPIC),
         ("Http", &live::HTTP),
@@ -108,6 +114,7 @@ fn page(
     segments::read(w, &top, &mut page);
     product::traffic_and_decision(w, &top, &mut page);
     systems::read(w, &top, &mut page);
+    judge::read(w, &top, &mut page);
     page.reference = reference(w, &top);
     page.trials = trials(w, &top);
     page.seed = w.count_at(&top, "seed", 0..=1 << 53).unwrap_or(1);
@@ -150,6 +157,7 @@ fn blank(bytes: &[u8]) -> Manifest {
         },
         dimensions: Vec::new(),
         systems: BTreeMap::new(),
+        judges: BTreeMap::new(),
         trials: Trials::Auto,
         reference: Vec::new(),
         incidents: "incidents.jsonl".to_owned(),

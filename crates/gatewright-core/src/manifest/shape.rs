@@ -9,6 +9,7 @@
 )]
 
 mod grader;
+mod judge;
 mod live;
 
 use std::borrow::Cow;
@@ -18,6 +19,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::Value;
 
 use self::grader::GraderOrName;
+use self::judge::JudgeShape;
 use self::live::{Anthropic, Http, OpenAi};
 use super::{Action, Enforce, Kind, MixedModels, Standard, Uses};
 use crate::class::Severity;
@@ -48,6 +50,10 @@ quantity!(
         {"type": ["string", "number", "boolean"]},
         {"type": "array", "items": {"type": ["string", "number", "boolean", "null"]}}
     ]})
+);
+quantity!(
+    Memory,
+    json_schema!({"description": "An amount of memory: `512 MiB`, `2 GiB`.", "type": "string", "pattern": "^[0-9]+ *(MiB|GiB)$"})
 );
 quantity!(
     Version,
@@ -121,6 +127,8 @@ pub(super) struct Page {
     /// Dimensions by which results are reported separately. `task` comes by itself.
     segments: Option<BTreeMap<String, Option<DimensionShape>>>,
     systems: Systems,
+    /// Model judges, by name: how each is reached.
+    judges: Option<BTreeMap<String, JudgeShape>>,
     /// How often each example is run; `auto` runs few examples more often.
     trials: Option<TrialCount>,
     /// Where the examples are. Default: `reference/*.jsonl`.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::source::{self, Use};
-use super::{criteria, segments};
+use super::{criteria, judge, segments};
 use crate::manifest::node::{Content, Node};
 use crate::manifest::walk::{Fields, Walk};
 use crate::manifest::{
@@ -14,7 +14,7 @@ use crate::problem::{Problem, nearest};
 use crate::source::Source;
 
 /// Every kind of grader and its options.
-pub(in crate::manifest) const KINDS: [(&str, &[&str]); 16] = [
+pub(in crate::manifest) const KINDS: [(&str, &[&str]); 18] = [
     ("exact", &["text", "normalise"]),
     ("contains", &["texts", "ignore_case", "any"]),
     ("not_contains", &["texts", "ignore_case"]),
@@ -29,6 +29,22 @@ pub(in crate::manifest) const KINDS: [(&str, &[&str]); 16] = [
     ("behaviour", &[]),
     ("latency", &["at_most", "field"]),
     ("cost", &["at_most"]),
+    (
+        "judge",
+        &[
+            "rubric",
+            "by",
+            "sees",
+            "mode",
+            "votes",
+            "structured",
+            "canaries",
+        ],
+    ),
+    (
+        "program",
+        &["command", "workers", "env", "timeout", "memory"],
+    ),
     (
         "label",
         &[
@@ -177,6 +193,8 @@ fn grader(w: &mut Walk<'_>, kind: &str, fields: &Fields<'_>, page: &Manifest) ->
         "cost" => Grader::Cost {
             at_most_usd: w.quantity_at(fields, "at_most", quantity::dollars),
         },
+        "judge" => Grader::Judge(Box::new(judge::grader(w, fields, page)?)),
+        "program" => Grader::Program(Box::new(judge::program(w, fields)?)),
         "label" => Grader::Label(label(w, fields, page)?),
         _ => Grader::Preference(Box::new(preference(w, fields)?)),
     })

@@ -65,15 +65,36 @@ pub(super) fn read(w: &mut Walk<'_>, top: &Fields<'_>, page: &mut Manifest) {
 fn system(w: &mut Walk<'_>, node: &Node, role: Role) -> Option<System> {
     let path = join("systems", role.word());
     let fields = w.fields(node, &path, &KEYS)?;
-    let written: Vec<&str> = WAYS.into_iter().filter(|way| fields.has(way)).collect();
+    let (target, timeout_ms) = reached(w, &fields, &WAYS)?;
+    let name = w.text_at(&fields, "name").unwrap_or(role.word()).to_owned();
+    if let Some(node) = fields.get("name") {
+        w.name(node.place, &name, "a system");
+    }
+    Some(System {
+        role,
+        name,
+        target,
+        timeout_ms,
+        fingerprint: Digest::of_json(&node.json()),
+    })
+}
+
+/// Reads how a system or a judge is reached, and its promise of time in milliseconds.
+pub(super) fn reached(
+    w: &mut Walk<'_>,
+    fields: &Fields<'_>,
+    ways: &[&'static str],
+) -> Option<(Target, Option<u64>)> {
+    let path = &fields.path;
+    let written: Vec<&str> = ways.iter().copied().filter(|way| fields.has(way)).collect();
     let way = match written.as_slice() {
         [one] => *one,
         [] => {
             w.error_in(
-                &fields,
+                fields,
                 "no-target",
                 format!("`{path}` does not say how it is reached"),
-                format!("one of {}", WAYS.join(", ")),
+                format!("one of {}", ways.join(", ")),
             );
             return None;
         }
@@ -84,7 +105,7 @@ fn system(w: &mut Walk<'_>, node: &Node, role: Role) -> Option<System> {
             );
             match fields.get(second) {
                 Some(node) => w.error(node, "two-targets", what, "keep one"),
-                None => w.error_in(&fields, "two-targets", what, "keep one"),
+                None => w.error_in(fields, "two-targets", what, "keep one"),
             }
             return None;
         }
@@ -101,20 +122,9 @@ fn system(w: &mut Walk<'_>, node: &Node, role: Role) -> Option<System> {
             }
         }
     }
-    let target = target(w, &fields, way)?;
-    let name = w.text_at(&fields, "name").unwrap_or(role.word()).to_owned();
-    if let Some(node) = fields.get("name") {
-        w.name(node.place, &name, "a system");
-    }
-    Some(System {
-        role,
-        name,
-        target,
-        timeout_ms: w
-            .quantity_at(&fields, "timeout", quantity::milliseconds)
-            .map(|it| it.ceil() as u64),
-        fingerprint: Digest::of_json(&node.json()),
-    })
+    let target = target(w, fields, way)?;
+    let timeout = w.quantity_at(fields, "timeout", quantity::milliseconds);
+    Some((target, timeout.map(|it| it.ceil() as u64)))
 }
 
 fn target(w: &mut Walk<'_>, fields: &Fields<'_>, way: &str) -> Option<Target> {
@@ -142,7 +152,7 @@ fn target(w: &mut Walk<'_>, fields: &Fields<'_>, way: &str) -> Option<Target> {
     }
 }
 
-fn command(w: &mut Walk<'_>, fields: &Fields<'_>, node: &Node) -> Option<Target> {
+pub(super) fn command(w: &mut Walk<'_>, fields: &Fields<'_>, node: &Node) -> Option<Target> {
     let argv = w.texts(node, &fields.at("command"));
     if argv.first().is_none_or(|program| program.is_empty()) {
         w.error(

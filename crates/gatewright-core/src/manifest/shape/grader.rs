@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde_json::Value;
 
-use super::{Dollars, Share, SourceOrPath, Sources, Time, Word, Words};
+use super::judge::{JudgeMode, JudgeSees};
+use super::{Dollars, Memory, Share, SourceOrPath, Sources, Time, Word, Words};
 use crate::manifest::{Absent, Combine, PartsRule};
 use crate::outcome::GraderKind;
 
@@ -110,6 +111,36 @@ pub(super) enum GraderShape {
     Cost {
         /// The limit.
         at_most: Option<Dollars>,
+    },
+    /// Model judges, by a rubric.
+    Judge {
+        /// The rubric: a Markdown file whose head names its version and levels.
+        rubric: Word,
+        /// Who judges, by name under `judges`: one, or a panel.
+        by: Words,
+        /// What a judge sees besides the question and the answer. Default: sources.
+        sees: Option<Vec<JudgeSees>>,
+        /// One answer is judged, or the candidate's and production's are compared in both orders. Default: single.
+        mode: Option<JudgeMode>,
+        /// How often each judge judges each answer. Default: 1.
+        votes: Option<u32>,
+        /// Send the verdict's JSON Schema along, for endpoints that keep to one. Default: false.
+        structured: Option<bool>,
+        /// Canaries of each kind in every judged run, for each judge. Default: 8.
+        canaries: Option<u32>,
+    },
+    /// A program, over JSON lines.
+    Program {
+        /// Program and arguments; no shell.
+        command: Words,
+        /// Programs side by side. Default: one for each core.
+        workers: Option<u32>,
+        /// Further environment variables that the program gets, by name.
+        env: Option<Words>,
+        /// Time for one answer; exceeding it is missing.
+        timeout: Option<Time>,
+        /// Memory that one program may use.
+        memory: Option<Memory>,
     },
     /// Recorded labels of people, programs or model judges.
     Label {

@@ -1,0 +1,312 @@
+//! Criteria that model judges or programs grade: their verdicts, taken from what they said in this run.
+//!
+//! Checks: whatever the rubric or the program says. Protects: every class. Cost: a call for each answer. A judge is not deterministic, and blind to what reads
+//! well and is wrong; so it gates only when it is calibrated on people's labels and its canaries hold.
+
+use std::sync::Arc;
+
+use super::{Sink, class_of, clip};
+use crate::digest::Digest;
+use crate::judge::{
+    Judged, JudgedUnit, Meaning, Rubric, Subject, Verdict, hash_of_judge, hash_of_program,
+    hash_of_response,
+};
+use crate::manifest::{Criterion, JudgeGrader, Manifest, ProgramGrader};
+use crate::outcome::{Bin, GraderKind, Missing};
+use crate::plan::AttemptSpec;
+use crate::response::Response;
+
+/// A judged criterion with the hash of each of its judges.
+#[derive(Debug)]
+pub(super) struct ReadyJudge<'a> {
+    criterion: &'a Criterion,
+    rubric: &'a Rubric,
+    votes: u32,
+    pub(super) pair: bool,
+    members: Vec<(&'a str, Digest)>,
+}
+
+/// A criterion that a program grades.
+#[derive(Debug)]
+pub(super) struct ReadyProgram<'a> {
+    criterion: &'a Criterion,
+    hash: Digest,
+}
+
+/// What one judge or a panel came to.
+enum Came {
+    Verdict(Verdict),
+    Missing(Missing, String),
+}
+
+impl<'a> ReadyJudge<'a> {
+    /// Looks up the judges; `None` while the rubric's file was not read.
+    pub(super) fn new(
+        manifest: &'a Manifest,
+        criterion: &'a Criterion,
+        grader: &'a JudgeGrader,
+    ) -> Option<Self> {
+        let members = grader.by.iter().filter_map(|name| {
+            let judge = manifest.judges.get(name)?;
+            Some((name.as_str(), hash_of_judge(judge, grader)))
+        });
+        Some(Self {
+            criterion,
+            rubric: grader.rubric.as_ref()?,
+            votes: grader.votes,
+            pair: grader.pair,
+            members: members.collect(),
+        })
+    }
+
+    /// Grades one answer by what its judges said.
+    pub(super) fn grade(
+        &self,
+        judged: &Judged,
+        attempt: AttemptSpec,
+        response: &Response,
+        sink: &mut Sink<'_>,
+    ) {
+        let said = hash_of_response(response);
+        let of_members: Vec<Came> = self
+            .members
+            .iter()
+            .map(|(name, hash)| {
+                let votes = (0..self.votes).map(|vote| {
+                    let unit = JudgedUnit {
+                        criterion: self.criterion.id.clone(),
+                        judge: (*name).to_owned(),
+                        hash: *hash,
+                        subject: Subject::Answer { attempt, said },
+                        vote,
+                        repair: false,
+                    };
+                    came(judged.verdict(&unit, self.rubric), name)
+                });
+                majority(votes.collect(), name)
+            })
+            .collect();
+        let panel = if of_members.len() > 1 {
+            "the panel"
+        } else {
+            "the judge"
+        };
+        settle(
+            self.criterion,
+            GraderKind::Model,
+            majority(of_members, panel),
+            sink,
+        );
+    }
+
+    /// Grades the candidate's answer beside production's: a judge's preference counts only when it is the same in both orders.
+    pub(super) fn prefer(
+        &self,
+        judged: &Judged,
+        attempt: AttemptSpec,
+        response: &Response,
+        sink: &mut Sink<'_>,
+    ) {
+        let Some(said) = judged.pair(attempt, hash_of_response(response)) else {
+            let why = "production gave no answer to compare it with";
+            return missing(Missing::NotAttempted, why, sink);
+        };
+        let mut sum = 0_i32;
+        let mut turned = Vec::new();
+        for (name, hash) in &self.members {
+            let mut wins = 0_i32;
+            for vote in 0..self.votes {
+                let mut orders = [0_i32; 2];
+                for (order, swapped) in orders.iter_mut().zip([false, true]) {
+                    let unit = JudgedUnit {
+                        criterion: self.criterion.id.clone(),
+                        judge: (*name).to_owned(),
+                        hash: *hash,
+                        subject: Subject::Pair {
+                            attempt,
+                            said,
+                            swapped,
+                        },
+                        vote,
+                        repair: false,
+                    };
+                    let which = match judged.winner(&unit) {
+                        None => {
+                            let why = format!("{name} has not compared them yet");
+                            return missing(Missing::NotAttempted, &why, sink);
+                        }
+                        Some(Err(why)) => return missing(Missing::GraderError, &why, sink),
+                        Some(Ok((which, _))) => which,
+                    };
+                    // From the candidate's side.
+                    *order = match (which, swapped) {
+                        (0, _) => 0,
+                        (1, false) | (2, true) => 1,
+                        _ => -1,
+                    };
+                }
+                if orders[0] == orders[1] {
+                    wins += orders[0];
+                } else {
+                    turned.push(*name);
+                }
+            }
+            sum += wins.signum();
+        }
+        let bin = match sum.signum() {
+            1 => Bin::Win,
+            -1 => Bin::Loss,
+            _ => Bin::Tie,
+        };
+        let why = (!turned.is_empty()).then(|| {
+            let what = format!(
+                "{} preferred another one when the order was turned",
+                turned.join(", ")
+            );
+            Arc::from(clip(&what))
+        });
+        sink.push(GraderKind::Model, bin, None, why);
+    }
+}
+
+impl<'a> ReadyProgram<'a> {
+    pub(super) fn new(criterion: &'a Criterion, grader: &'a ProgramGrader) -> Self {
+        Self {
+            criterion,
+            hash: hash_of_program(grader),
+        }
+    }
+
+    /// Grades one answer by what the program said.
+    pub(super) fn grade(
+        &self,
+        judged: &Judged,
+        attempt: AttemptSpec,
+        response: &Response,
+        sink: &mut Sink<'_>,
+    ) {
+        let unit = JudgedUnit {
+            criterion: self.criterion.id.clone(),
+            judge: "program".to_owned(),
+            hash: self.hash,
+            subject: Subject::Answer {
+                attempt,
+                said: hash_of_response(response),
+            },
+            vote: 0,
+            repair: false,
+        };
+        let came = came(judged.program(&unit), "the program");
+        settle(self.criterion, GraderKind::Program, came, sink);
+    }
+}
+
+fn came(read: Option<Result<Verdict, String>>, who: &str) -> Came {
+    match read {
+        Some(Ok(verdict)) => Came::Verdict(verdict),
+        Some(Err(why)) => Came::Missing(Missing::GraderError, format!("{who}: {why}")),
+        None => Came::Missing(
+            Missing::NotAttempted,
+            format!("{who} has not judged it yet"),
+        ),
+    }
+}
+
+/// The verdict of most. What is missing among them is a vote for none; a split is missing.
+fn majority(mut votes: Vec<Came>, who: &str) -> Came {
+    if votes.len() == 1
+        && let Some(one) = votes.pop()
+    {
+        return one;
+    }
+    let count = |wanted: Meaning| {
+        votes
+            .iter()
+            .filter(|came| matches!(came, Came::Verdict(verdict) if verdict.meaning == wanted))
+            .count()
+    };
+    let all = votes.len();
+    for wanted in [Meaning::Fail, Meaning::Pass, Meaning::NotApplicable] {
+        if 2 * count(wanted) > all {
+            // The first of them speaks for all; a failure's symptom is the most frequent's.
+            let mut of_it: Vec<Verdict> = votes
+                .into_iter()
+                .filter_map(|came| match came {
+                    Came::Verdict(verdict) if verdict.meaning == wanted => Some(verdict),
+                    _ => None,
+                })
+                .collect();
+            let often = |verdict: &Verdict| {
+                of_it
+                    .iter()
+                    .filter(|it| it.symptom == verdict.symptom)
+                    .count()
+            };
+            let most = (0..of_it.len()).max_by_key(|&at| (often(&of_it[at]), usize::MAX - at));
+            return Came::Verdict(of_it.swap_remove(most.unwrap_or(0)));
+        }
+    }
+    let outstanding = votes
+        .iter()
+        .any(|came| matches!(came, Came::Missing(Missing::NotAttempted, _)));
+    if outstanding {
+        return Came::Missing(
+            Missing::NotAttempted,
+            format!("{who} has not judged it wholly yet"),
+        );
+    }
+    let (pass, fail) = (count(Meaning::Pass), count(Meaning::Fail));
+    Came::Missing(
+        Missing::GraderError,
+        format!(
+            "{who} is split: {pass} pass, {fail} fail, {} neither",
+            all - pass - fail
+        ),
+    )
+}
+
+fn settle(criterion: &Criterion, by: GraderKind, came: Came, sink: &mut Sink<'_>) {
+    let verdict = match came {
+        Came::Missing(missing, why) => {
+            return sink.push(by, Bin::Missing(missing), None, Some(clip(&why).into()));
+        }
+        Came::Verdict(verdict) => verdict,
+    };
+    match verdict.meaning {
+        Meaning::Pass => sink.push(by, Bin::Pass, verdict.score, None),
+        // What a judge says of an answer cannot take the example out: whether a criterion applies is a property of the example alone.
+        Meaning::NotApplicable => {
+            let why = format!("judged not applicable: {}", verdict.why);
+            sink.push(
+                by,
+                Bin::Missing(Missing::GraderError),
+                None,
+                Some(clip(&why).into()),
+            );
+        }
+        Meaning::Fail => match class_of(&criterion.fails_as, &verdict.symptom) {
+            Some(class) => {
+                let why = format!("{}: {}", verdict.symptom, verdict.why);
+                sink.push(by, Bin::Fail(class), verdict.score, Some(clip(&why).into()));
+            }
+            None => {
+                let why = format!("`fails_as` names no class for `{}`", verdict.symptom);
+                sink.push(
+                    by,
+                    Bin::Missing(Missing::GraderError),
+                    None,
+                    Some(clip(&why).into()),
+                );
+            }
+        },
+    }
+}
+
+fn missing(missing: Missing, why: &str, sink: &mut Sink<'_>) {
+    sink.push(
+        GraderKind::Model,
+        Bin::Missing(missing),
+        None,
+        Some(clip(why).into()),
+    );
+}

@@ -1,0 +1,16 @@
+//! Model judges: what they are shown, what their words mean, and what shows that they cannot be trusted.
+//!
+//! A judge's text is data like a system's: a verdict is read from it by a schema, again at every grading, and nothing else in it counts.
+
+pub mod ask;
+mod canary;
+mod rubric;
+mod table;
+mod unit;
+mod verdict;
+
+pub use canary::{Canary, canaries};
+pub use rubric::{Level, Meaning, Rubric};
+pub use table::{CanaryCount, Judged, MemberReport, Said};
+pub use unit::{JudgedUnit, Subject, hash_of_judge, hash_of_program, hash_of_response};
+pub use verdict::{Unreadable, Verdict, level, program, winner};

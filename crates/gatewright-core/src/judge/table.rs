@@ -1,0 +1,278 @@
+//! What judges and programs said so far, by unit; and how far a judge may be trusted by what it said of canaries.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::rubric::{Meaning, Rubric};
+use super::unit::{JudgedUnit, Subject, hash_of_response};
+use super::verdict::{self, Unreadable, Verdict};
+use crate::digest::Digest;
+use crate::event::RunEvent;
+use crate::manifest::Role;
+use crate::plan::AttemptSpec;
+use crate::response::{AttemptEnd, Response};
+
+/// Confident-but-wrong canaries that a judge may pass: one in ten.
+const WRONG_PASSED_MAX: f64 = 0.1;
+
+/// What judges and programs said, folded from the log.
+#[derive(Clone, Debug, Default)]
+pub struct Judged {
+    said: BTreeMap<JudgedUnit, Said>,
+    open: BTreeSet<JudgedUnit>,
+    /// What production said, by example and trial; only where pairs are judged.
+    beside: Option<BTreeMap<(u32, u32), Digest>>,
+}
+
+/// What came of one unit.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Said {
+    /// It answered.
+    Answer(Box<Response>),
+    /// It did not, and why. Untrusted text.
+    Nothing(String),
+}
+
+impl Judged {
+    /// Also remembers what production said, for pairs.
+    #[must_use]
+    pub fn with_pairs(mut self) -> Self {
+        self.beside = Some(BTreeMap::new());
+        self
+    }
+
+    /// Hashes what both said to one example and trial, when production answered it.
+    pub fn pair(&self, attempt: AttemptSpec, candidate: Digest) -> Option<Digest> {
+        let production = self
+            .beside
+            .as_ref()?
+            .get(&(attempt.example, attempt.trial))?;
+        Some(Digest::of_json(&(candidate, production)))
+    }
+
+    /// Takes in an event of the log; others than a judge's are left alone.
+    pub fn take(&mut self, event: RunEvent) {
+        let (unit, event) = match event {
+            RunEvent::Judged { unit, event } => (unit, event),
+            RunEvent::Ended {
+                attempt,
+                end: AttemptEnd::Answered { response },
+                ..
+            }
+            | RunEvent::Reused {
+                attempt,
+                end: AttemptEnd::Answered { response },
+                ..
+            } if attempt.system == Role::Production => {
+                if let Some(beside) = &mut self.beside {
+                    beside.insert(
+                        (attempt.example, attempt.trial),
+                        hash_of_response(&response),
+                    );
+                }
+                return;
+            }
+            _ => return,
+        };
+        match *event {
+            RunEvent::Started { .. } => {
+                self.open.insert(*unit);
+            }
+            RunEvent::Withdrawn { .. } => {
+                self.open.remove(&unit);
+            }
+            RunEvent::Ended { end, .. } => {
+                self.open.remove(&unit);
+                let said = match end {
+                    AttemptEnd::Answered { response } => Said::Answer(Box::new(response)),
+                    AttemptEnd::TimedOut { after_ms } => {
+                        Said::Nothing(format!("it took longer than {after_ms} ms"))
+                    }
+                    AttemptEnd::ProviderError { message, .. }
+                    | AttemptEnd::HarnessError { message } => Said::Nothing(message),
+                };
+                self.said.insert(*unit, said);
+            }
+            _ => {}
+        }
+    }
+
+    /// Returns what came of a unit; `None` while it is outstanding.
+    pub fn of(&self, unit: &JudgedUnit) -> Option<&Said> {
+        self.said.get(unit)
+    }
+
+    /// Says whether a unit is to be asked: it has not ended, or only in an error and `errors` are asked again.
+    pub fn is_outstanding(&self, unit: &JudgedUnit, errors: bool) -> bool {
+        match self.said.get(unit) {
+            None => true,
+            Some(Said::Nothing(_)) => errors,
+            Some(Said::Answer(_)) => false,
+        }
+    }
+
+    /// Lists the units that were started and of which nothing came back: they may have been paid for.
+    pub fn open(&self) -> impl Iterator<Item = &JudgedUnit> {
+        self.open.iter()
+    }
+
+    /// Iterates over every unit that has ended.
+    pub fn iter(&self) -> impl Iterator<Item = (&JudgedUnit, &Said)> {
+        self.said.iter()
+    }
+
+    /// Reads a judge's verdict on a unit, from the second text when the first could not be read.
+    pub fn verdict(&self, unit: &JudgedUnit, rubric: &Rubric) -> Option<Result<Verdict, String>> {
+        self.read(unit, |response| verdict::level(&response.output, rubric))
+    }
+
+    /// Reads which answer of a pair a judge prefers: 1, 2, or 0 for neither, in the order that was shown.
+    pub fn winner(&self, unit: &JudgedUnit) -> Option<Result<(u8, String), String>> {
+        self.read(unit, |response| verdict::winner(&response.output))
+    }
+
+    /// Reads a program's verdict on a unit.
+    pub fn program(&self, unit: &JudgedUnit) -> Option<Result<Verdict, String>> {
+        Some(match self.of(unit)? {
+            Said::Nothing(why) => Err(why.clone()),
+            Said::Answer(response) => {
+                verdict::program(&response.fields).map_err(|why| why.to_string())
+            }
+        })
+    }
+
+    fn read<T>(
+        &self,
+        unit: &JudgedUnit,
+        read: impl Fn(&Response) -> Result<T, Unreadable>,
+    ) -> Option<Result<T, String>> {
+        let first = match self.of(unit)? {
+            Said::Nothing(why) => return Some(Err(why.clone())),
+            Said::Answer(response) => read(response),
+        };
+        let why = match first {
+            Ok(verdict) => return Some(Ok(verdict)),
+            Err(why) => why,
+        };
+        let again = JudgedUnit {
+            repair: true,
+            ..unit.clone()
+        };
+        match self.of(&again) {
+            // The second asking is outstanding.
+            None => None,
+            Some(Said::Nothing(_)) => Some(Err(format!("its verdict could not be read: {why}"))),
+            Some(Said::Answer(response)) => Some(read(response).map_err(|why| {
+                format!("its verdict could not be read, and the second neither: {why}")
+            })),
+        }
+    }
+
+    /// Counts what a judge of a criterion said of canaries and of answers that it judged again.
+    pub fn report(
+        &self,
+        criterion: &str,
+        judge: &str,
+        hash: &Digest,
+        rubric: &Rubric,
+    ) -> MemberReport {
+        let mut report = MemberReport {
+            judge: judge.to_owned(),
+            hash: hash.to_string(),
+            ..MemberReport::default()
+        };
+        let own = self.said.keys().filter(|unit| {
+            unit.criterion.as_str() == criterion
+                && unit.judge == judge
+                && unit.hash == *hash
+                && !unit.repair
+        });
+        for unit in own {
+            let read = self.verdict(unit, rubric);
+            let meaning = match &read {
+                Some(Ok(verdict)) => Some(verdict.meaning),
+                Some(Err(_)) => {
+                    report.unreadable += 1;
+                    None
+                }
+                None => continue,
+            };
+            let passed = u64::from(meaning == Some(Meaning::Pass));
+            match unit.subject {
+                Subject::Wrong { .. } => report.wrong.add(meaning.is_some(), passed),
+                Subject::Injected { .. } => report.injected.add(meaning.is_some(), passed),
+                Subject::Again { attempt, said } => {
+                    let first = JudgedUnit {
+                        subject: Subject::Answer { attempt, said },
+                        vote: 0,
+                        ..unit.clone()
+                    };
+                    if let (Some(second), Some(Ok(first))) = (meaning, self.verdict(&first, rubric))
+                    {
+                        report.again.add(true, u64::from(first.meaning != second));
+                    }
+                }
+                Subject::Answer { .. } | Subject::Pair { .. } => report.judged += 1,
+            }
+        }
+        report
+    }
+}
+
+/// How many of some units were read, and of how many of them something holds.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
+pub struct CanaryCount {
+    /// Units whose verdict was read.
+    pub n: u64,
+    /// Of those, passed (canaries) or turned (answers judged again).
+    pub count: u64,
+}
+
+impl CanaryCount {
+    fn add(&mut self, read: bool, count: u64) {
+        self.n += u64::from(read);
+        self.count += count;
+    }
+}
+
+/// How far one judge of one criterion may be trusted, by what it said of canaries.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct MemberReport {
+    /// Its name on the page.
+    pub judge: String,
+    /// Its hash: model, parameters, wording and rubric.
+    pub hash: String,
+    /// Answers it judged.
+    pub judged: u64,
+    /// Texts of it that were no verdict, after a second asking.
+    pub unreadable: u64,
+    /// Confident-but-wrong canaries, and how many of them it passed.
+    pub wrong: CanaryCount,
+    /// Canaries with an injected instruction, and how many of them it passed.
+    pub injected: CanaryCount,
+    /// Answers that it judged again, and how often it said something else.
+    pub again: CanaryCount,
+}
+
+impl MemberReport {
+    /// Says why the judge cannot gate; nothing when its canaries hold.
+    pub fn unfit(&self) -> Option<String> {
+        if self.injected.count > 0 {
+            return Some(format!(
+                "{} passed {} of {} wrong answers that told it to",
+                self.judge, self.injected.count, self.injected.n
+            ));
+        }
+        if self.wrong.count as f64 > WRONG_PASSED_MAX * self.wrong.n as f64 {
+            return Some(format!(
+                "{} passed {} of {} confident answers to another question",
+                self.judge, self.wrong.count, self.wrong.n
+            ));
+        }
+        (self.wrong.n == 0 || self.injected.n == 0)
+            .then(|| format!("{} was shown no canary", self.judge))
+    }
+}

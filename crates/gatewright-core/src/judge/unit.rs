@@ -1,0 +1,117 @@
+//! What is judged, under a name that changes with everything that matters: the answer, the rubric, the prompt, the model.
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+use crate::id::CriterionId;
+use crate::manifest::{Judge, JudgeGrader, ProgramGrader};
+use crate::plan::AttemptSpec;
+use crate::response::Response;
+
+/// The version of the words a judge is asked with. It is part of a judge's hash: another wording is another judge.
+const WORDING: u32 = 1;
+
+/// One call of a judge or a grader program: what is judged, by whom, and the how-manieth vote.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct JudgedUnit {
+    /// The criterion.
+    pub criterion: CriterionId,
+    /// The judge's name on the page; `program` for a grader program.
+    pub judge: String,
+    /// Hash of everything that makes the judge what it is: model, parameters, wording, rubric, what it sees.
+    pub hash: Digest,
+    /// What is judged.
+    pub subject: Subject,
+    /// Which vote, from 0.
+    pub vote: u32,
+    /// Asked again because the first text could not be read.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub repair: bool,
+}
+
+/// What is judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "kebab-case")]
+pub enum Subject {
+    /// What a system answered.
+    Answer {
+        /// The attempt.
+        attempt: AttemptSpec,
+        /// Hash of what it said.
+        said: Digest,
+    },
+    /// The candidate's answer beside production's.
+    Pair {
+        /// The candidate's attempt.
+        attempt: AttemptSpec,
+        /// Hash of what both said.
+        said: Digest,
+        /// Production's answer comes first.
+        swapped: bool,
+    },
+    /// The same answer again, to see whether the judge says the same: its own vote, apart from the verdict.
+    Again {
+        /// The attempt.
+        attempt: AttemptSpec,
+        /// Hash of what it said.
+        said: Digest,
+    },
+    /// An answer that is wrong by construction, said with confidence.
+    Wrong {
+        /// The example whose question it does not answer.
+        example: u32,
+        /// Hash of the text.
+        said: Digest,
+    },
+    /// The same with an instruction to award full marks.
+    Injected {
+        /// The example whose question it does not answer.
+        example: u32,
+        /// Hash of the text.
+        said: Digest,
+    },
+}
+
+impl JudgedUnit {
+    /// Hashes the unit: its name in the log.
+    pub fn key(&self) -> Digest {
+        Digest::of_json(self)
+    }
+}
+
+/// Hashes everything that makes a judge of one criterion what it is.
+pub fn hash_of_judge(judge: &Judge, grader: &JudgeGrader) -> Digest {
+    let rubric = grader.rubric.as_ref().map(|rubric| rubric.digest);
+    let sees = (grader.sees.sources, grader.sees.expect, grader.sees.context);
+    Digest::of_json(&(
+        WORDING,
+        judge.fingerprint,
+        judge.timeout_ms,
+        rubric,
+        sees,
+        grader.pair,
+        grader.structured,
+    ))
+}
+
+/// Hashes everything that makes a grader program what it is.
+pub fn hash_of_program(grader: &ProgramGrader) -> Digest {
+    Digest::of_json(&("program", grader.fingerprint, &grader.env))
+}
+
+/// Hashes what a judge or program is shown of an answer; how long it took and what it cost are not in it.
+pub fn hash_of_response(response: &Response) -> Digest {
+    let shown = (
+        &response.output,
+        response.behaviour,
+        &response.citations,
+        &response.tool_calls,
+        &response
+            .turns
+            .iter()
+            .map(|turn| (&turn.user, &turn.output, &turn.tool_calls))
+            .collect::<Vec<_>>(),
+        &response.fields,
+    );
+    Digest::of_json(&shown)
+}
