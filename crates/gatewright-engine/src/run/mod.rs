@@ -467,6 +467,7 @@ where
                 source,
             }
         })?;
+        self.live.rooms.clear();
         for event in &batch {
             match event {
                 RunEvent::Started { attempt } => {
