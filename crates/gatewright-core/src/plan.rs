@@ -80,6 +80,19 @@ impl RunOptions {
     }
 }
 
+/// As the flags that ask for it: `--repeat 3 --seed 9`.
+impl std::fmt::Display for RunOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let flags = [
+            self.trials.map(|trials| format!("--repeat {trials}")),
+            self.seed.map(|seed| format!("--seed {seed}")),
+            self.shard.map(|shard| format!("--shard {shard}")),
+        ];
+        let flags: Vec<String> = flags.into_iter().flatten().collect();
+        f.write_str(&flags.join(" "))
+    }
+}
+
 impl std::fmt::Display for Shard {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}/{}", self.index, self.of)
@@ -157,7 +170,7 @@ pub struct Progress {
 
 impl Confirmation {
     /// Iterates over the round: example, then role, then trial.
-    fn attempts(&self) -> impl Iterator<Item = AttemptSpec> + '_ {
+    pub fn attempts(&self) -> impl Iterator<Item = AttemptSpec> + '_ {
         self.examples.iter().flat_map(move |&example| {
             self.roles.iter().flat_map(move |&system| {
                 self.trial_numbers().map(move |trial| AttemptSpec {

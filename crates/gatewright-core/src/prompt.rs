@@ -184,6 +184,8 @@ pub fn check(text: &str, variables: &Map<String, Value>, file: &Arc<str>) -> Vec
         .undeclared_variables(false)
         .into_iter()
         .filter(|name| !GIVEN.contains(&name.as_str()) && !variables.contains_key(name))
+        // `range` and the like are the template language's own.
+        .filter(|name| !prompt.environment.globals().any(|(own, _)| own == name))
         .collect();
     unknown.sort();
     unknown
@@ -228,26 +230,32 @@ pub fn check_tree(tree: &Value, variables: &Map<String, Value>, file: &Arc<str>)
     }
 }
 
-/// Returns line and column of a name inside a template's tags, from 1.
+/// Returns line and column of a variable inside a template's tags, from 1. A part of another value (`context.name`) and a text in quotes are not it.
 fn place(text: &str, name: &str) -> (u32, u32) {
-    let word = |at: usize| {
-        let before = text[..at].chars().next_back();
-        let after = text[at + name.len()..].chars().next();
-        let part = |it: Option<char>| it.is_some_and(|it| it.is_alphanumeric() || it == '_');
-        !part(before) && !part(after)
-    };
     let at = text
         .match_indices(name)
         .map(|(at, _)| at)
-        .find(|&at| {
-            let open = text[..at].rfind("{{").max(text[..at].rfind("{%"));
-            let closed = text[..at].rfind("}}").max(text[..at].rfind("%}"));
-            open.is_some() && open > closed && word(at)
-        })
+        .find(|&at| is_read(text, name, at))
         .unwrap_or(0);
     let line = text[..at].matches('\n').count() as u32 + 1;
     let start = text[..at].rfind('\n').map_or(0, |end| end + 1);
     (line, text[start..at].chars().count() as u32 + 1)
+}
+
+/// Says whether the name that stands at a place in a template is a variable that is read there.
+fn is_read(text: &str, name: &str, at: usize) -> bool {
+    let open = text[..at].rfind("{{").max(text[..at].rfind("{%"));
+    let closed = text[..at].rfind("}}").max(text[..at].rfind("%}"));
+    let Some(open) = open.filter(|_| open > closed) else {
+        return false;
+    };
+    let before = text[..at].chars().next_back();
+    let after = text[at + name.len()..].chars().next();
+    let part = |it: Option<char>| it.is_some_and(|it| it.is_alphanumeric() || it == '_');
+    let inside = &text[open..at];
+    let quoted = |quote: char| inside.matches(quote).count() % 2 == 1;
+    let of_another = inside.trim_end().ends_with('.');
+    !part(before) && !part(after) && !of_another && !quoted('\'') && !quoted('"')
 }
 
 /// Says what minijinja found, in one line.
@@ -332,6 +340,66 @@ mod tests {
         assert_eq!(found[0], ("p.j2:2:7".to_owned(), "did you mean `context`?"));
         assert!(found[1].0.starts_with("p.j2:2:"), "{found:?}");
         assert_eq!(problems.len(), 2);
+    }
+
+    /// In loops, branches, macros and arguments too; what a loop or `set` declares, and what the language has itself, is declared.
+    #[test]
+    fn undeclared_variables_are_found_wherever_they_are_read() {
+        let found = |template: &str| -> Vec<(String, String)> {
+            let problems = check(template, &Map::new(), &"p.j2".into());
+            let said = problems
+                .iter()
+                .map(|it| (it.at.to_string(), it.what.clone()));
+            said.collect()
+        };
+        for (template, place, name) in [
+            (
+                "{% for s in sources %}{{ s.id }} {{ tone }}{% endfor %}",
+                "p.j2:1:37",
+                "tone",
+            ),
+            (
+                "{% for s in sorces %}{{ s.id }}{% endfor %}",
+                "p.j2:1:13",
+                "sorces",
+            ),
+            (
+                "{% if context.plan %}x{% elif plan %}y{% endif %}",
+                "p.j2:1:31",
+                "plan",
+            ),
+            (
+                "{% if input %}x{% else %}\n  {{ plan }}{% endif %}",
+                "p.j2:2:6",
+                "plan",
+            ),
+            (
+                "{{ context.tone }} 'tone' {{ 'tone' ~ tone }}",
+                "p.j2:1:39",
+                "tone",
+            ),
+            ("{{ input | default(tone) }}", "p.j2:1:20", "tone"),
+            ("{% set a = tone %}{{ a }}", "p.j2:1:12", "tone"),
+            (
+                "{% for s in sources if s.id != tone %}{{ s.id }}{% endfor %}",
+                "p.j2:1:32",
+                "tone",
+            ),
+        ] {
+            let found = found(template);
+            assert_eq!(found.len(), 1, "{template}: {found:?}");
+            assert_eq!(found[0].0, place, "{template}");
+            assert!(found[0].1.contains(&format!("`{name}`")), "{template}");
+        }
+        for declared in [
+            "{% for s in sources %}{{ loop.index }} {{ s.id }}{% endfor %}",
+            "{% for i in range(3) %}{{ i }}{% endfor %}",
+            "{% set a = input %}{{ a }}",
+            "{{ messages | length }} {# tone #}",
+            "{% for key, value in context | items %}{{ key }}={{ value }}{% endfor %}",
+        ] {
+            assert_eq!(found(declared), [], "{declared}");
+        }
     }
 
     #[test]

@@ -14,6 +14,12 @@ pub struct Limits {
     pub ahead_max: usize,
     /// Longest answer line in bytes.
     pub response_bytes_max: usize,
+    /// Bytes of an endpoint's answer up to which every one that is on its way is read at once. See [`Limits::large_bodies_max`].
+    pub small_body_bytes: usize,
+    /// Answers of endpoints that may be larger than [`Limits::small_body_bytes`] at the same time, until they are committed; others wait, and
+    /// their time does not go on. So the answers that are held take at most `concurrency * small_body_bytes + large_bodies_max * response_bytes_max`
+    /// bytes as they come: 96 MiB by the standard, and once more for each as it is read.
+    pub large_bodies_max: u32,
     /// Lines of standard error that are kept for each system: the last ones.
     pub stderr_lines_max: usize,
     /// Bytes kept of one line of standard error.
@@ -69,6 +75,8 @@ impl Limits {
             batch_wait: Duration::from_millis(50),
             ahead_max: 64,
             response_bytes_max: 16 << 20,
+            small_body_bytes: 1 << 20,
+            large_bodies_max: 4,
             stderr_lines_max: 100,
             stderr_line_bytes_max: 2000,
             answer_timeout: Duration::from_secs(120),

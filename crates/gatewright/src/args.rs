@@ -50,8 +50,13 @@ pub(crate) struct Global {
     /// Let the page read files under DIR as NAME:path.
     #[arg(long, global = true, value_name = "NAME=DIR", value_delimiter = ',')]
     pub(crate) root: Vec<String>,
-    /// Let the page send examples and its keys to this host (repeat it).
-    #[arg(long, global = true, value_name = "HOST[:PORT]", value_delimiter = ',')]
+    /// Let the page send examples to this host, and with `=env:NAME` or `=file:PATH` that key (repeat it).
+    #[arg(
+        long,
+        global = true,
+        value_name = "HOST[:PORT][=KEY]",
+        value_delimiter = ','
+    )]
     pub(crate) allow_host: Vec<String>,
     /// Keep runs and the project log here, instead of .gatewright beside the page.
     #[arg(long, global = true, value_name = "DIR")]
@@ -160,7 +165,7 @@ pub(crate) struct RunArgs {
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Budget {
     /// Spend at most so many US dollars now.
-    #[arg(long, value_name = "USD")]
+    #[arg(long, value_name = "USD", value_parser = amount)]
     pub(crate) max_cost: Option<f64>,
     /// Make at most so many calls to providers now, retries among them.
     #[arg(long, value_name = "N")]
@@ -552,6 +557,19 @@ fn twins(command: clap::Command) -> clap::Command {
     command.mut_subcommands(twins)
 }
 
+/// Reads an amount of US dollars above zero.
+fn amount(text: &str) -> Result<f64, String> {
+    let bare = text.trim().trim_start_matches('$');
+    let bare = bare.strip_suffix("USD").unwrap_or(bare).trim();
+    match bare.parse::<f64>() {
+        Ok(amount) if amount.is_finite() && amount > 0.0 => Ok(amount),
+        Ok(_) => Err("it must be more than nothing, such as --max-cost 20".to_owned()),
+        Err(_) => Err(
+            "it is no amount of US dollars, such as --max-cost 20 or --max-cost 0.50".to_owned(),
+        ),
+    }
+}
+
 fn answer(word: &str) -> Result<Answer, String> {
     let all = [
         Answer::Ship,
@@ -609,6 +627,23 @@ mod tests {
         for inner in command.get_subcommands() {
             check_examples(inner);
         }
+    }
+
+    #[test]
+    fn amounts_of_money_are_read_or_shown_how() {
+        for (text, value) in [("20", 20.0), ("0.50", 0.5), ("$3", 3.0), ("4 USD", 4.0)] {
+            assert_eq!(amount(text), Ok(value), "{text}");
+        }
+        for text in ["abc", "", "NaN", "inf", "-1", "0", "1,50", "20 EUR"] {
+            let why = amount(text).expect_err(text);
+            assert!(why.contains("--max-cost 20"), "{text}: {why}");
+        }
+        let error = parse(["gatewright", "gate", "--max-cost", "abc"].map(Into::into));
+        let text = error.expect_err("refused").to_string();
+        assert!(
+            text.contains("'abc'") && text.contains("--max-cost 0.50"),
+            "{text}"
+        );
     }
 
     #[test]

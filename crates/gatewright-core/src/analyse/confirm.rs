@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::analyse::require::compared_with;
 use crate::analyse::slice::rule_slices;
 use crate::analyse::{Analysis, Standing, Undecided};
-use crate::manifest::{Manifest, Role};
+use crate::manifest::{Manifest, Role, Verb};
 use crate::plan::{Confirmation, Plan};
 use crate::reference::ReferenceSet;
 
@@ -33,6 +33,39 @@ pub fn confirmation(
             }
         }
     }
+    round(plan, examples, roles)
+}
+
+/// Plans the largest round that [`confirmation`] could ask for: every guard between systems that can be called trips everywhere. It says before the
+/// run what a confirmation may add at most; nothing when nothing could be confirmed.
+pub fn confirmation_at_most(
+    manifest: &Manifest,
+    reference: &ReferenceSet,
+    plan: &Plan,
+) -> Option<Confirmation> {
+    let can_rerun = |role: Role| {
+        let system = manifest.systems.get(&role);
+        system.is_some_and(|system| system.target.can_rerun())
+    };
+    let mut examples = BTreeSet::new();
+    let mut roles = BTreeSet::new();
+    for rule in manifest.gate.iter().filter(|rule| rule.verb == Verb::Guard) {
+        let Some(other) = compared_with(rule).filter(|&other| can_rerun(other)) else {
+            continue;
+        };
+        if !can_rerun(Role::Candidate) {
+            continue;
+        }
+        for members in rule_slices(manifest, reference, rule) {
+            examples.extend(members.examples);
+        }
+        roles.extend([Role::Candidate, other]);
+    }
+    round(plan, examples, roles)
+}
+
+/// Makes a round of fresh trials, after all that were planned before.
+fn round(plan: &Plan, examples: BTreeSet<u32>, roles: BTreeSet<Role>) -> Option<Confirmation> {
     if examples.is_empty() {
         return None;
     }

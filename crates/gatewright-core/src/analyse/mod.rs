@@ -24,7 +24,7 @@ use crate::plan::{AttemptSpec, Plan};
 use crate::reference::ReferenceSet;
 use crate::response::AttemptEnd;
 
-pub use confirm::confirmation;
+pub use confirm::{confirmation, confirmation_at_most};
 pub use guard::{Resolution, Resolutions};
 
 /// Turns outcomes into numbers and findings. Pure: the same inputs give the same analysis, whatever their order.
@@ -117,10 +117,10 @@ pub fn denominators<'a>(
             *ended.entry(attempt.system).or_default() += 1;
         }
         match end {
-            AttemptEnd::Answered { .. } | AttemptEnd::TimedOut { .. } if fresh => {
-                count.confirm_answered += 1
-            }
-            AttemptEnd::Answered { .. } | AttemptEnd::TimedOut { .. } => count.answered += 1,
+            AttemptEnd::Answered { .. } if fresh => count.confirm_answered += 1,
+            AttemptEnd::Answered { .. } => count.answered += 1,
+            AttemptEnd::TimedOut { .. } if fresh => count.confirm_timed_out += 1,
+            AttemptEnd::TimedOut { .. } => count.timed_out += 1,
             AttemptEnd::ProviderError { .. } | AttemptEnd::HarnessError { .. } if fresh => {
                 count.confirm_failed += 1
             }
@@ -174,12 +174,16 @@ pub struct Analysis {
 pub struct Denominator {
     /// First-look attempts in the plan.
     pub planned: u64,
-    /// Attempts that were answered or timed out.
+    /// Attempts that were answered.
     pub answered: u64,
+    /// Attempts in which the system exceeded its own promise of time: a failure, and no answer.
+    pub timed_out: u64,
     /// Attempts by missing reason.
     pub missing: BTreeMap<Missing, u64>,
     /// Confirmation attempts that were answered.
     pub confirm_answered: u64,
+    /// Confirmation attempts in which the system exceeded its own promise of time.
+    pub confirm_timed_out: u64,
     /// Confirmation attempts that ended without an answer.
     pub confirm_failed: u64,
     /// Of the answers, how many an earlier run had already.

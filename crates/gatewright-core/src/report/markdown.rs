@@ -259,6 +259,7 @@ fn denominators(out: &mut String, view: &View) {
                 } else {
                     words::count(row.answered)
                 },
+                words::count(row.timed_out),
                 if missing.is_empty() {
                     "0".to_owned()
                 } else {
@@ -273,6 +274,7 @@ fn denominators(out: &mut String, view: &View) {
         "name",
         "planned",
         "answered",
+        "too late",
         "missing",
         "fresh answers for confirmation",
     ];

@@ -189,6 +189,7 @@ pub(super) fn denominators(materials: &Materials<'_>) -> Vec<DenominatorView> {
                 .map_or_else(|| role.word().to_owned(), |system| system.name.clone()),
             planned: denominator.planned,
             answered: denominator.answered,
+            timed_out: denominator.timed_out,
             missing: denominator
                 .missing
                 .iter()
@@ -196,6 +197,7 @@ pub(super) fn denominators(materials: &Materials<'_>) -> Vec<DenominatorView> {
                 .map(|(reason, count)| (reason.word().to_owned(), *count))
                 .collect(),
             confirm_answered: denominator.confirm_answered,
+            confirm_timed_out: denominator.confirm_timed_out,
             confirm_failed: denominator.confirm_failed,
             reused: denominator.reused,
         })

@@ -352,13 +352,16 @@ fn counted(view: &View, width: usize) -> Vec<String> {
         .denominators
         .iter()
         .map(|row| {
-            let missing: Vec<String> = row
+            let missing = row
                 .missing
                 .iter()
-                .map(|(reason, count)| format!("{} {reason}", words::count(*count)))
-                .collect();
-            let reused = (row.reused > 0).then(|| format!("{} reused", words::count(row.reused)));
-            let aside: Vec<String> = missing.into_iter().chain(reused).collect();
+                .map(|(reason, count)| format!("{} {reason}", words::count(*count)));
+            let some = |count: u64, what: &str| {
+                (count > 0).then(|| format!("{} {what}", words::count(count)))
+            };
+            let late = some(row.timed_out, "too late");
+            let reused = some(row.reused, "reused");
+            let aside: Vec<String> = late.into_iter().chain(missing).chain(reused).collect();
             let missing = if aside.is_empty() {
                 String::new()
             } else {

@@ -172,8 +172,10 @@ fn analysis() -> Analysis {
         reused: 0,
         planned: 120,
         answered,
+        timed_out: 0,
         missing: BTreeMap::from([(Missing::ProviderError, 120 - answered)]),
         confirm_answered: 120,
+        confirm_timed_out: 0,
         confirm_failed: 0,
     };
     let count = |class, candidate, production| ClassCount {

@@ -4,11 +4,16 @@
 //! command or become markup. Everything is shown visibly instead of being dropped.
 
 use std::fmt::Write as _;
+use std::net::Ipv6Addr;
 
+/// Most characters of an IPv6 address and its closing bracket.
+const IPV6_CHARS_MAX: usize = 46;
 /// Most characters of one untrusted line in a terminal or a table.
 pub const LINE_CHARS_MAX: usize = 2000;
 
 /// Returns one visible line: control, bidi and invisible characters as `\u{…}`, line feeds as `⏎`, CI commands broken up, clipped to `max` characters.
+///
+/// An IPv6 address in brackets (`[::1]`) is read as one, and what is written is its own form: behind its bracket it can begin no line.
 pub fn line(text: &str, max: usize) -> String {
     let mut out = String::new();
     let mut left = max;
@@ -21,6 +26,19 @@ pub fn line(text: &str, max: usize) -> String {
         }
         left -= 1;
         match one {
+            '[' if let Some((address, length)) = ipv6(chars.clone()) => {
+                let shown = format!("[{address}]");
+                // Whole or not at all: half of it would be another address.
+                if length > left {
+                    out.push('…');
+                    break;
+                }
+                left -= length;
+                out.push_str(&shown);
+                chars.nth(length - 1);
+                previous = ']';
+                continue;
+            }
             '\n' => out.push('⏎'),
             '\r' if chars.peek() == Some(&'\n') => {}
             '\t' => out.push(' '),
@@ -38,6 +56,16 @@ pub fn line(text: &str, max: usize) -> String {
         previous = one;
     }
     out
+}
+
+/// Reads an IPv6 address behind its opening bracket; returns it and how many characters it took, the closing bracket among them.
+fn ipv6(rest: impl Iterator<Item = char>) -> Option<(Ipv6Addr, usize)> {
+    let text: String = rest
+        .take(IPV6_CHARS_MAX)
+        .take_while(|&one| one.is_ascii_hexdigit() || one == ':' || one == '.' || one == ']')
+        .collect();
+    let (address, _) = text.split_once(']')?;
+    Some((address.parse().ok()?, address.len() + 1))
 }
 
 /// Returns visible lines: like [`line()`], with the text's own line breaks kept and at most `lines_max` lines.
@@ -223,6 +251,39 @@ mod tests {
             }
         }
         assert_eq!(line("std::vec", 99), "std::vec");
+    }
+
+    /// An address is shown as one. What is only like one is guarded as ever, and nothing that is shown begins a line with `::`.
+    #[test]
+    fn a10_addresses_in_brackets_are_shown_and_commands_are_not() {
+        for (text, shown) in [
+            ("[::1]:8080", "[::1]:8080"),
+            ("--allow-host [fe80::1]:443", "--allow-host [fe80::1]:443"),
+            ("[::ffff:127.0.0.1]", "[::ffff:127.0.0.1]"),
+            ("[0:0:0:0:0:0:0:1]", "[::1]"),
+            ("[::error]", "[\\u{3a}:error]"),
+            ("[::", "[\\u{3a}:"),
+            ("[::1", "[\\u{3a}:1"),
+            ("[::1]::error::x", "[::1]\\u{3a}:error::x"),
+            ("##[::1]", "#\\u{23}[::1]"),
+            ("::1", "\\u{3a}:1"),
+        ] {
+            assert_eq!(line(text, 99), shown);
+        }
+        assert_eq!(line("a [::1]:80", 5), "a …");
+        for width in 1..20 {
+            for hostile in [
+                "[::1] ::error::x",
+                "x [::1]\n::error::x",
+                "[::1]::add-mask::y",
+            ] {
+                for max in 1..20 {
+                    for row in wrap(&line(hostile, max), width, 0) {
+                        assert!(!row.trim_start().starts_with("::"), "{hostile}: {row}");
+                    }
+                }
+            }
+        }
     }
 
     #[test]

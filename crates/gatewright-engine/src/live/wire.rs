@@ -11,8 +11,8 @@ use gatewright_core::exchange::{Blob, Exchange, Fault};
 use gatewright_core::response::Usage;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Client, header};
-use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::{Instant, timeout_at};
 
 use super::address::{is_private, is_private_host};
 use super::ask::Asker;
@@ -58,6 +58,8 @@ pub(crate) struct Heard {
     pub(crate) kept: Vec<Blob>,
     /// The request from the reserve that took its place, and when it went.
     pub(crate) followed: Option<(u64, Instant)>,
+    /// The room of a large answer: given back when this is dropped.
+    pub(crate) room: Option<OwnedSemaphorePermit>,
 }
 
 /// What a request came to.
@@ -124,6 +126,7 @@ impl Wire {
         let (orders, mut received) = mpsc::unbounded_channel::<Order>();
         let (said, heard) = mpsc::unbounded_channel();
         let limits = Arc::new(limits.clone());
+        let rooms = Arc::new(Semaphore::new(limits.large_bodies_max.max(1) as usize));
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
@@ -134,11 +137,12 @@ impl Wire {
                     // Ends when the loop drops its side; what is on its way is dropped with the runtime.
                     while let Some(order) = received.recv().await {
                         let (lines, limits, said) = (lines.clone(), limits.clone(), said.clone());
+                        let rooms = rooms.clone();
                         tokio::spawn(async move {
                             let mut next = Some(order);
                             while let Some(order) = next.take() {
                                 let line = &lines[order.line];
-                                let mut heard = call(line, order, &limits).await;
+                                let mut heard = call(line, order, &limits, rooms.clone()).await;
                                 if matches!(heard.outcome, Outcome::Read(Reading::Reply(_))) {
                                     next = line.reserve.follow();
                                 } else {
@@ -188,22 +192,25 @@ struct Received {
     headers: BTreeMap<String, String>,
     body: Vec<u8>,
     first_token: Option<Instant>,
+    /// Taken once the answer is large.
+    room: Option<OwnedSemaphorePermit>,
+    /// How long it waited for room of ours: no time of the system's.
+    held: Duration,
 }
 
-async fn call(line: &Line, order: Order, limits: &Limits) -> Heard {
+async fn call(line: &Line, order: Order, limits: &Limits, rooms: Arc<Semaphore>) -> Heard {
     let asker = &line.asker;
     let request = Blob::of(asker.kept(&order.body));
     let mut got = Received::default();
     let total = line.promise.unwrap_or(limits.answer_timeout);
     let start = Instant::now();
     let ended = if line.reachable {
-        let ended = timeout_at(start + total, exchange(line, order.body, limits, &mut got)).await;
-        ended.unwrap_or_else(|_| Err((Fault::TookTooLong, String::new())))
+        exchange(line, order.body, limits, start + total, rooms, &mut got).await
     } else {
         let what = "its address is private, and nobody allowed it".to_owned();
         Err((Fault::PrivateAddress, what))
     };
-    let latency = start.elapsed();
+    let latency = start.elapsed().saturating_sub(got.held);
     let header = |name: &str| got.headers.get(name).map(String::as_str);
     let wait = retry_after(header("retry-after"), header("date"));
     // Secrets go before anything is read: an answer may repeat them.
@@ -252,6 +259,7 @@ async fn call(line: &Line, order: Order, limits: &Limits) -> Heard {
         retry_after: wait,
         kept: std::iter::once(request).chain(response).collect(),
         followed: None,
+        room: got.room,
     }
 }
 
@@ -282,8 +290,11 @@ async fn exchange(
     line: &Line,
     body: Vec<u8>,
     limits: &Limits,
+    mut deadline: Instant,
+    rooms: Arc<Semaphore>,
     got: &mut Received,
 ) -> Result<(), (Fault, String)> {
+    let too_long = |_| (Fault::TookTooLong, String::new());
     let asker = &line.asker;
     let mut request = line
         .client
@@ -292,7 +303,10 @@ async fn exchange(
     if !body.is_empty() {
         request = request.body(body);
     }
-    let mut response = request.send().await.map_err(|error| classify(&error))?;
+    let sent = timeout_at(deadline, request.send())
+        .await
+        .map_err(too_long)?;
+    let mut response = sent.map_err(|error| classify(&error))?;
     got.status = Some(response.status().as_u16());
     for (name, value) in response.headers().iter().take(HEADERS_MAX) {
         let secret = *name == header::SET_COOKIE;
@@ -305,8 +319,10 @@ async fn exchange(
         got.headers.insert(name.as_str().to_owned(), value);
     }
     loop {
-        let chunk = match timeout(limits.idle_timeout, response.chunk()).await {
+        let patience = Instant::now() + limits.idle_timeout;
+        let chunk = match timeout_at(patience.min(deadline), response.chunk()).await {
             Ok(chunk) => chunk.map_err(|error| classify(&error))?,
+            Err(elapsed) if deadline <= patience => return Err(too_long(elapsed)),
             Err(_) => {
                 let idle = limits.idle_timeout.as_secs();
                 let what = format!("nothing came for {idle} s, after {} bytes", got.body.len());
@@ -320,6 +336,13 @@ async fn exchange(
                 limits.response_bytes_max
             );
             return Err((Fault::TooLarge, what));
+        }
+        if got.room.is_none() && got.body.len() + chunk.len() > limits.small_body_bytes {
+            let since = Instant::now();
+            // Closed only with the thread itself.
+            got.room = rooms.clone().acquire_owned().await.ok();
+            got.held += since.elapsed();
+            deadline += since.elapsed();
         }
         got.body.extend_from_slice(&chunk);
         if got.first_token.is_none() && reply::has_token(&asker.live, &got.body) {

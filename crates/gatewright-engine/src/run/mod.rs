@@ -467,6 +467,7 @@ where
                 source,
             }
         })?;
+        self.live.rooms.clear();
         for event in &batch {
             match event {
                 // A request may go later than its start is committed: it is told when it goes.

@@ -13,6 +13,7 @@ pub(crate) fn confirm(context: &Context, args: &ConfirmArgs) -> Result<u8, Failu
         &mut loaded,
         args.stored.run.as_deref(),
         now,
+        console,
         "gatewright confirm",
     )?;
     session.whole()?;
@@ -25,7 +26,7 @@ pub(crate) fn confirm(context: &Context, args: &ConfirmArgs) -> Result<u8, Failu
     }
     let allowed = &context.global.allow_host;
     let command = "gatewright confirm";
-    let mut drive = Drive::new(&loaded, allowed, &args.budget, None, console, command)?;
+    let mut drive = Drive::new(&loaded, allowed, &args.budget, None, command)?;
     session.attempt(&loaded, &mut drive, now, console)?;
     let ran = confirm_run(&loaded, &mut session, &mut drive, now, console)?;
     let fresh = session

@@ -14,12 +14,19 @@ pub(crate) fn decide(context: &Context, args: &DecideArgs) -> Result<u8, Failure
         &mut loaded,
         args.stored.run.as_deref(),
         &context.now,
+        &context.console,
         "gatewright decide",
     )?;
     session.whole()?;
     let undecided = session.decided.is_none();
     if undecided {
-        session = Session::open(&mut loaded, Some(&session.name), &context.now, COMMAND)?;
+        session = Session::open(
+            &mut loaded,
+            Some(&session.name),
+            &context.now,
+            &context.console,
+            COMMAND,
+        )?;
     }
     let judged = judge(&loaded, &session, &context.now)?;
     if undecided {

@@ -50,6 +50,7 @@ pub(crate) fn diff(context: &Context, args: &DiffArgs) -> Result<u8, Failure> {
         &mut loaded,
         args.stored.run.as_deref(),
         &context.now,
+        &context.console,
         "gatewright diff",
     )?;
     let judged = judge(&loaded, &session, &context.now)?;

@@ -28,7 +28,8 @@ pub(crate) fn gate(context: &Context, args: &GateArgs) -> Result<u8, Failure> {
         let budget = &args.budget;
         return dry_run(&mut loaded, start, &asked, allowed, budget, None, console);
     }
-    let mut drive = Drive::new(&loaded, allowed, &args.budget, None, console, COMMAND)?;
+    let mut drive = Drive::new(&loaded, allowed, &args.budget, None, COMMAND)?;
+    drive.open_for(&mut loaded, start, &asked, console)?;
     let mut session = Session::begin(&mut loaded, start, &asked, now, console, COMMAND)?;
     session.whole()?;
     session.prepare(&loaded, &args.asks, now, console)?;

@@ -16,6 +16,7 @@ pub(crate) fn grade(context: &Context, args: &GradeArgs) -> Result<u8, Failure> 
         &mut loaded,
         args.stored.run.as_deref(),
         &context.now,
+        &context.console,
         "gatewright grade",
     )?;
     let judged = judge(&loaded, &session, &context.now)?;

@@ -17,6 +17,7 @@ pub(crate) fn report(context: &Context, args: &ReportArgs) -> Result<u8, Failure
         &mut loaded,
         args.stored.run.as_deref(),
         &context.now,
+        &context.console,
         "gatewright report",
     )?;
     session.whole()?;

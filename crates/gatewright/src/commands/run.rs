@@ -35,7 +35,8 @@ pub(crate) fn run(context: &Context, args: &RunArgs) -> Result<u8, Failure> {
             console,
         );
     }
-    let mut drive = Drive::new(&loaded, allowed, &args.budget, selection, console, COMMAND)?;
+    let mut drive = Drive::new(&loaded, allowed, &args.budget, selection, COMMAND)?;
+    drive.open_for(&mut loaded, start, &asked, console)?;
     let now = &context.now;
     let mut session = Session::begin(&mut loaded, start, &asked, now, console, COMMAND)?;
     session.prepare(&loaded, &args.asks, now, console)?;

@@ -59,6 +59,7 @@ fn list(context: &Context, args: &TriageArgs) -> Result<u8, Failure> {
         &mut loaded,
         args.stored.run.as_deref(),
         &context.now,
+        &context.console,
         "gatewright triage",
     )?;
     let mut failing = failing(&loaded, &session)?;
@@ -278,6 +279,7 @@ fn set_cause(context: &Context, args: &TriageSetArgs) -> Result<u8, Failure> {
         &mut loaded,
         args.run.as_deref(),
         &context.now,
+        &context.console,
         "gatewright triage",
     )?;
     let system = Role::ALL

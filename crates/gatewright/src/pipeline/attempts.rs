@@ -34,13 +34,24 @@ pub(super) fn make(
         .collect();
     let maybe_paid = progress.started.len();
     if maybe_paid > 0 {
-        console.note(&format!(
-            "{maybe_paid} attempts of the interrupted run may have been paid for without a result; they are made again"
-        ));
+        console.note(&match maybe_paid {
+            1 => "1 attempt of the interrupted run may have been paid for without a result; it is made again".to_owned(),
+            count => format!("{count} attempts of the interrupted run may have been paid for without a result; they are made again"),
+        });
+    }
+    if todo.iter().any(|attempt| drive.sends(attempt)) {
+        drive.open(loaded, plan, console)?;
     }
     drive.targets.seed = plan.seed;
     let limits = drive.limits();
-    let shown = RefCell::new(Display::new(loaded, plan, &todo, &limits, console));
+    let shown = RefCell::new(Display::new(
+        loaded,
+        plan,
+        &todo,
+        &limits,
+        drive.command,
+        console,
+    ));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();

@@ -12,7 +12,7 @@ use gatewright_core::plan::{AttemptSpec, Plan};
 use gatewright_core::report::untrusted;
 use gatewright_engine::{EngineEvent, Limits};
 
-pub(super) use self::counts::{number, span};
+pub(super) use self::counts::{dollars, number, span};
 pub(crate) use self::keys::restore as restore_terminal;
 
 use self::counts::Counts;
@@ -29,6 +29,8 @@ const DRAW_EVERY: Duration = Duration::from_millis(100);
 /// What somebody who watches sees.
 pub(super) struct Display<'l> {
     console: &'l Console,
+    /// What goes on with a run that was stopped.
+    command: &'static str,
     graders: Option<Graders<'l>>,
     counts: Counts<'l>,
     keys: Option<Keys>,
@@ -47,6 +49,7 @@ impl<'l> Display<'l> {
         plan: &'l Plan,
         todo: &[AttemptSpec],
         limits: &Limits,
+        command: &'static str,
         console: &'l Console,
     ) -> Self {
         if !todo.is_empty() {
@@ -65,6 +68,7 @@ impl<'l> Display<'l> {
             .and_then(|_| Rates::new(&loaded.manifest, &loaded.reference));
         Self {
             console,
+            command,
             graders,
             counts: Counts::new(plan, todo, limits, rates, console.options.symbols),
             keys: (watched && console.live).then(Keys::listen).flatten(),
@@ -113,10 +117,15 @@ impl<'l> Display<'l> {
             }
             EngineEvent::Draining { in_flight } => {
                 let waiting = match in_flight {
-                    1 => "1 attempt is on its way".to_owned(),
-                    count => format!("{count} attempts are on their way"),
+                    0 => "nothing is on its way".to_owned(),
+                    1 => "1 attempt is on its way and is waited for; Ctrl-C once more stops now"
+                        .to_owned(),
+                    count => format!(
+                        "{count} attempts are on their way and are waited for; Ctrl-C once more stops now"
+                    ),
                 };
-                self.say(&format!("stopping: {waiting}; once more stops now"));
+                let command = self.command;
+                self.say(&format!("stopping: {waiting}. To go on: {command}"));
             }
             EngineEvent::ModelChanged { system, from, to } => {
                 let (from, to) = (line(from), line(to));

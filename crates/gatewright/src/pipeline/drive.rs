@@ -1,10 +1,10 @@
 //! How systems are driven now: which hosts may be called, with which secrets, how much may be spent, and which attempts are made.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use gatewright_core::manifest::{Live, System, Target as Reach};
-use gatewright_core::plan::AttemptSpec;
+use gatewright_core::manifest::{Live, Role, System, Target as Reach};
+use gatewright_core::plan::{AttemptSpec, Plan, Progress, outstanding};
 use gatewright_core::problem::Problem;
 use gatewright_engine::{
     CommandTarget, Limits, LiveTarget, SecretText, Target, Targets, environment,
@@ -13,10 +13,12 @@ use gatewright_engine::{
 use crate::args::Budget;
 use crate::console::{self, Console};
 use crate::error::Failure;
+use crate::pipeline::dry;
 use crate::pipeline::hosts::{self, Allowed};
 use crate::pipeline::load::Loaded;
 use crate::pipeline::secrets;
 use crate::pipeline::select::Selection;
+use crate::pipeline::session::{Asked, Session, Start};
 
 /// Everything that a run is driven with, besides its plan.
 pub(crate) struct Drive {
@@ -26,72 +28,154 @@ pub(crate) struct Drive {
     pub(super) command: &'static str,
     /// Which examples are asked now; all of them without one.
     pub(super) selection: Option<Selection>,
+    /// Systems that are reached over HTTP. They are among the targets once they are open.
+    lives: BTreeSet<Role>,
+    is_open: bool,
+    allow_host: Vec<String>,
+    budget: Budget,
     limits: Limits,
     calls_made: u64,
     dollars_spent: f64,
 }
 
 impl Drive {
-    /// Asks for consent to new hosts, reads secrets and checks that a budget can be kept, before anything is written or sent.
+    /// Checks that a budget can be kept, and prepares everything but live systems: those are opened when something is to be sent.
     ///
     /// # Errors
-    /// Hosts that nobody allowed, secrets that are not there, a budget without a price: each kind with all its places.
+    /// A budget without a price, with all its places.
     pub(crate) fn new(
         loaded: &Loaded,
         allow_host: &[String],
         budget: &Budget,
         selection: Option<Selection>,
-        console: &Console,
         command: &'static str,
     ) -> Result<Self, Failure> {
         priced(loaded, budget)?;
-        let var = |name: &str| std::env::var(name).ok();
-        let called = hosts::called(&loaded.manifest);
-        let known = match called.is_empty() {
-            true => BTreeMap::new(),
-            false => Allowed::read(allow_host, var, console)?.consent(&called, console)?,
-        };
-        let secrets = secrets::resolve(&loaded.manifest, &loaded.project, var)?;
-        let mut private = BTreeMap::new();
-        for one in &called {
-            let allowed = known
-                .get(&one.role)
-                .is_some_and(|why| why.private_allowed(one));
-            private.insert(one.role, allowed);
-        }
         let mut by_role = BTreeMap::new();
         for (&role, system) in &loaded.manifest.systems {
-            let values = secrets.get(&role).cloned().unwrap_or_default();
-            let allowed = private.get(&role).copied().unwrap_or(false);
-            if let Some(target) = target(loaded, system, budget, values, allowed) {
+            if let Some(target) = unasked(loaded, system, budget) {
                 by_role.insert(role, target);
             }
         }
-        console::guard(guarded(&by_role));
         let mut limits = Limits::standard();
         limits.calls_max = budget.max_calls;
         limits.cost_max_usd = budget.max_cost;
         if let Some(concurrency) = budget.concurrency {
             limits.concurrency = concurrency;
         }
+        let lives = loaded.manifest.systems.values();
         Ok(Self {
             targets: Targets {
                 seed: loaded.manifest.seed,
                 by_role,
                 begun: BTreeMap::new(),
-                answered: std::collections::BTreeSet::new(),
+                answered: BTreeSet::new(),
             },
             command,
             selection,
+            lives: lives
+                .filter(|system| system.live().is_some())
+                .map(|system| system.role)
+                .collect(),
+            is_open: false,
+            allow_host: allow_host.to_vec(),
+            budget: budget.clone(),
             limits,
             calls_made: 0,
             dollars_spent: 0.0,
         })
     }
 
+    /// Opens live systems before anything is written, when the run that would go on has something for them. What only a later round
+    /// sends is asked about then.
+    ///
+    /// # Errors
+    /// As [`Drive::open`], and when a log cannot be read.
+    pub(crate) fn open_for(
+        &mut self,
+        loaded: &mut Loaded,
+        start: Start,
+        asks: &Asked,
+        console: &Console,
+    ) -> Result<(), Failure> {
+        if self.lives.is_empty() {
+            return Ok(());
+        }
+        let (plan, progress) = match Session::standing(loaded, start, asks)? {
+            None => (loaded.plan(), Progress::default()),
+            Some(session) => {
+                let progress = session.log.progress()?;
+                (session.plan, progress)
+            }
+        };
+        let sends = outstanding(&plan, &progress).any(|attempt| self.sends(&attempt));
+        if sends {
+            self.open(loaded, &plan, console)?;
+        }
+        Ok(())
+    }
+
+    /// Asks for consent to new hosts and reads secrets: once, before the first attempt that is sent.
+    ///
+    /// # Errors
+    /// Hosts that nobody allowed, secrets that are not there: each kind with all its places.
+    pub(super) fn open(
+        &mut self,
+        loaded: &Loaded,
+        plan: &Plan,
+        console: &Console,
+    ) -> Result<(), Failure> {
+        if self.is_open {
+            return Ok(());
+        }
+        let var = |name: &str| std::env::var(name).ok();
+        let called = hosts::called(&loaded.manifest);
+        let mut allowed = Allowed::read(&self.allow_host, var, console)?;
+        let more = dry::confirmation(loaded, plan, &allowed, &self.budget);
+        let known = allowed.consent(&called, more.as_deref(), console)?;
+        let secrets = secrets::resolve(&loaded.manifest, &loaded.project, var)?;
+        for one in &called {
+            let Some(live) = loaded
+                .manifest
+                .systems
+                .get(&one.role)
+                .and_then(|it| it.live())
+            else {
+                continue;
+            };
+            let private_allowed = known
+                .get(&one.role)
+                .is_some_and(|why| why.private_allowed(one));
+            let timeout = loaded.manifest.systems[&one.role].timeout_ms;
+            let mut live = Live::clone(live);
+            if self.budget.concurrency.is_some() {
+                live.pace.concurrency = self.budget.concurrency;
+            }
+            let target = LiveTarget {
+                proxy: secrets::proxy(&live.url, var),
+                live,
+                secrets: secrets.get(&one.role).cloned().unwrap_or_default(),
+                timeout: timeout.map(Duration::from_millis),
+                private_allowed,
+            };
+            let target = Target::Live(Box::new(target));
+            self.targets.by_role.insert(one.role, target);
+        }
+        console::guard(guarded(&self.targets.by_role));
+        self.is_open = true;
+        Ok(())
+    }
+
+    /// Says whether an attempt of a live system is made now, when it is outstanding.
+    pub(super) fn sends(&self, attempt: &AttemptSpec) -> bool {
+        self.lives.contains(&attempt.system) && self.takes(attempt)
+    }
+
     /// Says whether an attempt is made now, when it is outstanding.
     pub(super) fn takes(&self, attempt: &AttemptSpec) -> bool {
-        self.targets.by_role.contains_key(&attempt.system)
+        let is_reached = self.targets.by_role.contains_key(&attempt.system)
+            || self.lives.contains(&attempt.system);
+        is_reached
             && self
                 .selection
                 .as_ref()
@@ -118,7 +202,7 @@ impl Drive {
 }
 
 /// Names the values that must never be written: keys, headers, and passwords of proxies.
-fn guarded(by_role: &BTreeMap<gatewright_core::manifest::Role, Target>) -> Vec<&SecretText> {
+fn guarded(by_role: &BTreeMap<Role, Target>) -> Vec<&SecretText> {
     by_role
         .values()
         .filter_map(|target| match target {
@@ -129,17 +213,10 @@ fn guarded(by_role: &BTreeMap<gatewright_core::manifest::Role, Target>) -> Vec<&
         .collect()
 }
 
-/// Builds how one system is reached; nothing for one of which only labels were recorded.
-fn target(
-    loaded: &Loaded,
-    system: &System,
-    budget: &Budget,
-    secrets: Vec<SecretText>,
-    private_allowed: bool,
-) -> Option<Target> {
-    let timeout = system.timeout_ms.map(Duration::from_millis);
+/// Builds how a system is reached for which nobody is asked: a recorded one, or a program; nothing for others.
+fn unasked(loaded: &Loaded, system: &System, budget: &Budget) -> Option<Target> {
     Some(match &system.target {
-        Reach::LabelsOnly => return None,
+        Reach::LabelsOnly | Reach::Live(_) => return None,
         Reach::Recorded(_) => Target::Recorded(
             loaded
                 .recorded
@@ -152,33 +229,17 @@ fn target(
             workers: budget
                 .concurrency
                 .map_or(*workers, |most| most.min(Limits::WORKERS_MAX)),
-            timeout,
+            timeout: system.timeout_ms.map(Duration::from_millis),
             env: environment(env, |name| std::env::var_os(name)),
             cwd: loaded.project.root.clone(),
         }),
-        Reach::Live(live) => {
-            let mut live = Live::clone(live);
-            if budget.concurrency.is_some() {
-                live.pace.concurrency = budget.concurrency;
-            }
-            Target::Live(Box::new(LiveTarget {
-                proxy: secrets::proxy(&live.url, |name| std::env::var(name).ok()),
-                live,
-                secrets,
-                timeout,
-                private_allowed,
-            }))
-        }
     })
 }
 
 /// Refuses a budget of money where the money cannot be counted.
 fn priced(loaded: &Loaded, budget: &Budget) -> Result<(), Failure> {
-    let Some(most) = budget.max_cost else {
+    if budget.max_cost.is_none() {
         return Ok(());
-    };
-    if !most.is_finite() || most <= 0.0 {
-        return Err(Failure::usage("`--max-cost` is no amount of money").next("--max-cost 20"));
     }
     let unpriced: Vec<Problem> = loaded
         .manifest

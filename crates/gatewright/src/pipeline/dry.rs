@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use gatewright_core::analyse::confirmation_at_most;
 use gatewright_core::manifest::{Live, Protocol, Role, Target};
 use gatewright_core::plan::{AttemptSpec, Plan, Progress, outstanding};
 use gatewright_core::problem::Problem;
@@ -13,7 +14,7 @@ use crate::args::Budget;
 use crate::console::Console;
 use crate::error::{Failure, problems_text};
 use crate::exit;
-use crate::pipeline::display::{number, span};
+use crate::pipeline::display::{dollars, number, span};
 use crate::pipeline::hosts::{self, Allowed, Known};
 use crate::pipeline::load::Loaded;
 use crate::pipeline::prompts::{self, Filled, Ready};
@@ -36,7 +37,19 @@ struct Dry {
     /// The run that would go on; none when a new one would begin.
     run: Option<String>,
     systems: Vec<DrySystem>,
+    /// What `gatewright gate` and `gatewright confirm` may add at most; none when nothing can be confirmed.
+    confirmation: Option<DryConfirmation>,
     problems: Vec<Problem>,
+}
+
+/// What a confirmation may add at most: every guard trips everywhere.
+#[derive(Debug, Serialize)]
+struct DryConfirmation {
+    examples: usize,
+    attempts: u64,
+    calls: u64,
+    usd_from: Option<f64>,
+    usd_to: Option<f64>,
 }
 
 /// What would be asked of one system.
@@ -126,6 +139,7 @@ pub(crate) fn dry_run(
         }
         systems.push(shown);
     }
+    let confirmation = most(loaded, &plan, &allowed, budget);
     let code = if problems.is_empty() {
         exit::SHIP
     } else {
@@ -135,6 +149,7 @@ pub(crate) fn dry_run(
         format: "gatewright-dry-run/1",
         run,
         systems,
+        confirmation,
         problems,
     };
     if console.json {
@@ -143,6 +158,54 @@ pub(crate) fn dry_run(
         console.out(&dry.text(console.options.width))?;
     }
     Ok(code)
+}
+
+/// Says in one line what a confirmation may add at most; nothing when nothing can be confirmed.
+pub(super) fn confirmation(
+    loaded: &Loaded,
+    plan: &Plan,
+    allowed: &Allowed,
+    budget: &Budget,
+) -> Option<String> {
+    most(loaded, plan, allowed, budget).map(|most| most.line())
+}
+
+fn most(
+    loaded: &Loaded,
+    plan: &Plan,
+    allowed: &Allowed,
+    budget: &Budget,
+) -> Option<DryConfirmation> {
+    // A part decides nothing, and what was confirmed is not confirmed again.
+    if plan.shard.is_some() || !plan.confirmations.is_empty() {
+        return None;
+    }
+    let round = confirmation_at_most(&loaded.manifest, &loaded.reference, plan)?;
+    let mut most = DryConfirmation {
+        examples: round.examples.len(),
+        attempts: round.attempts().count() as u64,
+        calls: 0,
+        usd_from: Some(0.0),
+        usd_to: Some(0.0),
+    };
+    for role in &round.roles {
+        let attempts: Vec<AttemptSpec> = round
+            .attempts()
+            .filter(|attempt| attempt.system == *role)
+            .collect();
+        let Some(live) = loaded.manifest.systems.get(role).and_then(|it| it.live()) else {
+            most.calls += attempts.len() as u64;
+            continue;
+        };
+        // Prompts that cannot be filled in are named where the first look is.
+        let filled = fill(loaded, *role, live, &attempts, &mut Vec::new());
+        most.calls += filled.calls;
+        let live = estimate(loaded, *role, live, filled, allowed, budget);
+        let add = |a: Option<f64>, b: Option<f64>| Some(a? + b?);
+        most.usd_from = add(most.usd_from, live.usd_from);
+        most.usd_to = add(most.usd_to, live.usd_to);
+    }
+    Some(most)
 }
 
 /// Finds the run that would go on, and what of it has ended.
@@ -281,11 +344,33 @@ impl Dry {
                 }
             }
         }
+        if let Some(most) = &self.confirmation {
+            for row in untrusted::wrap(&most.line(), width, 4) {
+                text += &(row + "\n");
+            }
+        }
         if !self.problems.is_empty() {
             text += "\n";
             text += &problems_text(&self.problems, width);
         }
         text
+    }
+}
+
+impl DryConfirmation {
+    fn line(&self) -> String {
+        let money = match (self.usd_from, self.usd_to) {
+            (_, Some(0.0)) => "no money".to_owned(),
+            (Some(from), Some(to)) => {
+                format!("{} to {} USD, roughly", dollars(from), dollars(to))
+            }
+            (Some(from), None) => format!("{} USD and what is written", dollars(from)),
+            (None, _) => "money unknown without a `price:` of each".to_owned(),
+        };
+        format!(
+            "confirmation: guards that trip are run again by `gatewright gate`: at most {} further calls ({money})",
+            number(self.calls)
+        )
     }
 }
 
@@ -315,8 +400,10 @@ impl DryLive {
             None => "no bound on what is written: add `max_tokens:`".to_owned(),
         };
         let money = match (self.usd_from, self.usd_to) {
-            (Some(from), Some(to)) => format!("money: {from:.2} to {to:.2} USD, roughly"),
-            (Some(from), None) => format!("money: {from:.2} USD and what is written"),
+            (Some(from), Some(to)) => {
+                format!("money: {} to {} USD, roughly", dollars(from), dollars(to))
+            }
+            (Some(from), None) => format!("money: {} USD and what is written", dollars(from)),
             _ => "money: price unknown: add `price:`".to_owned(),
         };
         let keys = match self.keys.is_empty() {
@@ -325,7 +412,16 @@ impl DryLive {
         };
         let consent = match self.consent {
             "own" => "the provider's own".to_owned(),
-            "unknown" => format!("not allowed yet: --allow-host {}", self.host),
+            "unknown" if self.keys.is_empty() => {
+                format!("not allowed yet: --allow-host {}", self.host)
+            }
+            "unknown" => {
+                let flags = self.keys.iter();
+                let flags: Vec<String> = flags
+                    .map(|key| format!("--allow-host {}={key}", self.host))
+                    .collect();
+                format!("not allowed yet: {}", flags.join(" "))
+            }
             other => other.to_owned(),
         };
         let mut pace = vec![format!("{} at once", self.at_once)];

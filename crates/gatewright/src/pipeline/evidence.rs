@@ -157,6 +157,7 @@ pub(super) fn count(loaded: &Loaded, session: &Session) -> Result<Counted, Failu
     let answered = AttemptEnd::Answered {
         response: Response::default(),
     };
+    let late = AttemptEnd::TimedOut { after_ms: 0 };
     let provider = AttemptEnd::ProviderError {
         message: String::new(),
         code: None,
@@ -183,9 +184,8 @@ pub(super) fn count(loaded: &Loaded, session: &Session) -> Result<Counted, Failu
         .map(|one| {
             *reused.entry(one.attempt.system).or_default() += u64::from(one.reused);
             match one.end {
-                AttemptEnd::Answered { .. } | AttemptEnd::TimedOut { .. } => {
-                    (one.attempt, &answered)
-                }
+                AttemptEnd::Answered { .. } => (one.attempt, &answered),
+                AttemptEnd::TimedOut { .. } => (one.attempt, &late),
                 AttemptEnd::ProviderError { .. } => (one.attempt, &provider),
                 AttemptEnd::HarnessError { .. } => (one.attempt, &harness),
             }

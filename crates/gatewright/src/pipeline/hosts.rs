@@ -1,23 +1,21 @@
 //! Consent to hosts: where examples and keys may go, and what is remembered of it (hardening.md A15, A16).
 //!
 //! A page is checked in, and a fork's page may name any host. So a host gets nothing until the operator said so: by a flag, by an answer
-//! on a terminal, or because it is the provider's own address with the provider's own key.
+//! on a terminal, or because it is the provider's own address with the provider's own key. What is allowed is a pair: this host with this key.
+
+mod remembered;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use gatewright_core::manifest::{Live, Manifest, Protocol, Role};
 use gatewright_core::problem::{Location, Problem};
 use gatewright_core::report::untrusted;
-use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
 use crate::console::Console;
 use crate::error::Failure;
-
-/// Largest file of remembered hosts that is read.
-const REMEMBERED_BYTES_MAX: u64 = 1 << 20;
 
 /// A host that the page sends to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,19 +62,28 @@ impl Known {
 /// What the operator has allowed.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Allowed {
-    /// `--allow-host`, in lower case.
-    flags: Vec<String>,
+    /// `--allow-host`.
+    flags: Vec<Flag>,
     /// The user's own file: keys by host.
     remembered: BTreeMap<String, BTreeSet<String>>,
     /// Where that file is, when there is a home for it.
     file: Option<PathBuf>,
 }
 
-/// A line of the user's own file.
-#[derive(Serialize, Deserialize)]
-struct Line {
+/// One `--allow-host`: a host, and a key that may go there. Without a key, examples alone may.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Flag {
+    /// In lower case; with a port or, for any port of it, without.
     host: String,
-    keys: BTreeSet<String>,
+    /// By reference.
+    key: Option<String>,
+}
+
+impl Flag {
+    fn is_of(&self, called: &Called) -> bool {
+        let name = called.host.rsplit_once(':').map_or("", |(name, _)| name);
+        self.host == called.host || self.host == name
+    }
 }
 
 /// Lists what the page sends where, in the order of roles.
@@ -165,14 +172,14 @@ impl Allowed {
             .filter(|text| !text.is_empty())
             .map(flag)
             .collect::<Result<_, _>>()?;
-        let file = home(var);
+        let file = remembered::home(var);
         let mut allowed = Self {
             flags,
             remembered: BTreeMap::new(),
             file,
         };
         if let Some(file) = &allowed.file {
-            match remembered(file) {
+            match remembered::read(file) {
                 Ok(hosts) => allowed.remembered = hosts,
                 Err(why) => console.note(&format!(
                     "{} is not read, so no host is remembered: {why}",
@@ -185,39 +192,60 @@ impl Allowed {
 
     /// Says why a host is known, if it is: with all the keys that would go there.
     pub(crate) fn knows(&self, called: &Called) -> Option<Known> {
-        let name = called.host.rsplit_once(':').map_or("", |(name, _)| name);
-        if self
-            .flags
-            .iter()
-            .any(|flag| *flag == called.host || flag == name)
-        {
-            return Some(Known::Flag);
+        let remembered = self.remembered.get(&called.host);
+        let all = self.without_consent(called).is_empty();
+        if self.names(called) && (all || called.own) {
+            Some(Known::Flag)
+        } else if called.own {
+            Some(Known::Own)
+        } else {
+            (remembered.is_some() && all).then_some(Known::Remembered)
         }
-        if called.own {
-            return Some(Known::Own);
-        }
-        let keys = self.remembered.get(&called.host)?;
-        called.keys.is_subset(keys).then_some(Known::Remembered)
+    }
+
+    /// Says whether a flag names a host, with whatever key.
+    fn names(&self, called: &Called) -> bool {
+        self.flags.iter().any(|flag| flag.is_of(called))
+    }
+
+    /// Returns the keys that nobody allowed to go to the host that they would go to.
+    fn without_consent<'c>(&self, called: &'c Called) -> Vec<&'c str> {
+        let remembered = self.remembered.get(&called.host);
+        let flagged = |key: &str| {
+            let mut flags = self.flags.iter().filter(|flag| flag.is_of(called));
+            flags.any(|flag| flag.key.as_deref() == Some(key))
+        };
+        let keys = called.keys.iter().map(String::as_str);
+        keys.filter(|key| !flagged(key) && remembered.is_none_or(|keys| !keys.contains(*key)))
+            .collect()
     }
 
     /// Asks about hosts that are not known, or refuses them where nobody can answer. `--yes` is no answer: a page must not be able to rely on it.
+    /// `more` is said before the first question: what consent may come to.
     ///
     /// # Errors
-    /// Every refused host at once, with its place on the page.
+    /// Every refused host once, with its place on the page.
     pub(crate) fn consent(
         &mut self,
         called: &[Called],
+        more: Option<&str>,
         console: &Console,
     ) -> Result<BTreeMap<Role, Known>, Failure> {
         let mut known = BTreeMap::new();
-        let mut refused = Vec::new();
+        let mut refused: BTreeMap<&str, Vec<&Called>> = BTreeMap::new();
         let mut declined = BTreeSet::new();
+        let mut more = more;
         for one in called {
             let asked = (&one.host, &one.keys);
             let why = match self.knows(one) {
                 Some(why) => Some(why),
                 // Who said no to one system need not say it again for the next.
-                None if console.interactive && !declined.contains(&asked) => self.ask(one, console),
+                None if console.interactive && !declined.contains(&asked) => {
+                    if let Some(more) = more.take() {
+                        console.say(more);
+                    }
+                    self.ask(one, console)
+                }
                 None => None,
             };
             if why.is_none() {
@@ -227,14 +255,14 @@ impl Allowed {
                 Some(why) => {
                     known.insert(one.role, why);
                 }
-                None => refused.push(one.refusal()),
+                None => refused.entry(&one.host).or_default().push(one),
             }
         }
         if refused.is_empty() {
-            Ok(known)
-        } else {
-            Err(Failure::Problems(refused))
+            return Ok(known);
         }
+        let refused = refused.into_values().map(|of_host| self.refusal(&of_host));
+        Err(Failure::Problems(refused.collect()))
     }
 
     fn ask(&mut self, called: &Called, console: &Console) -> Option<Known> {
@@ -259,25 +287,66 @@ impl Allowed {
         let Some(file) = &self.file else {
             return console.note("there is no home to remember it in; it is allowed this time");
         };
-        if let Err(error) = append(file, called) {
+        if let Err(error) = remembered::add(file, &called.host, &called.keys) {
             let file = untrusted::line(&file.display().to_string(), 300);
             console.note(&format!(
                 "{file} cannot be written ({error}); it is allowed this time"
             ));
         }
     }
+
+    /// Says once of a host that it is refused, whichever systems are there.
+    fn refusal(&self, of_host: &[&Called]) -> Problem {
+        let one = of_host[0];
+        let mut roles: Vec<&str> = of_host.iter().map(|one| one.role.word()).collect();
+        roles.dedup();
+        let sends = if roles.len() == 1 { "sends" } else { "send" };
+        let keys: BTreeSet<String> = of_host
+            .iter()
+            .flat_map(|one| self.without_consent(one))
+            .map(str::to_owned)
+            .collect();
+        let named = self.names(one) || self.remembered.contains_key(&one.host);
+        let nobody = match (named, keys.len()) {
+            (true, 1) => "which was allowed here without this key",
+            (true, _) => "which was allowed here without these keys",
+            (false, _) => "which nobody allowed here",
+        };
+        let what = format!(
+            "the {} {sends} examples{} to {}, {nobody}{}",
+            roles.join(" and the "),
+            keys_text(&keys),
+            one.host,
+            one.nature(),
+        );
+        let mut flags: Vec<String> = keys
+            .iter()
+            .map(|key| format!("--allow-host {}={key}", one.host))
+            .collect();
+        if flags.is_empty() {
+            flags.push(format!("--allow-host {}", one.host));
+        }
+        Problem::error("unknown-host", one.at.clone(), what)
+            .why(
+                "a page is checked in: whoever edits it could send keys and examples to a stranger",
+            )
+            .instead(format!(
+                "{}   (or run it once on a terminal and answer `always`)",
+                flags.join(" ")
+            ))
+    }
+}
+
+fn keys_text(keys: &BTreeSet<String>) -> String {
+    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    match keys.as_slice() {
+        [] => String::new(),
+        [one] => format!(" and the key {}", untrusted::line(one, 200)),
+        many => format!(" and the keys {}", untrusted::line(&many.join(", "), 400)),
+    }
 }
 
 impl Called {
-    fn keys_text(&self) -> String {
-        let keys: Vec<&str> = self.keys.iter().map(String::as_str).collect();
-        match keys.as_slice() {
-            [] => String::new(),
-            [one] => format!(" and the key {}", untrusted::line(one, 200)),
-            many => format!(" and the keys {}", untrusted::line(&many.join(", "), 400)),
-        }
-    }
-
     fn nature(&self) -> &'static str {
         match (self.private, self.plain) {
             (true, true) => "; its address is private and nothing is encrypted",
@@ -292,112 +361,54 @@ impl Called {
         format!(
             "{}: the page sends examples{} to {}, which was never used with that from here{}. Send? [y/N/always] ",
             self.role.word(),
-            self.keys_text(),
+            keys_text(&self.keys),
             untrusted::line(&self.host, 300),
             self.nature(),
         )
     }
-
-    fn refusal(&self) -> Problem {
-        let what = format!(
-            "the {} sends examples{} to {}, which nobody allowed here{}",
-            self.role.word(),
-            self.keys_text(),
-            self.host,
-            self.nature(),
-        );
-        Problem::error("unknown-host", self.at.clone(), what)
-            .why(
-                "a page is checked in: whoever edits it could send keys and examples to a stranger",
-            )
-            .instead(format!(
-                "--allow-host {}   (or run it once on a terminal and answer `always`)",
-                self.host
-            ))
-    }
 }
 
-/// Reads `HOST[:PORT]` the way an address has it.
-fn flag(text: &str) -> Result<String, Failure> {
+/// Reads `HOST[:PORT][=KEY]`, the host the way an address has it.
+fn flag(text: &str) -> Result<Flag, Failure> {
+    let (host, key) = match text.split_once('=') {
+        Some((host, key)) => (host.trim(), Some(key.trim())),
+        None => (text, None),
+    };
     let wrong =
-        || Failure::usage(format!("`{text}` is no host")).next("--allow-host api.example.com:443");
-    let parsed = Url::parse(&format!("http://{text}/")).map_err(|_| wrong())?;
-    let host = parsed.host_str().filter(|host| !host.is_empty());
+        || Failure::usage(format!("`{host}` is no host")).next("--allow-host api.example.com:443");
+    let parsed = Url::parse(&format!("http://{host}/")).map_err(|_| wrong())?;
+    let name = parsed.host_str().filter(|name| !name.is_empty());
     let is_host = parsed.path() == "/" && parsed.username().is_empty() && parsed.query().is_none();
-    let host = host.filter(|_| is_host).ok_or_else(wrong)?;
+    let name = name.filter(|_| is_host).ok_or_else(wrong)?;
     // The port that an address would leave out is stated here, so it is taken from the text.
-    let port = text
+    let port = host
         .rsplit_once(':')
         .map(|(_, port)| port)
         .filter(|port| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()))
         .filter(|_| {
-            !text.ends_with(']') && (text.starts_with('[') || text.matches(':').count() == 1)
+            !host.ends_with(']') && (host.starts_with('[') || host.matches(':').count() == 1)
         });
-    Ok(match port {
-        Some(port) => format!("{host}:{port}"),
-        None => host.to_owned(),
+    let host = match port {
+        Some(port) => format!("{name}:{port}"),
+        None => name.to_owned(),
+    };
+    let is_reference = |key: &str| {
+        let reference = key.strip_prefix("env:").or(key.strip_prefix("file:"));
+        reference.is_some_and(|name| !name.is_empty())
+    };
+    // Not repeated: it may be the key itself.
+    if key.is_some_and(|key| !is_reference(key)) {
+        return Err(Failure::usage(format!(
+            "what stands behind `{host}=` is no reference to a key"
+        ))
+        .why("a flag is seen by others on this machine, so a key's value never stands in one")
+        .next(format!("--allow-host {host}=env:NAME"))
+        .next(format!("--allow-host {host}=file:PATH")));
+    }
+    Ok(Flag {
+        host,
+        key: key.map(str::to_owned),
     })
-}
-
-/// Finds the user's own file. A relative `XDG_CONFIG_HOME` does not count.
-fn home(var: impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
-    let absolute = |name: &str| {
-        let path = PathBuf::from(var(name).filter(|value| !value.is_empty())?);
-        path.is_absolute().then_some(path)
-    };
-    let base = absolute("XDG_CONFIG_HOME").or_else(|| Some(absolute("HOME")?.join(".config")))?;
-    Some(base.join("gatewright").join("hosts.jsonl"))
-}
-
-fn remembered(file: &Path) -> Result<BTreeMap<String, BTreeSet<String>>, String> {
-    let found = match std::fs::metadata(file) {
-        Ok(found) => found,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
-        Err(error) => return Err(error.to_string()),
-    };
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        if found.permissions().mode() & 0o022 != 0 {
-            return Err("others may write it (chmod 600)".to_owned());
-        }
-    }
-    if found.len() > REMEMBERED_BYTES_MAX {
-        return Err("it is larger than 1 MiB".to_owned());
-    }
-    let text = std::fs::read_to_string(file).map_err(|error| error.to_string())?;
-    let mut hosts: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    // A line that is no line of ours allows nothing.
-    for line in text
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Line>(line).ok())
-    {
-        hosts.entry(line.host).or_default().extend(line.keys);
-    }
-    Ok(hosts)
-}
-
-fn append(file: &Path, called: &Called) -> io::Result<()> {
-    let line = serde_json::to_string(&Line {
-        host: called.host.clone(),
-        keys: called.keys.clone(),
-    })?;
-    let mut options = std::fs::OpenOptions::new();
-    options.append(true).create(true);
-    let mut folder = std::fs::DirBuilder::new();
-    folder.recursive(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
-        options.mode(0o600);
-        folder.mode(0o700);
-    }
-    if let Some(parent) = file.parent() {
-        folder.create(parent)?;
-    }
-    options
-        .open(file)?
-        .write_all(format!("{line}\n").as_bytes())
 }
 
 #[cfg(test)]

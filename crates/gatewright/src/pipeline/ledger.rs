@@ -1,13 +1,18 @@
 //! The project's log as the pipeline reads it: what people said of runs, and which release attempts there were.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
-use gatewright_core::event::ProjectEvent;
-use gatewright_store::{ProjectLog, StoreError};
+use gatewright_core::digest::Digest;
+use gatewright_core::event::{ProjectEvent, RunEvent};
+use gatewright_core::manifest::Role;
+use gatewright_store::{ProjectLog, RunLog, StoreError};
 
 use crate::error::Failure;
+use crate::now::Now;
 use crate::pipeline::load::Loaded;
-use crate::pipeline::session::Session;
+use crate::pipeline::runs::{self, RunFolder};
+use crate::pipeline::session::{Session, writer};
 
 /// Opens the project's log to read it; nothing when there is none, or only the file that a crash left before its first table was made.
 ///
@@ -37,4 +42,69 @@ pub(super) fn is_attempted(loaded: &Loaded, session: &Session) -> Result<bool, F
         }
     }
     Ok(false)
+}
+
+/// Puts release attempts into the ledger that a crash kept out of it: runs of which the answer is on their own record. A new run would
+/// otherwise be counted as if they had never been.
+///
+/// # Errors
+/// When the ledger cannot be read or refuses them. Runs that cannot be read are left alone.
+pub(super) fn catch_up(loaded: &Loaded, now: &Now, command: &str) -> Result<(), Failure> {
+    let mut known = BTreeSet::new();
+    if let Some(log) = project_log(&loaded.project.state)? {
+        for event in log.events() {
+            if let ProjectEvent::Attempted { run, .. } = event?.body {
+                known.insert(run);
+            }
+        }
+    }
+    let mark = runs::plan_mark(&loaded.plan());
+    let missed: Vec<ProjectEvent> = runs::list(&loaded.project.state)
+        .iter()
+        .filter(|folder| !known.contains(&folder.name))
+        .filter_map(|folder| attempted(loaded, folder, &mark))
+        .collect();
+    if !missed.is_empty() {
+        ProjectLog::open(&loaded.project.state, writer(command, now))?.append(&missed, &now.at)?;
+    }
+    Ok(())
+}
+
+/// Reads from a run's own record what the ledger would say of it; nothing for one that is not decided.
+fn attempted(loaded: &Loaded, folder: &RunFolder, mark: &str) -> Option<ProjectEvent> {
+    let log = RunLog::read_only(&folder.dir).ok()?;
+    if !log.is_decided().ok()? {
+        return None;
+    }
+    let (mut reference, mut answer, mut at) = (None, None, String::new());
+    // A run of the page as it is has its candidate; others say theirs, where a log must be readable without the page.
+    let is_of_page = folder.name.ends_with(mark);
+    let mut candidate: Option<Digest> = is_of_page.then(|| {
+        let system = loaded.manifest.systems.get(&Role::Candidate);
+        system.map(|system| system.fingerprint).unwrap_or_default()
+    });
+    for event in log.events() {
+        let event = event.ok()?;
+        match event.body {
+            RunEvent::Sealed { seal } if reference.is_none() => {
+                reference = seal.parts.get("reference").copied();
+            }
+            RunEvent::Systems { systems } => {
+                let system = systems.iter().find(|it| it.role == Role::Candidate);
+                candidate = system.map(|system| system.fingerprint).or(candidate);
+            }
+            RunEvent::Proposed { answer: word, .. } if answer.is_none() => {
+                (answer, at) = (Some(word), event.at);
+            }
+            _ => {}
+        }
+    }
+    Some(ProjectEvent::Attempted {
+        product: loaded.manifest.product.clone(),
+        reference: reference?,
+        candidate: candidate?,
+        run: folder.name.clone(),
+        answer: answer?,
+        at,
+    })
 }

@@ -25,34 +25,36 @@ pub(crate) fn resolve(
     var: impl Fn(&str) -> Option<String>,
 ) -> Result<BTreeMap<Role, Vec<SecretText>>, Failure> {
     let mut values = BTreeMap::new();
-    let mut problems = Vec::new();
+    let mut missed: Vec<(&Secret, String, Vec<&System>)> = Vec::new();
     for system in manifest.systems.values() {
         let Some(live) = system.live() else { continue };
         let mut of_system = Vec::new();
         for secret in live.secrets() {
             match value(secret, project, &var) {
                 Ok(value) => of_system.push(SecretText::new(value)),
-                Err(why) => problems.push(missing(manifest, system, secret, &why)),
+                // One key is missing once, whichever systems want it.
+                Err(why) => match missed.iter_mut().find(|(known, ..)| *known == secret) {
+                    Some((.., systems)) => systems.push(system),
+                    None => missed.push((secret, why, vec![system])),
+                },
             }
         }
         values.insert(system.role, of_system);
     }
-    problems.dedup_by(|a, b| a.what == b.what);
-    if problems.is_empty() {
-        Ok(values)
-    } else {
-        Err(Failure::Problems(problems))
+    if missed.is_empty() {
+        return Ok(values);
     }
+    let missed = missed.iter();
+    let problems = missed.map(|(secret, why, systems)| missing(manifest, systems, secret, why));
+    Err(Failure::Problems(problems.collect()))
 }
 
-fn missing(manifest: &Manifest, system: &System, secret: &Secret, why: &str) -> Problem {
-    let role = system.role.word();
-    let at = manifest.at(&format!("systems.{role}"));
-    let problem = Problem::error(
-        "missing-secret",
-        at,
-        format!("the key {secret} of the {role} {why}"),
-    );
+fn missing(manifest: &Manifest, systems: &[&System], secret: &Secret, why: &str) -> Problem {
+    let mut roles: Vec<&str> = systems.iter().map(|system| system.role.word()).collect();
+    roles.dedup();
+    let at = manifest.at(&format!("systems.{}", roles[0]));
+    let what = format!("the key {secret} of the {} {why}", roles.join(" and the "));
+    let problem = Problem::error("missing-secret", at, what);
     problem.instead(match secret {
         Secret::Env(name) => format!("export {name}=…"),
         Secret::File(path) => format!("write the key into `{path}`, readable by you alone"),

@@ -16,7 +16,7 @@ use crate::exit;
 use crate::now::Now;
 use crate::pipeline::attempts;
 use crate::pipeline::drive::Drive;
-use crate::pipeline::ledger::is_attempted;
+use crate::pipeline::ledger::{catch_up, is_attempted};
 use crate::pipeline::load::Loaded;
 use crate::pipeline::reuse;
 use crate::pipeline::runs::{self, RunFolder};
@@ -108,6 +108,7 @@ impl Session {
             return Ok(session);
         }
         loaded.adopt(options);
+        catch_up(loaded, now, command)?;
         let plan = loaded.plan();
         let seal = loaded.seal();
         let folder = runs::create(&loaded.project.state, &runs::plan_mark(&plan))?;
@@ -138,9 +139,10 @@ impl Session {
         loaded: &mut Loaded,
         wanted: Option<&str>,
         now: &Now,
+        console: &Console,
         command: &str,
     ) -> Result<Self, Failure> {
-        let folder = find(loaded, wanted)?;
+        let folder = find(loaded, wanted, console, command)?;
         let log = RunLog::open(&folder.dir, writer(command, now))?;
         let plan = loaded.plan();
         let mark = runs::plan_mark(&plan);
@@ -155,9 +157,10 @@ impl Session {
         loaded: &mut Loaded,
         wanted: Option<&str>,
         now: &Now,
+        console: &Console,
         command: &str,
     ) -> Result<Self, Failure> {
-        let folder = find(loaded, wanted)?;
+        let folder = find(loaded, wanted, console, command)?;
         let log = match RunLog::read_only(&folder.dir) {
             // A file of an older program is brought to this one's schema once, with a copy beside it.
             Err(StoreError::Older { .. }) => RunLog::open(&folder.dir, writer(command, now))?,
@@ -346,7 +349,7 @@ impl Session {
 /// Examples that one event lists.
 const EXAMPLES_AN_EVENT: usize = 1000;
 
-/// What a log begins with: the seal, what the run differs in, and where the log must be readable without the page, the plan.
+/// What a log begins with: the seal, what the run differs in, its systems, and where the log must be readable without the page, the examples.
 pub(super) fn first_events(
     plan: &Plan,
     seal: &Seal,
@@ -359,10 +362,10 @@ pub(super) fn first_events(
     if !options.is_default() {
         events.push(RunEvent::Options { options });
     }
+    events.push(RunEvent::Systems {
+        systems: plan.systems.clone(),
+    });
     if live || options.shard.is_some() {
-        events.push(RunEvent::Systems {
-            systems: plan.systems.clone(),
-        });
         let examples: Vec<_> = plan
             .examples
             .iter()
@@ -409,13 +412,28 @@ fn options_of(folder: &RunFolder) -> RunOptions {
         .unwrap_or_default()
 }
 
-/// Finds the run that was asked for: by name, by number, else the newest of this page, else the newest. Its options are taken over.
-fn find(loaded: &mut Loaded, wanted: Option<&str>) -> Result<RunFolder, Failure> {
-    if wanted.is_none()
-        && let Some((folder, options)) = of_page(loaded).into_iter().next()
-    {
-        loaded.adopt(options);
-        return Ok(folder);
+/// Finds the run that was asked for: by name, by number, else the newest of this page, else the newest. Its options are taken over. One that
+/// nobody named and that differs from the page is said.
+fn find(
+    loaded: &mut Loaded,
+    wanted: Option<&str>,
+    console: &Console,
+    command: &str,
+) -> Result<RunFolder, Failure> {
+    if wanted.is_none() {
+        let all = of_page(loaded);
+        if let Some((folder, options)) = all.first().cloned() {
+            loaded.adopt(options);
+            if !options.is_default() {
+                let as_page = all.iter().find(|(_, options)| options.is_default());
+                let other = as_page.map_or("RUN", |(folder, _)| folder.name.as_str());
+                console.note(&format!(
+                    "run {} is used ({options}): it is the newest of this page. Another one: {command} {other}",
+                    folder.name
+                ));
+            }
+            return Ok(folder);
+        }
     }
     let folder = runs::find(&loaded.project.state, wanted, "")?;
     loaded.adopt(options_of(&folder));
@@ -509,7 +527,11 @@ fn resumable(
         (true, true) => Ok(told_again(loaded, &session, left, console)?.then_some(session)),
         (true, false) => Ok(None),
         (false, true) => {
-            console.note(&format!("going on with run {}", session.name));
+            let differs = match recorded.is_default() {
+                true => String::new(),
+                false => format!(" ({recorded}); --fresh begins another"),
+            };
+            console.note(&format!("going on with run {}{differs}", session.name));
             Ok(Some(session))
         }
     }

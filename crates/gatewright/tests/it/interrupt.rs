@@ -129,6 +129,39 @@ fn f1_a_decision_that_was_not_told_is_told_and_asks_nothing() {
     );
 }
 
+/// F1: what a crash kept out of the ledger is in it before a new run begins, so that it is the second attempt and not the first.
+#[test]
+fn f1_an_attempt_that_the_ledger_missed_counts_before_a_fresh_run() {
+    let project = project("0");
+    let _ = project.run(&["gate"]).expect(0);
+    let state = project.project().join(".gatewright");
+    for end in ["", "-wal", "-shm"] {
+        let _ = std::fs::remove_file(state.join(format!("project.db{end}")));
+    }
+    // Another candidate: the same one again would be the same attempt.
+    project.write("slow.py", format!("{SLOW}# another\n"));
+    let page = project.read("gatewright.yaml");
+    let fresh = project.run(&["gate", "--fresh", "--json"]).expect(0);
+    let view: serde_json::Value = serde_json::from_str(&fresh.stdout).expect("JSON");
+    let plain = project_with_ledger(&page);
+    assert_eq!(
+        view["run"]["attempt"], plain,
+        "as with a ledger that was never lost"
+    );
+}
+
+/// The attempt's number of the second candidate where nothing was lost.
+fn project_with_ledger(page: &str) -> serde_json::Value {
+    let project = project("0");
+    project.write("gatewright.yaml", page);
+    let _ = project.run(&["gate"]).expect(0);
+    project.write("slow.py", format!("{SLOW}# another\n"));
+    let fresh = project.run(&["gate", "--fresh", "--json"]).expect(0);
+    let view: serde_json::Value = serde_json::from_str(&fresh.stdout).expect("JSON");
+    assert_eq!(view["run"]["attempt"], 2);
+    view["run"]["attempt"].clone()
+}
+
 #[test]
 fn an_unfinished_run_is_not_renegotiated() {
     let project = project("0");

@@ -35,13 +35,14 @@ fn a_dry_run_says_calls_tokens_money_and_where_keys_go_and_writes_nothing() {
         for part in [
             "candidate (openai): 20 attempts to make, 20 calls",
             "at most 2,000 written",
-            "money: 0.00 to 0.02 USD",
+            "money: 0.00028 to 0.02 USD",
+            "confirmation: guards that trip are run again by `gatewright gate`: at most 200 further calls",
             "api.openai.com:443 gets env:OPENAI_API_KEY (the provider's own)",
             "so at least 2 min 0 s",
             "| Be short.",
             "| what is cold-00?",
             "price unknown: add `price:`",
-            "not allowed yet: --allow-host 127.0.0.1:9",
+            "not allowed yet: --allow-host 127.0.0.1:9=env:LOCAL_KEY",
             "no bound on what is written",
         ] {
             assert!(dry.stdout.contains(part), "{part}: {dry}");
@@ -81,7 +82,7 @@ fn a16_a_strangers_host_is_refused_in_ci_before_anything_is_written() {
         assert_eq!(output.status.code(), Some(2), "{stderr}");
         assert!(stderr.contains("gatewright.yaml:"), "{stderr}");
         assert!(
-            stderr.contains("--allow-host evil.example.com:443"),
+            stderr.contains("--allow-host evil.example.com:443=env:OPENAI_API_KEY"),
             "{stderr}"
         );
         let all = stderr + &String::from_utf8_lossy(&output.stdout);
@@ -95,7 +96,7 @@ fn a16_a_strangers_host_is_refused_in_ci_before_anything_is_written() {
 fn a17_missing_keys_are_named_at_once() {
     let project = project(PRICED, LOCAL);
     let refused = project
-        .run(&["gate", "--allow-host", "127.0.0.1:9"])
+        .run(&["gate", "--allow-host", "127.0.0.1:9=env:LOCAL_KEY"])
         .expect(2);
     for part in [
         "export OPENAI_API_KEY=…",
@@ -209,6 +210,7 @@ fn a16_a_new_host_is_asked_about_on_a_terminal_and_always_is_remembered() {
     let project = project(LOCAL, LOCAL);
     let file = project.project().join("config/gatewright/hosts.jsonl");
     let no = on_a_terminal(&project, "");
+    assert!(no.contains("confirmation: guards that trip"), "{no}");
     assert!(no.contains("code 2 asked True"), "{no}");
     assert!(no.contains("the key env:LOCAL_KEY to 127.0.0.1:9"), "{no}");
     assert!(no.contains("unknown-host") && !file.exists(), "{no}");
@@ -233,7 +235,7 @@ fn a16_a_new_host_is_asked_about_on_a_terminal_and_always_is_remembered() {
     assert_eq!(mode & 0o777, 0o600);
     assert_eq!(
         std::fs::read_to_string(&file).expect("read"),
-        "{\"host\":\"127.0.0.1:9\",\"keys\":[\"env:LOCAL_KEY\"]}\n"
+        "{\"host\":\"127.0.0.1:9\",\"key\":\"env:LOCAL_KEY\"}\n"
     );
     let again = on_a_terminal(&project, "never asked");
     assert!(

@@ -17,12 +17,16 @@ pub struct DenominatorView {
     pub name: String,
     /// First-look attempts planned.
     pub planned: u64,
-    /// Answered (or too late, which is a failure).
+    /// Answered.
     pub answered: u64,
+    /// Beyond the system's own promise of time: a failure, and no answer.
+    pub timed_out: u64,
     /// Missing attempts by reason.
     pub missing: BTreeMap<String, u64>,
     /// Confirmation attempts answered.
     pub confirm_answered: u64,
+    /// Confirmation attempts beyond the system's own promise of time.
+    pub confirm_timed_out: u64,
     /// Confirmation attempts that ended without an answer.
     pub confirm_failed: u64,
     /// Of the answers, how many an earlier run had already; absent when none.

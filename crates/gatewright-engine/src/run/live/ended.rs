@@ -38,10 +38,12 @@ where
             retry_after,
             kept,
             followed,
+            room,
         } = heard;
         let Some(mut flight) = self.live.flights.remove(&ticket) else {
             return;
         };
+        self.live.rooms.extend(room);
         let role = flight.attempt.system;
         let answered = self.live.systems[&role].answered;
         self.blobs.extend(kept);

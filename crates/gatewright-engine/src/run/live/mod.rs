@@ -13,6 +13,7 @@ use std::time::Duration;
 use gatewright_core::event::RunEvent;
 use gatewright_core::manifest::Role;
 use gatewright_core::plan::AttemptSpec;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use self::ahead::{Ahead, order};
@@ -42,6 +43,8 @@ pub(in crate::run) struct Live {
     begun: BTreeMap<AttemptSpec, Vec<Begun>>,
     /// Until when each attempt of a pending event waits, to be told with it.
     pub(in crate::run) again_in: BTreeMap<AttemptSpec, Duration>,
+    /// Rooms of large answers that wait for their commit.
+    pub(in crate::run) rooms: Vec<OwnedSemaphorePermit>,
     tickets: u64,
     calls: u64,
     spent_usd: f64,

@@ -37,18 +37,19 @@ pub(super) struct Counts<'l> {
     unpriced: u64,
     dollars_max: Option<f64>,
     calls_max: Option<u64>,
-    latencies: Vec<f64>,
     hosts: BTreeMap<String, Host>,
     in_flight: BTreeMap<AttemptSpec, Duration>,
 }
 
 /// One system.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Arm {
     total: u64,
     done: u64,
     errors: u64,
     failing: u64,
+    /// Of its answers, in milliseconds.
+    latencies: Vec<f64>,
 }
 
 /// What is known of a host's pace.
@@ -57,6 +58,15 @@ struct Host {
     at_once: Option<u32>,
     waits_until: Duration,
     why: String,
+    /// Its circuit is open: one request at a time tries whether it is back.
+    is_down: bool,
+}
+
+impl Host {
+    /// Says whether it answers nothing for now. A limit a minute that we keep by ourselves is a pace and no standstill.
+    fn stands_still(&self, now: Duration) -> bool {
+        self.is_down || (self.waits_until > now && !self.why.ends_with("-a-minute"))
+    }
 }
 
 impl<'l> Counts<'l> {
@@ -85,7 +95,6 @@ impl<'l> Counts<'l> {
             unpriced: 0,
             dollars_max: limits.cost_max_usd,
             calls_max: limits.calls_max,
-            latencies: Vec::new(),
             hosts: BTreeMap::new(),
             in_flight: BTreeMap::new(),
         }
@@ -139,10 +148,17 @@ impl<'l> Counts<'l> {
                 (*why).clone_into(&mut host.why);
             }
             EngineEvent::Paced {
-                host, concurrency, ..
+                host,
+                concurrency,
+                why,
             } => {
                 let host = self.hosts.entry((*host).to_owned()).or_default();
                 host.at_once = Some(*concurrency);
+                match *why {
+                    "circuit-open" => host.is_down = true,
+                    "circuit-closed" => host.is_down = false,
+                    _ => {}
+                }
             }
             _ => {}
         }
@@ -164,7 +180,7 @@ impl<'l> Counts<'l> {
         arm.done += 1;
         match end {
             AttemptEnd::Answered { response } => {
-                self.latencies.extend(response.latency_ms);
+                arm.latencies.extend(response.latency_ms);
                 if !is_live {
                     self.dollars += response.usage.cost_usd.unwrap_or(0.0);
                     self.tokens[0] += response.usage.input_tokens.unwrap_or(0);
@@ -253,7 +269,9 @@ impl<'l> Counts<'l> {
             parts.push(calls);
         }
         parts.extend(self.money());
-        if let Some(left) = self.left(now) {
+        if self.hosts.values().any(|host| host.stands_still(now)) {
+            parts.push("waiting".to_owned());
+        } else if let Some(left) = self.left(now) {
             parts.push(format!("about {} left", span(left)));
         }
         parts.push(format!("{} so far", span(now)));
@@ -270,14 +288,16 @@ impl<'l> Counts<'l> {
         if self.dollars == 0.0 && self.dollars_max.is_none() {
             return (self.unpriced > 0).then(|| "price unknown".to_owned());
         }
-        let most = self.dollars_max.map(|most| format!(" of {most:.2}"));
+        let most = self
+            .dollars_max
+            .map(|most| format!(" of {}", dollars(most)));
         let unpriced = match self.unpriced {
             0 => "",
             _ => " and what has no price",
         };
         Some(format!(
-            "{:.2}{} USD{unpriced}",
-            self.dollars,
+            "{}{} USD{unpriced}",
+            dollars(self.dollars),
             most.unwrap_or_default()
         ))
     }
@@ -354,7 +374,7 @@ impl<'l> Counts<'l> {
         parts.join("; ")
     }
 
-    /// What was done, when it is over: two lines at most.
+    /// What was done, when it is over: three lines at most.
     pub(super) fn summary(&self, now: Duration) -> Vec<String> {
         let done: u64 = self.systems.values().map(|arm| arm.done).sum();
         let errors: u64 = self.systems.values().map(|arm| arm.errors).sum();
@@ -377,11 +397,19 @@ impl<'l> Counts<'l> {
             let [read, written] = self.tokens.map(number);
             first.push(format!("{read} tokens read, {written} written"));
         }
-        let quantile = |p| quantile_point(&self.latencies, None, p);
-        if let (Some(p50), Some(p95)) = (quantile(0.5), quantile(0.95)) {
-            first.push(format!("answers p50 {p50:.0} ms, p95 {p95:.0} ms"));
-        }
         let mut lines = vec![first.join("; ")];
+        let times: Vec<String> = self
+            .systems
+            .iter()
+            .filter_map(|(role, arm)| {
+                let quantile = |p| quantile_point(&arm.latencies, None, p);
+                let (p50, p95) = (quantile(0.5)?, quantile(0.95)?);
+                Some(format!("{} p50 {p50:.0} ms, p95 {p95:.0} ms", role.word()))
+            })
+            .collect();
+        if !times.is_empty() {
+            lines.push(format!("time of answers: {}", times.join("; ")));
+        }
         if !self.faults.is_empty() {
             let faults: Vec<String> = self
                 .faults
@@ -402,6 +430,22 @@ pub(crate) fn span(time: Duration) -> String {
         1..60 => format!("{seconds} s"),
         60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
         _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
+/// Shows US dollars: two decimals, and below one dollar as many as two significant digits need (`0.0042`).
+pub(crate) fn dollars(amount: f64) -> String {
+    let size = amount.abs();
+    if size >= 0.1 || size == 0.0 || !size.is_finite() {
+        return format!("{amount:.2}");
+    }
+    let decimals = (1.0 - size.log10().floor()).clamp(2.0, 12.0) as usize;
+    let text = format!("{amount:.decimals$}");
+    let short = text.trim_end_matches('0');
+    let least = text.find('.').map_or(0, |point| point + 3);
+    match short.len() >= least {
+        true => short.to_owned(),
+        false => text[..least.min(text.len())].to_owned(),
     }
 }
 

@@ -120,7 +120,7 @@ fn a16_a_new_host_is_refused_where_nobody_can_answer() {
     let mut allowed = Allowed::default();
     let stranger = called("evil.example.com:443", &["env:OPENAI_API_KEY"], false);
     let refused = allowed
-        .consent(&[stranger], &console(false))
+        .consent(&[stranger], None, &console(false))
         .expect_err("refused");
     assert_eq!(refused.code(), 2);
     let text = refused.text(200);
@@ -128,7 +128,7 @@ fn a16_a_new_host_is_refused_where_nobody_can_answer() {
         "gatewright.yaml:12:3",
         "the key env:OPENAI_API_KEY",
         "evil.example.com:443",
-        "--allow-host evil.example.com:443",
+        "--allow-host evil.example.com:443=env:OPENAI_API_KEY",
         "why:",
     ] {
         assert!(text.contains(part), "{part}: {text}");
@@ -223,4 +223,129 @@ fn a16_the_question_names_the_key_and_never_leaves_the_line() {
     let question = hostile.question();
     assert!(question.contains("evil.example.com:443") && question.contains("env:K"));
     assert!(!question.contains('\u{1b}') && question.ends_with("[y/N/always] "));
+}
+
+/// A16: a flag names a host and a key; the host alone lets no key go there, and a key goes to no other host.
+#[test]
+fn a16_a_flag_binds_a_key_to_its_host() {
+    let console = console(false);
+    let read = |flags: &[&str]| {
+        let flags: Vec<String> = flags.iter().map(|&flag| flag.to_owned()).collect();
+        Allowed::read(&flags, |_| None, &console).expect("read")
+    };
+    let keyed = |keys: &[&str]| called("llm.example.com:443", keys, false);
+    let bare = read(&["llm.example.com"]);
+    assert_eq!(bare.knows(&keyed(&[])), Some(Known::Flag));
+    assert_eq!(bare.knows(&keyed(&["env:LLM_KEY"])), None);
+    for flag in [
+        "llm.example.com=env:LLM_KEY",
+        "LLM.example.com:443=env:LLM_KEY",
+    ] {
+        let one = read(&[flag]);
+        assert_eq!(one.knows(&keyed(&[])), Some(Known::Flag));
+        assert_eq!(one.knows(&keyed(&["env:LLM_KEY"])), Some(Known::Flag));
+        assert_eq!(one.knows(&keyed(&["env:GITHUB_TOKEN"])), None, "{flag}");
+        assert_eq!(
+            one.knows(&keyed(&["env:LLM_KEY", "env:GITHUB_TOKEN"])),
+            None
+        );
+        let other = called("evil.example.com:443", &["env:LLM_KEY"], false);
+        assert_eq!(one.knows(&other), None, "{flag}");
+    }
+    let both = read(&[
+        "llm.example.com=env:A",
+        "llm.example.com=file:/run/secrets/b",
+    ]);
+    let two = keyed(&["env:A", "file:/run/secrets/b"]);
+    assert_eq!(both.knows(&two), Some(Known::Flag));
+    // The provider's own address with the provider's own key: the flag says besides that it may be private.
+    let own = called("api.openai.com:443", &["env:OPENAI_API_KEY"], true);
+    assert_eq!(read(&["api.openai.com"]).knows(&own), Some(Known::Flag));
+    assert_eq!(read(&[]).knows(&own), Some(Known::Own));
+    for wrong in [
+        "x.example=sk-canary-1",
+        "x.example=",
+        "x.example=env:",
+        "x.example=none",
+    ] {
+        let refused = Allowed::read(&[wrong.to_owned()], |_| None, &console).expect_err(wrong);
+        let text = refused.text(100);
+        assert!(text.contains("--allow-host x.example=env:NAME"), "{text}");
+        assert!(
+            !text.contains("canary"),
+            "a value is never repeated: {text}"
+        );
+    }
+}
+
+/// A16: what a flag and the user's file say is taken together, key by key.
+#[test]
+fn a16_a_remembered_key_and_one_of_a_flag_add_up() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let home = folder.path().display().to_string();
+    let var = |name: &str| (name == "HOME").then(|| home.clone());
+    let console = console(false);
+    let one = called("llm.example.com:443", &["env:A"], false);
+    let none = Allowed::read(&[], var, &console).expect("read");
+    none.remember(&one, &console);
+    let two = called("llm.example.com:443", &["env:A", "env:B"], false);
+    let remembers = Allowed::read(&[], var, &console).expect("read");
+    assert_eq!(remembers.knows(&two), None);
+    let flags = ["llm.example.com=env:B".to_owned()];
+    let both = Allowed::read(&flags, var, &console).expect("read");
+    assert_eq!(both.knows(&two), Some(Known::Flag));
+}
+
+/// One host is refused once, with all systems and all keys that nobody allowed; what was allowed is not listed again.
+#[test]
+fn a_host_is_refused_once_whichever_systems_are_there() {
+    let console = console(false);
+    let flags = ["evil.example.com=env:A".to_owned()];
+    let mut allowed = Allowed::read(&flags, |_| None, &console).expect("read");
+    let mut production = called("evil.example.com:443", &["env:A", "env:B"], false);
+    production.role = Role::Production;
+    let systems = [
+        called("evil.example.com:443", &["env:C"], false),
+        production,
+        called("other.example.com:443", &[], false),
+    ];
+    let refused = allowed
+        .consent(&systems, None, &console)
+        .expect_err("refused");
+    let Failure::Problems(problems) = refused else {
+        panic!("{refused:?}");
+    };
+    let said: Vec<&str> = problems.iter().map(|it| it.what.as_str()).collect();
+    assert_eq!(
+        said,
+        [
+            "the candidate and the production send examples and the keys env:B, env:C to evil.example.com:443, which was allowed here without these keys",
+            "the candidate sends examples to other.example.com:443, which nobody allowed here",
+        ]
+    );
+    assert!(
+        problems[0].instead.starts_with(
+            "--allow-host evil.example.com:443=env:B --allow-host evil.example.com:443=env:C "
+        ),
+        "{}",
+        problems[0].instead
+    );
+}
+
+/// An address that we parsed reads as one, also where it is IPv6.
+#[test]
+fn addresses_of_ipv6_are_shown_as_they_are() {
+    let here = called("[::1]:8080", &["env:K"], false);
+    assert!(
+        here.question().contains(" to [::1]:8080, "),
+        "{}",
+        here.question()
+    );
+    let refused = Allowed::default().consent(&[here], None, &console(false));
+    let text = refused.expect_err("refused").text(200);
+    assert!(
+        text.contains("to [::1]:8080, which nobody allowed here"),
+        "{text}"
+    );
+    assert!(text.contains("--allow-host [::1]:8080=env:K"), "{text}");
 }

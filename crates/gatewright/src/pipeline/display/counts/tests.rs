@@ -121,7 +121,7 @@ fn a_terminal_of_80_columns() {
         [
             "candidate  ██████████░░░░░░░░░░ 10/20",
             "production █░░░░░░░░░░░░░░░░░░░ 1/20  1 error",
-            "12 calls (1 again) · 1.00 of 5.00 USD · about 29 s left · 11 s so far · 1 on th…",
+            "12 calls (1 again) · 1.00 of 5.00 USD · waiting · 11 s so far · 1 on their way",
             "api.example.com:443: 12 at once, waits 2 s: rate-limited",
             "on its way for 1 s: production refund-000 trial 0",
         ]
@@ -152,7 +152,7 @@ fn a_piped_line_says_the_same() {
     let plan = plan(20);
     assert_eq!(
         half(&plan).line(Duration::from_secs(11)),
-        "candidate 10/20; production 1/20, 1 error; 12 calls (1 again), 1.00 of 5.00 USD, about 29 s left, 11 s so far, 1 on their way; api.example.com:443: 12 at once, waits 2 s: rate-limited"
+        "candidate 10/20; production 1/20, 1 error; 12 calls (1 again), 1.00 of 5.00 USD, waiting, 11 s so far, 1 on their way; api.example.com:443: 12 at once, waits 2 s: rate-limited"
     );
 }
 
@@ -162,7 +162,8 @@ fn the_end_says_what_was_done() {
     assert_eq!(
         half(&plan).summary(Duration::from_secs(75)),
         [
-            "11 attempts in 1 min 15 s; 12 calls, 1 again; 1 error; 1.00 of 5.00 USD; 12,000 tokens read, 600 written; answers p50 104 ms, p95 109 ms",
+            "11 attempts in 1 min 15 s; 12 calls, 1 again; 1 error; 1.00 of 5.00 USD; 12,000 tokens read, 600 written",
+            "time of answers: candidate p50 104 ms, p95 109 ms",
             "faults on the way: rate-limited 1, server 1",
         ]
     );
@@ -192,4 +193,91 @@ fn times_and_numbers_read_well() {
         [7, 1234, 1_234_567].map(number),
         ["7", "1,234", "1,234,567"]
     );
+}
+
+/// Money that is not nothing never reads as nothing.
+#[test]
+fn money_below_a_dollar_has_two_significant_digits() {
+    for (amount, shown) in [
+        (0.0, "0.00"),
+        (0.0042, "0.0042"),
+        (0.004_249, "0.0042"),
+        (0.05, "0.05"),
+        (0.056, "0.056"),
+        (0.1, "0.10"),
+        (0.426, "0.43"),
+        (0.000_000_31, "0.00000031"),
+        (0.001, "0.001"),
+        (0.0999, "0.10"),
+        (1.0, "1.00"),
+        (12.345, "12.35"),
+        (1e-30, "0.00"),
+    ] {
+        assert_eq!(dollars(amount), shown, "{amount}");
+    }
+}
+
+/// What will be left is not known while nothing goes; a limit a minute that we keep by ourselves is a pace.
+#[test]
+fn while_a_host_waits_no_time_left_is_guessed() {
+    let plan = plan(20);
+    let host = "api.example.com:443";
+    let after = |why: &str| {
+        let mut counts = half(&plan);
+        let (wait, now) = (Duration::from_secs(60), Duration::from_secs(10));
+        counts.observe(&EngineEvent::Waiting { host, wait, why }, now);
+        counts.line(Duration::from_secs(12))
+    };
+    for why in ["rate-limited", "overloaded", "circuit-open"] {
+        let line = after(why);
+        assert!(
+            line.contains(", waiting,") && !line.contains("left"),
+            "{line}"
+        );
+    }
+    for why in ["requests-a-minute", "tokens-a-minute"] {
+        let line = after(why);
+        assert!(
+            line.contains("left") && !line.contains(", waiting,"),
+            "{line}"
+        );
+    }
+    // An open circuit, also between its waits; and after it has closed.
+    let mut counts = half(&plan);
+    let late = Duration::from_secs(30);
+    let paced = |why| EngineEvent::Paced {
+        host,
+        concurrency: 1,
+        why,
+    };
+    assert!(counts.line(late).contains("left"));
+    counts.observe(&paced("circuit-open"), late);
+    assert!(counts.line(late).contains(", waiting,"));
+    counts.observe(&paced("circuit-closed"), late);
+    assert!(counts.line(late).contains("left"));
+}
+
+/// Two systems are two distributions.
+#[test]
+fn times_of_answers_are_each_systems_own() {
+    let plan = plan(20);
+    let mut counts = half(&plan);
+    for example in 2..6 {
+        let end = AttemptEnd::Answered {
+            response: Response {
+                latency_ms: Some(5000.0),
+                ..Response::default()
+            },
+        };
+        let ended = EngineEvent::Ended {
+            attempt: attempt(example, Role::Production),
+            end: &end,
+            exchange: None,
+        };
+        counts.observe(&ended, Duration::from_secs(10));
+    }
+    let lines = counts.summary(Duration::from_secs(75));
+    let times =
+        "time of answers: candidate p50 104 ms, p95 109 ms; production p50 5000 ms, p95 5000 ms";
+    assert!(lines.iter().any(|line| line == times), "{lines:?}");
 }
