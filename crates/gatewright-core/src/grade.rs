@@ -5,18 +5,36 @@
 //! system's own time promise fails every criterion as `latency`.
 
 mod behaviour;
+mod date;
 mod evidence;
+mod instructions;
+mod joined;
+mod json;
 mod judged;
 mod label;
+mod language;
+mod length;
+mod markdown;
 mod measure;
 mod preference;
+mod quantity;
 mod ready;
+mod sheet;
+mod similarity;
 mod structure;
+mod symptom;
 mod text;
 mod tools;
+mod trial;
 mod verdict;
 
 use std::sync::Arc;
+
+pub use self::language::{knows_language, knows_script, languages};
+pub use self::quantity::is_quantity;
+pub use self::sheet::{Measures, Sheet, blind_to_correctness, kind, sheet, sheets, table};
+pub use self::symptom::symptoms;
+pub use self::trial::{Tried, TriedPart, try_one};
 
 use self::preference::ReadyPreference;
 use self::ready::{Ready, applies, judge, prepare};
@@ -27,8 +45,8 @@ use crate::manifest::{Criterion, FailsAs, Grader, Manifest, Role, System};
 use crate::outcome::{Bin, GraderKind, Missing, Outcome};
 use crate::plan::AttemptSpec;
 use crate::problem::Problem;
-use crate::reference::ReferenceSet;
-use crate::response::{AttemptEnd, Behaviour, Response};
+use crate::reference::{Example, ReferenceSet};
+use crate::response::{AttemptEnd, Response};
 
 /// The page's criteria, ready to grade.
 #[derive(Debug)]
@@ -262,8 +280,7 @@ impl<'a> Graders<'a> {
                 let trial = recorded_trial.unwrap_or(attempt.trial);
                 ready.grade(self.labels, attempt, trial, self.manifest, &mut sink);
             } else {
-                let graded = judge(criterion, ready, example, response);
-                self.settle(criterion, graded, &mut sink);
+                self.ruled(criterion, ready, example, response, &mut sink);
             }
         }
     }
@@ -285,21 +302,33 @@ impl<'a> Graders<'a> {
         }
     }
 
-    /// Turns a verdict into an outcome; a failure finds its class by its symptom.
-    fn settle(&self, criterion: &Criterion, graded: Graded, sink: &mut Sink<'_>) {
-        let (bin, why) = match graded.verdict {
-            Verdict::Pass => (Bin::Pass, None),
-            Verdict::Value(value) => (Bin::Value(value), None),
-            Verdict::Missing(why) => (Bin::Missing(Missing::GraderError), Some(why)),
-            Verdict::Fail { symptom, why } => match class_of(&criterion.fails_as, &symptom) {
-                Some(class) => (Bin::Fail(class), Some(why)),
-                None => {
-                    let why = format!("`fails_as` names no class for `{symptom}`: {why}");
-                    (Bin::Missing(Missing::GraderError), Some(why))
-                }
-            },
+    /// Applies a rule: to the whole answer, or to each of its parts.
+    fn ruled(
+        &self,
+        criterion: &Criterion,
+        ready: &Ready<'_>,
+        example: &Example,
+        response: &Response,
+        sink: &mut Sink<'_>,
+    ) {
+        let Grader::Instructions {
+            field,
+            reading,
+            parts,
+        } = &criterion.grader
+        else {
+            let graded = judge(&criterion.grader, ready, example, response);
+            return settle(criterion, None, graded, sink);
         };
-        sink.push(GraderKind::Rule, bin, graded.value, why.map(Arc::from));
+        let each = instructions::grade(field, *reading, example, response);
+        match parts {
+            Some(rule) => settle(criterion, None, instructions::join(*rule, &each), sink),
+            None => {
+                for (part, graded) in (0..).zip(each) {
+                    settle(criterion, Some(part), graded, sink);
+                }
+            }
+        }
     }
 
     fn timed_out(&self, attempt: AttemptSpec, after_ms: u64, out: &mut Vec<Outcome>) {
@@ -388,6 +417,24 @@ impl<'a> Graders<'a> {
     }
 }
 
+/// Turns a verdict into an outcome; a failure finds its class by its symptom.
+fn settle(criterion: &Criterion, part: Option<u32>, graded: Graded, sink: &mut Sink<'_>) {
+    let (bin, why) = match graded.verdict {
+        Verdict::Pass => (Bin::Pass, None),
+        Verdict::Value(value) => (Bin::Value(value), None),
+        Verdict::Missing(why) => (Bin::Missing(Missing::GraderError), Some(why)),
+        Verdict::Fail { symptom, why } => match class_of(&criterion.fails_as, &symptom) {
+            Some(class) => (Bin::Fail(class), Some(why)),
+            None => {
+                let why = format!("`fails_as` names no class for `{symptom}`: {why}");
+                (Bin::Missing(Missing::GraderError), Some(why))
+            }
+        },
+    };
+    let why = why.map(Arc::from);
+    sink.part(part, GraderKind::Rule, bin, graded.value, why);
+}
+
 /// Takes the outcomes of one attempt on one criterion.
 struct Sink<'o> {
     out: &'o mut Vec<Outcome>,
@@ -432,46 +479,6 @@ fn class_of(fails_as: &FailsAs, symptom: &str) -> Option<u16> {
         FailsAs::BySymptom { map, otherwise } => map.get(symptom).copied().or(*otherwise),
         FailsAs::Nothing => None,
     }
-}
-
-/// Lists the symptoms that a grader can name, for `fails_as`; empty when they are the labels' own texts.
-pub fn symptoms(grader: &Grader) -> Vec<String> {
-    let fixed: &[&str] = match grader {
-        Grader::Exact { .. } => &["different-answer"],
-        Grader::Contains { .. } => &["missing-text"],
-        Grader::NotContains { .. } => &["forbidden-text"],
-        Grader::Regex { negate, .. } => &[if *negate { "match" } else { "no-match" }],
-        Grader::Number { .. } => &["no-number", "wrong-number"],
-        Grader::JsonSchema { .. } => &["not-json", "schema-violation"],
-        Grader::MustCite => &["missing-citation"],
-        Grader::CitesKnown => &["no-source", "unknown-source"],
-        Grader::QuotesInSources => &["unsupported-quote"],
-        Grader::MustCall => &["missing-call"],
-        Grader::MustNotCall { .. } => &["forbidden-call"],
-        Grader::Latency { .. } => &["too-slow"],
-        Grader::Cost { .. } => &["too-expensive"],
-        Grader::Behaviour => {
-            let all = Behaviour::ALL;
-            return all
-                .iter()
-                .flat_map(|expected| all.iter().map(move |observed| (*observed, *expected)))
-                .filter(|(observed, expected)| observed != expected)
-                .map(|(observed, expected)| behaviour::symptom(observed, expected))
-                .collect();
-        }
-        Grader::Label(grader) => {
-            let fails = grader.values.iter().flat_map(|map| map.fail.keys());
-            return fails.cloned().collect();
-        }
-        Grader::Judge(grader) => {
-            let rubric = grader.rubric.iter();
-            return rubric
-                .flat_map(|it| it.failing().map(str::to_owned))
-                .collect();
-        }
-        Grader::Program(_) | Grader::Preference(_) => &[],
-    };
-    fixed.iter().map(|symptom| (*symptom).to_owned()).collect()
 }
 
 #[cfg(test)]

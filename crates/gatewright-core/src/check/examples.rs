@@ -90,6 +90,9 @@ fn near_empty(manifest: &Manifest, reference: &ReferenceSet, problems: &mut Vec<
                 | Grader::Behaviour
                 | Grader::Exact { text: None, .. }
                 | Grader::Number { .. }
+                | Grader::Quantity { is: None, .. }
+                | Grader::Date { is: None, .. }
+                | Grader::Similarity { .. }
         )
     });
     if !labelled {

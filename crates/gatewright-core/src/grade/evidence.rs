@@ -1,9 +1,41 @@
 //! Graders of evidence: must_cite, cites, quotes_in_sources.
 
+use super::sheet::{Measures, Sheet};
 use super::text::words;
 use super::verdict::Graded;
 use crate::reference::Example;
 use crate::response::Response;
+
+/// What these graders can tell.
+pub(super) const SHEETS: [Sheet; 3] = [
+    Sheet {
+        kind: "must_cite",
+        measures: Measures::Evidence,
+        checks: "every source that the example says must be cited is",
+        protects: &["missing-source", "wrong-source"],
+        cost: "one look-up for each source",
+        deterministic: true,
+        blind_spot: "citing everything passes; that a source is cited does not say that the answer follows it",
+    },
+    Sheet {
+        kind: "cites",
+        measures: Measures::Presence,
+        checks: "something is cited, and all of it is among the example's sources",
+        protects: &["missing-source"],
+        cost: "one look-up for each citation",
+        deterministic: true,
+        blind_spot: "citing a source of the example that says nothing about the question passes",
+    },
+    Sheet {
+        kind: "quotes_in_sources",
+        measures: Measures::Evidence,
+        checks: "every quoted passage of three words or more stands in a source",
+        protects: &["unsupported-claim"],
+        cost: "each passage once through the sources",
+        deterministic: true,
+        blind_spot: "an answer that quotes nothing passes, whatever it claims in its own words; a true passage may be quoted for something else",
+    },
+];
 
 /// A quotation of fewer words is a name or an emphasis, not a passage.
 const PASSAGE_WORDS: usize = 3;

@@ -1,10 +1,8 @@
 //! Criteria that model judges or programs grade: their verdicts, taken from what they said in this run.
-//!
-//! Checks: whatever the rubric or the program says. Protects: every class. Cost: a call for each answer. A judge is not deterministic, and blind to what reads
-//! well and is wrong; so it gates only when it is calibrated on people's labels and its canaries hold.
 
 use std::sync::Arc;
 
+use super::sheet::{Measures, Sheet};
 use super::{Sink, class_of, clip};
 use crate::digest::Digest;
 use crate::judge::{
@@ -15,6 +13,28 @@ use crate::manifest::{Criterion, JudgeGrader, Manifest, ProgramGrader};
 use crate::outcome::{Bin, GraderKind, Missing};
 use crate::plan::AttemptSpec;
 use crate::response::Response;
+
+/// What these graders are good for.
+pub(super) const SHEETS: [Sheet; 2] = [
+    Sheet {
+        kind: "judge",
+        measures: Measures::Judgement,
+        checks: "what the rubric says, as a model reads it; alone, or the candidate's answer beside production's in both orders",
+        protects: &[],
+        cost: "a call of each judge for each answer, and canaries",
+        deterministic: false,
+        blind_spot: "what reads well and is wrong; it gates only when it is calibrated on people's labels and its canaries hold",
+    },
+    Sheet {
+        kind: "program",
+        measures: Measures::Judgement,
+        checks: "what a program of the team's own says, over JSON lines",
+        protects: &[],
+        cost: "a line to a program for each answer",
+        deterministic: false,
+        blind_spot: "whatever the program does not look at",
+    },
+];
 
 /// A judged criterion with the hash of each of its judges.
 #[derive(Debug)]

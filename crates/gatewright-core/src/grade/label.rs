@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
+use super::sheet::{Measures, Sheet};
 use super::{Sink, class_of};
 use crate::label::{Labels, NO_PART, Row};
 use crate::manifest::{
@@ -12,6 +13,26 @@ use crate::outcome::{Bin, GraderKind, Missing};
 use crate::plan::AttemptSpec;
 use crate::reference::ReferenceSet;
 use crate::segment;
+
+/// What this grader can tell.
+pub(super) const SHEETS: [Sheet; 1] = [Sheet {
+    kind: "label",
+    measures: Measures::Judgement,
+    checks: "a recorded label of a person, a program or a model says so",
+    protects: &[
+        "unsupported-claim",
+        "wrong-source",
+        "source-conflict",
+        "policy-ambiguity",
+        "refusal-failure",
+        "over-refusal",
+        "scope-mismatch",
+        "reviewer-disagreement",
+    ],
+    cost: "one look-up; the labels themselves cost people or money",
+    deterministic: true,
+    blind_spot: "it is as good as who labelled, and as current as the rubric; a model judge gates nothing until it is calibrated",
+}];
 
 /// Marks an example that no label map is for.
 const NO_MAP: u8 = u8::MAX;

@@ -2,8 +2,31 @@
 
 use serde_json::Value;
 
+use super::sheet::{Measures, Sheet};
 use super::verdict::{Graded, Verdict};
 use crate::response::Response;
+
+/// What these graders can tell.
+pub(super) const SHEETS: [Sheet; 2] = [
+    Sheet {
+        kind: "latency",
+        measures: Measures::Resource,
+        checks: "the answer took at most so long",
+        protects: &["latency"],
+        cost: "one comparison",
+        deterministic: true,
+        blind_spot: "an empty answer is quick",
+    },
+    Sheet {
+        kind: "cost",
+        measures: Measures::Resource,
+        checks: "the answer cost at most so much",
+        protects: &[],
+        cost: "one comparison",
+        deterministic: true,
+        blind_spot: "an empty answer is cheap; a price that was not recorded is missing, not free",
+    },
+];
 
 /// Measures the time of the whole answer, or of a field. Fails above the limit as `too-slow`; the value stays beside the verdict.
 pub(super) fn latency(at_most_ms: Option<f64>, field: Option<&str>, response: &Response) -> Graded {

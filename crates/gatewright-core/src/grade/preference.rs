@@ -1,12 +1,24 @@
 //! The grader that reads recorded preferences between the candidate and production.
 
 use super::Sink;
+use super::sheet::{Measures, Sheet};
 use crate::json::scalar_text;
 use crate::label::{Labels, Row};
 use crate::manifest::{Combine, Manifest, PreferenceGrader, Role};
 use crate::outcome::{Bin, GraderKind, Missing};
 use crate::reference::Example;
 use crate::segment;
+
+/// What this grader can tell.
+pub(super) const SHEETS: [Sheet; 1] = [Sheet {
+    kind: "preference",
+    measures: Measures::Judgement,
+    checks: "a recorded preference between the candidate's answer and production's",
+    protects: &["reviewer-disagreement"],
+    cost: "one look-up; the preferences themselves cost people or money",
+    deterministic: true,
+    blind_spot: "the better of two wrong answers wins; longer answers are often preferred for being longer",
+}];
 
 /// A preference grader with its labels' meaning looked up.
 #[derive(Debug)]

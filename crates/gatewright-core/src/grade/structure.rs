@@ -4,14 +4,37 @@ use jsonschema::{PatternOptions, Validator};
 use regex::Regex;
 use serde_json::Value;
 
+use super::sheet::{Measures, ONE_PASS, Sheet};
 use super::verdict::Graded;
 use crate::json;
 use crate::pattern::{self, PatternError};
 use crate::reference::Example;
 use crate::response::Response;
 
+/// What these graders can tell.
+pub(super) const SHEETS: [Sheet; 2] = [
+    Sheet {
+        kind: "number",
+        measures: Measures::Answer,
+        checks: "one of the answer's numbers is within tolerance of `expect.answer`",
+        protects: &["unsupported-claim"],
+        cost: ONE_PASS,
+        deterministic: true,
+        blind_spot: "any number counts: an answer that lists all numbers passes, and so does the right number of the wrong thing",
+    },
+    Sheet {
+        kind: "json_schema",
+        measures: Measures::Form,
+        checks: "the whole answer is JSON that is valid under a schema",
+        protects: &["format-violation"],
+        cost: "one parse, and the schema on every value",
+        deterministic: true,
+        blind_spot: "valid is not true: every field may hold a wrong value of the right type",
+    },
+];
+
 /// Largest output that is parsed as JSON, in bytes.
-const OUTPUT_LIMIT: usize = 8 << 20;
+pub(super) const OUTPUT_LIMIT: usize = 8 << 20;
 
 /// Compares numbers.
 #[derive(Debug)]
@@ -107,5 +130,10 @@ impl ReadySchema {
                 }
             },
         }
+    }
+
+    /// Says whether a value is valid.
+    pub(super) fn admits(&self, value: &Value) -> bool {
+        self.validator.is_valid(value)
     }
 }

@@ -1,13 +1,73 @@
-//! Graders of the answer's text: exact, contains, not_contains, regex.
+//! Graders of the answer's text: exact, contains, not_contains, regex, starts_with, ends_with.
 
 use std::borrow::Cow;
 
 use regex::Regex;
 
+use super::sheet::{Measures, ONE_PASS, Sheet};
 use super::verdict::Graded;
 use crate::json::scalar_text;
+use crate::manifest::Edge;
 use crate::reference::Example;
 use crate::response::Response;
+
+/// What these graders can tell.
+pub(super) const SHEETS: [Sheet; 6] = [
+    Sheet {
+        kind: "exact",
+        measures: Measures::Answer,
+        checks: "the answer is the expected text, with `normalise` apart from case and white space",
+        protects: &["unsupported-claim", "format-violation"],
+        cost: ONE_PASS,
+        deterministic: true,
+        blind_spot: "a right answer in other words fails; a full stop more fails",
+    },
+    Sheet {
+        kind: "contains",
+        measures: Measures::Presence,
+        checks: "all texts, or any, stand in the answer",
+        protects: &["format-violation", "scope-mismatch"],
+        cost: ONE_PASS,
+        deterministic: true,
+        blind_spot: "`not 50 USD` contains `50 USD`: a negation, a quotation and a wrong sentence around the text pass",
+    },
+    Sheet {
+        kind: "not_contains",
+        measures: Measures::Presence,
+        checks: "none of the texts stands in the answer",
+        protects: &["format-violation", "scope-mismatch"],
+        cost: ONE_PASS,
+        deterministic: true,
+        blind_spot: "the same thing said in other words, with other spelling or look-alike letters passes",
+    },
+    Sheet {
+        kind: "regex",
+        measures: Measures::Presence,
+        checks: "a linear-time pattern matches, or with `negate` does not",
+        protects: &["format-violation"],
+        cost: ONE_PASS,
+        deterministic: true,
+        blind_spot: "it sees characters, not meaning; what matches may stand in a wrong sentence",
+    },
+    Sheet {
+        kind: "starts_with",
+        measures: Measures::Presence,
+        checks: "the answer begins with one of the texts, white space left out",
+        protects: &["format-violation"],
+        cost: ONE_PASS,
+        deterministic: true,
+        blind_spot: "what follows may take the beginning back",
+    },
+    Sheet {
+        kind: "ends_with",
+        measures: Measures::Presence,
+        checks: "the answer ends with one of the texts, white space left out",
+        protects: &["format-violation"],
+        cost: ONE_PASS,
+        deterministic: true,
+        blind_spot: "a full stop or a quotation mark after the text fails; what comes before is not looked at",
+    },
+];
 
 fn wanted<'e>(text: Option<&'e str>, example: &'e Example) -> Option<Cow<'e, str>> {
     match text {
@@ -107,6 +167,42 @@ pub(super) fn regex(regex: &Regex, negate: bool, response: &Response) -> Graded 
         (None, false) => Graded::fail("no-match", "the pattern does not match"),
         (Some(found), true) => {
             Graded::fail("match", format!("the pattern matches {:?}", found.as_str()))
+        }
+    }
+}
+
+/// Passes when the output starts (or ends) with one of the texts, white space around it left out; symptoms `different-start` and `different-end`.
+pub(super) fn edge(edge: Edge, texts: &[String], ignore_case: bool, response: &Response) -> Graded {
+    /// A character beyond the text shows how the answer really begins or ends.
+    const SHOWN: usize = 60;
+    let output = response.output.trim();
+    // Only as much of the answer as a text can reach is looked at: a long answer costs nothing more.
+    let reach = texts.iter().map(|text| text.len()).max().unwrap_or(0) * 4 + SHOWN * 4;
+    let near = match edge {
+        Edge::Start => &output[..output.floor_char_boundary(reach)],
+        Edge::End => &output[output.ceil_char_boundary(output.len().saturating_sub(reach))..],
+    };
+    let folded_near = folded(near, ignore_case);
+    let stands = |text: &String| {
+        let wanted = folded(text.trim(), ignore_case);
+        !wanted.is_empty()
+            && match edge {
+                Edge::Start => folded_near.starts_with(wanted.as_ref()),
+                Edge::End => folded_near.ends_with(wanted.as_ref()),
+            }
+    };
+    if texts.iter().any(stands) {
+        return Graded::pass();
+    }
+    match edge {
+        Edge::Start => {
+            let shown: String = near.chars().take(SHOWN).collect();
+            Graded::fail("different-start", format!("begins with {shown:?}"))
+        }
+        Edge::End => {
+            let skip = near.chars().count().saturating_sub(SHOWN);
+            let shown: String = near.chars().skip(skip).collect();
+            Graded::fail("different-end", format!("ends with {shown:?}"))
         }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::rule::{DateOrder, Edge, Join, LengthIn, Limits, ListMarks, Reading, SimilarityMetric};
 use crate::id::CriterionId;
 use crate::outcome::GraderKind;
 use crate::source::Source;
@@ -152,6 +153,120 @@ pub enum Grader {
     Judge(Box<super::JudgeGrader>),
     /// A program, over JSON lines.
     Program(Box<super::ProgramGrader>),
+    /// Several rules make one verdict. Rules that do not apply to an example are left out for it.
+    Joined {
+        /// How.
+        join: Join,
+        /// The rules, at least one; no labels, preferences, instructions or mere measures.
+        of: Vec<Grader>,
+    },
+    /// The output starts or ends with one of the texts, white space around it left out.
+    Edge {
+        /// Which end.
+        edge: Edge,
+        /// The texts, at least one.
+        texts: Vec<String>,
+        /// Ignore case.
+        ignore_case: bool,
+    },
+    /// The output's length is within limits.
+    Length {
+        /// What is counted.
+        of: LengthIn,
+        /// The limits, at least one.
+        limits: Limits,
+    },
+    /// The output is in one of the languages.
+    Language {
+        /// Languages, by their ISO 639 codes.
+        is: Vec<String>,
+    },
+    /// The output's letters are of the scripts.
+    Script {
+        /// Unicode names of scripts (`Latin`, `Arabic`).
+        is: Vec<String>,
+        /// The share of letters that must be, in (0, 1].
+        share: f64,
+    },
+    /// A JSONPath selects values of a JSON output, and they are as wanted.
+    JsonPath {
+        /// The path (RFC 9535).
+        path: String,
+        /// What every selected value equals.
+        equals: Option<serde_json::Value>,
+        /// A linear-time pattern that every selected value matches, as text.
+        matches: Option<String>,
+        /// How many values are selected; at least one where nothing is said.
+        limits: Limits,
+    },
+    /// JSON that stands somewhere in the output holds a value, or is valid under a schema.
+    JsonContains {
+        /// What it holds: objects may have further keys, lists further items.
+        value: Option<serde_json::Value>,
+        /// What some value in it is valid under.
+        schema: Option<serde_json::Value>,
+    },
+    /// The output holds fenced code.
+    CodeFence {
+        /// Languages of the fences; empty means any.
+        languages: Vec<String>,
+        /// How many fences; at least one where nothing is said.
+        limits: Limits,
+        /// Nothing stands outside the fences.
+        only: bool,
+    },
+    /// The output holds a list.
+    List {
+        /// What marks the items.
+        marks: ListMarks,
+        /// How many items all lists have together; at least one where nothing is said.
+        limits: Limits,
+        /// Count the items of lists inside items too.
+        nested: bool,
+    },
+    /// The output holds a table.
+    Table {
+        /// Names that its head must hold, in any order; empty means any.
+        columns: Vec<String>,
+        /// Number of columns.
+        width: Option<u64>,
+        /// How many rows below the head.
+        limits: Limits,
+    },
+    /// A number with a unit is near the one expected (`expect.answer`, or `is`), converted where the units measure the same.
+    Quantity {
+        /// Fixed quantity, such as `12.5 km`.
+        is: Option<String>,
+        /// Tolerance in the expected unit, ≥ 0.
+        tolerance: f64,
+        /// Relative tolerance, ≥ 0.
+        relative: f64,
+    },
+    /// A date in the output is the one expected (`expect.answer`, or `is`).
+    Date {
+        /// Fixed date.
+        is: Option<jiff::civil::Date>,
+        /// How dates of three numbers are read; absent: only those that can be read one way.
+        order: Option<DateOrder>,
+        /// How many days it may be away.
+        within_days: u64,
+    },
+    /// The output is like `expect.answer`: a value in [0, 1], or with a threshold a verdict.
+    Similarity {
+        /// How it is measured.
+        metric: SimilarityMetric,
+        /// The threshold.
+        at_least: Option<f64>,
+    },
+    /// Each instruction about form that the example lists is followed: one part of the answer each.
+    Instructions {
+        /// The example's field that holds the list (`{id, args}` each).
+        field: String,
+        /// How they are read.
+        reading: Reading,
+        /// How the parts make one verdict; none: each part is a row in its example's cluster.
+        parts: Option<PartsRule>,
+    },
     /// Recorded labels of people, programs or model judges.
     Label(LabelGrader),
     /// Recorded preferences between candidate and production.

@@ -10,6 +10,7 @@ mod live;
 mod node;
 pub(crate) mod quantity;
 pub mod read;
+mod rule;
 pub mod schema;
 mod shape;
 mod walk;
@@ -31,6 +32,7 @@ pub use criterion::{
 pub use gate::{Action, Compare, Metric, Rule, Subject, Verb};
 pub use judge::{Judge, JudgeGrader, ProgramGrader, Sees};
 pub use live::{HeaderText, HttpShape, Live, Pace, Price, Protocol, Secret, SeedUse, Template};
+pub use rule::{DateOrder, Edge, Join, LengthIn, Limits, ListMarks, Reading, SimilarityMetric};
 
 /// The whole page.
 #[derive(Clone, Debug)]

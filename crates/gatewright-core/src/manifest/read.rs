@@ -19,7 +19,9 @@ use std::sync::Arc;
 
 use super::node::{self, Node};
 use super::walk::{Fields, Walk};
-use super::{DecisionPolicy, Enforce, Manifest, MixedModels, Promise, Standard, Trials, Verb};
+use super::{
+    DecisionPolicy, Enforce, Grader, Manifest, MixedModels, Promise, Standard, Trials, Verb,
+};
 use crate::digest::Digest;
 use crate::problem::{Location, Problem, has_errors, nearest};
 use crate::source::Source;
@@ -80,6 +82,48 @@ pub(super) fn known_keys() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("RuleShape", &gate::KEYS),
         ("Then", &gate::THEN),
     ])
+}
+
+/// Lists every kind of grader, in the order of the page's documentation.
+pub fn grader_kinds() -> impl Iterator<Item = &'static str> {
+    grader::KINDS.iter().map(|(kind, _)| *kind)
+}
+
+/// Returns the options of a kind of grader; `None` for a kind that there is not.
+pub fn grader_options(kind: &str) -> Option<&'static [&'static str]> {
+    let found = grader::KINDS.iter().find(|(name, _)| *name == kind);
+    found.map(|(_, options)| *options)
+}
+
+/// Reads one grader outside a page: its kind, and its options as YAML or JSON (empty: none). `file` names the options in messages.
+///
+/// There are no failure classes here, so that options which name one are refused.
+pub fn grader(kind: &str, options: &str, file: &str) -> (Option<Grader>, Vec<Problem>) {
+    let mut problems = Vec::new();
+    let file: Arc<str> = file.into();
+    let mut inner = Node {
+        place: (1, 1),
+        content: node::Content::Map(Vec::new()),
+    };
+    if !options.trim().is_empty() {
+        match node::parse(options.as_bytes(), &file, &mut problems) {
+            Some(read) => inner = read,
+            None => return (None, problems),
+        }
+    }
+    let key = node::Key {
+        text: kind.to_owned(),
+        place: (1, 1),
+    };
+    let node = Node {
+        place: (1, 1),
+        content: node::Content::Map(vec![(key, inner)]),
+    };
+    let page = blank(options.as_bytes());
+    let mut walk = Walk::new(&file, &mut problems);
+    let read = grader::read(&mut walk, &node, "grader", &page);
+    let read = read.filter(|_| !has_errors(&problems));
+    (read, problems)
 }
 
 /// Reads a page. There is no manifest as soon as one problem is an error: nothing is judged by half a gate.

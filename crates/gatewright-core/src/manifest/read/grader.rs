@@ -1,5 +1,7 @@
 //! Graders: one kind with its options.
 
+mod rules;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::source::{self, Use};
@@ -14,7 +16,7 @@ use crate::problem::{Problem, nearest};
 use crate::source::Source;
 
 /// Every kind of grader and its options.
-pub(in crate::manifest) const KINDS: [(&str, &[&str]); 18] = [
+pub(in crate::manifest) const KINDS: [(&str, &[&str]); 35] = [
     ("exact", &["text", "normalise"]),
     ("contains", &["texts", "ignore_case", "any"]),
     ("not_contains", &["texts", "ignore_case"]),
@@ -29,6 +31,26 @@ pub(in crate::manifest) const KINDS: [(&str, &[&str]); 18] = [
     ("behaviour", &[]),
     ("latency", &["at_most", "field"]),
     ("cost", &["at_most"]),
+    ("all", &["of"]),
+    ("any", &["of"]),
+    ("none", &["of"]),
+    ("starts_with", &["texts", "ignore_case"]),
+    ("ends_with", &["texts", "ignore_case"]),
+    ("length", &["of", "at_least", "at_most"]),
+    ("language", &["is"]),
+    ("script", &["is", "share"]),
+    (
+        "json_path",
+        &["path", "equals", "matches", "at_least", "at_most"],
+    ),
+    ("json_contains", &["value", "schema"]),
+    ("code_fence", &["languages", "at_least", "at_most", "only"]),
+    ("list", &["marks", "at_least", "at_most", "nested"]),
+    ("table", &["columns", "width", "at_least", "at_most"]),
+    ("quantity", &["is", "tolerance", "relative"]),
+    ("date", &["is", "order", "within_days"]),
+    ("similarity", &["metric", "at_least"]),
+    ("instructions", &["from", "reading", "parts"]),
     (
         "judge",
         &[
@@ -74,6 +96,11 @@ const BY: [(&str, GraderKind); 4] = [
     ("model", GraderKind::Model),
     ("program", GraderKind::Program),
     ("rule", GraderKind::Rule),
+];
+const PARTS: [(&str, PartsRule); 3] = [
+    ("all", PartsRule::All),
+    ("any", PartsRule::Any),
+    ("share", PartsRule::Share),
 ];
 const COMBINE: [(&str, Combine); 3] = [
     ("majority", Combine::Majority),
@@ -196,7 +223,8 @@ fn grader(w: &mut Walk<'_>, kind: &str, fields: &Fields<'_>, page: &Manifest) ->
         "judge" => Grader::Judge(Box::new(judge::grader(w, fields, page)?)),
         "program" => Grader::Program(Box::new(judge::program(w, fields)?)),
         "label" => Grader::Label(label(w, fields, page)?),
-        _ => Grader::Preference(Box::new(preference(w, fields)?)),
+        "preference" => Grader::Preference(Box::new(preference(w, fields)?)),
+        _ => rules::read(w, kind, fields, page)?,
     })
 }
 
@@ -276,11 +304,6 @@ fn label(w: &mut Walk<'_>, fields: &Fields<'_>, page: &Manifest) -> Option<Label
     let combine = w
         .word_at(fields, "combine", &COMBINE)
         .unwrap_or(Combine::Majority);
-    const PARTS: [(&str, PartsRule); 3] = [
-        ("all", PartsRule::All),
-        ("any", PartsRule::Any),
-        ("share", PartsRule::Share),
-    ];
     const ABSENT: [(&str, Absent); 4] = [
         ("missing", Absent::Missing),
         ("not-applicable", Absent::NotApplicable),

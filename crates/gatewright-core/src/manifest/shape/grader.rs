@@ -7,7 +7,9 @@ use serde_json::Value;
 
 use super::judge::{JudgeMode, JudgeSees};
 use super::{Dollars, Memory, Share, SourceOrPath, Sources, Time, Word, Words};
-use crate::manifest::{Absent, Combine, PartsRule};
+use crate::manifest::{
+    Absent, Combine, DateOrder, LengthIn, ListMarks, PartsRule, Reading, SimilarityMetric,
+};
 use crate::outcome::GraderKind;
 
 /// What judges: a kind, or a kind with options.
@@ -34,6 +36,12 @@ pub(super) enum GraderName {
     Behaviour,
     Latency,
     Cost,
+    CodeFence,
+    List,
+    Table,
+    Quantity,
+    Date,
+    Instructions,
 }
 
 /// A grader and its options.
@@ -141,6 +149,143 @@ pub(super) enum GraderShape {
         timeout: Option<Time>,
         /// Memory that one program may use.
         memory: Option<Memory>,
+    },
+    /// Every rule passes.
+    All {
+        /// The rules.
+        of: Vec<GraderOrName>,
+    },
+    /// One of the rules passes at least.
+    Any {
+        /// The rules.
+        of: Vec<GraderOrName>,
+    },
+    /// None of the rules passes.
+    None {
+        /// The rules.
+        of: Vec<GraderOrName>,
+    },
+    /// The output starts with one of the texts.
+    StartsWith {
+        /// The texts.
+        texts: Words,
+        /// Ignore case.
+        ignore_case: Option<bool>,
+    },
+    /// The output ends with one of the texts.
+    EndsWith {
+        /// The texts.
+        texts: Words,
+        /// Ignore case.
+        ignore_case: Option<bool>,
+    },
+    /// The output's length is within limits.
+    Length {
+        /// What is counted. Default: words.
+        of: Option<LengthIn>,
+        /// The smallest number that is allowed.
+        at_least: Option<u64>,
+        /// The largest number that is allowed.
+        at_most: Option<u64>,
+    },
+    /// The output is in one of the languages.
+    Language {
+        /// Languages, by their ISO 639 codes.
+        is: Words,
+    },
+    /// The output's letters are of the scripts.
+    Script {
+        /// Unicode names of scripts.
+        is: Words,
+        /// The share of letters that must be. Default: all.
+        share: Option<Share>,
+    },
+    /// A JSONPath selects values of a JSON output.
+    JsonPath {
+        /// The path (RFC 9535).
+        path: Word,
+        /// What every selected value equals.
+        equals: Option<Value>,
+        /// A linear-time pattern that every selected value matches, as text.
+        matches: Option<Word>,
+        /// How many values are selected at least. Default: 1.
+        at_least: Option<u64>,
+        /// How many values are selected at most.
+        at_most: Option<u64>,
+    },
+    /// JSON that stands somewhere in the output holds a value, or is valid under a schema.
+    JsonContains {
+        /// What it holds; objects may have further keys, lists further items.
+        value: Option<Value>,
+        /// What some value in it is valid under.
+        schema: Option<Value>,
+    },
+    /// The output holds fenced code.
+    CodeFence {
+        /// Languages of the fences. Default: any.
+        languages: Option<Words>,
+        /// How many fences at least. Default: 1.
+        at_least: Option<u64>,
+        /// How many fences at most.
+        at_most: Option<u64>,
+        /// Nothing stands outside the fences.
+        only: Option<bool>,
+    },
+    /// The output holds a list.
+    List {
+        /// What marks the items. Default: any.
+        marks: Option<ListMarks>,
+        /// How many items at least. Default: 1.
+        at_least: Option<u64>,
+        /// How many items at most.
+        at_most: Option<u64>,
+        /// Count the items of lists inside items too.
+        nested: Option<bool>,
+    },
+    /// The output holds a table.
+    Table {
+        /// Names that its head must hold.
+        columns: Option<Words>,
+        /// Number of columns.
+        width: Option<u64>,
+        /// How many rows below the head at least.
+        at_least: Option<u64>,
+        /// How many rows below the head at most.
+        at_most: Option<u64>,
+    },
+    /// A number with a unit is near the one expected.
+    Quantity {
+        /// Fixed quantity, such as `12.5 km`; `expect.answer` when absent.
+        is: Option<Word>,
+        /// Tolerance in the expected unit.
+        tolerance: Option<f64>,
+        /// Relative tolerance.
+        relative: Option<Share>,
+    },
+    /// A date in the output is the one expected.
+    Date {
+        /// Fixed date; `expect.answer` when absent.
+        is: Option<Word>,
+        /// How dates of three numbers are read.
+        order: Option<DateOrder>,
+        /// How many days it may be away.
+        within_days: Option<u64>,
+    },
+    /// The output is like `expect.answer`.
+    Similarity {
+        /// How it is measured.
+        metric: SimilarityMetric,
+        /// The threshold; without one the similarity is a value.
+        at_least: Option<Share>,
+    },
+    /// Each instruction about form that the example lists is followed.
+    Instructions {
+        /// The example's field that holds the list. Default: instructions.
+        from: Option<Word>,
+        /// How they are read. Default: strict.
+        reading: Option<Reading>,
+        /// How the parts make one verdict. Default: each part is a row.
+        parts: Option<PartsRule>,
     },
     /// Recorded labels of people, programs or model judges.
     Label {

@@ -31,10 +31,14 @@ pub(super) fn unit(
         Some(Grader::Latency { .. }) => Unit::Milliseconds,
         Some(Grader::Cost { .. }) => Unit::Dollars,
         Some(Grader::Label(label)) if label.score => Unit::Plain,
+        Some(Grader::Similarity { .. }) => Unit::Plain,
         _ => Unit::Share,
     };
-    let parts =
-        matches!(grader, Some(Grader::Label(label)) if label.parts == Some(PartsRule::Share));
+    let parts = match grader {
+        Some(Grader::Label(label)) => label.parts == Some(PartsRule::Share),
+        Some(Grader::Instructions { parts, .. }) => *parts == Some(PartsRule::Share),
+        _ => false,
+    };
     let unit = match metric {
         Metric::Share | Metric::PassHatK(_) | Metric::PassAtK(_) => Unit::Share,
         Metric::Mean | Metric::Quantile(_) => value,

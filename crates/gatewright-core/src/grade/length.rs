@@ -1,0 +1,96 @@
+//! The grader of length: characters, words and sentences of UAX #29, lines, paragraphs.
+
+use unicode_segmentation::UnicodeSegmentation;
+
+use super::sheet::{Measures, ONE_PASS, Sheet};
+use super::verdict::Graded;
+use crate::manifest::{LengthIn, Limits};
+use crate::response::Response;
+
+/// What this grader can tell.
+pub(super) const SHEETS: [Sheet; 1] = [Sheet {
+    kind: "length",
+    measures: Measures::Form,
+    checks: "the answer has so many characters, words, sentences, lines or paragraphs",
+    protects: &["format-violation"],
+    cost: ONE_PASS,
+    deterministic: true,
+    blind_spot: "padding and repetition have length too; an abbreviation may end a sentence, and scripts without spaces count each ideograph as a word",
+}];
+
+/// Counts a text in a unit.
+pub(super) fn count(text: &str, of: LengthIn) -> u64 {
+    let count = match of {
+        LengthIn::Characters => text.graphemes(true).count(),
+        LengthIn::Words => text.unicode_words().count(),
+        LengthIn::Sentences => paragraphs(text)
+            .iter()
+            .map(|lines| sentences(&lines.join(" ")))
+            .sum(),
+        LengthIn::Lines => text.lines().filter(|line| !line.trim().is_empty()).count(),
+        LengthIn::Paragraphs => paragraphs(text).len(),
+    };
+    count as u64
+}
+
+/// Counts the sentences of a text without line breaks: UAX #29 ends a sentence at each.
+pub(super) fn sentences(text: &str) -> usize {
+    text.unicode_sentences().count()
+}
+
+/// Returns the lines of each paragraph: blocks of lines that hold more than white space.
+fn paragraphs(text: &str) -> Vec<Vec<&str>> {
+    let mut all: Vec<Vec<&str>> = Vec::new();
+    let mut open = false;
+    for line in text.lines() {
+        if line.trim().is_empty() {
+            open = false;
+            continue;
+        }
+        match all.last_mut() {
+            Some(last) if open => last.push(line),
+            _ => all.push(vec![line]),
+        }
+        open = true;
+    }
+    all
+}
+
+/// Names the unit in a message.
+fn word(of: LengthIn) -> &'static str {
+    match of {
+        LengthIn::Characters => "characters",
+        LengthIn::Words => "words",
+        LengthIn::Sentences => "sentences",
+        LengthIn::Lines => "lines",
+        LengthIn::Paragraphs => "paragraphs",
+    }
+}
+
+/// Passes when the count is within the limits; symptoms `too-short` and `too-long`.
+pub(super) fn length(of: LengthIn, limits: Limits, response: &Response) -> Graded {
+    within(
+        count(&response.output, of),
+        limits,
+        ["too-short", "too-long"],
+        word(of),
+    )
+}
+
+/// Compares a count with limits; the symptoms are for too few and for too many.
+pub(super) fn within(
+    count: u64,
+    limits: Limits,
+    [few, many]: [&'static str; 2],
+    what: &str,
+) -> Graded {
+    match (limits.at_least, limits.at_most) {
+        (Some(low), _) if count < low => {
+            Graded::fail(few, format!("{count} {what}; at least {low}"))
+        }
+        (_, Some(high)) if count > high => {
+            Graded::fail(many, format!("{count} {what}; at most {high}"))
+        }
+        _ => Graded::pass(),
+    }
+}
