@@ -63,6 +63,7 @@ impl Process {
             .kill_on_drop(true)
             .spawn()?;
         let pid = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+        limit_memory(pid, target.memory_mib)?;
         let (Some(stdin), Some(stdout), Some(stderr)) =
             (child.stdin.take(), child.stdout.take(), child.stderr.take())
         else {
@@ -192,4 +193,26 @@ fn status_words(status: ExitStatus) -> String {
         _ => "",
     };
     format!("was ended by signal {signal}{name}")
+}
+
+/// Limits the address space of a program that was just started. What it started before this moment keeps none: a program is limited before it can have read
+/// its first request.
+#[cfg(target_os = "linux")]
+fn limit_memory(pid: Option<Pid>, memory_mib: Option<u64>) -> std::io::Result<()> {
+    use rustix::process::{Resource, Rlimit, prlimit};
+    let (Some(pid), Some(mib)) = (pid, memory_mib) else {
+        return Ok(());
+    };
+    let bytes = Some(mib << 20);
+    let limit = Rlimit {
+        current: bytes,
+        maximum: bytes,
+    };
+    prlimit(Some(pid), Resource::As, limit)?;
+    Ok(())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn limit_memory(_: Option<Pid>, _: Option<u64>) -> std::io::Result<()> {
+    Ok(())
 }

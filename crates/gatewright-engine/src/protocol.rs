@@ -118,7 +118,7 @@ fn end(mut fields: Map<String, Value>) -> Result<AttemptEnd, String> {
     {
         return Ok(provider_error(&error, code));
     }
-    let spoke = ["output", "behaviour", "tool_calls"]
+    let spoke = ["output", "behaviour", "tool_calls", "verdict"]
         .iter()
         .any(|key| fields.get(*key).is_some_and(|value| !value.is_null()));
     if !spoke {

@@ -74,6 +74,8 @@ pub struct CommandTarget {
     pub env: BTreeMap<OsString, OsString>,
     /// The folder it runs in.
     pub cwd: PathBuf,
+    /// Memory that each program may use, in MiB; asking for more fails inside the program. Linux only; `None` for no limit of ours.
+    pub memory_mib: Option<u64>,
 }
 
 /// Variables that every program gets, when they are set.

@@ -236,6 +236,14 @@ pub(crate) struct StoredRun {
 pub(crate) struct GradeArgs {
     #[command(flatten)]
     pub(crate) stored: StoredRun,
+    /// Ask judges and grader programs what is outstanding; without it, nothing is called
+    #[arg(long, env = "GATEWRIGHT_ASK")]
+    pub(crate) ask: bool,
+    /// With --ask: ask again where a judge or program ended in an error
+    #[arg(long, requires = "ask")]
+    pub(crate) retry_errors: bool,
+    #[command(flatten)]
+    pub(crate) budget: Budget,
 }
 
 /// Run what tripped again: whole segments, both arms, fresh trials.

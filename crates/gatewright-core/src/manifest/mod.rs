@@ -158,6 +158,38 @@ impl Manifest {
         }
     }
 
+    /// Lists the files that judges need, by name.
+    pub fn judge_files(&self) -> Vec<(String, String)> {
+        let judges = self.judges.values();
+        judges
+            .filter_map(|judge| Some((judge, judge.live()?)))
+            .flat_map(|(judge, live)| {
+                let files = live.files().into_iter();
+                files.map(|file| (judge.name.clone(), file))
+            })
+            .collect()
+    }
+
+    /// Puts the content of a judge's file in its place, and into the judge's fingerprint.
+    ///
+    /// # Errors
+    /// Why the content cannot be used.
+    pub fn provide_judge_file(
+        &mut self,
+        name: &str,
+        path: &str,
+        content: &str,
+    ) -> Result<(), String> {
+        let Some(judge) = self.judges.get_mut(name) else {
+            return Ok(());
+        };
+        if let Target::Live(live) = &mut judge.target {
+            live.provide(path, content)?;
+        }
+        judge.fingerprint = Digest::of_json(&(judge.fingerprint, path, content));
+        Ok(())
+    }
+
     /// Lists the files that live systems need, by role: templates and lists of tools. The caller reads each and calls
     /// [`Manifest::provide_file`] before anything is asked.
     pub fn live_files(&self) -> Vec<(Role, String)> {

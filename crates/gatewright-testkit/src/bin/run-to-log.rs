@@ -73,6 +73,7 @@ fn work() -> Result<ExitCode, Box<dyn Error>> {
         timeout: None,
         env: environment(&[], |name| std::env::var_os(name)),
         cwd: std::env::current_dir()?,
+        memory_mib: None,
     };
     let targets = Targets {
         seed: SEED,

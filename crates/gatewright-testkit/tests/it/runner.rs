@@ -47,6 +47,7 @@ pub(crate) fn command(argv: &[&str]) -> CommandTarget {
         timeout: None,
         env: environment(&[], |name| std::env::var_os(name)),
         cwd: std::env::temp_dir(),
+        memory_mib: None,
     }
 }
 

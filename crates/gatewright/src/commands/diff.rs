@@ -15,7 +15,7 @@ use crate::args::DiffArgs;
 use crate::commands::{Context, pairs, unknown};
 use crate::error::Failure;
 use crate::exit;
-use crate::pipeline::{Answers, Loaded, Session, answers, graders, judge};
+use crate::pipeline::{Answers, Loaded, Session, answers, graders, judge, what_judges_said};
 
 /// Below this many columns the two outputs stand one above the other.
 const SIDE_BY_SIDE_COLUMNS: usize = 100;
@@ -64,7 +64,8 @@ pub(crate) fn diff(context: &Context, args: &DiffArgs) -> Result<u8, Failure> {
     let said = answers(&session, |example| {
         chosen.iter().any(|flip| flip.example == example)
     })?;
-    let graders = graders(&loaded)?;
+    let verdicts = what_judges_said(&loaded, &session)?.unwrap_or_default();
+    let graders = graders(&loaded)?.with_judged(&verdicts);
     let changed: Vec<Changed> = chosen
         .iter()
         .map(|flip| changed(&loaded, &graders, flip, &said))

@@ -1,11 +1,13 @@
 //! `gatewright gate`
 
+use gatewright_core::decide::Answer;
+
 use crate::args::GateArgs;
 use crate::commands::{Context, extension, writable};
 use crate::crash;
 use crate::error::Failure;
 use crate::exit;
-use crate::pipeline::{Drive, Session, Start, confirm, dry_run, judge, record};
+use crate::pipeline::{Drive, Session, Start, ask_judges, confirm, dry_run, judge, record};
 
 const COMMAND: &str = "gatewright gate";
 
@@ -34,15 +36,29 @@ pub(crate) fn gate(context: &Context, args: &GateArgs) -> Result<u8, Failure> {
     session.whole()?;
     session.prepare(&loaded, &args.asks, now, console)?;
     session.attempt(&loaded, &mut drive, now, console)?;
-    if session.decided.is_none() {
-        confirm(&loaded, &mut session, &mut drive, now, console)?;
+    let errors = args.asks.retry_errors;
+    let mut left = ask_judges(&loaded, &mut session, &mut drive, errors, now, console)?;
+    if session.decided.is_none()
+        && left.is_nothing()
+        && confirm(&loaded, &mut session, &mut drive, now, console)?
+    {
+        left = ask_judges(&loaded, &mut session, &mut drive, errors, now, console)?;
     }
     let judged = judge(&loaded, &session, now)?;
     crash::point("judged");
-    record(&loaded, &mut session, &judged.view, now, COMMAND)?;
+    if left.is_nothing() {
+        record(&loaded, &mut session, &judged.view, now, COMMAND)?;
+    }
     context.write_reports(&judged.view, &args.output.output)?;
     crash::point("report-written");
     context.show(&judged.view)?;
+    if !left.is_nothing() {
+        left.tell(COMMAND, console);
+        // Whatever the rest says, nothing is decided while judgements are missing.
+        if judged.view.answer != Answer::NotEnoughEvidence {
+            return Ok(exit::INCOMPLETE);
+        }
+    }
     Ok(exit::of_answer(
         judged.view.answer,
         judged.view.enforce,

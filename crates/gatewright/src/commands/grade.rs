@@ -8,17 +8,26 @@ use crate::args::GradeArgs;
 use crate::commands::Context;
 use crate::error::Failure;
 use crate::exit;
-use crate::pipeline::{Session, judge};
+use crate::pipeline::{Drive, Left, Session, ask_judges, judge};
+
+const COMMAND: &str = "gatewright grade";
+const ASK: &str = "gatewright grade --ask";
 
 pub(crate) fn grade(context: &Context, args: &GradeArgs) -> Result<u8, Failure> {
     let mut loaded = context.sound()?;
-    let session = Session::read(
-        &mut loaded,
-        args.stored.run.as_deref(),
-        &context.now,
-        &context.console,
-        "gatewright grade",
-    )?;
+    let wanted = args.stored.run.as_deref();
+    let (now, console) = (&context.now, &context.console);
+    let mut left = Left::default();
+    let session = if args.ask {
+        let allowed = &context.global.allow_host;
+        let mut drive = Drive::new(&loaded, allowed, &args.budget, None, ASK)?;
+        let mut session = Session::open(&mut loaded, wanted, now, console, COMMAND)?;
+        let errors = args.retry_errors;
+        left = ask_judges(&loaded, &mut session, &mut drive, errors, now, console)?;
+        session
+    } else {
+        Session::read(&mut loaded, wanted, now, console, COMMAND)?
+    };
     let judged = judge(&loaded, &session, &context.now)?;
     let whole = || {
         judged
@@ -60,7 +69,13 @@ pub(crate) fn grade(context: &Context, args: &GradeArgs) -> Result<u8, Failure> 
             );
         }
     }
-    text.push_str("Next: gatewright decide\n");
+    if left.is_nothing() {
+        text.push_str("Next: gatewright decide\n");
+    }
     context.console.out(&text)?;
-    Ok(exit::SHIP)
+    if left.is_nothing() {
+        return Ok(exit::SHIP);
+    }
+    left.tell(ASK, console);
+    Ok(exit::INCOMPLETE)
 }

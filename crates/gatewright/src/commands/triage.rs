@@ -14,7 +14,7 @@ use crate::args::{TriageAction, TriageArgs, TriageSetArgs};
 use crate::commands::{Context, unknown};
 use crate::error::Failure;
 use crate::exit;
-use crate::pipeline::{Loaded, Session, ends, graders, project_log, writer};
+use crate::pipeline::{Loaded, Session, ends, graders, project_log, what_judges_said, writer};
 
 /// Shortest and longest reason, in characters.
 const REASON_CHARS: std::ops::RangeInclusive<usize> = 10..=2000;
@@ -140,7 +140,8 @@ struct Tally {
 
 /// Collects the candidate's failing outcomes at first look, by class, then example.
 fn failing(loaded: &Loaded, session: &Session) -> Result<Vec<Failing>, Failure> {
-    let graders = graders(loaded)?;
+    let judged = what_judges_said(loaded, session)?.unwrap_or_default();
+    let graders = graders(loaded)?.with_judged(&judged);
     let causes = causes(loaded, &session.name)?;
     let mut outcomes = Vec::new();
     let mut found: BTreeMap<(u32, u16), Tally> = BTreeMap::new();

@@ -100,7 +100,7 @@ pub(super) fn make(
 }
 
 /// Asks the run to stop on the signals that ask a program to end: once to drain, twice to stop now (F21).
-async fn watch_signals(stopper: Stopper) {
+pub(super) async fn watch_signals(stopper: Stopper) {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};

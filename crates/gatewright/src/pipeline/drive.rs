@@ -13,6 +13,7 @@ use gatewright_engine::{
 use crate::args::Budget;
 use crate::console::{self, Console};
 use crate::error::Failure;
+use crate::pipeline::caller::{Caller, callers};
 use crate::pipeline::dry;
 use crate::pipeline::hosts::{self, Allowed};
 use crate::pipeline::load::Loaded;
@@ -24,6 +25,8 @@ use crate::pipeline::session::{Asked, Session, Start};
 pub(crate) struct Drive {
     /// How each system is reached.
     pub(super) targets: Targets,
+    /// How each judge is reached, once live ones are open.
+    pub(super) judges: BTreeMap<String, Target>,
     /// What goes on where it was.
     pub(super) command: &'static str,
     /// Which examples are asked now; all of them without one.
@@ -63,8 +66,18 @@ impl Drive {
         if let Some(concurrency) = budget.concurrency {
             limits.concurrency = concurrency;
         }
+        let mut judges = BTreeMap::new();
+        for (name, judge) in &loaded.manifest.judges {
+            if let Reach::Command { argv, workers, env } = &judge.target {
+                let timeout = judge.timeout_ms.map(Duration::from_millis);
+                let most = budget.concurrency.unwrap_or(*workers);
+                let target = program(loaded, argv, most, env, timeout, None);
+                judges.insert(name.clone(), target);
+            }
+        }
         let lives = loaded.manifest.systems.values();
         Ok(Self {
+            judges,
             targets: Targets {
                 seed: loaded.manifest.seed,
                 by_role,
@@ -135,18 +148,13 @@ impl Drive {
         let known = allowed.consent(&called, more.as_deref(), console)?;
         let secrets = secrets::resolve(&loaded.manifest, &loaded.project, var)?;
         for one in &called {
-            let Some(live) = loaded
-                .manifest
-                .systems
-                .get(&one.role)
-                .and_then(|it| it.live())
-            else {
+            let Some(live) = one.caller.live(&loaded.manifest) else {
                 continue;
             };
             let private_allowed = known
-                .get(&one.role)
+                .get(&one.caller)
                 .is_some_and(|why| why.private_allowed(one));
-            let timeout = loaded.manifest.systems[&one.role].timeout_ms;
+            let timeout = one.caller.timeout_ms(&loaded.manifest);
             let mut live = Live::clone(live);
             if self.budget.concurrency.is_some() {
                 live.pace.concurrency = self.budget.concurrency;
@@ -154,14 +162,22 @@ impl Drive {
             let target = LiveTarget {
                 proxy: secrets::proxy(&live.url, var),
                 live,
-                secrets: secrets.get(&one.role).cloned().unwrap_or_default(),
+                secrets: secrets.get(&one.caller).cloned().unwrap_or_default(),
                 timeout: timeout.map(Duration::from_millis),
                 private_allowed,
             };
             let target = Target::Live(Box::new(target));
-            self.targets.by_role.insert(one.role, target);
+            match &one.caller {
+                Caller::System(role) => {
+                    self.targets.by_role.insert(*role, target);
+                }
+                Caller::Judge(name) => {
+                    self.judges.insert(name.clone(), target);
+                }
+            }
         }
-        console::guard(guarded(&self.targets.by_role));
+        let targets = self.targets.by_role.values().chain(self.judges.values());
+        console::guard(guarded(targets));
         self.is_open = true;
         Ok(())
     }
@@ -202,9 +218,8 @@ impl Drive {
 }
 
 /// Names the values that must never be written: keys, headers, and passwords of proxies.
-fn guarded(by_role: &BTreeMap<Role, Target>) -> Vec<&SecretText> {
-    by_role
-        .values()
+fn guarded<'t>(targets: impl Iterator<Item = &'t Target>) -> Vec<&'t SecretText> {
+    targets
         .filter_map(|target| match target {
             Target::Live(live) => Some(live.secrets.iter().chain(&live.proxy)),
             _ => None,
@@ -224,15 +239,30 @@ fn unasked(loaded: &Loaded, system: &System, budget: &Budget) -> Option<Target> 
                 .map(|one| one.attempts.clone())
                 .unwrap_or_default(),
         ),
-        Reach::Command { argv, workers, env } => Target::Command(CommandTarget {
-            argv: argv.clone(),
-            workers: budget
-                .concurrency
-                .map_or(*workers, |most| most.min(Limits::WORKERS_MAX)),
-            timeout: system.timeout_ms.map(Duration::from_millis),
-            env: environment(env, |name| std::env::var_os(name)),
-            cwd: loaded.project.root.clone(),
-        }),
+        Reach::Command { argv, workers, env } => {
+            let timeout = system.timeout_ms.map(Duration::from_millis);
+            let workers = budget.concurrency.unwrap_or(*workers);
+            program(loaded, argv, workers, env, timeout, None)
+        }
+    })
+}
+
+/// Builds how a program is reached.
+pub(super) fn program(
+    loaded: &Loaded,
+    argv: &[String],
+    workers: u32,
+    env: &[String],
+    timeout: Option<Duration>,
+    memory_mib: Option<u64>,
+) -> Target {
+    Target::Command(CommandTarget {
+        argv: argv.to_vec(),
+        workers: workers.min(Limits::WORKERS_MAX),
+        timeout,
+        env: environment(env, |name| std::env::var_os(name)),
+        cwd: loaded.project.root.clone(),
+        memory_mib,
     })
 }
 
@@ -241,15 +271,11 @@ fn priced(loaded: &Loaded, budget: &Budget) -> Result<(), Failure> {
     if budget.max_cost.is_none() {
         return Ok(());
     }
-    let unpriced: Vec<Problem> = loaded
-        .manifest
-        .systems
-        .values()
-        .filter(|system| system.live().is_some_and(|live| !states_cost(live)))
-        .map(|system| {
-            let role = system.role.word();
-            let at = loaded.manifest.at(&format!("systems.{role}"));
-            let what = format!("`--max-cost` needs a price, and the {role} has none");
+    let unpriced: Vec<Problem> = callers(&loaded.manifest)
+        .filter(|(_, live)| !states_cost(live))
+        .map(|(caller, _)| {
+            let at = loaded.manifest.at(&caller.path());
+            let what = format!("`--max-cost` needs a price, and the {caller} has none");
             Problem::error("no-price", at, what)
                 .why("money that is not counted has no limit")
                 .instead("`price: {input: 2.50 USD, output: 10 USD}` for a million tokens; or --max-calls N")

@@ -14,6 +14,7 @@ use crate::args::Budget;
 use crate::console::Console;
 use crate::error::{Failure, problems_text};
 use crate::exit;
+use crate::pipeline::caller::Caller;
 use crate::pipeline::display::{dollars, number, span};
 use crate::pipeline::hosts::{self, Allowed, Known};
 use crate::pipeline::load::Loaded;
@@ -295,7 +296,7 @@ fn estimate(
         .and_then(|(written, read)| live.cost(read, written));
     let consent = hosts::called(&loaded.manifest)
         .iter()
-        .find(|one| one.role == role)
+        .find(|one| one.caller == Caller::System(role))
         .and_then(|one| allowed.knows(one));
     let (requests, tokens) = (live.pace.requests_per_minute, live.pace.tokens_per_minute);
     let minutes = |amount: u64, pace: Option<u32>| pace.map(|pace| amount as f64 / f64::from(pace));

@@ -14,6 +14,7 @@ use gatewright_core::response::{AttemptEnd, Response};
 use gatewright_store::StoreError;
 
 use crate::error::Failure;
+use crate::pipeline::judging;
 use crate::pipeline::load::Loaded;
 use crate::pipeline::session::Session;
 
@@ -37,7 +38,8 @@ pub(super) fn with_outcomes<T>(
     session: &Session,
     fold: impl FnOnce(&mut dyn Iterator<Item = Outcome>) -> T,
 ) -> Result<T, Failure> {
-    let graders = graders(loaded)?;
+    let judged = judging::judged(loaded, session)?.unwrap_or_default();
+    let graders = graders(loaded)?.with_judged(&judged);
     let progress = session.log.progress()?;
     let superseded = session.log.superseded()?;
     let failed: RefCell<Option<StoreError>> = RefCell::new(None);

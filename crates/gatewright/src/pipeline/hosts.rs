@@ -9,19 +9,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead as _, Write as _};
 use std::path::PathBuf;
 
-use gatewright_core::manifest::{Live, Manifest, Protocol, Role};
+use gatewright_core::manifest::{Live, Manifest, Protocol};
 use gatewright_core::problem::{Location, Problem};
 use gatewright_core::report::untrusted;
 use url::{Host, Url};
 
 use crate::console::Console;
 use crate::error::Failure;
+use crate::pipeline::caller::{Caller, callers};
 
 /// A host that the page sends to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Called {
-    /// Whose system.
-    pub(crate) role: Role,
+    /// Who calls it.
+    pub(crate) caller: Caller,
     /// `api.example.com:443`
     pub(crate) host: String,
     /// Keys that go there, by reference.
@@ -86,20 +87,17 @@ impl Flag {
     }
 }
 
-/// Lists what the page sends where, in the order of roles.
+/// Lists what the page sends where: systems in the order of roles, then judges.
 pub(crate) fn called(manifest: &Manifest) -> Vec<Called> {
-    manifest
-        .systems
-        .values()
-        .filter_map(|system| {
-            let live = system.live()?;
-            let path = format!("systems.{}", system.role.word());
-            of(live, system.role, manifest.at(&path))
+    callers(manifest)
+        .filter_map(|(caller, live)| {
+            let at = manifest.at(&caller.path());
+            of(live, caller, at)
         })
         .collect()
 }
 
-fn of(live: &Live, role: Role, at: Location) -> Option<Called> {
+fn of(live: &Live, caller: Caller, at: Location) -> Option<Called> {
     let url = Url::parse(&live.url).ok()?;
     let host = live.host()?;
     let keys: BTreeSet<String> = live.secrets().iter().map(ToString::to_string).collect();
@@ -111,7 +109,7 @@ fn of(live: &Live, role: Role, at: Location) -> Option<Called> {
         Protocol::Http => None,
     };
     Some(Called {
-        role,
+        caller,
         own: url.scheme() == "https"
             && own.is_some_and(|(own, key)| host == own && keys.iter().all(|it| it == key)),
         plain: url.scheme() == "http",
@@ -230,7 +228,7 @@ impl Allowed {
         called: &[Called],
         more: Option<&str>,
         console: &Console,
-    ) -> Result<BTreeMap<Role, Known>, Failure> {
+    ) -> Result<BTreeMap<Caller, Known>, Failure> {
         let mut known = BTreeMap::new();
         let mut refused: BTreeMap<&str, Vec<&Called>> = BTreeMap::new();
         let mut declined = BTreeSet::new();
@@ -253,7 +251,7 @@ impl Allowed {
             }
             match why {
                 Some(why) => {
-                    known.insert(one.role, why);
+                    known.insert(one.caller.clone(), why);
                 }
                 None => refused.entry(&one.host).or_default().push(one),
             }
@@ -298,7 +296,7 @@ impl Allowed {
     /// Says once of a host that it is refused, whichever systems are there.
     fn refusal(&self, of_host: &[&Called]) -> Problem {
         let one = of_host[0];
-        let mut roles: Vec<&str> = of_host.iter().map(|one| one.role.word()).collect();
+        let mut roles: Vec<String> = of_host.iter().map(|one| one.caller.to_string()).collect();
         roles.dedup();
         let sends = if roles.len() == 1 { "sends" } else { "send" };
         let keys: BTreeSet<String> = of_host
@@ -360,7 +358,7 @@ impl Called {
     fn question(&self) -> String {
         format!(
             "{}: the page sends examples{} to {}, which was never used with that from here{}. Send? [y/N/always] ",
-            self.role.word(),
+            self.caller,
             keys_text(&self.keys),
             untrusted::line(&self.host, 300),
             self.nature(),

@@ -8,8 +8,9 @@ use gatewright_core::check::{self, Facts};
 use gatewright_core::digest::{Digest, Hasher};
 use gatewright_core::grade::Graders;
 use gatewright_core::incident::{self, Incident};
+use gatewright_core::judge::Rubric;
 use gatewright_core::label::{self, Labels};
-use gatewright_core::manifest::{self, Manifest, Role, System, Target, Trials};
+use gatewright_core::manifest::{self, Grader, Manifest, Role, System, Target, Trials};
 use gatewright_core::outcome::{Bin, Outcome};
 use gatewright_core::plan::{Plan, RunOptions};
 use gatewright_core::problem::{Location, Problem, Weight, has_errors};
@@ -97,6 +98,7 @@ impl Loaded {
         };
         reader.schemas(&mut manifest);
         reader.live_files(&mut manifest);
+        reader.rubrics(&mut manifest);
         reader.fingerprint(&mut manifest);
         let reference = reader.reference(&manifest);
         let incidents = reader.incidents(&manifest);
@@ -251,12 +253,25 @@ impl Reader<'_> {
         Some((loaded, hashing.hasher.finish()))
     }
 
-    /// Adds the content of a command's own files to its fingerprint: an edited program is another system.
+    /// Adds the content of a command's own files to its fingerprint: an edited program is another system, judge or grader.
     fn fingerprint(&mut self, manifest: &mut Manifest) {
-        for system in manifest.systems.values_mut() {
-            let Target::Command { argv, .. } = &system.target else {
-                continue;
-            };
+        let systems = manifest.systems.values_mut();
+        let systems = systems.map(|it| (&it.target, &mut it.fingerprint));
+        let judges = manifest.judges.values_mut();
+        let judges = judges.map(|it| (&it.target, &mut it.fingerprint));
+        let mut commands: Vec<(&Vec<String>, &mut Digest)> = Vec::new();
+        for (target, fingerprint) in systems.chain(judges) {
+            if let Target::Command { argv, .. } = target {
+                commands.push((argv, fingerprint));
+            }
+        }
+        for criterion in &mut manifest.criteria {
+            if let Grader::Program(program) = &mut criterion.grader {
+                let program = &mut **program;
+                commands.push((&program.argv, &mut program.fingerprint));
+            }
+        }
+        for (argv, fingerprint) in commands {
             let mut own = BTreeMap::new();
             for word in argv {
                 let named = word.strip_prefix("./").unwrap_or(word);
@@ -271,7 +286,7 @@ impl Reader<'_> {
                 }
             }
             if !own.is_empty() {
-                system.fingerprint = Digest::of_json(&(system.fingerprint, own));
+                *fingerprint = Digest::of_json(&(*fingerprint, own));
             }
         }
     }
@@ -308,6 +323,54 @@ impl Reader<'_> {
                 }
             }
         }
+    }
+
+    /// Reads the rubrics that judged criteria name, and the files of judges.
+    fn rubrics(&mut self, manifest: &mut Manifest) {
+        for (criterion, path) in manifest.rubric_files() {
+            let id = &manifest.criteria[usize::from(criterion)].id;
+            let at = manifest.at(&format!("criteria.{id}.grader.judge.rubric"));
+            let Some((text, digest)) = self.text(&path, &at) else {
+                continue;
+            };
+            match Rubric::read(&text, &path) {
+                Ok(rubric) => {
+                    manifest.provide_rubric(criterion, rubric);
+                    self.files.insert(path, digest);
+                }
+                Err(problems) => self.problems.extend(problems),
+            }
+        }
+        for (judge, path) in manifest.judge_files() {
+            let at = manifest.at(&format!("judges.{judge}"));
+            let Some((text, digest)) = self.text(&path, &at) else {
+                continue;
+            };
+            match manifest.provide_judge_file(&judge, &path, &text) {
+                Ok(()) => {
+                    self.files.insert(path, digest);
+                }
+                Err(what) => {
+                    self.problems
+                        .push(Problem::error("bad-tools", Location::file(&path), what))
+                }
+            }
+        }
+    }
+
+    /// Reads a file as text.
+    fn text(&mut self, path: &str, at: &Location) -> Option<(String, Digest)> {
+        let mut bytes = Vec::new();
+        let (_, digest) = self.with(path, at, |reader, _| {
+            reader.take(PAGE_BYTES_MAX).read_to_end(&mut bytes)
+        })?;
+        let text = String::from_utf8(bytes).ok();
+        if text.is_none() {
+            let what = format!("`{path}` is not UTF-8");
+            self.problems
+                .push(Problem::error("not-utf8", Location::file(path), what));
+        }
+        text.map(|text| (text, digest))
     }
 
     /// Reads the prompts and lists of tools that live systems name as files.

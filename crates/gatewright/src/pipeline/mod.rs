@@ -3,6 +3,7 @@
 //! No rule of the domain is here: every step is one call into core, the engine or the store.
 
 mod attempts;
+mod caller;
 mod display;
 mod drive;
 mod dry;
@@ -10,6 +11,7 @@ mod ends;
 mod evidence;
 mod hosts;
 mod judge;
+mod judging;
 mod ledger;
 mod load;
 mod merge;
@@ -25,6 +27,7 @@ pub(crate) use drive::Drive;
 pub(crate) use dry::dry_run;
 pub(crate) use evidence::{Answers, answers, ends, graders};
 pub(crate) use judge::{confirm, judge, record};
+pub(crate) use judging::{Left, ask as ask_judges, judged as what_judges_said};
 pub(crate) use ledger::project_log;
 pub(crate) use load::{Depth, Loaded};
 pub(crate) use merge::merge;

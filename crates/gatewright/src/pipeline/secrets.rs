@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::io::Read as _;
 
-use gatewright_core::manifest::{Manifest, Role, Secret, System};
+use gatewright_core::manifest::{Manifest, Secret};
 use gatewright_core::problem::Problem;
 use gatewright_engine::SecretText;
 use url::{Host, Url};
 
 use crate::error::Failure;
+use crate::pipeline::caller::{Caller, callers};
 use crate::pipeline::hosts::is_private;
 use crate::project::Project;
 
@@ -23,23 +24,22 @@ pub(crate) fn resolve(
     manifest: &Manifest,
     project: &Project,
     var: impl Fn(&str) -> Option<String>,
-) -> Result<BTreeMap<Role, Vec<SecretText>>, Failure> {
+) -> Result<BTreeMap<Caller, Vec<SecretText>>, Failure> {
     let mut values = BTreeMap::new();
-    let mut missed: Vec<(&Secret, String, Vec<&System>)> = Vec::new();
-    for system in manifest.systems.values() {
-        let Some(live) = system.live() else { continue };
+    let mut missed: Vec<(&Secret, String, Vec<Caller>)> = Vec::new();
+    for (caller, live) in callers(manifest) {
         let mut of_system = Vec::new();
         for secret in live.secrets() {
             match value(secret, project, &var) {
                 Ok(value) => of_system.push(SecretText::new(value)),
                 // One key is missing once, whichever systems want it.
                 Err(why) => match missed.iter_mut().find(|(known, ..)| *known == secret) {
-                    Some((.., systems)) => systems.push(system),
-                    None => missed.push((secret, why, vec![system])),
+                    Some((.., callers)) => callers.push(caller.clone()),
+                    None => missed.push((secret, why, vec![caller.clone()])),
                 },
             }
         }
-        values.insert(system.role, of_system);
+        values.insert(caller, of_system);
     }
     if missed.is_empty() {
         return Ok(values);
@@ -49,10 +49,10 @@ pub(crate) fn resolve(
     Err(Failure::Problems(problems.collect()))
 }
 
-fn missing(manifest: &Manifest, systems: &[&System], secret: &Secret, why: &str) -> Problem {
-    let mut roles: Vec<&str> = systems.iter().map(|system| system.role.word()).collect();
+fn missing(manifest: &Manifest, callers: &[Caller], secret: &Secret, why: &str) -> Problem {
+    let mut roles: Vec<String> = callers.iter().map(ToString::to_string).collect();
     roles.dedup();
-    let at = manifest.at(&format!("systems.{}", roles[0]));
+    let at = manifest.at(&callers.first().map(Caller::path).unwrap_or_default());
     let what = format!("the key {secret} of the {} {why}", roles.join(" and the "));
     let problem = Problem::error("missing-secret", at, what);
     problem.instead(match secret {

@@ -1,5 +1,7 @@
 use clap::Parser as _;
 
+use gatewright_core::manifest::Role;
+
 use super::*;
 use crate::args::Cli;
 
@@ -16,7 +18,7 @@ fn console(interactive: bool) -> Console {
 
 fn called(host: &str, keys: &[&str], own: bool) -> Called {
     Called {
-        role: Role::Candidate,
+        caller: Caller::System(Role::Candidate),
         host: host.to_owned(),
         keys: keys.iter().map(|&key| key.to_owned()).collect(),
         private: is_private(&url(&format!("http://{host}/"))),
@@ -303,7 +305,7 @@ fn a_host_is_refused_once_whichever_systems_are_there() {
     let flags = ["evil.example.com=env:A".to_owned()];
     let mut allowed = Allowed::read(&flags, |_| None, &console).expect("read");
     let mut production = called("evil.example.com:443", &["env:A", "env:B"], false);
-    production.role = Role::Production;
+    production.caller = Caller::System(Role::Production);
     let systems = [
         called("evil.example.com:443", &["env:C"], false),
         production,

@@ -1,0 +1,284 @@
+//! Asks judges and grader programs what is outstanding: each judged unit is an attempt of the engine, and what it commits stands in the run's own log.
+
+mod ask;
+mod units;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use gatewright_core::judge::{Judged, JudgedUnit, Subject};
+use gatewright_core::manifest::{Grader, Role};
+use gatewright_core::plan::AttemptSpec;
+use gatewright_core::report::untrusted::line;
+use gatewright_core::response::{AttemptEnd, Response};
+
+use self::ask::{Asked, Session as Asking};
+use self::units::Work;
+use crate::console::Console;
+use crate::error::Failure;
+use crate::now::Now;
+use crate::pipeline::drive::{self, Drive};
+use crate::pipeline::evidence;
+use crate::pipeline::load::Loaded;
+use crate::pipeline::session::Session;
+
+/// What systems answered, of every attempt that a judged criterion applies to.
+pub(super) type Answers = BTreeMap<AttemptSpec, Response>;
+
+/// What is left to judge after the judges were asked.
+#[derive(Debug, Default)]
+pub(crate) struct Left {
+    /// Why judges or programs could not be asked, one for each.
+    pub(crate) why: Vec<String>,
+}
+
+impl Left {
+    /// Says what is missing, and what goes on with it: the answers are kept, and only the judging is made again.
+    pub(crate) fn tell(&self, command: &str, console: &Console) {
+        for why in &self.why {
+            console.say(&format!("not judged: {}", line(why, 400)));
+        }
+        console.say(&format!(
+            "nothing is decided while judgements are missing; what systems answered is kept\nNext: {command}   (only the judging goes on)"
+        ));
+    }
+
+    /// Says whether everything was asked.
+    pub(crate) fn is_nothing(&self) -> bool {
+        self.why.is_empty()
+    }
+}
+
+/// Folds what judges and programs said in a run so far; `None` where nothing on the page is judged.
+///
+/// # Errors
+/// When the log cannot be read.
+pub(crate) fn judged(loaded: &Loaded, session: &Session) -> Result<Option<Judged>, Failure> {
+    if !is_wanted(loaded) {
+        return Ok(None);
+    }
+    let pairs = loaded
+        .manifest
+        .criteria
+        .iter()
+        .any(|it| matches!(&it.grader, Grader::Judge(judge) if judge.pair));
+    let mut judged = Judged::default();
+    if pairs {
+        judged = judged.with_pairs();
+    }
+    for event in session.log.events() {
+        judged.take(event?.body);
+    }
+    Ok(Some(judged))
+}
+
+/// Says whether the page has criteria that judges or programs grade.
+pub(crate) fn is_wanted(loaded: &Loaded) -> bool {
+    let mut criteria = loaded.manifest.criteria.iter();
+    criteria.any(|it| matches!(it.grader, Grader::Judge(_) | Grader::Program(_)))
+}
+
+/// Asks every judge and program what is outstanding, a second time where a verdict could not be read. A judge that cannot be reached leaves the
+/// rest as it is: what systems answered is kept, and the next call goes on with the judging alone (F28).
+///
+/// # Errors
+/// Interrupted (130) or out of budget (111), both resumable; hosts that nobody allowed, secrets that are not there; what the log refused.
+pub(crate) fn ask(
+    loaded: &Loaded,
+    session: &mut Session,
+    drive: &mut Drive,
+    errors: bool,
+    now: &Now,
+    console: &Console,
+) -> Result<Left, Failure> {
+    let Some(mut judged) = judged(loaded, session)? else {
+        return Ok(Left::default());
+    };
+    let open = judged.open().count();
+    if open > 0 {
+        console.note(&format!(
+            "{open} judgements of the interrupted run may have been paid for without a result; they are made again"
+        ));
+    }
+    let answers = answers(loaded, session)?;
+    let mut left = Left::default();
+    for index in 0..loaded.manifest.criteria.len() as u16 {
+        for work in units::of(loaded, session, index, &answers)? {
+            if let Some(why) = all_of(
+                loaded,
+                session,
+                drive,
+                &work,
+                &answers,
+                &mut judged,
+                errors,
+                (now, console),
+            )? {
+                left.why.push(why);
+            }
+        }
+    }
+    Ok(left)
+}
+
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the parts of one judge's work, each needed once"
+)]
+/// Asks one judge or program; says why it could not be asked to the end, if so.
+fn all_of(
+    loaded: &Loaded,
+    session: &mut Session,
+    drive: &mut Drive,
+    work: &Work<'_>,
+    answers: &Answers,
+    judged: &mut Judged,
+    errors: bool,
+    (now, console): (&Now, &Console),
+) -> Result<Option<String>, Failure> {
+    let first: Vec<JudgedUnit> = work
+        .units
+        .iter()
+        .filter(|unit| judged.is_outstanding(unit, errors))
+        .cloned()
+        .collect();
+    let mut why = one_round(
+        loaded,
+        session,
+        drive,
+        work,
+        answers,
+        first,
+        judged,
+        (now, console),
+    )?;
+    if why.is_none() {
+        let again: Vec<JudgedUnit> = work
+            .units
+            .iter()
+            .filter(|unit| work.is_unread(judged, unit))
+            .map(|unit| JudgedUnit {
+                repair: true,
+                ..unit.clone()
+            })
+            .filter(|unit| judged.is_outstanding(unit, errors))
+            .collect();
+        why = one_round(
+            loaded,
+            session,
+            drive,
+            work,
+            answers,
+            again,
+            judged,
+            (now, console),
+        )?;
+    }
+    Ok(why)
+}
+
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the parts of one round, each needed once"
+)]
+fn one_round(
+    loaded: &Loaded,
+    session: &mut Session,
+    drive: &mut Drive,
+    work: &Work<'_>,
+    answers: &Answers,
+    units: Vec<JudgedUnit>,
+    judged: &mut Judged,
+    (now, console): (&Now, &Console),
+) -> Result<Option<String>, Failure> {
+    if units.is_empty() {
+        return Ok(None);
+    }
+    drive.open(loaded, &session.plan, console)?;
+    let Some(target) = work.target(loaded, drive) else {
+        return Ok(None);
+    };
+    console.note(&format!("{} judges {}", work.who(), work.counts(&units)));
+    let inputs = work.inputs(loaded, session.plan.seed, answers, judged, &units);
+    let asking = Asking {
+        units,
+        inputs,
+        target,
+        seed: session.plan.seed,
+        has_answered: judged.iter().any(|(unit, _)| unit.judge == work.judge),
+    };
+    let limits = drive.limits();
+    let Asked {
+        why,
+        calls,
+        dollars,
+        said,
+    } = asking.run(&mut session.log, &limits, &now.at, drive.command, console)?;
+    drive.spend(calls, dollars);
+    for event in said {
+        judged.take(event);
+    }
+    Ok(why.map(|why| format!("{}: {why}", work.who())))
+}
+
+/// Fetches what systems answered where a judged criterion applies.
+fn answers(loaded: &Loaded, session: &Session) -> Result<Answers, Failure> {
+    let graders = evidence::graders(loaded)?;
+    let judged: Vec<u16> = (0..)
+        .zip(&loaded.manifest.criteria)
+        .filter(|(_, it)| matches!(it.grader, Grader::Judge(_) | Grader::Program(_)))
+        .map(|(index, _)| index)
+        .collect();
+    let mut answers = Answers::new();
+    for one in evidence::ends(session)? {
+        let one = one?;
+        let applies = judged
+            .iter()
+            .any(|&criterion| graders.applies(criterion, one.attempt.example));
+        if let AttemptEnd::Answered { response } = one.end
+            && applies
+        {
+            answers.insert(one.attempt, response);
+        }
+    }
+    Ok(answers)
+}
+
+/// The answers that canaries are made of: one for each example, production's first where there is one.
+fn one_each(answers: &Answers) -> BTreeMap<u32, &Response> {
+    let mut one: BTreeMap<u32, &Response> = BTreeMap::new();
+    for role in [Role::Production, Role::Candidate] {
+        for (attempt, response) in answers.iter().filter(|(it, _)| it.system == role) {
+            one.entry(attempt.example).or_insert(response);
+        }
+    }
+    one
+}
+
+/// How a grader program is reached.
+fn program(
+    loaded: &Loaded,
+    grader: &gatewright_core::manifest::ProgramGrader,
+) -> gatewright_engine::Target {
+    let cores = std::thread::available_parallelism().map_or(1, |it| it.get() as u32);
+    let timeout = grader.timeout_ms.map(Duration::from_millis);
+    let workers = grader.workers.unwrap_or(cores);
+    drive::program(
+        loaded,
+        &grader.argv,
+        workers,
+        &grader.env,
+        timeout,
+        grader.memory_mib,
+    )
+}
+
+/// The attempt that a unit is about, where it is about one.
+fn attempt_of(subject: &Subject) -> Option<AttemptSpec> {
+    match subject {
+        Subject::Answer { attempt, .. }
+        | Subject::Pair { attempt, .. }
+        | Subject::Again { attempt, .. } => Some(*attempt),
+        Subject::Wrong { .. } | Subject::Injected { .. } => None,
+    }
+}

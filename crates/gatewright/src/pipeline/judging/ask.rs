@@ -1,0 +1,249 @@
+//! One judge is asked: the engine runs its units, and every event is wrapped with its unit before it is committed.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use gatewright_core::event::RunEvent;
+use gatewright_core::exchange::{Blob, Exchange};
+use gatewright_core::judge::JudgedUnit;
+use gatewright_core::manifest::Role;
+use gatewright_core::plan::AttemptSpec;
+use gatewright_core::reference::Example;
+use gatewright_engine::{
+    EngineEvent, Inputs, Limits, Request, RunEnd, Target, Targets, run, stop_pair,
+};
+use gatewright_store::RunLog;
+
+use crate::console::Console;
+use crate::crash;
+use crate::error::Failure;
+use crate::exit;
+use crate::pipeline::attempts::watch_signals;
+use crate::pipeline::display::number;
+
+/// How often it is said how far the judging is.
+const EVERY: Duration = Duration::from_secs(10);
+
+/// Everything that one round of judging needs.
+pub(super) struct Session {
+    pub(super) units: Vec<JudgedUnit>,
+    pub(super) inputs: Vec<Asks>,
+    pub(super) target: Target,
+    pub(super) seed: u64,
+    pub(super) has_answered: bool,
+}
+
+/// What one unit asks.
+pub(super) struct Asks {
+    /// For judges.
+    pub(super) example: Example,
+    /// For programs: the whole line's input.
+    pub(super) line: Option<serde_json::Value>,
+}
+
+/// What came of a round.
+pub(super) struct Asked {
+    /// Why it could not be asked to the end; nothing when it was.
+    pub(super) why: Option<String>,
+    pub(super) calls: u64,
+    pub(super) dollars: f64,
+    /// What is on the disk now.
+    pub(super) said: Vec<RunEvent>,
+}
+
+struct Lines<'a>(&'a [Asks]);
+
+impl Inputs for Lines<'_> {
+    fn request(&self, example: u32) -> Option<Request> {
+        let one = self.0.get(example as usize)?;
+        let input = match &one.line {
+            Some(line) => line.clone(),
+            None => return self.judged(one),
+        };
+        Some(Request {
+            example: one.example.id.as_str().to_owned(),
+            input,
+            context: serde_json::Map::new(),
+        })
+    }
+
+    fn example(&self, example: u32) -> Option<&Example> {
+        Some(&self.0.get(example as usize)?.example)
+    }
+}
+
+impl Lines<'_> {
+    /// A judge that is a program gets the messages.
+    fn judged(&self, one: &Asks) -> Option<Request> {
+        let gatewright_core::reference::Input::Messages(messages) = &one.example.input else {
+            return None;
+        };
+        Some(Request {
+            example: one.example.id.as_str().to_owned(),
+            input: serde_json::to_value(messages).ok()?,
+            context: serde_json::Map::new(),
+        })
+    }
+}
+
+/// What is counted while judging.
+#[derive(Default)]
+struct Counts {
+    ended: u64,
+    calls: u64,
+    dollars: f64,
+}
+
+impl Counts {
+    fn observe(&mut self, event: &EngineEvent<'_>) {
+        let exchange: Option<&Exchange> = match event {
+            EngineEvent::Ended { exchange, .. } => {
+                self.ended += 1;
+                *exchange
+            }
+            EngineEvent::Exchanged { exchange, .. } => Some(exchange),
+            _ => None,
+        };
+        if let Some(exchange) = exchange {
+            self.calls += 1;
+            self.dollars += exchange.usage.cost_usd.unwrap_or(0.0);
+        }
+    }
+}
+
+impl Session {
+    /// Asks all units.
+    ///
+    /// # Errors
+    /// Interrupted (130) and out of budget (111), and what the log refused.
+    pub(super) fn run(
+        self,
+        log: &mut RunLog,
+        limits: &Limits,
+        at: &str,
+        command: &str,
+        console: &Console,
+    ) -> Result<Asked, Failure> {
+        let Session {
+            units,
+            inputs,
+            target,
+            seed,
+            has_answered,
+        } = self;
+        let all = units.len() as u64;
+        let todo: Vec<AttemptSpec> = (0..units.len() as u32)
+            .map(|example| AttemptSpec {
+                example,
+                system: Role::Candidate,
+                trial: 0,
+            })
+            .collect();
+        let targets = Targets {
+            seed,
+            by_role: BTreeMap::from([(Role::Candidate, target)]),
+            begun: BTreeMap::new(),
+            answered: has_answered
+                .then_some(Role::Candidate)
+                .into_iter()
+                .collect::<BTreeSet<_>>(),
+        };
+        let counts = RefCell::new(Counts::default());
+        let said = RefCell::new(Vec::new());
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        let runtime = runtime.map_err(|source| Failure::Unexpected {
+            doing: "start the engine".to_owned(),
+            source: Box::new(source),
+        })?;
+        let (stopper, signal) = stop_pair();
+        let lines = Lines(&inputs);
+        let end = runtime.block_on(async {
+            let watcher = tokio::spawn(watch_signals(stopper));
+            let commit = |events: &[RunEvent], blobs: &[Blob]| {
+                crash::point("before-commit");
+                let wrapped: Vec<RunEvent> = events
+                    .iter()
+                    .filter_map(|event| wrap(event, &units))
+                    .collect();
+                log.append_with(&wrapped, blobs, at)?;
+                crash::point("committed");
+                said.borrow_mut().extend(wrapped);
+                Ok(())
+            };
+            let observe = |event: &EngineEvent<'_>| counts.borrow_mut().observe(event);
+            let work = run(todo, &lines, &targets, limits, observe, commit, signal);
+            let telling = async {
+                loop {
+                    tokio::time::sleep(EVERY).await;
+                    let ended = counts.borrow().ended;
+                    console.note(&format!("judged {} of {}", number(ended), number(all)));
+                }
+            };
+            let end = tokio::select! {
+                end = work => end,
+                () = telling => unreachable!("it tells for as long as there is work"),
+            };
+            watcher.abort();
+            end
+        });
+        let counts = counts.into_inner();
+        Ok(Asked {
+            why: settle(end, command)?,
+            calls: counts.calls,
+            dollars: counts.dollars,
+            said: said.into_inner(),
+        })
+    }
+}
+
+/// Puts a judge's event under its unit. What the engine says of hosts stays as it is; what a judge's model calls itself stands in its exchanges.
+fn wrap(event: &RunEvent, units: &[JudgedUnit]) -> Option<RunEvent> {
+    let attempt = match event {
+        RunEvent::Started { attempt }
+        | RunEvent::Withdrawn { attempt }
+        | RunEvent::Exchanged { attempt, .. }
+        | RunEvent::Ended { attempt, .. } => attempt,
+        RunEvent::Paced { .. } => return Some(event.clone()),
+        _ => return None,
+    };
+    let unit = units.get(attempt.example as usize)?;
+    Some(RunEvent::Judged {
+        unit: Box::new(unit.clone()),
+        event: Box::new(event.clone()),
+    })
+}
+
+/// A judge that cannot be asked is a reason; an interruption and an empty purse are failures that can be resumed.
+fn settle(
+    end: Result<RunEnd, gatewright_engine::RunError>,
+    command: &str,
+) -> Result<Option<String>, Failure> {
+    let on = format!("{command}   (it goes on where it was)");
+    match end {
+        Ok(RunEnd::Complete) => Ok(None),
+        Ok(RunEnd::Paused { fault, why, .. }) => Ok(Some(format!("{} ({})", why, fault.word()))),
+        Ok(RunEnd::Broken { why, .. }) => Ok(Some(why)),
+        Ok(RunEnd::Interrupted { in_flight }) => Err(Failure::expected(
+            exit::INTERRUPTED,
+            "interrupted while judging; every answer and every verdict so far is kept",
+        )
+        .why(match in_flight.len() {
+            0 => "nothing was on its way".to_owned(),
+            count => format!("{count} judgements were on their way and may have been paid for"),
+        })
+        .next(on)),
+        Ok(RunEnd::Limited { .. }) => Err(Failure::expected(
+            exit::INCOMPLETE,
+            "the judging is incomplete: the budget is reached",
+        )
+        .why("every answer and every verdict so far is kept; the rest stays outstanding")
+        .next(format!("with a larger --max-calls or --max-cost: {on}"))),
+        Err(error) => Err(Failure::Unexpected {
+            doing: "ask the judges".to_owned(),
+            source: Box::new(error),
+        }),
+    }
+}

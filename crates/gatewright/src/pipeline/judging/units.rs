@@ -1,0 +1,433 @@
+//! What is judged: every answer, pairs in both orders, canaries, and some answers a second time.
+
+use gatewright_core::digest::Digest;
+use gatewright_core::id::{CriterionId, ExampleId};
+use gatewright_core::judge::ask::{Ask, Names, messages, schema};
+use gatewright_core::judge::{
+    Canary, Judged, JudgedUnit, Rubric, Said, Subject, canaries, hash_of_judge, hash_of_program,
+    hash_of_response,
+};
+use gatewright_core::manifest::{Grader, JudgeGrader, Kind, ProgramGrader, Protocol, Role};
+use gatewright_core::plan::AttemptSpec;
+use gatewright_core::problem::Location;
+use gatewright_core::reference::{
+    Design, Example, Expect, Input, Provenance, ReferenceSet, Status,
+};
+use gatewright_core::response::Response;
+use gatewright_engine::Target;
+use serde_json::{Value, json};
+
+use super::ask::Asks;
+use super::{Answers, attempt_of, one_each, program};
+use crate::error::Failure;
+use crate::pipeline::drive::Drive;
+use crate::pipeline::evidence;
+use crate::pipeline::load::Loaded;
+use crate::pipeline::session::Session;
+
+/// The units of one criterion and one judge, or of a program.
+pub(super) struct Work<'a> {
+    /// The judge's name, as units carry it.
+    pub(super) judge: String,
+    pub(super) units: Vec<JudgedUnit>,
+    criterion: &'a CriterionId,
+    canaries: Vec<Canary>,
+    by: By<'a>,
+}
+
+/// Who judges.
+enum By<'a> {
+    Judge(&'a JudgeGrader, &'a Rubric),
+    Program(&'a ProgramGrader),
+}
+
+/// Lists the work of one criterion: one entry for each judge.
+pub(super) fn of<'a>(
+    loaded: &'a Loaded,
+    session: &Session,
+    index: u16,
+    answers: &Answers,
+) -> Result<Vec<Work<'a>>, Failure> {
+    let criterion = &loaded.manifest.criteria[usize::from(index)];
+    let graders = evidence::graders(loaded)?;
+    let applies = |attempt: &AttemptSpec| graders.applies(index, attempt.example);
+    let of_it: Vec<(AttemptSpec, &Response)> = answers
+        .iter()
+        .filter(|(attempt, _)| applies(attempt))
+        .map(|(attempt, response)| (*attempt, response))
+        .collect();
+    let unit = |judge: &str, hash: Digest, subject: Subject, vote: u32| JudgedUnit {
+        criterion: criterion.id.clone(),
+        judge: judge.to_owned(),
+        hash,
+        subject,
+        vote,
+        repair: false,
+    };
+    match &criterion.grader {
+        Grader::Program(grader) => {
+            let hash = hash_of_program(grader);
+            let units = of_it.iter().map(|(attempt, response)| {
+                let said = hash_of_response(response);
+                let subject = Subject::Answer {
+                    attempt: *attempt,
+                    said,
+                };
+                unit("program", hash, subject, 0)
+            });
+            Ok(vec![Work {
+                judge: "program".to_owned(),
+                units: units.collect(),
+                criterion: &criterion.id,
+                canaries: Vec::new(),
+                by: By::Program(grader),
+            }])
+        }
+        Grader::Judge(grader) => {
+            let Some(rubric) = &grader.rubric else {
+                return Ok(Vec::new());
+            };
+            let subjects = subjects(grader, &of_it, answers);
+            let made = canaries_of(loaded, grader, rubric, answers, &applies, session.plan.seed);
+            let work = grader.by.iter().filter_map(|name| {
+                let judge = loaded.manifest.judges.get(name)?;
+                let hash = hash_of_judge(judge, grader);
+                let mut units = Vec::new();
+                for subject in &subjects {
+                    units.extend((0..grader.votes).map(|vote| unit(name, hash, *subject, vote)));
+                }
+                if !grader.pair {
+                    units.extend(
+                        made.iter()
+                            .map(|canary| unit(name, hash, canary.subject, 0)),
+                    );
+                    let again = again(&of_it, grader.canaries as usize, session.plan.seed);
+                    units.extend(
+                        again
+                            .into_iter()
+                            .map(|subject| unit(name, hash, subject, 0)),
+                    );
+                }
+                Some(Work {
+                    judge: name.clone(),
+                    units,
+                    criterion: &criterion.id,
+                    canaries: made.clone(),
+                    by: By::Judge(grader, rubric),
+                })
+            });
+            Ok(work.collect())
+        }
+        _ => Ok(Vec::new()),
+    }
+}
+
+/// What systems said, as it is judged: each answer, or the candidate's beside production's in both orders.
+fn subjects(
+    grader: &JudgeGrader,
+    of_it: &[(AttemptSpec, &Response)],
+    answers: &Answers,
+) -> Vec<Subject> {
+    let mut subjects = Vec::new();
+    for (attempt, response) in of_it {
+        let attempt = *attempt;
+        let said = hash_of_response(response);
+        if !grader.pair {
+            subjects.push(Subject::Answer { attempt, said });
+            continue;
+        }
+        let beside = AttemptSpec {
+            system: Role::Production,
+            ..attempt
+        };
+        if attempt.system == Role::Candidate
+            && let Some(other) = answers.get(&beside)
+        {
+            let said = Digest::of_json(&(said, hash_of_response(other)));
+            for swapped in [false, true] {
+                subjects.push(Subject::Pair {
+                    attempt,
+                    said,
+                    swapped,
+                });
+            }
+        }
+    }
+    subjects
+}
+
+/// Draws answers that are judged a second time.
+fn again(of_it: &[(AttemptSpec, &Response)], count: usize, seed: u64) -> Vec<Subject> {
+    let mut drawn: Vec<&(AttemptSpec, &Response)> = of_it.iter().collect();
+    drawn.sort_by_cached_key(|(attempt, _)| {
+        *Digest::of_json(&("gatewright-again", seed, attempt)).bytes()
+    });
+    let again = drawn.into_iter().take(count);
+    again
+        .map(|(attempt, response)| Subject::Again {
+            attempt: *attempt,
+            said: hash_of_response(response),
+        })
+        .collect()
+}
+
+fn canaries_of(
+    loaded: &Loaded,
+    grader: &JudgeGrader,
+    rubric: &Rubric,
+    answers: &Answers,
+    applies: &impl Fn(&AttemptSpec) -> bool,
+    seed: u64,
+) -> Vec<Canary> {
+    if grader.pair || grader.canaries == 0 {
+        return Vec::new();
+    }
+    let own: Answers = answers
+        .iter()
+        .filter(|(attempt, _)| applies(attempt))
+        .map(|(attempt, response)| (*attempt, response.clone()))
+        .collect();
+    let one_each = one_each(&own);
+    let with_examples = one_each
+        .into_iter()
+        .filter_map(|(index, response)| {
+            let example = loaded.reference.examples.get(index as usize)?;
+            Some((index, (example, response)))
+        })
+        .collect();
+    canaries(&with_examples, rubric, grader.canaries as usize, seed)
+}
+
+impl Work<'_> {
+    /// Names who judges what.
+    pub(super) fn who(&self) -> String {
+        match self.by {
+            By::Judge(..) => format!("{}: judge {}", self.criterion, self.judge),
+            By::Program(_) => format!("{}: the program", self.criterion),
+        }
+    }
+
+    /// Says in words what is asked now.
+    pub(super) fn counts(&self, units: &[JudgedUnit]) -> String {
+        let again = units.iter().filter(|unit| unit.repair).count();
+        if again > 0 {
+            return match again {
+                1 => "1 answer again: its verdict could not be read".to_owned(),
+                count => format!("{count} answers again: their verdicts could not be read"),
+            };
+        }
+        let count = |wanted: fn(&Subject) -> bool| {
+            units.iter().filter(|unit| wanted(&unit.subject)).count()
+        };
+        let answers = count(|it| matches!(it, Subject::Answer { .. }));
+        let pairs = count(|it| matches!(it, Subject::Pair { .. }));
+        let canaries = count(|it| matches!(it, Subject::Wrong { .. } | Subject::Injected { .. }));
+        let twice = count(|it| matches!(it, Subject::Again { .. }));
+        let mut parts = Vec::new();
+        for (count, what) in [
+            (answers, "answers"),
+            (pairs, "ordered pairs"),
+            (canaries, "canaries"),
+            (twice, "answers a second time"),
+        ] {
+            if count > 0 {
+                parts.push(format!("{count} {what}"));
+            }
+        }
+        parts.join(", ")
+    }
+
+    /// Says whether a unit was answered and its verdict waits for a second asking.
+    pub(super) fn is_unread(&self, judged: &Judged, unit: &JudgedUnit) -> bool {
+        let By::Judge(grader, rubric) = self.by else {
+            return false;
+        };
+        let answered = matches!(judged.of(unit), Some(Said::Answer(_)));
+        answered
+            && if grader.pair {
+                judged.winner(unit).is_none()
+            } else {
+                judged.verdict(unit, rubric).is_none()
+            }
+    }
+
+    /// Returns how the judge or program is reached.
+    pub(super) fn target(&self, loaded: &Loaded, drive: &Drive) -> Option<Target> {
+        match &self.by {
+            By::Program(grader) => Some(program(loaded, grader)),
+            By::Judge(grader, rubric) => {
+                let mut target = drive.judges.get(&self.judge)?.clone();
+                if let Target::Live(live) = &mut target
+                    && grader.structured
+                    && live.live.protocol == Protocol::OpenAiChat
+                {
+                    let format = json!({"type": "json_schema", "json_schema": {
+                        "name": "verdict", "strict": true, "schema": schema(rubric, grader.pair),
+                    }});
+                    live.live
+                        .parameters
+                        .insert("response_format".to_owned(), format);
+                }
+                Some(target)
+            }
+        }
+    }
+
+    /// Writes what each unit asks.
+    pub(super) fn inputs(
+        &self,
+        loaded: &Loaded,
+        seed: u64,
+        answers: &Answers,
+        judged: &Judged,
+        units: &[JudgedUnit],
+    ) -> Vec<Asks> {
+        let names = names(loaded);
+        units
+            .iter()
+            .filter_map(|unit| self.asks(loaded, seed, answers, judged, unit, &names))
+            .collect()
+    }
+
+    fn asks(
+        &self,
+        loaded: &Loaded,
+        seed: u64,
+        answers: &Answers,
+        judged: &Judged,
+        unit: &JudgedUnit,
+        names: &Names,
+    ) -> Option<Asks> {
+        let (example, shown) = self.shown(&loaded.reference, answers, &unit.subject)?;
+        let id = unit.key().hex();
+        match self.by {
+            By::Program(_) => {
+                let line = line(example, shown[0]);
+                Some(Asks {
+                    example: blank(example.id.as_str(), Input::Withheld),
+                    line: Some(line),
+                })
+            }
+            By::Judge(grader, rubric) => {
+                let first = JudgedUnit {
+                    repair: false,
+                    ..unit.clone()
+                };
+                let unreadable = match judged.of(&first) {
+                    Some(Said::Answer(response)) if unit.repair => Some(response.output.as_str()),
+                    _ => None,
+                };
+                let ask = Ask {
+                    rubric,
+                    example,
+                    answers: &shown,
+                    sees: grader.sees,
+                    names,
+                    unreadable,
+                };
+                let messages = messages(&ask, &first, seed);
+                Some(Asks {
+                    example: blank(&id, Input::Messages(messages)),
+                    line: None,
+                })
+            }
+        }
+    }
+
+    /// Finds what a unit is about: the example, and the answers in the order they are shown in.
+    fn shown<'s>(
+        &'s self,
+        reference: &'s ReferenceSet,
+        answers: &'s Answers,
+        subject: &Subject,
+    ) -> Option<(&'s Example, Vec<&'s Response>)> {
+        let example = |index: u32| reference.examples.get(index as usize);
+        if let Subject::Wrong { example: index, .. } | Subject::Injected { example: index, .. } =
+            subject
+        {
+            let canary = self
+                .canaries
+                .iter()
+                .find(|canary| canary.subject == *subject)?;
+            return Some((example(*index)?, vec![&canary.response]));
+        }
+        let attempt = attempt_of(subject)?;
+        let own = answers.get(&attempt)?;
+        let Subject::Pair { swapped, .. } = subject else {
+            return Some((example(attempt.example)?, vec![own]));
+        };
+        let beside = AttemptSpec {
+            system: Role::Production,
+            ..attempt
+        };
+        let other = answers.get(&beside)?;
+        let shown = if *swapped {
+            vec![other, own]
+        } else {
+            vec![own, other]
+        };
+        Some((example(attempt.example)?, shown))
+    }
+}
+
+/// Names that would tell a judge who answered.
+fn names(loaded: &Loaded) -> Names {
+    let systems = loaded.manifest.systems.values();
+    Names::new(systems.flat_map(|system| {
+        let model = system.live().map(|live| live.model.clone());
+        std::iter::once(system.name.clone()).chain(model)
+    }))
+}
+
+/// What a grader program is given of one answer.
+fn line(example: &Example, response: &Response) -> Value {
+    let expect = &example.expect;
+    json!({
+        "input": example.input.text(),
+        "context": example.context,
+        "output": response.output,
+        "behaviour": response.behaviour,
+        "citations": response.citations,
+        "tool_calls": response.tool_calls,
+        "turns": response.turns,
+        "fields": response.fields,
+        "sources": example.sources,
+        "expect": {
+            "behaviour": expect.behaviour,
+            "answer": expect.answer,
+            "must_cite": expect.must_cite,
+            "must_call": expect.must_call,
+            "must_not_call": expect.must_not_call,
+            "contains": expect.contains,
+            "not_contains": expect.not_contains,
+        },
+        "example_fields": example.fields,
+    })
+}
+
+/// An example that only asks.
+fn blank(id: &str, input: Input) -> Example {
+    Example {
+        id: ExampleId(id.to_owned()),
+        input,
+        context: serde_json::Map::new(),
+        segments: Default::default(),
+        expect: Expect::default(),
+        sources: Vec::new(),
+        cluster: None,
+        provenance: Provenance {
+            kind: Kind::Handpicked,
+            reference: None,
+            added: None,
+            by: None,
+            why: None,
+        },
+        design: Design::Purposive,
+        review_by: None,
+        status: Status::Active,
+        variant: None,
+        fields: serde_json::Map::new(),
+        at: Location::default(),
+        digest: Digest::default(),
+    }
+}
