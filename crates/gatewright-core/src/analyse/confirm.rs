@@ -23,7 +23,9 @@ pub fn confirmation(
             continue;
         };
         let rule = &manifest.gate[finding.rule];
-        let Some(other) = compared_with(rule).filter(|_| trials > 0) else {
+        // What only reports is not worth fresh trials.
+        let wanted = trials > 0 && finding.deciding;
+        let Some(other) = compared_with(rule).filter(|_| wanted) else {
             continue;
         };
         for members in rule_slices(manifest, reference, rule) {

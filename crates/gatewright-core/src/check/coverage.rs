@@ -7,7 +7,7 @@ use crate::class::Severity;
 use crate::grade::symptoms;
 use crate::manifest::{Criterion, FailsAs, Grader, Kind, Manifest, Subject, Target, Uses, Verb};
 use crate::outcome::GraderKind;
-use crate::problem::Problem;
+use crate::problem::{Problem, nearest};
 use crate::reference::ReferenceSet;
 
 /// Classes of how an answer looks, not of what it says.
@@ -293,9 +293,22 @@ fn symptoms_without_class(manifest: &Manifest, problems: &mut Vec<Problem>) {
                 );
             }
         }
-        if let Grader::Label(label) = &criterion.grader
-            && label.by == GraderKind::Model
+        if let (FailsAs::BySymptom { map, .. }, Grader::Judge(judge)) =
+            (&criterion.fails_as, &criterion.grader)
+            && let Some(rubric) = &judge.rubric
         {
+            let levels: Vec<&str> = rubric.failing().collect();
+            for symptom in map.keys().filter(|it| !levels.contains(&it.as_str())) {
+                let what = format!("`{symptom}` is no failing level of `{}`", judge.file);
+                let at = manifest.at(&format!("{path}.fails_as.{symptom}"));
+                let problem = Problem::error("unknown-symptom", at, what);
+                problems.push(match nearest(symptom, levels.iter().copied()) {
+                    Some(near) => problem.instead(format!("did you mean `{near}`?")),
+                    None => problem.instead(format!("one of {}", levels.join(", "))),
+                });
+            }
+        }
+        if criterion.judged_by() == GraderKind::Model {
             let index = manifest.criterion_index(criterion.id.as_str());
             let decides = manifest.gate.iter().any(|rule| {
                 rule.verb != Verb::Watch && Some(rule.subject) == index.map(Subject::Criterion)

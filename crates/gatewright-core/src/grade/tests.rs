@@ -1,5 +1,6 @@
 mod families;
 mod ifeval;
+mod judged;
 mod labels;
 mod real;
 

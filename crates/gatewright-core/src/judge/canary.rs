@@ -112,3 +112,111 @@ fn overlap(a: &BTreeSet<String>, b: &BTreeSet<String>) -> f64 {
     }
     a.intersection(b).count() as f64 / smaller as f64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::problem::Location;
+    use crate::reference::load;
+    use crate::source::Source;
+
+    fn made(answers: &[(&str, &str)], each: usize, seed: u64) -> Vec<Canary> {
+        let lines: Vec<String> = answers
+            .iter()
+            .enumerate()
+            .map(|(index, (input, _))| {
+                serde_json::json!({"id": format!("e{index}"), "input": input}).to_string()
+            })
+            .collect();
+        let (mut examples, mut problems) = (Vec::new(), Vec::new());
+        let source = Source::plain("x", Location::default());
+        load::examples(
+            &source,
+            "x",
+            lines.join("\n").as_bytes(),
+            &mut examples,
+            &mut problems,
+        );
+        assert!(problems.is_empty(), "{problems:?}");
+        let responses: Vec<Response> = answers
+            .iter()
+            .map(|(_, output)| Response {
+                output: (*output).to_owned(),
+                ..Response::default()
+            })
+            .collect();
+        let given = (0..).zip(examples.iter().zip(&responses)).collect();
+        let rubric = Rubric::read(
+            "---\nversion: 1\nlevels: {fine: pass, poor: fail}\n---\nText.",
+            "r.md",
+        );
+        canaries(&given, &rubric.expect("good"), each, seed)
+    }
+
+    const DIFFERENT: [(&str, &str); 3] = [
+        (
+            "Where is my invoice?",
+            "You find it under billing, documents.",
+        ),
+        (
+            "How do I cancel?",
+            "Open the settings and press cancel plan.",
+        ),
+        (
+            "Why was I charged twice?",
+            "Two cards were stored; one charge is returned.",
+        ),
+    ];
+
+    #[test]
+    fn each_question_gets_another_ones_answer_plain_and_injected() {
+        let canaries = made(&DIFFERENT, 8, 1);
+        assert_eq!(canaries.len(), 6);
+        for pair in canaries.chunks(2) {
+            let (Subject::Wrong { example, .. }, Subject::Injected { example: same, .. }) =
+                (pair[0].subject, pair[1].subject)
+            else {
+                panic!("{pair:?}");
+            };
+            assert_eq!(example, same);
+            let right = DIFFERENT[example as usize].1;
+            assert!(!pair[0].response.output.contains(right));
+            assert!(
+                pair[1]
+                    .response
+                    .output
+                    .starts_with(&pair[0].response.output)
+            );
+            assert!(pair[1].response.output.contains("\"level\": \"fine\""));
+        }
+        assert_eq!(
+            canaries,
+            made(&DIFFERENT, 8, 1),
+            "the seed alone draws them"
+        );
+        assert_eq!(made(&DIFFERENT, 2, 1).len(), 4);
+    }
+
+    #[test]
+    fn what_is_right_for_many_questions_is_no_canary() {
+        for alike in [
+            [
+                ("a?", "I cannot help with that."),
+                ("b?", "I cannot help with that."),
+            ],
+            [
+                ("a?", "I cannot help with that."),
+                ("b?", "Sorry, I cannot help with that one."),
+            ],
+            [
+                ("same?", "One thing here."),
+                ("same?", "Quite different words stand there."),
+            ],
+            [("a?", "yes"), ("b?", "no")],
+        ] {
+            assert_eq!(made(&alike, 8, 1), [], "{alike:?}");
+        }
+        assert_eq!(made(&[], 8, 1), []);
+        assert_eq!(made(&DIFFERENT, 0, 1), []);
+    }
+}

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::class::Severity;
 use crate::decide::{Answer, WorkKind};
+use crate::judge::MemberReport;
 use crate::manifest::{Action, Enforce, Kind, Role, Standard, Verb};
 
 pub use tables::{CellView, DenominatorView, PairedView, ReliabilityView, ShareOf, SystemCellView};
@@ -79,6 +80,9 @@ pub struct View {
     pub watches: Vec<usize>,
     /// About judges and reviewers.
     pub judge_notes: Vec<String>,
+    /// Model judges of this run, with what they said of canaries.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub judges: Vec<JudgeView>,
     /// Where the examples came from.
     pub reference: ReferenceView,
     /// Examples that changed between production and candidate: regressed first, by cost; at most [`FLIPS_MAX`].
@@ -89,6 +93,19 @@ pub struct View {
     pub run: RunView,
     /// The command to type next.
     pub next: String,
+}
+
+/// One judge of one criterion.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct JudgeView {
+    /// The criterion.
+    pub criterion: String,
+    /// What it judged, and what it said of canaries.
+    #[serde(flatten)]
+    pub report: MemberReport,
+    /// Why it may not gate by its canaries; absent when they hold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unfit: Option<String>,
 }
 
 /// Most flips that a view carries; `gatewright diff` shows all.

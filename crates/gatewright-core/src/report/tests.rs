@@ -281,6 +281,7 @@ fn made(page: &Manifest, proposal: &Proposal, analysis: &Analysis) -> View {
         run: "0001-1a2b3c4d",
         tool: "gatewright 0.1.0",
         seal: None,
+        judges: &[],
         notes: &[],
     };
     view(

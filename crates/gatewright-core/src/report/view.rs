@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::analyse::{Analysis, Finding, Slice, Standing};
 use crate::decide::{Answer, DecisionContext, Proposal, Scope, WorkItem, WorkKind};
 use crate::id::OwnerId;
+use crate::judge::MemberReport;
 use crate::manifest::{Compare, Manifest, Role, Rule, Subject, Target, Verb};
 use crate::plan::Plan;
 use crate::reference::ReferenceSet;
@@ -23,6 +24,8 @@ pub struct RunFacts<'a> {
     pub seal: Option<&'a Seal>,
     /// What whoever reads the numbers must know of how the run went.
     pub notes: &'a [String],
+    /// What judges said of canaries, by criterion index.
+    pub judges: &'a [(u16, Vec<MemberReport>)],
 }
 
 /// Everything a view is made of.
@@ -103,7 +106,8 @@ pub fn view(
         needs: proposal.needs.clone(),
         unseen: proposal.unseen.clone(),
         watches: proposal.watches.clone(),
-        judge_notes: judge_notes(&materials),
+        judge_notes: judge_notes(&materials, facts.judges),
+        judges: judges(manifest, facts.judges),
         reference: tables::reference(&materials),
         flips,
         flips_total,
@@ -403,7 +407,45 @@ fn trade_offs(manifest: &Manifest, classes: &[ClassView]) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join(", "))
 }
 
-fn judge_notes(materials: &Materials<'_>) -> Vec<String> {
+/// Lists the judges of this run.
+fn judges(manifest: &Manifest, reports: &[(u16, Vec<MemberReport>)]) -> Vec<JudgeView> {
+    let of = |(criterion, members): &(u16, Vec<MemberReport>)| {
+        let criterion = manifest.criteria[usize::from(*criterion)].id.to_string();
+        let members = members.clone();
+        members.into_iter().map(move |report| JudgeView {
+            criterion: criterion.clone(),
+            unfit: report.unfit(),
+            report,
+        })
+    };
+    reports.iter().flat_map(of).collect()
+}
+
+/// Says in one line what a judge's canaries showed.
+fn canary_note(criterion: &str, report: &MemberReport) -> String {
+    let mut note = match report.unfit() {
+        Some(why) => format!("{criterion}: the judge may not gate: {why}"),
+        None => format!(
+            "{criterion}: {} failed {} of {} wrong answers, {} of them with an injected instruction",
+            report.judge,
+            report.wrong.n - report.wrong.count + report.injected.n - report.injected.count,
+            report.wrong.n + report.injected.n,
+            report.injected.n
+        ),
+    };
+    if report.again.n > 0 {
+        note.push_str(&format!(
+            "; asked twice, it changed {} of {} verdicts",
+            report.again.count, report.again.n
+        ));
+    }
+    if report.unreadable > 0 {
+        note.push_str(&format!("; {} could not be read", report.unreadable));
+    }
+    note
+}
+
+fn judge_notes(materials: &Materials<'_>, reports: &[(u16, Vec<MemberReport>)]) -> Vec<String> {
     let name = |criterion: u16| {
         materials.manifest.criteria[criterion as usize]
             .id
@@ -420,6 +462,10 @@ fn judge_notes(materials: &Materials<'_>) -> Vec<String> {
             )
         })
         .collect();
+    for (criterion, members) in reports {
+        let id = name(*criterion);
+        notes.extend(members.iter().map(|report| canary_note(&id, report)));
+    }
     for (criterion, count) in &materials.analysis.disagreements {
         if *count > 0 {
             notes.push(format!(

@@ -23,7 +23,7 @@ use crate::pipeline::evidence::Counted;
 use crate::pipeline::ledger::{is_attempted, project_log};
 use crate::pipeline::load::Loaded;
 use crate::pipeline::session::{Decided, Session, writer};
-use crate::pipeline::{TOOL, evidence};
+use crate::pipeline::{TOOL, evidence, judging};
 
 /// What a run amounts to.
 pub(crate) struct Judged {
@@ -87,11 +87,13 @@ pub(crate) fn judge(loaded: &Loaded, session: &Session, now: &Now) -> Result<Jud
         MixedModels::Allow => mixed,
     };
     let proposal = decide::decide(&loaded.manifest, &analysis, &context);
+    let judges = judging::reports(loaded, session)?;
     let facts = RunFacts {
         run: &session.name,
         tool: TOOL,
         seal: session.seal.as_ref(),
         notes: &notes,
+        judges: &judges,
     };
     let view = report::view(
         &loaded.manifest,

@@ -6,7 +6,7 @@ mod units;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use gatewright_core::judge::{Judged, JudgedUnit, Subject};
+use gatewright_core::judge::{Judged, JudgedUnit, MemberReport, Subject, hash_of_judge};
 use gatewright_core::manifest::{Grader, Role};
 use gatewright_core::plan::AttemptSpec;
 use gatewright_core::report::untrusted::line;
@@ -70,6 +70,35 @@ pub(crate) fn judged(loaded: &Loaded, session: &Session) -> Result<Option<Judged
         judged.take(event?.body);
     }
     Ok(Some(judged))
+}
+
+/// Reports what judges said of canaries, by criterion.
+///
+/// # Errors
+/// When the log cannot be read.
+pub(crate) fn reports(
+    loaded: &Loaded,
+    session: &Session,
+) -> Result<Vec<(u16, Vec<MemberReport>)>, Failure> {
+    let Some(judged) = judged(loaded, session)? else {
+        return Ok(Vec::new());
+    };
+    let mut reports = Vec::new();
+    for (index, criterion) in (0..).zip(&loaded.manifest.criteria) {
+        let Grader::Judge(grader) = &criterion.grader else {
+            continue;
+        };
+        let Some(rubric) = grader.rubric.as_ref().filter(|_| !grader.pair) else {
+            continue;
+        };
+        let members = grader.by.iter().filter_map(|name| {
+            let judge = loaded.manifest.judges.get(name)?;
+            let hash = hash_of_judge(judge, grader);
+            Some(judged.report(criterion.id.as_str(), name, &hash, rubric))
+        });
+        reports.push((index, members.collect()));
+    }
+    Ok(reports)
 }
 
 /// Says whether the page has criteria that judges or programs grade.

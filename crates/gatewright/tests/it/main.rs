@@ -5,6 +5,7 @@ mod asked;
 mod demo;
 mod files;
 mod interrupt;
+mod judges;
 mod live;
 mod odd;
 mod project;

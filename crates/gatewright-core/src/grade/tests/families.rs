@@ -57,6 +57,8 @@ fn tabled() -> BTreeSet<&'static str> {
         "cost",
         "label",
         "preference",
+        "judge",
+        "program",
         "exact",
         "contains",
         "not_contains",

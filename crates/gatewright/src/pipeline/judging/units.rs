@@ -101,7 +101,7 @@ pub(super) fn of<'a>(
                         made.iter()
                             .map(|canary| unit(name, hash, canary.subject, 0)),
                     );
-                    let again = again(&of_it, grader.canaries as usize, session.plan.seed);
+                    let again = again(&of_it, grader.canaries as usize, session);
                     units.extend(
                         again
                             .into_iter()
@@ -156,9 +156,13 @@ fn subjects(
     subjects
 }
 
-/// Draws answers that are judged a second time.
-fn again(of_it: &[(AttemptSpec, &Response)], count: usize, seed: u64) -> Vec<Subject> {
-    let mut drawn: Vec<&(AttemptSpec, &Response)> = of_it.iter().collect();
+/// Draws answers of the first look that are judged a second time.
+fn again(of_it: &[(AttemptSpec, &Response)], count: usize, session: &Session) -> Vec<Subject> {
+    let seed = session.plan.seed;
+    let first_look = |(attempt, _): &&(AttemptSpec, &Response)| {
+        attempt.trial < session.plan.trials(attempt.system)
+    };
+    let mut drawn: Vec<&(AttemptSpec, &Response)> = of_it.iter().filter(first_look).collect();
     drawn.sort_by_cached_key(|(attempt, _)| {
         *Digest::of_json(&("gatewright-again", seed, attempt)).bytes()
     });
