@@ -13,6 +13,12 @@ use crate::sum::sum;
 /// Fewest items for an interval; below, agreement is an anecdote.
 pub const LEAST_ITEMS: u64 = 20;
 
+/// Lower bound of alpha below which the rubric, not the reviewers, needs repair (Krippendorff 2004).
+pub const LEAST_ALPHA: f64 = 0.667;
+
+/// Fewest items with a known answer before a reviewer's accuracy is acted on.
+pub const LEAST_GOLD: u64 = 30;
+
 /// Resamples of an item interval.
 pub const RESAMPLES: u64 = 2000;
 
@@ -82,16 +88,16 @@ impl Ratings {
 
     /// Items with at least two ratings: those that say anything about agreement.
     pub fn rated_twice(&self) -> usize {
-        self.rows().filter(|row| total(row) >= 2.0).count()
+        self.rows().iter().filter(|row| total(row) >= 2.0).count()
     }
 
-    fn rows(&self) -> impl Iterator<Item = &[u32]> + Clone {
-        self.counts.chunks_exact(self.categories)
+    fn rows(&self) -> Vec<&[u32]> {
+        self.counts.chunks_exact(self.categories).collect()
     }
 
-    fn drawn<'a>(&'a self, draw: &'a [usize]) -> impl Iterator<Item = &'a [u32]> + Clone {
-        draw.iter()
-            .map(|&item| &self.counts[item * self.categories..(item + 1) * self.categories])
+    fn drawn(&self, draw: &[usize]) -> Vec<&[u32]> {
+        let row = |&item: &usize| &self.counts[item * self.categories..][..self.categories];
+        draw.iter().map(row).collect()
     }
 
     /// Returns the mean share of agreeing pairs of reviewers over the items with at least two ratings.
@@ -99,7 +105,7 @@ impl Ratings {
     /// # Errors
     /// `Empty` where no item has two ratings.
     pub fn percent_agreement(&self) -> Result<f64, Undefined> {
-        let shares: Vec<f64> = self.rows().filter_map(agreeing).collect();
+        let shares: Vec<f64> = self.rows().into_iter().filter_map(agreeing).collect();
         if shares.is_empty() {
             return Err(Undefined::Empty);
         }
@@ -120,7 +126,7 @@ impl Ratings {
     /// `Empty` where no item has two ratings, `NoVariation` where all those ratings are equal (or of equal value),
     /// `OutOfRange` for interval values that are not one finite number per category.
     pub fn alpha(&self, level: Level<'_>) -> Result<f64, Undefined> {
-        alpha_of(self.rows(), self.categories, level)
+        alpha_of(&self.rows(), self.categories, level)
     }
 
     /// Returns alpha of a resample: `draw` names items, repeats allowed.
@@ -131,7 +137,7 @@ impl Ratings {
         if draw.iter().any(|&item| item >= self.items()) {
             return Err(Undefined::OutOfRange);
         }
-        alpha_of(self.drawn(draw), self.categories, level)
+        alpha_of(&self.drawn(draw), self.categories, level)
     }
 
     /// Returns the percentile interval of alpha over [`RESAMPLES`] item resamples at one-sided level alpha each; undefined
@@ -147,7 +153,7 @@ impl Ratings {
     ) -> Result<Interval, Undefined> {
         self.alpha(level)?;
         self.interval(alpha, stream, |rows| {
-            alpha_of(rows.iter().copied(), self.categories, level).ok()
+            alpha_of(rows, self.categories, level).ok()
         })
     }
 
@@ -162,7 +168,6 @@ impl Ratings {
     ) -> Result<Interval, Undefined> {
         self.ac1()?;
         self.interval(alpha, stream, |rows| {
-            let rows = rows.iter().copied();
             ac1_of(rows, self.categories).ok().map(|found| found.ac1)
         })
     }
@@ -178,10 +183,7 @@ impl Ratings {
         }
         let items = self.items();
         let draws = (0..RESAMPLES).map(|replicate| draw(&mut stream(replicate), items));
-        interval_of_draws(draws, alpha, |draw| {
-            let rows: Vec<&[u32]> = self.drawn(draw).collect();
-            statistic(&rows)
-        })
+        interval_of_draws(draws, alpha, |draw| statistic(&self.drawn(draw)))
     }
 
     /// Returns Gwet's AC1 (Gwet 2008): it keeps its meaning where nearly everything passes, and kappa does not.
@@ -189,7 +191,7 @@ impl Ratings {
     /// # Errors
     /// `Empty` where no item has two ratings, `OutOfRange` with fewer than two categories.
     pub fn ac1(&self) -> Result<Ac1, Undefined> {
-        ac1_of(self.rows(), self.categories)
+        ac1_of(&self.rows(), self.categories)
     }
 
     /// Returns Fleiss' kappa (Fleiss 1971) of a complete table.
@@ -198,9 +200,10 @@ impl Ratings {
     /// `OutOfRange` unless every item has the same number of ratings, at least two; `NoVariation` where all are equal.
     pub fn fleiss(&self) -> Result<f64, Undefined> {
         self.complete()?;
-        let items = self.items() as f64;
+        let rows = self.rows();
         let chance = sum((0..self.categories).map(|k| {
-            let share = sum(self.rows().map(|row| f64::from(row[k]) / total(row))) / items;
+            let share =
+                sum(rows.iter().map(|row| f64::from(row[k]) / total(row))) / rows.len() as f64;
             share * share
         }));
         if self.used_categories() < 2 {
@@ -223,7 +226,7 @@ impl Ratings {
     }
 
     fn complete(&self) -> Result<(), Undefined> {
-        let mut totals = self.rows().map(total);
+        let mut totals = self.rows().into_iter().map(total);
         let first = totals.next().ok_or(Undefined::Empty)?;
         if first >= 2.0 && totals.all(|one| one == first) {
             Ok(())
@@ -234,7 +237,7 @@ impl Ratings {
 
     fn used_categories(&self) -> usize {
         (0..self.categories)
-            .filter(|&k| self.rows().any(|row| row[k] > 0))
+            .filter(|&k| self.rows().iter().any(|row| row[k] > 0))
             .count()
     }
 }
@@ -256,12 +259,8 @@ fn agreeing(row: &[u32]) -> Option<f64> {
 }
 
 /// 1 − (n − 1)·Σ_u D_u/(m_u − 1) / D, D summing squared distances over unordered pairs: within item u, and over all ratings.
-fn alpha_of<'a>(
-    rows: impl Iterator<Item = &'a [u32]> + Clone,
-    categories: usize,
-    level: Level<'_>,
-) -> Result<f64, Undefined> {
-    let pairable = || rows.clone().filter(|row| total(row) >= 2.0);
+fn alpha_of(rows: &[&[u32]], categories: usize, level: Level<'_>) -> Result<f64, Undefined> {
+    let pairable = || rows.iter().copied().filter(|row| total(row) >= 2.0);
     let mut all = vec![0_u64; categories];
     for row in pairable() {
         for (sum, count) in all.iter_mut().zip(row) {
@@ -287,15 +286,12 @@ fn alpha_of<'a>(
             Some(values)
         }
     };
-    let expected = distances(all.iter().map(|&count| count as f64), place);
-    let scale = place.map_or(1.0, |place| {
-        place
-            .iter()
-            .fold(0.0_f64, |most, value| most.max(value * value))
-    });
-    if expected <= 1e-14 * scale * n {
+    let used: Vec<usize> = (0..categories).filter(|&k| all[k] > 0).collect();
+    let apart = |k: &usize| place.is_none_or(|place| place[*k] != place[used[0]]);
+    if !used.iter().skip(1).any(apart) {
         return Err(Undefined::NoVariation);
     }
+    let expected = distances(all.iter().map(|&count| count as f64), place);
     let observed = sum(pairable().map(|row| {
         distances(row.iter().map(|&count| f64::from(count)), place) / (total(row) - 1.0)
     }));
@@ -329,14 +325,11 @@ fn midranks(counts: &[u64]) -> Vec<f64> {
         .collect()
 }
 
-fn ac1_of<'a>(
-    rows: impl Iterator<Item = &'a [u32]> + Clone,
-    categories: usize,
-) -> Result<Ac1, Undefined> {
+fn ac1_of(rows: &[&[u32]], categories: usize) -> Result<Ac1, Undefined> {
     if categories < 2 {
         return Err(Undefined::OutOfRange);
     }
-    let rated = || rows.clone().filter(|row| total(row) >= 1.0);
+    let rated = || rows.iter().copied().filter(|row| total(row) >= 1.0);
     let n = rated().count() as f64;
     let shares: Vec<f64> = rated().filter_map(agreeing).collect();
     if shares.is_empty() {

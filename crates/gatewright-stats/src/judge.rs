@@ -3,6 +3,8 @@
 //! Positive means pass. All correction here assumes that the error rates of the labelled rows are those of the graded
 //! rows; where the labels are a random part of the graded rows, `ppi` needs no such assumption.
 
+use std::cmp::Ordering;
+
 use libm::sqrt;
 
 use crate::choose::{Rows, pass_rate};
@@ -96,7 +98,7 @@ pub struct WeightedAccuracy {
 /// Returns sensitivity and specificity of labels drawn with unequal probabilities (weight = 1/probability) or in
 /// clusters. All slices have one entry per label; no weights means all alike.
 ///
-/// Each side is `Empty`, or what [`pass_rate`] says, where it cannot be given.
+/// Each side is `Empty`, `OutOfRange` for slices of different lengths, or what [`pass_rate`] says, where it cannot be given.
 pub fn weighted_accuracy(
     people: &[bool],
     grader: &[bool],
@@ -104,7 +106,14 @@ pub fn weighted_accuracy(
     weights: Option<&[f64]>,
     alpha: f64,
 ) -> WeightedAccuracy {
+    let count = people.len();
+    let even = grader.len() == count
+        && clusters.len() == count
+        && weights.is_none_or(|weights| weights.len() == count);
     let side = |of: bool| {
+        if !even {
+            return Err(Undefined::OutOfRange);
+        }
         let kept: Vec<usize> = (0..people.len()).filter(|&row| people[row] == of).collect();
         let value: Vec<f64> = kept
             .iter()
@@ -190,22 +199,60 @@ pub fn lang_reiczigel(
     n: u64,
     alpha: f64,
 ) -> Result<(f64, f64), Undefined> {
-    if n == 0 {
-        return Err(Undefined::Empty);
+    let rate = |x: u64, n: u64| Rate {
+        passes: x as f64,
+        n: n as f64,
+    };
+    lang_reiczigel_of(
+        rate(apparent, n),
+        rate(table.true_pass, table.passes()),
+        rate(table.true_fail, table.fails()),
+        alpha,
+    )
+}
+
+/// A rate as passes of n; both may be real, as effective counts of weighted or clustered rows are.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rate {
+    /// 0 ≤ passes ≤ n.
+    pub passes: f64,
+    /// Rows, or the effective number of them.
+    pub n: f64,
+}
+
+impl From<&Bounds> for Rate {
+    /// The point at the effective number of rows.
+    fn from(bounds: &Bounds) -> Self {
+        Self {
+            passes: bounds.point.clamp(0.0, 1.0) * bounds.n_eff,
+            n: bounds.n_eff,
+        }
     }
-    if apparent > n {
+}
+
+/// Returns the bounds of [`lang_reiczigel`] from the grader's pass rate, its sensitivity and its specificity.
+///
+/// # Errors
+/// `Empty` when no row was graded, `OutOfRange` unless 0 ≤ passes ≤ n, `Uninformative` as there.
+pub fn lang_reiczigel_of(
+    apparent: Rate,
+    se: Rate,
+    sp: Rate,
+    alpha: f64,
+) -> Result<(f64, f64), Undefined> {
+    let valid = |rate: Rate| rate.n.is_finite() && (0.0..=rate.n + 1e-9).contains(&rate.passes);
+    if !(valid(apparent) && valid(se) && valid(sp)) {
         return Err(Undefined::OutOfRange);
     }
+    if apparent.n == 0.0 {
+        return Err(Undefined::Empty);
+    }
     let z = -norm_ppf(alpha);
-    let (n_a, n_se, n_sp) = (
-        n as f64 + z * z,
-        table.passes() as f64 + 2.0,
-        table.fails() as f64 + 2.0,
-    );
-    let a = (apparent as f64 + z * z / 2.0) / n_a;
-    let se = (table.true_pass as f64 + 1.0) / n_se;
-    let sp = (table.true_fail as f64 + 1.0) / n_sp;
+    let (n_a, n_se, n_sp) = (apparent.n + z * z, se.n + 2.0, sp.n + 2.0);
+    let a = (apparent.passes + z * z / 2.0) / n_a;
+    let (se, sp) = ((se.passes + 1.0) / n_se, (sp.passes + 1.0) / n_sp);
     let youden = se + sp - 1.0;
+    // Exactly 0 for a grader that tosses a coin, but for rounding.
     if youden <= 1e-12 {
         return Err(Undefined::Uninformative);
     }
@@ -340,7 +387,8 @@ pub fn unfit(evidence: &Evidence) -> Vec<Unfit> {
     }
     if let Some([corrected, labels]) = evidence.intervals {
         let (corrected, labels_only) = (corrected.1 - corrected.0, labels.1 - labels.0);
-        if corrected >= labels_only {
+        // Written so that a width that is no number adds nothing either.
+        if corrected.partial_cmp(&labels_only) != Some(Ordering::Less) {
             reasons.push(Unfit::AddsNothing {
                 corrected,
                 labels_only,

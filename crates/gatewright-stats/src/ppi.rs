@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use libm::sqrt;
 
 use crate::choose::Rows;
-use crate::cluster::cluster_mean;
+use crate::cluster::{ClusterMean, cluster_mean};
 use crate::estimate::{Bounds, Method, Undefined};
 use crate::special::{norm_ppf, t_ppf};
 use crate::sum::{mean, sum};
@@ -142,7 +142,8 @@ pub fn ppi_stratified(strata: &[Stratum<'_>]) -> Result<Stratified, Undefined> {
         return Err(Undefined::Empty);
     }
     let total = sum(strata.iter().map(|stratum| stratum.share));
-    if strata.iter().any(|stratum| stratum.share < 0.0) || !((total - 1.0).abs() <= 1e-9) {
+    let negative = strata.iter().any(|stratum| stratum.share < 0.0);
+    if negative || !total.is_finite() || (total - 1.0).abs() > 1e-9 {
         return Err(Undefined::OutOfRange);
     }
     let found = strata
@@ -190,6 +191,45 @@ pub struct PpiClustered {
 }
 
 impl PpiClustered {
+    /// Puts the two terms together; `graded` is the grader's mean, and whether it shares clusters with the labels.
+    fn new(
+        correction: &ClusterMean,
+        people: &ClusterMean,
+        graded: Option<(&ClusterMean, bool)>,
+        lambda: f64,
+        cross: f64,
+    ) -> Self {
+        let (mut estimate, mut variance, mut df) =
+            (correction.estimate, correction.cr2, correction.df);
+        if let Some((graded, shared)) = graded {
+            let (v_label, v_graded) = (correction.cr2, lambda * lambda * graded.cr2);
+            estimate += lambda * graded.estimate;
+            variance = (v_label + v_graded + cross).max(0.0);
+            df = if v_graded <= 0.0 {
+                correction.df
+            } else if shared || v_label <= 0.0 {
+                correction.df.min(graded.df)
+            } else {
+                (v_label + v_graded).powi(2)
+                    / (v_label * v_label / correction.df + v_graded * v_graded / graded.df)
+            };
+        }
+        let spread = people.independent * people.n as f64;
+        Self {
+            estimate,
+            variance,
+            lambda,
+            df,
+            labelled: correction.n,
+            clusters: correction.clusters,
+            n_eff: if variance > 0.0 {
+                spread / variance
+            } else {
+                0.0
+            },
+        }
+    }
+
     /// Returns t bounds at one-sided level alpha each.
     ///
     /// # Errors
@@ -225,22 +265,34 @@ impl PpiClustered {
 ///
 /// With y and f differences of two systems on the same example this is their paired difference. A cluster with rows of both
 /// kinds enters with its sum, so that the two terms need not be independent. λ minimises the variance that is reported.
+/// Without unlabelled rows it is the mean of the labels.
 ///
 /// # Errors
-/// What [`cluster_mean`] refuses of either side: no rows, fewer than two clusters, no weight, values out of range.
+/// `OutOfRange` for columns of different lengths, and what [`cluster_mean`] refuses of either side: no labelled rows, fewer
+/// than two clusters, no weight, values out of range.
 pub fn ppi_clustered(
     labelled: &Labelled<'_>,
     unlabelled: &Rows<'_>,
     tuning: Tuning,
 ) -> Result<PpiClustered, Undefined> {
     check(&[labelled.y, labelled.f])?;
+    let uneven = |rows: &Rows<'_>| {
+        let count = rows.value.len();
+        rows.cluster.len() != count || rows.weight.is_some_and(|weight| weight.len() != count)
+    };
     let with = |values| Rows {
         value: values,
         cluster: labelled.cluster,
         weight: labelled.weight,
     };
     let (people, grader) = (with(labelled.y), with(labelled.f));
+    if uneven(&people) || uneven(unlabelled) {
+        return Err(Undefined::OutOfRange);
+    }
     let of_people = cluster_mean(labelled.y, labelled.cluster, labelled.weight)?;
+    if unlabelled.value.is_empty() {
+        return Ok(PpiClustered::new(&of_people, &of_people, None, 0.0, 0.0));
+    }
     let of_grader = cluster_mean(unlabelled.value, unlabelled.cluster, unlabelled.weight)?;
     let (on_y, on_f, on_fu) = (
         influence(&people),
@@ -261,34 +313,15 @@ pub fn ppi_clustered(
     let correction = cluster_mean(&rectified, labelled.cluster, labelled.weight)?;
     let shared = || on_fu.iter().filter(|(g, _)| on_y.contains_key(*g));
     let cross = 2.0 * lambda * sum(shared().map(|(g, fu)| fu * (on_y[g] - lambda * on_f[g])));
-    let (v_label, v_graded) = (correction.cr2, lambda * lambda * of_grader.cr2);
-    let df = if v_graded <= 0.0 || v_label <= 0.0 {
-        if v_graded > 0.0 {
-            of_grader.df
-        } else {
-            correction.df
-        }
-    } else if shared().next().is_some() {
-        correction.df.min(of_grader.df)
-    } else {
-        let total = v_label + v_graded;
-        total * total / (v_label * v_label / correction.df + v_graded * v_graded / of_grader.df)
-    };
-    let variance = (v_label + v_graded + cross).max(0.0);
-    let spread_of_y = of_people.independent * of_people.n as f64;
-    Ok(PpiClustered {
-        estimate: lambda * of_grader.estimate + correction.estimate,
-        variance,
+    let shares = shared().next().is_some();
+    let graded = Some((&of_grader, shares));
+    Ok(PpiClustered::new(
+        &correction,
+        &of_people,
+        graded,
         lambda,
-        df,
-        labelled: correction.n,
-        clusters: correction.clusters,
-        n_eff: if variance > 0.0 {
-            spread_of_y / variance
-        } else {
-            0.0
-        },
-    })
+        cross,
+    ))
 }
 
 /// What each cluster adds to the error of a Hajek mean, in CR2's scale; rows of weight 0 are left out.
