@@ -32,6 +32,10 @@ pub mod judge;
 pub mod kappa;
 pub mod ppi;
 
+pub mod backtest;
+pub mod sequential;
+pub mod shift;
+
 pub mod cost;
 pub mod multiplicity;
 pub mod power;
