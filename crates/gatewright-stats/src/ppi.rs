@@ -165,7 +165,7 @@ pub struct Labelled<'a> {
     pub y: &'a [f64],
     /// The grader's on the same rows.
     pub f: &'a [f64],
-    /// Cluster of each row; the same numbers as those of the unlabelled rows.
+    /// Cluster of each row; a number means the same cluster here and among the graded rows.
     pub cluster: &'a [u32],
     /// 1/(probability of being labelled), ≥ 0; none means all alike.
     pub weight: Option<&'a [f64]>,
@@ -263,16 +263,18 @@ impl PpiClustered {
 
 /// Returns the prediction-powered mean of clustered or weighted rows: Hajek means, CR2 variances of both terms.
 ///
-/// With y and f differences of two systems on the same example this is their paired difference. A cluster with rows of both
-/// kinds enters with its sum, so that the two terms need not be independent. λ minimises the variance that is reported.
-/// Without unlabelled rows it is the mean of the labels.
+/// With y and f differences of two systems on the same example this is their paired difference. `graded` holds the grader's
+/// values on the rows without a label; where labels were not drawn with equal chances (every flip, a sample of the rest),
+/// those are no sample of the run any more: give the grader's values on *all* rows then. A cluster with rows on both sides
+/// enters with its sum, so that the two terms need not be independent; unclustered rows need the same cluster number on both.
+/// λ minimises the variance that is reported. Without graded rows it is the mean of the labels.
 ///
 /// # Errors
 /// `OutOfRange` for columns of different lengths, and what [`cluster_mean`] refuses of either side: no labelled rows, fewer
 /// than two clusters, no weight, values out of range.
 pub fn ppi_clustered(
     labelled: &Labelled<'_>,
-    unlabelled: &Rows<'_>,
+    graded: &Rows<'_>,
     tuning: Tuning,
 ) -> Result<PpiClustered, Undefined> {
     check(&[labelled.y, labelled.f])?;
@@ -286,19 +288,15 @@ pub fn ppi_clustered(
         weight: labelled.weight,
     };
     let (people, grader) = (with(labelled.y), with(labelled.f));
-    if uneven(&people) || uneven(unlabelled) {
+    if uneven(&people) || uneven(graded) {
         return Err(Undefined::OutOfRange);
     }
     let of_people = cluster_mean(labelled.y, labelled.cluster, labelled.weight)?;
-    if unlabelled.value.is_empty() {
+    if graded.value.is_empty() {
         return Ok(PpiClustered::new(&of_people, &of_people, None, 0.0, 0.0));
     }
-    let of_grader = cluster_mean(unlabelled.value, unlabelled.cluster, unlabelled.weight)?;
-    let (on_y, on_f, on_fu) = (
-        influence(&people),
-        influence(&grader),
-        influence(unlabelled),
-    );
+    let of_grader = cluster_mean(graded.value, graded.cluster, graded.weight)?;
+    let (on_y, on_f, on_fu) = (influence(&people), influence(&grader), influence(graded));
     let lambda = match tuning {
         Tuning::Fixed(lambda) if lambda.is_finite() => lambda,
         Tuning::Fixed(_) => return Err(Undefined::OutOfRange),
@@ -314,11 +312,11 @@ pub fn ppi_clustered(
     let shared = || on_fu.iter().filter(|(g, _)| on_y.contains_key(*g));
     let cross = 2.0 * lambda * sum(shared().map(|(g, fu)| fu * (on_y[g] - lambda * on_f[g])));
     let shares = shared().next().is_some();
-    let graded = Some((&of_grader, shares));
+    let with_grader = Some((&of_grader, shares));
     Ok(PpiClustered::new(
         &correction,
         &of_people,
-        graded,
+        with_grader,
         lambda,
         cross,
     ))

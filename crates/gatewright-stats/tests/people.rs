@@ -536,7 +536,7 @@ fn every_reason_against_a_grader_is_found() {
 
 #[test]
 fn reviewers_with_a_known_truth_are_found_out() {
-    let truth = |item: u32| u32::from(item % 3 == 0);
+    let truth = |item: u32| u32::from(item.is_multiple_of(3));
     let mut stream = Stream::new(7, "c", "s", "reviewers", 0);
     // Right in 95, 90, 85 and 60 of 100.
     let rates = [0.95, 0.9, 0.85, 0.6];

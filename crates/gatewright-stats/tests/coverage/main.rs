@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a failing unwrap in a test says where")]
 
+mod labels;
 mod simulations;
 
 use std::path::PathBuf;
