@@ -189,7 +189,10 @@ pub fn rogan_gladen(table: &Confusion, apparent: u64, n: u64) -> Result<RoganGla
 }
 
 /// Returns bounds in [0, 1] of the corrected pass rate at one-sided level alpha each (Lang & Reiczigel 2014): the interval
-/// for labels that come from another, earlier sample. It needs no labels of one kind, and is wide without them.
+/// for labels that come from another, earlier sample.
+///
+/// It can be computed without labels of one kind, but means little there: its shift grows with z², so that a smaller alpha
+/// need not give a wider interval. Of a grader that [`unfit`] finds fit it is nested in alpha.
 ///
 /// # Errors
 /// `Empty` when n = 0, `OutOfRange` when apparent > n, `Uninformative` when the adjusted Se + Sp is not above 1.

@@ -396,13 +396,18 @@ proptest! {
         if let Ok(found) = judge::rogan_gladen(&table, apparent, n) {
             prop_assert!((0.0..=1.0).contains(&found.estimate) && found.variance >= 0.0 && found.variance.is_finite());
         }
+        let rates = judge::accuracy(&table, 0.05);
         let narrow = judge::lang_reiczigel(&table, apparent, n, 0.05);
         let wide = judge::lang_reiczigel(&table, apparent, n, 0.025);
         if let (Ok(narrow), Ok(wide)) = (narrow, wide) {
-            prop_assert!(0.0 <= narrow.0 && narrow.0 <= narrow.1 && narrow.1 <= 1.0);
-            prop_assert!(wide.1 - wide.0 >= narrow.1 - narrow.0 - 1e-9);
+            for bounds in [narrow, wide] {
+                prop_assert!(0.0 <= bounds.0 && bounds.0 <= bounds.1 && bounds.1 <= 1.0);
+            }
+            // With hardly a label of one kind the shift, which grows with z², outruns the width; not for a fit grader.
+            if rates.youden_lower() >= 0.5 {
+                prop_assert!(wide.0 <= narrow.0 + 1e-9 && wide.1 >= narrow.1 - 1e-9, "{narrow:?} {wide:?}");
+            }
         }
-        let rates = judge::accuracy(&table, 0.05);
         prop_assert!((-1.0..=1.0).contains(&rates.youden_lower()));
         prop_assert!(rates.youden().is_none_or(|youden| youden >= rates.youden_lower()));
     }
