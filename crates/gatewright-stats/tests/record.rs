@@ -125,9 +125,17 @@ fn the_first_crossing_decides() {
     assert_eq!(run(&[]), Verdict::NotEnoughEvidence);
     assert_eq!(run(&[1.0; 40]), Verdict::Holds);
     assert_eq!(run(&[-1.0; 40]), Verdict::Violated);
-    // What comes later does not take it back.
-    assert_eq!(run(&[[1.0; 40], [-1.0; 40]].concat()), Verdict::Holds);
-    assert_eq!(run(&[[-1.0; 40], [1.0; 40]].concat()), Verdict::Violated);
+    // What comes later does not take it back, however much it is.
+    for (first, verdict) in [(1.0, Verdict::Holds), (-1.0, Verdict::Violated)] {
+        let mut process = PairedProcess::new(0.05, 0.05, 0.05).unwrap();
+        for t in 0..3000 {
+            process
+                .observe(if t < 40 { first } else { -first })
+                .unwrap();
+        }
+        assert!(process.holds.crossed().is_some() && process.violated.crossed().is_some());
+        assert_eq!(process.verdict(), verdict);
+    }
 }
 
 #[test]
