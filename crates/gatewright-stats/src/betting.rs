@@ -19,43 +19,80 @@ pub fn bounds(values: &[f64], alpha: f64) -> (f64, f64) {
 
 /// Predictable bets λ_t = √(2 ln(1/alpha) / (t ln(1+t) σ̂²_{t−1})).
 pub fn bets(values: &[f64], alpha: f64) -> Vec<f64> {
-    let (mut total, mut squares, mut variance) = (0.0, 0.25, 0.25);
-    let mut bets = Vec::with_capacity(values.len());
-    for (place, value) in values.iter().enumerate() {
-        let t = (place + 1) as f64;
-        bets.push(sqrt(2.0 * -log(alpha) / (t * log1p(t) * variance)));
-        total += value;
-        let mean = (0.5 + total) / (t + 1.0);
-        squares += (value - mean) * (value - mean);
-        variance = squares / (t + 1.0);
+    let mut seen = Seen::default();
+    let bet = |value: &f64| {
+        let bet = seen.bet(alpha);
+        seen.add(*value);
+        bet
+    };
+    values.iter().map(bet).collect()
+}
+
+/// What a bet may be made from: the values before it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Seen {
+    count: f64,
+    total: f64,
+    squares: f64,
+    variance: f64,
+}
+
+impl Default for Seen {
+    fn default() -> Self {
+        Self {
+            count: 0.0,
+            total: 0.0,
+            squares: 0.25,
+            variance: 0.25,
+        }
     }
-    bets
+}
+
+impl Seen {
+    /// The bet on the next value at level alpha.
+    pub(crate) fn bet(&self, alpha: f64) -> f64 {
+        let t = self.count + 1.0;
+        sqrt(2.0 * -log(alpha) / (t * log1p(t) * self.variance))
+    }
+
+    pub(crate) fn add(&mut self, value: f64) {
+        self.count += 1.0;
+        self.total += value;
+        let mean = (0.5 + self.total) / (self.count + 1.0);
+        self.squares += (value - mean) * (value - mean);
+        self.variance = self.squares / (self.count + 1.0);
+    }
 }
 
 /// ln K⁺(m) (`above`) or ln K⁻(m) after all values. Capital 0 stays 0.
 pub fn log_capital(values: &[f64], bets: &[f64], m: f64, above: bool) -> f64 {
+    values
+        .iter()
+        .zip(bets)
+        .map(|(value, bet)| log_gain(*value, *bet, m, above, 1.0))
+        .sum()
+}
+
+/// ln of the factor by which one value changes the capital; `share` in [0, 1] scales the bet (weights).
+pub(crate) fn log_gain(value: f64, bet: f64, m: f64, above: bool, share: f64) -> f64 {
     let room = if above { m } else { 1.0 - m };
     let most = if room > 0.0 {
         CAP / room
     } else {
         f64::INFINITY
     };
-    let mut total = 0.0;
-    for (value, bet) in values.iter().zip(bets) {
-        let away = if above { value - m } else { m - value };
-        // An unbounded bet on no difference wins nothing: ∞·0 = 0.
-        let gain = if away == 0.0 {
-            0.0
-        } else {
-            bet.min(most) * away
-        };
-        total += if gain <= -1.0 {
-            f64::NEG_INFINITY
-        } else {
-            log1p(gain)
-        };
+    let away = if above { value - m } else { m - value };
+    // An unbounded bet on no difference wins nothing: ∞·0 = 0.
+    let gain = if away == 0.0 || share == 0.0 {
+        0.0
+    } else {
+        bet.min(most) * away * share
+    };
+    if gain <= -1.0 {
+        f64::NEG_INFINITY
+    } else {
+        log1p(gain)
     }
-    total
 }
 
 fn endpoint(values: &[f64], bets: &[f64], limit: f64, lower: bool) -> f64 {

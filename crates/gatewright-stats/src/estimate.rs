@@ -52,6 +52,10 @@ pub enum Method {
     Delta,
     /// Fieller 1954.
     Fieller,
+    /// Rogan–Gladen corrected for the grader's errors (Lang & Reiczigel 2014).
+    LangReiczigel,
+    /// Prediction-powered mean, power-tuned (Angelopoulos et al. 2023).
+    PpiPlusPlus,
 }
 
 impl Method {
@@ -69,6 +73,8 @@ impl Method {
             Method::OrderStatistic => "order statistics",
             Method::Delta => "delta method",
             Method::Fieller => "Fieller",
+            Method::LangReiczigel => "Lang-Reiczigel",
+            Method::PpiPlusPlus => "PPI++",
         }
     }
 }
@@ -99,6 +105,15 @@ pub enum Undefined {
     },
     /// The statistic is unbounded (a ratio whose denominator may be 0).
     Unbounded,
+    /// Nothing varies: agreement by chance is certain, or an interval would have no width.
+    NoVariation,
+    /// The grader's labels say no more about people's labels than chance does.
+    Uninformative,
+    /// Fewer rows than the method may be used on.
+    TooFewRows {
+        /// Rows needed.
+        needs: u64,
+    },
     /// A value is not finite or outside its range.
     OutOfRange,
 }
@@ -121,6 +136,11 @@ impl fmt::Display for Undefined {
                 write!(f, "this quantile needs {needs} examples")
             }
             Undefined::Unbounded => f.write_str("unbounded at this n"),
+            Undefined::NoVariation => f.write_str("nothing varies"),
+            Undefined::Uninformative => {
+                f.write_str("the grader says no more about people's labels than chance")
+            }
+            Undefined::TooFewRows { needs } => write!(f, "needs at least {needs} examples"),
             Undefined::OutOfRange => f.write_str("a value is outside its range"),
         }
     }

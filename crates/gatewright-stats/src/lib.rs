@@ -24,6 +24,18 @@ pub mod rng;
 pub mod special;
 pub mod sum;
 
+pub mod agreement;
+pub mod bootstrap;
+pub mod checklist;
+pub mod dawid_skene;
+pub mod judge;
+pub mod kappa;
+pub mod ppi;
+
+pub mod backtest;
+pub mod sequential;
+pub mod shift;
+
 pub mod cost;
 pub mod multiplicity;
 pub mod power;

@@ -30,6 +30,36 @@ pub fn clopper_pearson(x: f64, n: f64, alpha: f64) -> (f64, f64) {
     (lower, upper)
 }
 
+/// A share of counted cases with its Clopper–Pearson bounds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Share {
+    /// x/n in [0, 1]; none when n = 0.
+    pub point: Option<f64>,
+    /// One-sided lower bound; 0 when n = 0.
+    pub lower: f64,
+    /// One-sided upper bound; 1 when n = 0.
+    pub upper: f64,
+    /// Cases.
+    pub n: u64,
+}
+
+/// Returns x of n as a share with Clopper–Pearson bounds at one-sided level alpha each; x ≤ n (more counts as n).
+///
+/// ```
+/// let gold = gatewright_stats::proportion::share(18, 20, 0.025);
+/// assert!(gold.point == Some(0.9) && (gold.lower - 0.68302).abs() < 1e-5);
+/// ```
+pub fn share(x: u64, n: u64, alpha: f64) -> Share {
+    let x = x.min(n);
+    let (lower, upper) = clopper_pearson(x as f64, n as f64, alpha);
+    Share {
+        point: (n > 0).then(|| x as f64 / n as f64),
+        lower,
+        upper,
+        n,
+    }
+}
+
 /// Returns Wilson score bounds (Wilson 1927): for exploratory tables, never for gates.
 pub fn wilson(x: f64, n: f64, alpha: f64) -> (f64, f64) {
     if n <= 0.0 {

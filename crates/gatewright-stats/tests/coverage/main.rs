@@ -1,6 +1,10 @@
-//! Operating characteristics: exact error rates against `coverage.json`, and a seeded simulation of the gate's default.
+//! Operating characteristics: exact error rates against `coverage.json`, and seeded simulations of the gate's default
+//! and of everything else it records.
 
 #![expect(clippy::unwrap_used, reason = "a failing unwrap in a test says where")]
+
+mod labels;
+mod simulations;
 
 use std::path::PathBuf;
 
@@ -231,7 +235,8 @@ impl Setting {
         special::norm_cdf(candidate) - special::norm_cdf(self.a / common.sqrt())
     }
 
-    fn covers(&self, stream: &mut Stream, truth: f64) -> bool {
+    /// Differences and their clusters.
+    fn draw(&self, stream: &mut Stream) -> (Vec<f64>, Vec<u32>) {
         let (mut value, mut cluster) = (Vec::new(), Vec::new());
         for (g, size) in self.sizes.iter().enumerate() {
             let (u, v) = (self.su * normal(stream), self.sv * normal(stream));
@@ -244,6 +249,11 @@ impl Setting {
                 cluster.push(g as u32);
             }
         }
+        (value, cluster)
+    }
+
+    fn covers(&self, stream: &mut Stream, truth: f64) -> bool {
+        let (value, cluster) = self.draw(stream);
         let rows = Rows {
             value: &value,
             cluster: &cluster,
