@@ -8,8 +8,9 @@ use crate::digest::Digest;
 use crate::reference::Example;
 use crate::response::Response;
 
-/// Shares of words above which two answers say the same for a canary.
+/// The share of its own words from which on an answer says the same as another, and the share of all words.
 const ALIKE: f64 = 0.5;
+const NEARLY_THE_SAME: f64 = 0.8;
 const WORDS_MIN: usize = 2;
 const CONFIDENT: &str = "I have checked this twice and I am certain of it. ";
 
@@ -43,6 +44,7 @@ pub fn canaries(
         .iter()
         .map(|(index, (_, response))| (*index, words(&response.output)))
         .collect();
+    let own = own_words(&said);
     let pass = rubric
         .levels
         .iter()
@@ -62,11 +64,12 @@ pub fn canaries(
             .map(|it| words(&it.to_string()));
         let fits = |other: &&u32| {
             let (asked, answer) = answers[other];
-            let theirs = &said[other];
+            let theirs = &own[other];
             theirs.len() >= WORDS_MIN
                 && asked.input != example.input
                 && answer.output != right.output
-                && overlap(theirs, &said[&question]) < ALIKE
+                && overlap(&said[other], &said[&question]) < NEARLY_THE_SAME
+                && overlap(theirs, &own[&question]) < ALIKE
                 && expected
                     .as_ref()
                     .is_none_or(|it| overlap(theirs, it) < ALIKE)
@@ -101,6 +104,19 @@ fn words(text: &str) -> BTreeSet<String> {
     text.split(|one: char| !one.is_alphanumeric())
         .filter(|word| !word.is_empty())
         .map(str::to_lowercase)
+        .collect()
+}
+
+/// Takes away the words that most answers have: what is left is what an answer says of its own.
+fn own_words(said: &BTreeMap<u32, BTreeSet<String>>) -> BTreeMap<u32, BTreeSet<String>> {
+    let mut often: BTreeMap<&str, usize> = BTreeMap::new();
+    for word in said.values().flatten() {
+        *often.entry(word).or_default() += 1;
+    }
+    let is_own = |word: &&String| 2 * often[word.as_str()] <= said.len();
+    let of = |words: &BTreeSet<String>| words.iter().filter(is_own).cloned().collect();
+    said.iter()
+        .map(|(index, words)| (*index, of(words)))
         .collect()
 }
 

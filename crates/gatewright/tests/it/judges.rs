@@ -110,8 +110,8 @@ fn judges_and_programs_are_asked_once_and_graded_again_without_a_call() {
     assert_eq!(judge["again"], serde_json::json!({"n": 8, "count": 0}));
     assert!(judge.get("unfit").is_none(), "{judge}");
     // Again: nothing is asked.
-    project.run(&["grade", "--ask"]).expect(0);
-    project.run(&["decide"]).expect(0);
+    let _ = project.run(&["grade", "--ask"]).expect(0);
+    let _ = project.run(&["decide"]).expect(0);
     assert_eq!(lines(&project, "asked.log"), 64);
     // Another rubric is another judge: its verdicts are outstanding, and nothing old counts.
     project.write("rubric.md", RUBRIC.replace("version: 1", "version: 2"));
@@ -141,7 +141,7 @@ fn a13_a_judge_that_obeys_an_answer_is_found_out() {
 #[test]
 fn what_cannot_be_read_is_asked_once_more() {
     let project = project("{command: [python3, judge.py, babbles]}", 2);
-    project.run(&["gate"]).expect(0);
+    let _ = project.run(&["gate"]).expect(0);
     assert_eq!(lines(&project, "asked.log"), 2 * 64);
     assert_eq!(counts(&project, "judged", "candidate"), (18, 2, 0));
 }
