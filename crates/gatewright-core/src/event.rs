@@ -80,6 +80,12 @@ pub enum RunEvent {
         /// How it ended there; its latency is the one measured then.
         end: AttemptEnd,
     },
+    /// An attempt that was started is left for the next run: it was to be tried again, or had more turns, and nothing of it was on its way when the
+    /// run stopped. What it has cost is on the record.
+    Shelved {
+        /// Which.
+        attempt: AttemptSpec,
+    },
     /// An attempt that ended in an error is made again; its error counts until the new end is there.
     Reopened {
         /// Which.

@@ -164,6 +164,8 @@ pub struct Progress {
     pub ended: BTreeSet<AttemptSpec>,
     /// Attempts that were started and of which nothing came back: they may have been paid for.
     pub started: BTreeSet<AttemptSpec>,
+    /// Attempts that were started and have not ended, and of which nothing was on its way when their run stopped.
+    pub shelved: BTreeSet<AttemptSpec>,
     /// Attempts that ended and are made again: outstanding, and their old end counts until there is a new one.
     pub reopened: BTreeSet<AttemptSpec>,
 }
@@ -197,13 +199,22 @@ impl Progress {
     /// Notes that an attempt is about to be made. One that has ended stays ended, unless it was reopened.
     pub fn start(&mut self, attempt: AttemptSpec) {
         if self.is_outstanding(&attempt) {
+            self.shelved.remove(&attempt);
             self.started.insert(attempt);
+        }
+    }
+
+    /// Notes that nothing of an attempt is on its way any more, though it has not ended.
+    pub fn shelve(&mut self, attempt: AttemptSpec) {
+        if self.started.remove(&attempt) {
+            self.shelved.insert(attempt);
         }
     }
 
     /// Notes that an attempt ended or was reused: from here on it is not made again, unless it is reopened.
     pub fn end(&mut self, attempt: AttemptSpec) {
         self.started.remove(&attempt);
+        self.shelved.remove(&attempt);
         self.reopened.remove(&attempt);
         self.ended.insert(attempt);
     }

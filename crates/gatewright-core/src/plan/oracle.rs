@@ -19,6 +19,7 @@ const EXAMPLES_BEYOND: u32 = 8;
 #[derive(Clone, Copy, Debug)]
 enum Said {
     Started,
+    Shelved,
     Ended,
     Reused,
     Reopened,
@@ -77,7 +78,15 @@ fn log() -> impl Strategy<Value = Vec<(AttemptSpec, Said)>> {
     vec(
         (
             attempt(),
-            select(&[Said::Started, Said::Ended, Said::Reused, Said::Reopened][..]),
+            select(
+                &[
+                    Said::Started,
+                    Said::Shelved,
+                    Said::Ended,
+                    Said::Reused,
+                    Said::Reopened,
+                ][..],
+            ),
         ),
         0..60,
     )
@@ -88,6 +97,7 @@ fn fold(log: &[(AttemptSpec, Said)]) -> Progress {
     for (attempt, said) in log {
         match said {
             Said::Started => progress.start(*attempt),
+            Said::Shelved => progress.shelve(*attempt),
             Said::Ended | Said::Reused => progress.end(*attempt),
             Said::Reopened => progress.reopen(*attempt),
         }
@@ -155,7 +165,8 @@ proptest! {
             let (ended, rest) = since(attempt);
             rest.iter()
                 .skip_while(|said| ended && !matches!(said, Said::Reopened))
-                .any(|said| matches!(said, Said::Started))
+                .rfind(|said| matches!(said, Said::Started | Said::Shelved))
+                .is_some_and(|said| matches!(said, Said::Started))
         };
         let expected: BTreeSet<_> = conceivable()
             .filter(|attempt| is_planned(&plan, attempt) && !has_ended(attempt))
@@ -219,9 +230,9 @@ proptest! {
 
 #[test]
 fn truth_table_of_one_attempt() {
-    use Said::{Ended, Reopened, Reused, Started};
+    use Said::{Ended, Reopened, Reused, Shelved, Started};
     // What the log says, whether it is outstanding, whether it may have been paid for with nothing to show.
-    let table: [(&[Said], bool, bool); 17] = [
+    let table: [(&[Said], bool, bool); 21] = [
         (&[], true, false),
         (&[Started], true, true),
         (&[Ended], false, false),
@@ -239,6 +250,10 @@ fn truth_table_of_one_attempt() {
         (&[Started, Ended, Reopened, Started, Ended], false, false),
         (&[Ended, Reopened, Ended, Reopened], true, false),
         (&[Ended, Reopened, Reused], false, false),
+        (&[Shelved], true, false),
+        (&[Started, Shelved], true, false),
+        (&[Started, Shelved, Started], true, true),
+        (&[Started, Shelved, Started, Ended], false, false),
     ];
     let attempt = AttemptSpec {
         example: 0,
