@@ -120,11 +120,14 @@ where
                 self.live.later.push(Reverse((Instant::now(), ticket)));
             }
             // The run ends here; the turn is kept, and the conversation goes on from it the next time.
-            Ok(Some(_)) => self.push(RunEvent::Exchanged {
-                attempt,
-                exchange: Box::new(exchange),
-                response: Some(Box::new(response)),
-            }),
+            Ok(Some(_)) => {
+                self.push(RunEvent::Exchanged {
+                    attempt,
+                    exchange: Box::new(exchange),
+                    response: Some(Box::new(response)),
+                });
+                self.push(RunEvent::Shelved { attempt });
+            }
             Ok(None) => {
                 let end = AttemptEnd::Answered {
                     response: flight.whole(response),
@@ -202,7 +205,10 @@ where
         let too_long = fault == Fault::RateLimited
             && flight.waits >= FIRST_TRIES
             && asked.is_some_and(|asked| asked > self.limits.retry_after_max);
+        // A certificate may end in the middle of a run: that is about the host. Once is no proof of it.
+        let insecure = fault == Fault::Tls && answered;
         let pauses = match fault.after() {
+            After::Pause if insecure => flight.tries + 1 >= FIRST_TRIES,
             After::Pause => !answered || matches!(fault, Fault::MoneyGone | Fault::PrivateAddress),
             _ => unreached || dead || too_long,
         };
@@ -212,10 +218,11 @@ where
                 exchange: Box::new(exchange),
                 response: None,
             });
+            self.push(RunEvent::Shelved { attempt });
             self.pause(attempt.system, fault, what);
             return;
         }
-        let retry = fault.after() == After::Retry && {
+        let retry = (fault.after() == After::Retry || insecure) && {
             if fault == Fault::RateLimited {
                 flight.waits += 1;
                 flight.waits <= self.limits.waits_max
@@ -264,6 +271,7 @@ where
             response: None,
         });
         if self.end.is_some() {
+            self.push(RunEvent::Shelved { attempt });
             return;
         }
         flight.call += 1;
@@ -345,9 +353,13 @@ where
 
     /// Takes back what was not sent: nothing more goes out from here.
     pub(in crate::run) fn abandon_unsent(&mut self) {
-        for attempt in self.live.drop_unsent() {
+        let (unstarted, shelved) = self.live.drop_unsent();
+        for attempt in unstarted {
             self.pending
                 .retain(|event| *event != RunEvent::Started { attempt });
+        }
+        for attempt in shelved {
+            self.push(RunEvent::Shelved { attempt });
         }
     }
 }

@@ -158,8 +158,8 @@ impl Live {
         [later, self.due].into_iter().flatten().min()
     }
 
-    /// Forgets what was not sent; returns the attempts whose start is not committed yet.
-    pub(in crate::run) fn drop_unsent(&mut self) -> Vec<AttemptSpec> {
+    /// Forgets what was not sent; returns the attempts whose start is not committed yet, and those that were begun and wait.
+    pub(in crate::run) fn drop_unsent(&mut self) -> (Vec<AttemptSpec>, Vec<AttemptSpec>) {
         let unstarted: Vec<_> = std::mem::take(&mut self.waiting)
             .into_iter()
             .filter_map(|ticket| {
@@ -170,12 +170,18 @@ impl Live {
             .collect();
         self.later.clear();
         self.due = None;
-        self.flights.retain(|_, flight| flight.sent.is_some());
+        let mut shelved = Vec::new();
+        self.flights.retain(|_, flight| {
+            if flight.sent.is_none() && !flight.fresh {
+                shelved.push(flight.attempt);
+            }
+            flight.sent.is_some()
+        });
         for (role, system) in &mut self.systems {
             let of = |flight: &&Flight| flight.attempt.system == *role;
             system.made = self.flights.values().filter(of).count() as u32;
         }
-        unstarted
+        (unstarted, shelved)
     }
 
     /// Sends what waited for its commit.
@@ -211,11 +217,14 @@ impl Live {
                         attempt,
                         exchange: Some(exchange),
                         ..
-                    } if Some(*role) == broken => released.push(RunEvent::Exchanged {
-                        attempt,
-                        exchange,
-                        response: None,
-                    }),
+                    } if Some(*role) == broken => released.extend([
+                        RunEvent::Exchanged {
+                            attempt,
+                            exchange,
+                            response: None,
+                        },
+                        RunEvent::Shelved { attempt },
+                    ]),
                     RunEvent::Ended { .. } if Some(*role) == broken => {}
                     event => released.push(event),
                 }
