@@ -6,6 +6,7 @@ mod demo;
 mod files;
 mod interrupt;
 mod live;
+mod machine;
 mod odd;
 mod project;
 mod shards;
