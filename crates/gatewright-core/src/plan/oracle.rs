@@ -165,7 +165,8 @@ proptest! {
             let (ended, rest) = since(attempt);
             rest.iter()
                 .skip_while(|said| ended && !matches!(said, Said::Reopened))
-                .rfind(|said| matches!(said, Said::Started | Said::Shelved))
+                .filter(|said| matches!(said, Said::Started | Said::Shelved))
+                .last()
                 .is_some_and(|said| matches!(said, Said::Started))
         };
         let expected: BTreeSet<_> = conceivable()

@@ -99,10 +99,9 @@ fn f2_a_torn_log_of_exchanges_goes_on_from_what_is_whole() {
     let mut log = RunLog::create(&run, writer()).expect("made");
     let caught = home.path().join("caught");
     std::fs::create_dir(&caught).expect("made");
-    let from = run.clone();
     let live = go_on(&mut log, &examples, &provider, |commits| {
         if commits == 30 {
-            copy(&from, &caught, usize::MAX);
+            copy(&run, &caught, usize::MAX);
         }
     });
     live.ran.complete();
