@@ -49,17 +49,12 @@ pub enum RunEvent {
         /// Which.
         attempt: AttemptSpec,
     },
-    /// An attempt was not made after its start was noted: the run ended first, and nothing was sent.
-    Withdrawn {
-        /// Which.
-        attempt: AttemptSpec,
-    },
     /// Something happened to a call of a judge or a grader program. The attempt that the inner event names is the call's own number in its session; what
     /// it is about stands in the unit.
     Judged {
         /// What is judged, by whom.
         unit: Box<JudgedUnit>,
-        /// What happened: `started`, `withdrawn`, `exchanged` or `ended`.
+        /// What happened: `started`, `shelved`, `exchanged` or `ended`.
         #[serde(rename = "call")]
         event: Box<RunEvent>,
     },
@@ -94,6 +89,12 @@ pub enum RunEvent {
         from: String,
         /// How it ended there; its latency is the one measured then.
         end: AttemptEnd,
+    },
+    /// An attempt that was started is left for the next run: it was to be tried again, or had more turns, and nothing of it was on its way when the
+    /// run stopped. What it has cost is on the record.
+    Shelved {
+        /// Which.
+        attempt: AttemptSpec,
     },
     /// An attempt that ended in an error is made again; its error counts until the new end is there.
     Reopened {

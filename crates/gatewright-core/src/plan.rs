@@ -1,6 +1,6 @@
 //! The plan: examples × systems × trials, content-addressed; and what of it is outstanding.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
@@ -162,8 +162,10 @@ pub struct AttemptSpec {
 pub struct Progress {
     /// Attempts that ended with a result that is kept; made here or taken over from an earlier run.
     pub ended: BTreeSet<AttemptSpec>,
-    /// Attempts that were started and of which nothing came back, and how often: they may have been paid for.
-    pub started: BTreeMap<AttemptSpec, u32>,
+    /// Attempts that were started and of which nothing came back: they may have been paid for.
+    pub started: BTreeSet<AttemptSpec>,
+    /// Attempts that were started and have not ended, and of which nothing was on its way when their run stopped.
+    pub shelved: BTreeSet<AttemptSpec>,
     /// Attempts that ended and are made again: outstanding, and their old end counts until there is a new one.
     pub reopened: BTreeSet<AttemptSpec>,
 }
@@ -197,23 +199,22 @@ impl Progress {
     /// Notes that an attempt is about to be made. One that has ended stays ended, unless it was reopened.
     pub fn start(&mut self, attempt: AttemptSpec) {
         if self.is_outstanding(&attempt) {
-            *self.started.entry(attempt).or_default() += 1;
+            self.shelved.remove(&attempt);
+            self.started.insert(attempt);
         }
     }
 
-    /// Notes that the last start of an attempt was followed by nothing: it was not sent.
-    pub fn withdraw(&mut self, attempt: AttemptSpec) {
-        if let Some(times) = self.started.get_mut(&attempt) {
-            *times -= 1;
-            if *times == 0 {
-                self.started.remove(&attempt);
-            }
+    /// Notes that nothing of an attempt is on its way any more, though it has not ended.
+    pub fn shelve(&mut self, attempt: AttemptSpec) {
+        if self.started.remove(&attempt) {
+            self.shelved.insert(attempt);
         }
     }
 
     /// Notes that an attempt ended or was reused: from here on it is not made again, unless it is reopened.
     pub fn end(&mut self, attempt: AttemptSpec) {
         self.started.remove(&attempt);
+        self.shelved.remove(&attempt);
         self.reopened.remove(&attempt);
         self.ended.insert(attempt);
     }

@@ -38,7 +38,7 @@ impl Body for RunEvent {
             RunEvent::Exchanged { .. } => "exchanged",
             RunEvent::Reused { .. } => "reused",
             RunEvent::Reopened { .. } => "reopened",
-            RunEvent::Withdrawn { .. } => "withdrawn",
+            RunEvent::Shelved { .. } => "shelved",
             RunEvent::Options { .. } => "options",
             RunEvent::Examples { .. } => "examples",
             RunEvent::Systems { .. } => "systems",
@@ -55,7 +55,7 @@ impl Body for RunEvent {
             | RunEvent::Exchanged { attempt, .. }
             | RunEvent::Reused { attempt, .. }
             | RunEvent::Reopened { attempt }
-            | RunEvent::Withdrawn { attempt }
+            | RunEvent::Shelved { attempt }
             | RunEvent::Ended { attempt, .. } => Some(*attempt),
             _ => None,
         }

@@ -219,10 +219,11 @@ impl Sweep<'_> {
         let run = sealed.first().copied();
         let before: usize = self.asked.iter().sum();
         let in_flight = self.hold(0, run, killed)? + self.hold(1, run, killed)?;
-        let told = format!(
-            "{} attempts of the interrupted run may have been paid for",
-            self.open
-        );
+        let attempts = match self.open {
+            1 => "1 attempt".to_owned(),
+            count => format!("{count} attempts"),
+        };
+        let told = format!("{attempts} of the interrupted run may have been paid for");
         let asked_more = self.asked.iter().sum::<usize>() > before;
         if self.open > 0 && asked_more && !self.said().contains(&told) {
             let said = self.said();

@@ -79,7 +79,7 @@ impl Judged {
             RunEvent::Started { .. } => {
                 self.open.insert(*unit);
             }
-            RunEvent::Withdrawn { .. } => {
+            RunEvent::Shelved { .. } => {
                 self.open.remove(&unit);
             }
             RunEvent::Ended { end, .. } => {

@@ -4,7 +4,8 @@
 //! command or become markup. Everything is shown visibly instead of being dropped.
 
 use std::fmt::Write as _;
-use std::net::Ipv6Addr;
+
+use url::Host;
 
 /// Most characters of an IPv6 address and its closing bracket.
 const IPV6_CHARS_MAX: usize = 46;
@@ -26,8 +27,7 @@ pub fn line(text: &str, max: usize) -> String {
         }
         left -= 1;
         match one {
-            '[' if let Some((address, length)) = ipv6(chars.clone()) => {
-                let shown = format!("[{address}]");
+            '[' if let Some((shown, length)) = ipv6(chars.clone()) => {
                 // Whole or not at all: half of it would be another address.
                 if length > left {
                     out.push('…');
@@ -58,14 +58,20 @@ pub fn line(text: &str, max: usize) -> String {
     out
 }
 
-/// Reads an IPv6 address behind its opening bracket; returns it and how many characters it took, the closing bracket among them.
-fn ipv6(rest: impl Iterator<Item = char>) -> Option<(Ipv6Addr, usize)> {
+/// Reads an IPv6 address behind its opening bracket; returns its own form, and how many characters it took, the closing bracket among them.
+fn ipv6(rest: impl Iterator<Item = char>) -> Option<(String, usize)> {
     let text: String = rest
         .take(IPV6_CHARS_MAX)
         .take_while(|&one| one.is_ascii_hexdigit() || one == ':' || one == '.' || one == ']')
         .collect();
     let (address, _) = text.split_once(']')?;
-    Some((address.parse().ok()?, address.len() + 1))
+    match Host::parse(&format!("[{address}]")).ok()? {
+        Host::Ipv6(parsed) => {
+            let shown = Host::<&str>::Ipv6(parsed).to_string();
+            Some((shown, address.len() + 1))
+        }
+        _ => None,
+    }
 }
 
 /// Returns visible lines: like [`line()`], with the text's own line breaks kept and at most `lines_max` lines.
@@ -259,7 +265,7 @@ mod tests {
         for (text, shown) in [
             ("[::1]:8080", "[::1]:8080"),
             ("--allow-host [fe80::1]:443", "--allow-host [fe80::1]:443"),
-            ("[::ffff:127.0.0.1]", "[::ffff:127.0.0.1]"),
+            ("[::ffff:127.0.0.1]", "[::ffff:7f00:1]"),
             ("[0:0:0:0:0:0:0:1]", "[::1]"),
             ("[::error]", "[\\u{3a}:error]"),
             ("[::", "[\\u{3a}:"),

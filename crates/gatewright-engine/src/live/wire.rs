@@ -360,19 +360,13 @@ fn classify(error: &reqwest::Error) -> (Fault, String) {
             fault = Some(Fault::PrivateAddress);
         } else if one.is::<Unresolved>() {
             fault = Some(Fault::Dns);
-        } else if one.is::<rustls::Error>() {
+        } else if is_tls(one) {
             fault = Some(Fault::Tls);
         } else if let Some(error) = one.downcast_ref::<std::io::Error>() {
             use std::io::ErrorKind::{
                 BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof,
             };
-            // An encrypted connection's error hides inside one of input and output.
-            if error
-                .get_ref()
-                .is_some_and(|inner| inner.is::<rustls::Error>())
-            {
-                fault = Some(Fault::Tls);
-            } else if matches!(
+            if matches!(
                 error.kind(),
                 ConnectionReset | ConnectionAborted | BrokenPipe | UnexpectedEof
             ) {
@@ -382,6 +376,10 @@ fn classify(error: &reqwest::Error) -> (Fault, String) {
         cause = one.source();
     }
     let text = chain(error);
+    // What a proxy says to the request for a tunnel comes as the connection's error, without its status.
+    if error.is_connect() && text.contains("proxy auth") {
+        return (Fault::Proxy, text);
+    }
     let fault = fault.unwrap_or_else(|| {
         if error.is_connect() {
             Fault::Connect
@@ -404,6 +402,18 @@ fn classify(error: &reqwest::Error) -> (Fault, String) {
         fault
     };
     (fault, text)
+}
+
+/// Says whether an error is one of an encrypted connection. It hides inside errors of input and output, which pass over it when they are asked
+/// for their source.
+fn is_tls(error: &(dyn Error + 'static)) -> bool {
+    if error.is::<rustls::Error>() {
+        return true;
+    }
+    let inner = error
+        .downcast_ref::<std::io::Error>()
+        .and_then(std::io::Error::get_ref);
+    inner.is_some_and(|inner| is_tls(inner))
 }
 
 /// Writes an error and its causes in one line, without the address: it is known, and may hold what must not be shown.

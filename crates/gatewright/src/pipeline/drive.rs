@@ -114,14 +114,15 @@ impl Drive {
         if self.lives.is_empty() {
             return Ok(());
         }
-        let (plan, progress) = match Session::standing(loaded, start, asks)? {
-            None => (loaded.plan(), Progress::default()),
+        let (plan, progress, again) = match Session::standing(loaded, start, asks)? {
+            None => (loaded.plan(), Progress::default(), false),
             Some(session) => {
                 let progress = session.log.progress()?;
-                (session.plan, progress)
+                let again = asks.retry_errors && session.log.errors()? > 0;
+                (session.plan, progress, again)
             }
         };
-        let sends = outstanding(&plan, &progress).any(|attempt| self.sends(&attempt));
+        let sends = again || outstanding(&plan, &progress).any(|attempt| self.sends(&attempt));
         if sends {
             self.open(loaded, &plan, console)?;
         }

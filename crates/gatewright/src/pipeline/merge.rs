@@ -479,8 +479,8 @@ fn attempt(event: &RunEvent) -> Option<AttemptSpec> {
         | RunEvent::Ended { attempt, .. }
         | RunEvent::Exchanged { attempt, .. }
         | RunEvent::Reused { attempt, .. }
-        | RunEvent::Withdrawn { attempt }
-        | RunEvent::Reopened { attempt } => Some(*attempt),
+        | RunEvent::Reopened { attempt }
+        | RunEvent::Shelved { attempt } => Some(*attempt),
         _ => None,
     }
 }

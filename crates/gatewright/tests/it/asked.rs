@@ -229,3 +229,26 @@ fn templates_that_read_what_nothing_declares_are_named_before_anything_is_sent()
     assert_eq!(provider.log().len(), 0);
     assert!(!project.project().join(".gatewright").exists());
 }
+
+/// A16: errors that would be made again are sent, so consent comes first and nothing is put back on the list without it.
+#[test]
+fn a16_errors_are_made_again_with_consent_alone() {
+    let script = r#"{"rules": [{"when": {"nth": {"from": 4, "to": 4}}, "do": "context_length"}]}"#;
+    let provider = Provider::start(Script::parse(script).expect("a script"));
+    let project = project(&provider, "");
+    let _ = project
+        .run(&["run", &allow(&provider), "-j", "1"])
+        .expect(0);
+    assert_eq!(provider.log().len(), 16);
+    let refused = project.run(&["run", "--retry-errors"]).expect(2);
+    assert!(refused.stderr.contains("[unknown-host]"), "{refused}");
+    let seen = project.run(&["run"]).expect(0);
+    assert!(
+        seen.stdout.contains("1 of them in an error"),
+        "nothing was reopened: {seen}"
+    );
+    let _ = project
+        .run(&["run", "--retry-errors", &allow(&provider)])
+        .expect(0);
+    assert_eq!(provider.log().len(), 17);
+}

@@ -7,6 +7,7 @@ mod files;
 mod interrupt;
 mod judges;
 mod live;
+mod machine;
 mod odd;
 mod project;
 mod shards;

@@ -125,11 +125,14 @@ where
                 self.live.later.push(Reverse((Instant::now(), ticket)));
             }
             // The run ends here; the turn is kept, and the conversation goes on from it the next time.
-            Ok(Some(_)) => self.push(RunEvent::Exchanged {
-                attempt,
-                exchange: Box::new(exchange),
-                response: Some(Box::new(response)),
-            }),
+            Ok(Some(_)) => {
+                self.push(RunEvent::Exchanged {
+                    attempt,
+                    exchange: Box::new(exchange),
+                    response: Some(Box::new(response)),
+                });
+                self.push(RunEvent::Shelved { attempt });
+            }
             Ok(None) => {
                 let end = AttemptEnd::Answered {
                     response: flight.whole(response),
@@ -207,7 +210,10 @@ where
         let too_long = fault == Fault::RateLimited
             && flight.waits >= FIRST_TRIES
             && asked.is_some_and(|asked| asked > self.limits.retry_after_max);
+        // A certificate may end in the middle of a run: that is about the host. Once is no proof of it.
+        let insecure = fault == Fault::Tls && answered;
         let pauses = match fault.after() {
+            After::Pause if insecure => flight.tries + 1 >= FIRST_TRIES,
             After::Pause => !answered || matches!(fault, Fault::MoneyGone | Fault::PrivateAddress),
             _ => unreached || dead || too_long,
         };
@@ -217,10 +223,11 @@ where
                 exchange: Box::new(exchange),
                 response: None,
             });
+            self.push(RunEvent::Shelved { attempt });
             self.pause(attempt.system, fault, what);
             return;
         }
-        let retry = fault.after() == After::Retry && {
+        let retry = (fault.after() == After::Retry || insecure) && {
             if fault == Fault::RateLimited {
                 flight.waits += 1;
                 flight.waits <= self.limits.waits_max
@@ -269,6 +276,7 @@ where
             response: None,
         });
         if self.end.is_some() {
+            self.push(RunEvent::Shelved { attempt });
             return;
         }
         flight.call += 1;
@@ -350,19 +358,20 @@ where
 
     /// Takes back what was not sent: nothing more goes out from here, but at a limit what has its place already.
     pub(in crate::run) fn abandon_unsent(&mut self) {
-        let mut unstarted = Vec::new();
+        let (mut unstarted, mut unsent) = (Vec::new(), Vec::new());
         if !self.is_at_limit() {
-            let (unpromised, unsent) = self.live.take_back();
-            unstarted = unpromised;
-            for attempt in unsent {
-                self.push(RunEvent::Withdrawn { attempt });
-            }
+            (unstarted, unsent) = self.live.take_back();
         }
-        unstarted.extend(self.live.drop_unsent());
+        let (fresh, begun) = self.live.drop_unsent();
+        unstarted.extend(fresh);
+        unsent.extend(begun);
         if !unstarted.is_empty() {
             self.pending.retain(
                 |event| !matches!(event, RunEvent::Started { attempt } if unstarted.contains(attempt)),
             );
+        }
+        for attempt in unsent {
+            self.push(RunEvent::Shelved { attempt });
         }
     }
 }

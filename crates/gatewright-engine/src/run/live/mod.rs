@@ -166,8 +166,8 @@ impl Live {
         [later, self.due].into_iter().flatten().min()
     }
 
-    /// Forgets what waits to be sent, but for what is ahead; returns the attempts whose start is not committed yet.
-    pub(in crate::run) fn drop_unsent(&mut self) -> Vec<AttemptSpec> {
+    /// Forgets what waits to be sent, but for what is ahead; returns the attempts whose start is not committed yet, and those that were begun and wait.
+    pub(in crate::run) fn drop_unsent(&mut self) -> (Vec<AttemptSpec>, Vec<AttemptSpec>) {
         let unstarted: Vec<_> = std::mem::take(&mut self.waiting)
             .into_iter()
             .filter_map(|ticket| {
@@ -178,18 +178,24 @@ impl Live {
             .collect();
         self.later.clear();
         self.due = None;
+        let mut shelved = Vec::new();
         let ahead: BTreeSet<u64> = self
             .ahead
             .iter()
             .flat_map(|it| it.tickets.iter().copied())
             .collect();
-        self.flights
-            .retain(|ticket, flight| flight.sent.is_some() || ahead.contains(ticket));
+        self.flights.retain(|ticket, flight| {
+            let is_kept = flight.sent.is_some() || ahead.contains(ticket);
+            if !is_kept && !flight.fresh {
+                shelved.push(flight.attempt);
+            }
+            is_kept
+        });
         for (role, system) in &mut self.systems {
             let of = |flight: &&Flight| flight.attempt.system == *role;
             system.made = self.flights.values().filter(of).count() as u32;
         }
-        unstarted
+        (unstarted, shelved)
     }
 
     /// Sends what waited for its commit; returns the attempts that are on their way for the first time.
@@ -223,11 +229,14 @@ impl Live {
                         attempt,
                         exchange: Some(exchange),
                         ..
-                    } if Some(*role) == broken => released.push(RunEvent::Exchanged {
-                        attempt,
-                        exchange,
-                        response: None,
-                    }),
+                    } if Some(*role) == broken => released.extend([
+                        RunEvent::Exchanged {
+                            attempt,
+                            exchange,
+                            response: None,
+                        },
+                        RunEvent::Shelved { attempt },
+                    ]),
                     RunEvent::Ended { .. } if Some(*role) == broken => {}
                     event => released.push(event),
                 }

@@ -4,17 +4,23 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use gatewright_core::event::RunEvent;
+use gatewright_core::exchange::Blob;
 use gatewright_core::manifest::Role;
 use gatewright_core::plan::AttemptSpec;
-use gatewright_engine::{Limit, Limits, RunEnd, stop_pair};
+use gatewright_engine::{Limit, Limits, RunEnd, SinkError, stop_pair};
 use gatewright_testkit::provider::{Behaviour, Nth, Provider, RetryAfter, Script, When};
 
-use super::{CHAT, Live, examples, limits, run_on_disk, system, targets};
+use super::{CHAT, Live, examples, limits, run_committing, system, targets};
 use crate::runner::attempt;
 
 const AT_ONCE: u32 = 8;
 /// A slow disk beside a quick provider: places become free while a commit takes its time.
 const COMMIT: Duration = Duration::from_millis(15);
+
+fn slowly(_: &[RunEvent], _: &[Blob]) -> Result<(), SinkError> {
+    std::thread::sleep(COMMIT);
+    Ok(())
+}
 
 fn todo(n: u32) -> Vec<AttemptSpec> {
     (0..n).map(|i| attempt(Role::Candidate, i, 0)).collect()
@@ -31,7 +37,7 @@ fn withdrawn(live: &Live) -> BTreeSet<AttemptSpec> {
     let events = live.ran.events();
     events
         .filter_map(|event| match event {
-            RunEvent::Withdrawn { attempt } => Some(*attempt),
+            RunEvent::Shelved { attempt } => Some(*attempt),
             _ => None,
         })
         .collect()
@@ -55,13 +61,13 @@ fn most_at_once(provider: &Provider) -> usize {
 #[test]
 fn a_start_is_on_the_disk_before_it_is_sent_and_places_are_kept() {
     let provider = Provider::start(Script::always(Behaviour::answer_after(10)));
-    let live = run_on_disk(
+    let live = run_committing(
         &targets(system(CHAT, &provider.url())),
         &examples(300),
         todo(300),
         &eight(),
         stop_pair().1,
-        COMMIT,
+        slowly,
     );
     live.ran.complete();
     assert_eq!(live.ran.answers(), 300);
@@ -99,13 +105,13 @@ fn f21_a_stop_takes_back_what_was_ahead() {
             provider.wait_for_ended(60);
             stopper.request();
         });
-        let live = run_on_disk(
+        let live = run_committing(
             &targets(system(CHAT, &provider.url())),
             &examples(2000),
             todo(2000),
             &eight(),
             stop,
-            COMMIT,
+            slowly,
         );
         waiter.join().expect("stopped");
         live
@@ -130,13 +136,13 @@ fn what_is_ahead_counts_in_the_budget() {
         calls_max: Some(117),
         ..eight()
     };
-    let live = run_on_disk(
+    let live = run_committing(
         &targets(system(CHAT, &provider.url())),
         &examples(400),
         todo(400),
         &few,
         stop_pair().1,
-        COMMIT,
+        slowly,
     );
     assert_eq!(
         live.ran.end.as_ref().expect("ran"),
@@ -162,13 +168,13 @@ fn f8_nothing_follows_a_host_that_asks_to_wait() {
         .rule(burst, Behaviour::RateLimited(RetryAfter::Absent))
         .rule(When::default(), Behaviour::answer_after(10));
     let provider = Provider::start(script);
-    let live = run_on_disk(
+    let live = run_committing(
         &targets(system(CHAT, &provider.url())),
         &examples(300),
         todo(300),
         &eight(),
         stop_pair().1,
-        COMMIT,
+        slowly,
     );
     live.ran.complete();
     assert_eq!(live.ran.answers(), 300);

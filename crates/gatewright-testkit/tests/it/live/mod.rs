@@ -2,9 +2,12 @@
 
 mod ahead;
 mod budget;
+mod disk;
 mod faults;
+mod room;
 mod secrets;
 mod shapes;
+mod way;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,7 +23,8 @@ use gatewright_core::reference::{
     Design, Example, Expect, Input, Provenance, ReferenceSet, Status,
 };
 use gatewright_engine::{
-    EngineEvent, Limits, LiveTarget, RunEnd, SecretText, StopSignal, Target, Targets, stop_pair,
+    EngineEvent, Limits, LiveTarget, RunEnd, SecretText, SinkError, StopSignal, Target, Targets,
+    stop_pair,
 };
 use gatewright_testkit::provider::{Behaviour, Provider, Script};
 
@@ -76,6 +80,8 @@ pub(crate) fn limits() -> Limits {
 
 /// Reads a system as a page describes it. `URL` becomes the provider's address.
 pub(crate) fn system(way: &str, provider: &str) -> LiveTarget {
+    // In quotes, as an address of IPv6 has brackets.
+    let way = way.replace("URL/v1", &format!("\"{provider}/v1\""));
     let way = way.replace("URL", provider);
     let page = format!(
         "gatewright: 1\npromise: Answer.\ntasks: {{a: b}}\nfailures: {{}}\nowners: {{p: P}}\nsystems:\n  candidate: {way}\ngate: []\n"
@@ -179,17 +185,17 @@ pub(crate) fn run_todo(
     limits: &Limits,
     stop: StopSignal,
 ) -> Live {
-    run_on_disk(targets, examples, todo, limits, stop, Duration::ZERO)
+    run_committing(targets, examples, todo, limits, stop, |_, _| Ok(()))
 }
 
-/// Runs with commits that take their time.
-pub(crate) fn run_on_disk(
+/// As [`run_todo`], with something done at each commit.
+pub(crate) fn run_committing(
     targets: &Targets,
     examples: &ReferenceSet,
     todo: Vec<AttemptSpec>,
     limits: &Limits,
     stop: StopSignal,
-    commit_takes: Duration,
+    mut commit: impl FnMut(&[RunEvent], &[Blob]) -> Result<(), SinkError>,
 ) -> Live {
     let mut batches: Vec<Vec<RunEvent>> = Vec::new();
     let mut seen = Vec::new();
@@ -206,7 +212,7 @@ pub(crate) fn run_on_disk(
             limits,
             |event: &EngineEvent<'_>| seen.push(format!("{event:?}")),
             |events: &[RunEvent], blobs: &[Blob]| {
-                std::thread::sleep(commit_takes);
+                commit(events, blobs)?;
                 batches.push(events.to_vec());
                 kept.extend(blobs.iter().map(|blob| (blob.digest, blob.bytes.clone())));
                 Ok(())

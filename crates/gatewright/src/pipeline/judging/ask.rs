@@ -203,7 +203,7 @@ impl Session {
 fn wrap(event: &RunEvent, units: &[JudgedUnit]) -> Option<RunEvent> {
     let attempt = match event {
         RunEvent::Started { attempt }
-        | RunEvent::Withdrawn { attempt }
+        | RunEvent::Shelved { attempt }
         | RunEvent::Exchanged { attempt, .. }
         | RunEvent::Ended { attempt, .. } => attempt,
         RunEvent::Paced { .. } => return Some(event.clone()),
