@@ -180,8 +180,7 @@ proptest! {
         let in_flight: BTreeSet<_> = conceivable()
             .filter(is_in_flight)
             .collect();
-        let started: BTreeSet<_> = progress.started.clone();
-        prop_assert_eq!(&started, &in_flight);
+        prop_assert_eq!(&progress.started, &in_flight);
     }
 
     #[test]
