@@ -3,6 +3,7 @@
 mod answers;
 mod demo;
 mod files;
+mod graders;
 mod interrupt;
 mod live;
 mod odd;
