@@ -56,22 +56,21 @@ fn list(context: &Context) -> Result<u8, Failure> {
     let name = all.iter().map(|sheet| sheet.kind.len()).max().unwrap_or(0);
     let mut text = String::new();
     for sheet in all {
-        let head = format!("{:<name$}  {}", sheet.kind, sheet.checks);
-        let mut rows = wrap(&head, width, name + 2);
+        let mut said = vec![sheet.checks.to_owned()];
         if context.console.verbose {
-            let pad = " ".repeat(name + 2);
-            for (what, said) in [
-                ("protects", sheet.protects.join(", ")),
-                ("cost", sheet.cost.to_owned()),
-                ("blind spot", sheet.blind_spot.to_owned()),
-            ] {
-                if !said.is_empty() {
-                    rows.extend(wrap(&format!("{pad}{what}: {said}"), width, name + 4));
-                }
+            if !sheet.protects.is_empty() {
+                said.push(format!("protects: {}", sheet.protects.join(", ")));
             }
+            said.push(format!("cost: {}", sheet.cost));
+            said.push(format!("blind spot: {}", sheet.blind_spot));
         }
+        let rows = said
+            .iter()
+            .flat_map(|one| wrap(one, width.saturating_sub(name + 2), 2));
+        let mut first = sheet.kind;
         for row in rows {
-            let _ = writeln!(text, "{row}");
+            let _ = writeln!(text, "{first:<name$}  {row}");
+            first = "";
         }
     }
     context.console.out(&text)?;
@@ -89,7 +88,11 @@ fn described(sheet: &Sheet) -> serde_json::Value {
 
 fn attempt(context: &Context, args: &GradersTryArgs) -> Result<u8, Failure> {
     if read::grader_options(&args.kind).is_none() {
-        return Err(unknown("grader", &args.kind, read::grader_kinds()));
+        return Err(unknown(
+            "grader",
+            &args.kind,
+            read::grader_kinds().collect::<Vec<_>>(),
+        ));
     }
     if sheet(&args.kind).is_some_and(|sheet| sheet.measures == Measures::Judgement) {
         return Err(Failure::usage(format!("`{}` cannot be tried", args.kind))
@@ -200,7 +203,7 @@ fn bytes(path: &Path, name: &str) -> Result<Vec<u8>, Failure> {
 /// Finds the example, or makes one that expects nothing.
 fn example(context: &Context, args: &GradersTryArgs) -> Result<Example, Failure> {
     let (Some(path), Some(id)) = (&args.example, &args.id) else {
-        let nothing = br#"{"id":"example","input":"(none)"}"#;
+        let nothing: &[u8] = br#"{"id":"example","input":"(none)"}"#;
         let mut found = examples(&Source::plain("example", Location::default()), nothing)?;
         return found.pop().ok_or_else(|| Failure::Unexpected {
             doing: "make an example that expects nothing".to_owned(),

@@ -61,7 +61,7 @@ fn one_grader_is_tried_on_one_response() {
     let failed = run(&["--response", "@answer.txt"]);
     assert_eq!(
         failed.stdout,
-        "length: fail (too-long): 4 words; at most 2\n"
+        "length: fail (too-long): 3 words; at most 2\n"
     );
     let json = run(&["--response", "three more words", "--json"]);
     let value: Value = serde_json::from_str(&json.stdout).expect("one document");

@@ -150,7 +150,7 @@ pub(super) fn follows(id: &str, args: &Map<String, Value>, text: &str) -> Result
             if !language::knows_language(code) {
                 return Err(format!("the language `{code}` cannot be told"));
             }
-            // A text without letters is in no other language either.
+            // As the original counts: a text without letters is in no other language.
             language::is_in(text, code).unwrap_or(true)
         }
         "length_constraints:nth_paragraph_first_word" => layout::paragraph_starts(
@@ -186,7 +186,7 @@ pub(super) fn follows(id: &str, args: &Map<String, Value>, text: &str) -> Result
     })
 }
 
-/// A text without letters counts as English: nothing in it is another language.
+/// The likeliest language counts, sure or not: an unsure one that passed would let other languages pass too. A text without letters is English.
 fn english(text: &str) -> bool {
     language::is_in(text, "en").unwrap_or(true)
 }
