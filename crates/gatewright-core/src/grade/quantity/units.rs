@@ -170,16 +170,24 @@ static CURRENCIES: [Unit; 6] = [
     unit(&["AUD"], "AUD", 1.0),
 ];
 
-/// Every name as written, and every name of three letters or more without case: `mW` is not `MW`.
-static NAMES: LazyLock<(HashMap<&str, &Unit>, HashMap<String, &Unit>)> = LazyLock::new(|| {
+/// Units by their names.
+struct Names {
+    /// Every name as written.
+    exact: HashMap<&'static str, &'static Unit>,
+    /// Every name of three letters or more, without case: `mW` is not `MW`.
+    folded: HashMap<String, &'static Unit>,
+}
+
+static NAMES: LazyLock<Names> = LazyLock::new(|| {
     let all = || UNITS.iter().chain(&CURRENCIES);
     let named = || all().flat_map(|unit| unit.names.iter().map(move |name| (*name, unit)));
     let long = named().filter(|(name, _)| name.chars().count() >= 3);
-    (
-        named().collect(),
-        long.map(|(name, unit)| (name.to_lowercase(), unit))
+    Names {
+        exact: named().collect(),
+        folded: long
+            .map(|(name, unit)| (name.to_lowercase(), unit))
             .collect(),
-    )
+    }
 });
 
 /// Longest name of a unit, in bytes.
@@ -187,11 +195,10 @@ const NAME_MAX: usize = 24;
 
 /// Finds a unit by its name.
 pub(super) fn find(name: &str) -> Option<&'static Unit> {
-    let (exact, lower) = &*NAMES;
-    match exact.get(name) {
+    match NAMES.exact.get(name) {
         Some(unit) => Some(unit),
         None if name.len() > NAME_MAX => None,
-        None => lower.get(&name.to_lowercase()).copied(),
+        None => NAMES.folded.get(&name.to_lowercase()).copied(),
     }
 }
 
