@@ -12,11 +12,11 @@ use std::process::ExitCode;
 const USAGE: &str = "usage: cargo xtask COMMAND
 
   tidy                 the rules of the repository: crate arrows, dependencies, file shapes, invariants and their tests
-  generate [--check]   docs/cli.md, the JSON schemas and the outputs shown in README and tutorial; --check fails on a difference and writes nothing
+  generate [--check]   docs/cli.md, docs/graders.md, the JSON schemas and the outputs shown in README and tutorial; --check fails on a difference and writes nothing
   operating [--quick]  how often the gate ships what it should and should not: the table of the specification, by simulation
   crash --seeds N [--from SEED]
                        kills the program with SIGKILL at named points and at random, lets it go on, and demands that nothing is lost or paid twice
-  bench [WHAT]         how long users wait, beside the Python way; WHAT is graded, check, run, peers (run without ours) or clone
+  bench [WHAT]         how long users wait, beside the Python way; WHAT is graded, check, rules, run, peers (run without ours) or clone
                        (default: the first two)";
 
 fn main() -> ExitCode {

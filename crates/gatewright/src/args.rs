@@ -81,6 +81,7 @@ pub(crate) enum Command {
     Report(ReportArgs),
     Triage(TriageArgs),
     Incident(IncidentArgs),
+    Graders(GradersArgs),
     Schema(SchemaArgs),
     Completions(CompletionsArgs),
 }
@@ -457,6 +458,49 @@ pub(crate) struct IncidentCoverArgs {
     pub(crate) close: bool,
 }
 
+/// List the graders, with what each checks, protects and does not see; try one on one response.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  gatewright graders\n  gatewright graders try length --options '{of: words, at_most: 80}' --response @answer.txt"
+)]
+pub(crate) struct GradersArgs {
+    #[command(subcommand)]
+    pub(crate) action: Option<GradersAction>,
+}
+
+/// What to do with graders.
+#[derive(Debug, Subcommand)]
+pub(crate) enum GradersAction {
+    Try(GradersTryArgs),
+}
+
+/// Try one grader on one response. Nothing is stored, and no page is needed.
+///
+/// It ends with 0 for every verdict: a failing response is an answer to the question that was asked.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  gatewright graders try contains --options '{texts: [30 days]}' --response 'Within 30 days.'\n  gatewright graders try must_cite --response @response.json --example reference/refunds.jsonl --id refund-014"
+)]
+pub(crate) struct GradersTryArgs {
+    /// The grader, as pages write it.
+    pub(crate) kind: String,
+    /// Its options, as a page would write them (YAML or JSON).
+    #[arg(long, value_name = "{...}", default_value = "")]
+    pub(crate) options: String,
+    /// The response's text; or @FILE to read it, where a name that ends in .json holds a whole response (output, citations, tool_calls, behaviour, …).
+    #[arg(long, value_name = "TEXT|@FILE", allow_hyphen_values = true)]
+    pub(crate) response: String,
+    /// A file of examples, for what the example expects.
+    #[arg(long, value_name = "FILE", requires = "id")]
+    pub(crate) example: Option<PathBuf>,
+    /// The example's id in that file.
+    #[arg(long, requires = "example")]
+    pub(crate) id: Option<String>,
+    /// Our field and theirs in that file, as under `map` of a page (repeat it).
+    #[arg(long, value_name = "OURS=THEIRS", requires = "example")]
+    pub(crate) map: Vec<String>,
+}
+
 /// Print a JSON Schema: of the page, or of the report.
 #[derive(Debug, Args)]
 #[command(
@@ -494,7 +538,10 @@ impl Asks {
 
 /// The groups of the help: what a newcomer needs first.
 const GROUPS: [(&str, &[&str]); 4] = [
-    ("Start", &["init", "check", "schema", "completions"]),
+    (
+        "Start",
+        &["init", "check", "graders", "schema", "completions"],
+    ),
     (
         "Work",
         &["run", "merge", "grade", "confirm", "gate", "diff"],

@@ -86,8 +86,13 @@ pub(super) fn must(command: &mut Command) -> Result<(), Failure> {
     }
 }
 
-/// Builds the release binary and returns where it is.
+/// Builds the everyday binary in release and returns where it is.
 pub(super) fn release_binary() -> Result<PathBuf, Failure> {
+    release("gatewright", "gatewright")
+}
+
+/// Builds one binary of a package in release and returns where it is.
+pub(super) fn release(package: &str, binary: &str) -> Result<PathBuf, Failure> {
     let root = repository::root();
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     must(
@@ -98,13 +103,15 @@ pub(super) fn release_binary() -> Result<PathBuf, Failure> {
                 "--release",
                 "--locked",
                 "--package",
-                "gatewright",
+                package,
+                "--bin",
+                binary,
             ])
             .current_dir(&root),
     )?;
     let target =
         std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
-    Ok(root.join(target).join("release/gatewright"))
+    Ok(root.join(target).join("release").join(binary))
 }
 
 /// Returns the folder of a virtual environment with these packages in it, made on first use.

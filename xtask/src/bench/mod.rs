@@ -5,6 +5,7 @@
 
 mod graded;
 mod measure;
+mod rules;
 mod run;
 
 use std::path::PathBuf;
@@ -20,7 +21,7 @@ use measure::{Run, median};
 const CHECK_SECONDS: f64 = 1.0;
 const CLONE_SECONDS: f64 = 6.0 * 60.0;
 
-/// Measures one thing, or everything but what takes minutes: the clone, and the run with its peers.
+/// Measures one thing, or everything but what takes minutes: the rules, the clone, and the run with its peers.
 pub(crate) fn run(what: Option<&str>) -> Result<(), Failure> {
     match what {
         None => {
@@ -29,11 +30,12 @@ pub(crate) fn run(what: Option<&str>) -> Result<(), Failure> {
         }
         Some("graded") => graded::run(),
         Some("check") => check(),
+        Some("rules") => rules::run(),
         Some("clone") => clean_clone(),
         Some("run") => run::run(run::Sides::All),
         Some("peers") => run::run(run::Sides::Peers),
         Some(other) => {
-            Err(format!("no benchmark `{other}`: graded, check, run, peers or clone").into())
+            Err(format!("no benchmark `{other}`: graded, check, rules, run, peers or clone").into())
         }
     }
 }

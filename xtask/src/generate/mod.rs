@@ -2,6 +2,7 @@
 //!
 //! With `--check` nothing is written, and a difference fails: so what a page shows is what the program does.
 
+mod graders;
 mod manual;
 mod pages;
 mod program;
@@ -21,6 +22,7 @@ struct Generated {
 /// Writes all generated files, or with `check` fails when one of them differs.
 pub(crate) fn run(check: bool) -> Result<(), Failure> {
     let mut all = schemas::generate()?;
+    all.push(graders::generate());
     let program = Program::build()?;
     // One page that cannot be made does not keep the others from being made.
     let mut failures = 0;

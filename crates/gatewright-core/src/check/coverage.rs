@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::classes_of;
+use super::{classes_of, presence};
 use crate::class::Severity;
 use crate::grade::symptoms;
 use crate::manifest::{Criterion, FailsAs, Grader, Kind, Manifest, Subject, Target, Uses, Verb};
@@ -40,6 +40,7 @@ pub(super) fn check(manifest: &Manifest, reference: &ReferenceSet, problems: &mu
         tools(manifest, reference, problems);
     }
     form(manifest, problems);
+    presence::check(manifest, problems);
     symptoms_without_class(manifest, problems);
     if !manifest.spans.contains_key("criteria") {
         let names: Vec<&str> = manifest.criteria.iter().map(|it| it.id.as_str()).collect();

@@ -8,6 +8,7 @@ mod coverage;
 mod examples;
 mod explain;
 mod power;
+mod presence;
 mod promise;
 mod rules;
 mod sight;

@@ -141,7 +141,7 @@ pub(super) fn tell(text: &str) -> Told {
     }
 }
 
-/// Says whether a text is in a language; `None` when the text does not tell or the language cannot be told.
+/// Says whether a text's likeliest language is this one, sure or not; `None` when it has no letters or the language cannot be told.
 pub(super) fn is_in(text: &str, code: &str) -> Option<bool> {
     let wanted = three(code)?;
     match tell(text) {

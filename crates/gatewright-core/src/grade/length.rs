@@ -15,7 +15,7 @@ pub(super) const SHEETS: [Sheet; 1] = [Sheet {
     protects: &["format-violation"],
     cost: ONE_PASS,
     deterministic: true,
-    blind_spot: "padding and repetition have length too; an abbreviation may end a sentence, and scripts without spaces count each ideograph as a word",
+    blind_spot: "padding and repetition have length too; an abbreviation may end a sentence, one that begins with a small letter goes on the last, and scripts without spaces count each ideograph as a word",
 }];
 
 /// Counts a text in a unit.

@@ -7,6 +7,7 @@ pub(crate) mod decide;
 pub(crate) mod diff;
 pub(crate) mod gate;
 pub(crate) mod grade;
+pub(crate) mod graders;
 pub(crate) mod incident;
 pub(crate) mod init;
 pub(crate) mod merge;

@@ -4,6 +4,7 @@ mod answers;
 mod asked;
 mod demo;
 mod files;
+mod graders;
 mod interrupt;
 mod judges;
 mod live;

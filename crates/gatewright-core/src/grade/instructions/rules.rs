@@ -83,6 +83,19 @@ fn whole(number: f64) -> Option<u64> {
 /// What is wrong with the arguments, or why the text cannot tell.
 pub(super) fn follows(id: &str, args: &Map<String, Value>, text: &str) -> Result<bool, String> {
     let args = Args(args);
+    match id.split(':').next() {
+        Some("change_case" | "keywords" | "language") => of_words(id, &args, text),
+        Some("length_constraints" | "punctuation" | "startend") => of_extent(id, &args, text),
+        _ => of_layout(id, &args, text),
+    }
+}
+
+fn unknown(id: &str) -> String {
+    format!("`{id}` is no instruction that this grader knows")
+}
+
+/// Which words, letters and language.
+fn of_words(id: &str, args: &Args<'_>, text: &str) -> Result<bool, String> {
     Ok(match id {
         "change_case:capital_word_frequency" => {
             let found = words::capital_words(text);
@@ -90,33 +103,6 @@ pub(super) fn follows(id: &str, args: &Map<String, Value>, text: &str) -> Result
         }
         "change_case:english_capital" => words::is_upper(text) && english(text),
         "change_case:english_lowercase" => words::is_lower(text) && english(text),
-        "combination:repeat_prompt" => {
-            let prompt = args.text("prompt_to_repeat")?.trim().to_lowercase();
-            text.trim().to_lowercase().starts_with(&prompt)
-        }
-        "combination:two_responses" => layout::two_responses(text),
-        "detectable_content:number_placeholders" => {
-            layout::placeholders(text) as u64 >= args.count("num_placeholders")?
-        }
-        "detectable_content:postscript" => {
-            layout::postscript(text, args.text("postscript_marker")?)
-        }
-        "detectable_format:constrained_response" => layout::constrained(text),
-        "detectable_format:json_format" => {
-            let inside = layout::unfenced(text);
-            inside.len() <= structure::OUTPUT_LIMIT && json::parse(inside.as_bytes()).is_ok()
-        }
-        "detectable_format:multiple_sections" => {
-            let found = layout::sections(text, args.text("section_spliter")?);
-            found as u64 >= args.count("num_sections")?
-        }
-        "detectable_format:number_bullet_lists" => {
-            layout::bullets(text) as u64 == args.count("num_bullets")?
-        }
-        "detectable_format:number_highlighted_sections" => {
-            layout::highlights(text) as u64 >= args.count("num_highlights")?
-        }
-        "detectable_format:title" => layout::title(text),
         "keywords:existence" => {
             let lower = text.to_lowercase();
             let keywords = args.texts("keywords")?;
@@ -150,9 +136,16 @@ pub(super) fn follows(id: &str, args: &Map<String, Value>, text: &str) -> Result
             if !language::knows_language(code) {
                 return Err(format!("the language `{code}` cannot be told"));
             }
-            // A text without letters is in no other language either.
+            // As the original counts: a text without letters is in no other language.
             language::is_in(text, code).unwrap_or(true)
         }
+        _ => return Err(unknown(id)),
+    })
+}
+
+/// How long, how punctuated, how it begins and ends.
+fn of_extent(id: &str, args: &Args<'_>, text: &str) -> Result<bool, String> {
+    Ok(match id {
         "length_constraints:nth_paragraph_first_word" => layout::paragraph_starts(
             text,
             args.count("num_paragraphs")?,
@@ -178,15 +171,45 @@ pub(super) fn follows(id: &str, args: &Map<String, Value>, text: &str) -> Result
             let text = text.trim();
             text.len() > 1 && text.starts_with('"') && text.ends_with('"')
         }
-        other => {
-            return Err(format!(
-                "`{other}` is no instruction that this grader knows"
-            ));
-        }
+        _ => return Err(unknown(id)),
     })
 }
 
-/// A text without letters counts as English: nothing in it is another language.
+/// How it is laid out, and how answers are put together.
+fn of_layout(id: &str, args: &Args<'_>, text: &str) -> Result<bool, String> {
+    Ok(match id {
+        "combination:repeat_prompt" => {
+            let prompt = args.text("prompt_to_repeat")?.trim().to_lowercase();
+            text.trim().to_lowercase().starts_with(&prompt)
+        }
+        "combination:two_responses" => layout::two_responses(text),
+        "detectable_content:number_placeholders" => {
+            layout::placeholders(text) as u64 >= args.count("num_placeholders")?
+        }
+        "detectable_content:postscript" => {
+            layout::postscript(text, args.text("postscript_marker")?)
+        }
+        "detectable_format:constrained_response" => layout::constrained(text),
+        "detectable_format:json_format" => {
+            let inside = layout::unfenced(text);
+            inside.len() <= structure::OUTPUT_LIMIT && json::parse(inside.as_bytes()).is_ok()
+        }
+        "detectable_format:multiple_sections" => {
+            let found = layout::sections(text, args.text("section_spliter")?);
+            found as u64 >= args.count("num_sections")?
+        }
+        "detectable_format:number_bullet_lists" => {
+            layout::bullets(text) as u64 == args.count("num_bullets")?
+        }
+        "detectable_format:number_highlighted_sections" => {
+            layout::highlights(text) as u64 >= args.count("num_highlights")?
+        }
+        "detectable_format:title" => layout::title(text),
+        _ => return Err(unknown(id)),
+    })
+}
+
+/// The likeliest language counts, sure or not: an unsure one that passed would let other languages pass too. A text without letters is English.
 fn english(text: &str) -> bool {
     language::is_in(text, "en").unwrap_or(true)
 }

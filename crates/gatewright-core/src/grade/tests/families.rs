@@ -1,12 +1,67 @@
-//! What each kind of rule says of answers, hostile ones among them: one line is one case.
+//! What each kind of rule says of answers, hostile ones among them. The cases are data: one line of `tests/vectors/graders.jsonl` each.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use super::*;
-use crate::manifest::read;
+use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
+use serde_json::Value;
 
-mod cases;
+use super::*;
+use crate::grade::ready::{Ready, judge, prepare_rule};
+use crate::manifest::read;
+use crate::reference::Example;
+
+const CASES: &str = include_str!("../../../tests/vectors/graders.jsonl");
+const REFUSED: &str = include_str!("../../../tests/vectors/graders-refused.jsonl");
+
+/// Kinds that read recorded labels, which one response has none of.
+const LABELLED: [&str; 4] = ["label", "preference", "judge", "program"];
+
+/// One answer, and what a grader must say of it.
+struct Case {
+    kind: String,
+    options: String,
+    example: Example,
+    response: Response,
+    verdict: String,
+}
+
+fn rows(text: &str) -> impl Iterator<Item = Value> + '_ {
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}")))
+}
+
+fn text(row: &Value, key: &str) -> String {
+    row[key].as_str().expect("a text").to_owned()
+}
+
+/// What came back besides the text.
+fn response(row: &Value) -> Response {
+    let beside = row.get("response").cloned();
+    beside.map_or_else(Response::default, |beside| {
+        serde_json::from_value(beside).expect("a response")
+    })
+}
+
+fn cases() -> Vec<Case> {
+    let one = |row: Value| {
+        let mut example = row.get("example").cloned().unwrap_or_default();
+        example["id"] = "a".into();
+        example["input"] = "x".into();
+        Case {
+            kind: text(&row, "kind"),
+            options: text(&row, "options"),
+            example: reference(&example.to_string()).examples.remove(0),
+            response: Response {
+                output: text(&row, "output"),
+                ..response(&row)
+            },
+            verdict: text(&row, "verdict"),
+        }
+    };
+    rows(CASES).map(one).collect()
+}
 
 /// Reads a grader as a page would.
 fn rule(kind: &str, options: &str) -> Grader {
@@ -14,15 +69,10 @@ fn rule(kind: &str, options: &str) -> Grader {
     grader.unwrap_or_else(|| panic!("{kind} {options}: {:?}", lines(&problems)))
 }
 
-/// Shows the verdict of a rule on an answer to an example that expects something.
-fn verdict(kind: &str, options: &str, expect: &str, output: &str) -> String {
-    let example = match expect {
-        "" => r#"{"id":"a","input":"x"}"#.to_owned(),
-        expect => format!(r#"{{"id":"a","input":"x",{expect}}}"#),
-    };
-    let reference = reference(&example);
-    let tried = try_one(&rule(kind, options), &reference.examples[0], &says(output));
-    let tried = tried.expect("a rule");
+/// Shows the verdict of a rule on an answer.
+fn verdict(case: &Case, response: &Response) -> String {
+    let grader = rule(&case.kind, &case.options);
+    let tried = try_one(&grader, &case.example, response).expect("a rule");
     match (tried.symptom, tried.value) {
         (Some(symptom), _) => symptom,
         (None, Some(value)) if tried.verdict == "value" => format!("value {value:.3}"),
@@ -33,52 +83,45 @@ fn verdict(kind: &str, options: &str, expect: &str, output: &str) -> String {
 #[test]
 fn every_case() {
     let mut wrong = Vec::new();
-    for (kind, options, expect, output, wanted) in cases::CASES {
-        let found = verdict(kind, options, expect, output);
-        if found != *wanted {
+    for case in cases() {
+        let found = verdict(&case, &case.response);
+        if found != case.verdict {
+            let Case {
+                kind,
+                options,
+                response,
+                verdict,
+                ..
+            } = case;
             wrong.push(format!(
-                "{kind} {options} {expect} {output:?}: {found}, not {wanted}"
+                "{kind} {options} {:?}: {found}, not {verdict}",
+                response.output
             ));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// The kinds that this table is about: those that need nothing but an answer and an example.
-fn tabled() -> BTreeSet<&'static str> {
-    let elsewhere = [
-        "must_cite",
-        "cites",
-        "quotes_in_sources",
-        "must_call",
-        "must_not_call",
-        "behaviour",
-        "latency",
-        "cost",
-        "label",
-        "preference",
-        "judge",
-        "program",
-        "exact",
-        "contains",
-        "not_contains",
-        "regex",
-        "number",
-        "json_schema",
-    ];
-    let kinds = sheets().into_iter().map(|sheet| sheet.kind);
-    kinds.filter(|kind| !elsewhere.contains(kind)).collect()
-}
-
 #[test]
 fn every_kind_has_six_cases_and_no_symptom_is_forgotten() {
-    for kind in tabled() {
-        let of = || cases::CASES.iter().filter(|case| case.0 == kind);
-        assert!(of().count() >= 6, "{kind} has {} cases", of().count());
-        let seen: BTreeSet<&str> = of().map(|case| case.4).collect();
-        for (_, options, ..) in of() {
-            let named = symptoms(&rule(kind, options));
-            if kind != "instructions" && kind != "all" {
+    let cases = cases();
+    let kinds = sheets().into_iter().map(|sheet| sheet.kind);
+    for kind in kinds.filter(|kind| !LABELLED.contains(kind)) {
+        let of: Vec<&Case> = cases.iter().filter(|case| case.kind == kind).collect();
+        assert!(of.len() >= 6, "{kind} has {} cases", of.len());
+        let seen: BTreeSet<&str> = of.iter().map(|case| case.verdict.as_str()).collect();
+        assert!(seen.contains("pass"), "{kind}");
+        for case in of {
+            let named = symptoms(&rule(kind, &case.options));
+            let plain = ["pass", "missing", "not applicable"].contains(&case.verdict.as_str())
+                || case.verdict.starts_with("value");
+            assert!(
+                plain || named.contains(&case.verdict),
+                "{kind}: {} is not among {named:?}",
+                case.verdict
+            );
+            // Those of `all` and `instructions` are its rules' and the list's; `behaviour` has thirty of one form.
+            if !["all", "instructions", "behaviour"].contains(&kind) {
                 for symptom in &named {
                     assert!(
                         seen.contains(symptom.as_str()),
@@ -87,21 +130,12 @@ fn every_kind_has_six_cases_and_no_symptom_is_forgotten() {
                 }
             }
         }
-        for (_, options, _, output, wanted) in of() {
-            let named = symptoms(&rule(kind, options));
-            let plain = ["pass", "missing", "not applicable"].contains(wanted)
-                || wanted.starts_with("value");
-            assert!(
-                plain || named.iter().any(|it| it == wanted),
-                "{kind} {options} {output:?}: {wanted} is not among {named:?}"
-            );
-        }
     }
 }
 
-/// Texts that once broke some reader of text: empty, white, huge, nested, right to left, lone marks, look-alike and private characters.
+/// Texts that break readers of text: empty, white, huge, nested, right to left, lone marks, look-alike and private characters.
 fn hostile() -> Vec<String> {
-    let mut all: Vec<String> = [
+    const PLAIN: [&str; 34] = [
         "",
         " ",
         "\n\n\n",
@@ -130,22 +164,18 @@ fn hostile() -> Vec<String> {
         "P.",
         "2026-99-99",
         "1e999 km",
-        "9".repeat(400).as_str(),
         "$",
         "°",
         "%",
-        "²",
         "\r\n\r\r\n",
         "a\u{2028}b\u{2029}c\u{85}d",
         "İıẞßΣς",
-        "ﷺ".repeat(50).as_str(),
-    ]
-    .iter()
-    .map(|text| (*text).to_owned())
-    .collect();
-    for piece in [
+    ];
+    const REPEATED: [&str; 20] = [
         "a",
         "a ",
+        "9",
+        "ﷺ",
         "[",
         "{\"a\":[",
         "```\n",
@@ -162,58 +192,142 @@ fn hostile() -> Vec<String> {
         "\u{202e}",
         "م",
         "\n",
-    ] {
-        all.push(piece.repeat((1 << 17) / piece.len()));
-    }
+    ];
+    const LONG: usize = 1 << 13;
+    let mut all: Vec<String> = PLAIN.iter().map(|it| (*it).to_owned()).collect();
+    all.extend(REPEATED.iter().map(|it| it.repeat(LONG / it.len())));
     all
 }
 
-/// No rule panics, refuses or hangs on any of them, whatever it is asked to check.
+/// Each rule of the cases once.
+fn distinct() -> Vec<Case> {
+    let mut seen = BTreeSet::new();
+    let mut all = cases();
+    all.retain(|case| seen.insert((case.kind.clone(), case.options.clone())));
+    all
+}
+
+/// No rule panics or hangs on any of them, whatever it is asked to check.
 #[test]
 fn hostile_answers_are_judged_in_time() {
-    // Far above what one pass takes in a build without optimisation, far below what a quadratic one would.
-    const MOST: Duration = Duration::from_secs(20);
+    // Far above what one pass takes in a build without optimisation, far below what a quadratic one would on megabytes.
+    const MOST: Duration = Duration::from_secs(10);
     let texts = hostile();
-    let mut tried = BTreeSet::new();
-    for (kind, options, expect, ..) in cases::CASES {
-        if !tried.insert((*kind, *options)) {
-            continue;
-        }
+    for case in distinct() {
         for text in &texts {
             let start = Instant::now();
-            let found = verdict(kind, options, expect, text);
-            assert!(!found.is_empty());
-            if start.elapsed() > Duration::from_millis(150) {
-                println!(
-                    "SLOW {kind} {options} {:?} {:?}",
-                    start.elapsed(),
-                    text.chars().take(12).collect::<String>()
-                );
-            }
+            assert!(!verdict(&case, &says(text)).is_empty());
+            let took = start.elapsed();
+            let shown: String = text.chars().take(20).collect();
             assert!(
-                start.elapsed() < MOST,
-                "{kind} {options} took {:?} on {:?}…",
-                start.elapsed(),
-                text.chars().take(20).collect::<String>()
+                took < MOST,
+                "{} {}: {took:?} on {shown:?}…",
+                case.kind,
+                case.options
             );
         }
     }
+    let megabytes = "It is **5 km** [here], on 3 May 2026.\n- one\n".repeat(1 << 15);
+    let mut kinds = BTreeSet::new();
+    for case in distinct()
+        .iter()
+        .filter(|case| kinds.insert(case.kind.clone()))
+    {
+        let start = Instant::now();
+        verdict(case, &says(&megabytes));
+        let took = start.elapsed();
+        assert!(took < 6 * MOST, "{} took {took:?}", case.kind);
+    }
+}
+
+/// Any text gets a verdict from every rule, twice the same.
+#[test]
+fn any_text_is_judged() {
+    let cases = distinct();
+    let rules: Vec<(Grader, &Example)> = cases
+        .iter()
+        .filter(|case| case.kind != "instructions")
+        .map(|case| (rule(&case.kind, &case.options), &case.example))
+        .collect();
+    let ready: Vec<Ready<'_>> = rules
+        .iter()
+        .map(|(grader, _)| prepare_rule(grader).expect("a sound rule"))
+        .collect();
+    let texts = prop_oneof![
+        any::<String>(),
+        "[\\[\\]{}()<>\"'`*_|~#:;,.!?$%0-9 \\n\\tabPS\u{202e}\u{301}שم-]{0,60}"
+    ];
+    // Each text goes through every rule twice: 64 texts are eleven thousand verdicts.
+    let judged = TestRunner::new(ProptestConfig::with_cases(64)).run(&texts, |text| {
+        let response = says(&text);
+        for ((grader, example), ready) in rules.iter().zip(&ready) {
+            let first = judge(grader, ready, example, &response);
+            prop_assert_eq!(&first, &judge(grader, ready, example, &response));
+        }
+        Ok(())
+    });
+    judged.expect("every text is judged");
+}
+
+/// Every instruction judges any text, with arguments that fit and with any others.
+#[test]
+fn any_text_follows_an_instruction_or_not() {
+    let args = serde_json::json!({
+        "capital_frequency": 2, "capital_relation": "less than", "prompt_to_repeat": "Say it.", "num_placeholders": 1,
+        "postscript_marker": "P.S.", "section_spliter": "Section", "num_sections": 2, "num_bullets": 1, "num_highlights": 1,
+        "keywords": ["a", "ß"], "forbidden_words": ["b"], "keyword": "a", "frequency": 1, "relation": "at least",
+        "letter": "é", "let_frequency": 1, "let_relation": "at least", "language": "en", "num_paragraphs": 1,
+        "nth_paragraph": 1, "first_word": "a", "num_sentences": 2, "num_words": 3, "end_phrase": "b",
+    });
+    let list: Vec<Value> = instructions::IDS
+        .iter()
+        .flat_map(|id| {
+            [
+                serde_json::json!({"id": id, "args": args}),
+                serde_json::json!({"id": id}),
+            ]
+        })
+        .collect();
+    let row = serde_json::json!({"id": "a", "input": "x", "fields": {"instructions": list}});
+    let example = reference(&row.to_string()).examples.remove(0);
+    let texts = prop_oneof![
+        any::<String>(),
+        "[\\[\\]<>\"*PpSs.,`{} \\n0-9Aaßé\u{202e}-]{0,60}"
+    ];
+    let judged = TestRunner::default().run(&texts, |text| {
+        for reading in [
+            crate::manifest::Reading::Strict,
+            crate::manifest::Reading::Loose,
+        ] {
+            let each = instructions::grade("instructions", reading, &example, &says(&text));
+            prop_assert_eq!(each.len(), 2 * instructions::IDS.len());
+            let judged = each
+                .iter()
+                .step_by(2)
+                .all(|it| !matches!(it.verdict, Verdict::Missing(_)));
+            prop_assert!(judged, "an instruction with all its arguments is judged");
+        }
+        Ok(())
+    });
+    judged.expect("every text is judged");
 }
 
 /// What cannot be joined, has no limit or names what nobody knows is an error of the page, with its place.
 #[test]
 fn options_that_cannot_be_meant_are_refused() {
-    for (kind, options, code, column) in cases::REFUSED {
-        let (grader, problems) = read::grader(kind, options, "options");
-        assert!(grader.is_none(), "{kind} {options}");
+    for row in rows(REFUSED) {
+        let (grader, problems) =
+            read::grader(&text(&row, "kind"), &text(&row, "options"), "options");
+        assert!(grader.is_none(), "{row}");
         let first = &problems[0];
+        let found = serde_json::json!([first.code, first.at.column]);
         assert_eq!(
-            (first.code, first.at.column),
-            (*code, *column),
-            "{kind} {options}: {:?}",
+            found,
+            serde_json::json!([row["code"], row["column"]]),
+            "{:?}",
             lines(&problems)
         );
-        assert!(!first.instead.is_empty(), "{kind} {options}");
+        assert!(!first.instead.is_empty(), "{row}");
     }
 }
 
@@ -230,11 +344,8 @@ fn every_kind_has_one_sheet() {
             assert!(shipped.contains(class), "{}: {class}", sheet.kind);
         }
         for text in [sheet.checks, sheet.cost, sheet.blind_spot] {
-            assert!(
-                !text.is_empty() && !text.contains('|') && !text.ends_with('.'),
-                "{}: {text}",
-                sheet.kind
-            );
+            let good = !text.is_empty() && !text.contains('|') && !text.ends_with('.');
+            assert!(good, "{}: {text}", sheet.kind);
         }
     }
 }
