@@ -7,6 +7,7 @@
 mod behaviour;
 mod date;
 mod evidence;
+mod grounding;
 mod instructions;
 mod joined;
 mod json;
@@ -25,6 +26,7 @@ mod structure;
 mod symptom;
 mod text;
 mod tools;
+mod trajectory;
 mod trial;
 mod verdict;
 
@@ -467,6 +469,14 @@ impl Sink<'_> {
             why,
         });
     }
+}
+
+/// Says whether a trajectory's rules can be used.
+///
+/// # Errors
+/// The key that cannot, and why.
+pub(crate) fn trajectory(rules: &crate::manifest::Trajectory) -> Result<(), (String, String)> {
+    trajectory::ReadyTrajectory::new(rules).map(drop)
 }
 
 fn is_pair(ready: &Ready<'_>) -> bool {

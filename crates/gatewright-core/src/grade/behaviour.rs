@@ -23,7 +23,7 @@ pub(super) const SHEETS: [Sheet; 1] = [Sheet {
 }];
 
 /// Returns what the response does: what it states; else `call` when it calls a tool; else `answer` when it says anything. Nothing is guessed from the words.
-fn observed(response: &Response) -> Option<Behaviour> {
+pub(super) fn observed(response: &Response) -> Option<Behaviour> {
     if response.behaviour.is_some() {
         response.behaviour
     } else if !response.tool_calls.is_empty() {

@@ -156,13 +156,23 @@ impl ReadyGrounding {
             ids.push(source.id.as_str());
             cited.push(source);
         }
-        let absent: Vec<&String> = wanted.iter().filter(|id| !ids.contains(&id.as_str())).collect();
+        let absent: Vec<&String> = wanted
+            .iter()
+            .filter(|id| !ids.contains(&id.as_str()))
+            .collect();
         if !wanted.is_empty() && absent.len() == wanted.len() {
-            let why = format!("cites {}, and not `{}`", ids.join(", "), wanted.join("`, `"));
+            let why = format!(
+                "cites {}, and not `{}`",
+                ids.join(", "),
+                wanted.join("`, `")
+            );
             return Err(Graded::fail("wrong-source", why));
         }
         if let Some(id) = absent.first() {
-            return Err(Graded::fail("missing-source", format!("does not cite `{id}`")));
+            return Err(Graded::fail(
+                "missing-source",
+                format!("does not cite `{id}`"),
+            ));
         }
         Ok(cited)
     }
@@ -171,10 +181,16 @@ impl ReadyGrounding {
         let input = example.input.text();
         let mut known: Vec<f64> = Vec::new();
         for text in texts.iter().copied().chain([input.as_ref()]) {
-            known.extend(self.number.find_iter(text).flat_map(|found| values(found.as_str())));
+            known.extend(
+                self.number
+                    .find_iter(text)
+                    .flat_map(|found| values(found.as_str())),
+            );
         }
         for found in self.number.find_iter(output) {
-            if is_item_mark(output, found.start(), found.end()) || is_in_a_word(output, found.start()) {
+            if is_item_mark(output, found.start(), found.end())
+                || is_in_a_word(output, found.start())
+            {
                 continue;
             }
             let said = values(found.as_str());
@@ -201,48 +217,54 @@ fn unknown(citation: &str) -> Graded {
 /// Reads a number in the ways it can be meant: `1,250` is 1250, `1.250` is 1.25 or 1250, `3,5` is 3.5, `1 250` is 1250 or two numbers.
 fn values(text: &str) -> Vec<f64> {
     let mut values = Vec::new();
-    let mut add = |text: &str| {
-        if let Ok(value) = text.parse::<f64>()
-            && value.is_finite()
-            && !values.contains(&value)
-        {
-            values.push(value);
-        }
-    };
     let separators: Vec<char> = text.chars().filter(|one| !one.is_ascii_digit()).collect();
     let digits: String = text.chars().filter(char::is_ascii_digit).collect();
     let groups: Vec<&str> = text.split(|one: char| !one.is_ascii_digit()).collect();
-    let grouped = groups.len() > 1 && groups[0].len() <= 3 && groups[1..].iter().all(|it| it.len() == 3);
+    let grouped =
+        groups.len() > 1 && groups[0].len() <= 3 && groups[1..].iter().all(|it| it.len() == 3);
     match separators.as_slice() {
-        [] => add(text),
+        [] => add(&mut values, text),
         [one] => {
             if grouped {
-                add(&digits);
+                add(&mut values, &digits);
             }
             if matches!(one, '.' | ',') {
-                add(&text.replace(*one, "."));
+                add(&mut values, &text.replace(*one, "."));
             }
         }
         [.., last] => {
             if grouped {
-                add(&digits);
+                add(&mut values, &digits);
             }
             // Thousands and a decimal mark: `1,250.50` and `1.250,50`.
-            if matches!(last, '.' | ',') && separators[..separators.len() - 1].iter().all(|it| it != last) {
+            if matches!(last, '.' | ',')
+                && separators[..separators.len() - 1]
+                    .iter()
+                    .all(|it| it != last)
+            {
                 let cut = text.rfind(*last).unwrap_or(0);
                 let whole: String = text[..cut].chars().filter(char::is_ascii_digit).collect();
                 let rest: String = text[cut..].chars().filter(char::is_ascii_digit).collect();
-                add(&format!("{whole}.{rest}"));
+                add(&mut values, &format!("{whole}.{rest}"));
             }
         }
     }
     // A date or a row of numbers: each part by itself.
     if values.is_empty() {
         for group in groups {
-            add(group);
+            add(&mut values, group);
         }
     }
     values
+}
+
+fn add(values: &mut Vec<f64>, text: &str) {
+    if let Ok(value) = text.parse::<f64>()
+        && value.is_finite()
+        && !values.contains(&value)
+    {
+        values.push(value);
+    }
 }
 
 /// `1.` or `2)` at the beginning of a line counts items and claims nothing.
@@ -258,8 +280,15 @@ fn is_in_a_word(text: &str, start: usize) -> bool {
 }
 
 fn around(text: &str, start: usize, end: usize) -> Cow<'_, str> {
-    let from = text[..start].char_indices().rev().nth(AROUND).map_or(0, |(at, _)| at);
-    let to = text[end..].char_indices().nth(AROUND).map_or(text.len(), |(at, _)| end + at);
+    let from = text[..start]
+        .char_indices()
+        .rev()
+        .nth(AROUND)
+        .map_or(0, |(at, _)| at);
+    let to = text[end..]
+        .char_indices()
+        .nth(AROUND)
+        .map_or(text.len(), |(at, _)| end + at);
     Cow::Borrowed(text[from..to].trim())
 }
 

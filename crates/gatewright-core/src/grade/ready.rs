@@ -1,6 +1,7 @@
 //! From a criterion on the page to a grader that is ready: compiled, with the examples it applies to.
 
 use super::date::ReadyDate;
+use super::grounding::ReadyGrounding;
 use super::json::{ReadyContains, ReadyPath};
 use super::judged::{ReadyJudge, ReadyProgram};
 use super::label::ReadyLabel;
@@ -8,6 +9,7 @@ use super::language::{self, ReadyScript};
 use super::preference::ReadyPreference;
 use super::quantity::ReadyQuantity;
 use super::structure::{self, ReadyNumber, ReadySchema};
+use super::trajectory::ReadyTrajectory;
 use super::verdict::Graded;
 use super::{
     behaviour, evidence, instructions, joined, length, markdown, measure, similarity, text, tools,
@@ -32,6 +34,8 @@ pub(super) enum Ready<'a> {
     NoRubric,
     Judge(ReadyJudge<'a>),
     Program(ReadyProgram<'a>),
+    Trajectory(Box<ReadyTrajectory>),
+    Grounding(ReadyGrounding),
     Joined(Vec<Ready<'a>>),
     Script(ReadyScript),
     Path(ReadyPath),
@@ -98,6 +102,13 @@ pub(super) fn prepare_rule<'a>(grader: &Grader) -> Result<Ready<'a>, Refused> {
         ),
         Grader::JsonSchema { schema } => Ready::Schema(
             ReadySchema::new(schema).map_err(|what| bad("bad-schema", "json_schema", what))?,
+        ),
+        Grader::Trajectory(rules) => Ready::Trajectory(Box::new(
+            ReadyTrajectory::new(rules)
+                .map_err(|(key, what)| bad("bad-rule", &format!("trajectory.{key}"), what))?,
+        )),
+        Grader::Grounding(rules) => Ready::Grounding(
+            ReadyGrounding::new(rules).map_err(|what| bad("bad-pattern", "grounding", what))?,
         ),
         Grader::Joined { of, .. } => {
             let kind = super::sheet::kind(grader);
@@ -209,10 +220,12 @@ pub(super) fn expects(grader: &Grader, ready: &Ready<'_>, example: &Example) -> 
             | Grader::CodeFence { .. }
             | Grader::List { .. }
             | Grader::Table { .. }
+            | Grader::Trajectory(_)
             | Grader::Judge(_)
             | Grader::Program(_),
             _,
         ) => true,
+        (Grader::Grounding(_), _) => !example.sources.is_empty(),
         (
             Grader::Joined { .. }
             | Grader::Quantity { .. }
@@ -273,6 +286,8 @@ fn judge_form(
     response: &Response,
 ) -> Graded {
     match (grader, ready) {
+        (Grader::Trajectory(_), Ready::Trajectory(ready)) => ready.grade(example, response),
+        (Grader::Grounding(_), Ready::Grounding(ready)) => ready.grade(example, response),
         (Grader::Joined { join, of }, Ready::Joined(ready)) => {
             joined::grade(*join, of, ready, example, response)
         }

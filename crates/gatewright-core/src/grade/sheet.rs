@@ -4,8 +4,9 @@
 use serde::Serialize;
 
 use super::{
-    behaviour, date, evidence, instructions, joined, json, judged, label, language, length,
-    markdown, measure, preference, quantity, similarity, structure, text, tools,
+    behaviour, date, evidence, grounding, instructions, joined, json, judged, label, language,
+    length, markdown, measure, preference, quantity, similarity, structure, text, tools,
+    trajectory,
 };
 use crate::manifest::{Grader, Join};
 
@@ -55,7 +56,7 @@ pub(super) const ONE_PASS: &str = "one pass over the answer";
 
 /// Lists every kind, in the order of the page's documentation.
 pub fn sheets() -> Vec<&'static Sheet> {
-    let families: [&[Sheet]; 18] = [
+    let families: [&[Sheet]; 20] = [
         &text::SHEETS,
         &structure::SHEETS,
         &evidence::SHEETS,
@@ -72,6 +73,8 @@ pub fn sheets() -> Vec<&'static Sheet> {
         &similarity::SHEETS,
         &instructions::SHEETS,
         &label::SHEETS,
+        &trajectory::SHEETS,
+        &grounding::SHEETS,
         &judged::SHEETS,
         &preference::SHEETS,
     ];
@@ -122,6 +125,8 @@ pub fn kind(grader: &Grader) -> &'static str {
         Grader::Date { .. } => "date",
         Grader::Similarity { .. } => "similarity",
         Grader::Instructions { .. } => "instructions",
+        Grader::Trajectory(_) => "trajectory",
+        Grader::Grounding(_) => "grounding",
         Grader::Judge(_) => "judge",
         Grader::Program(_) => "program",
         Grader::Label(_) => "label",

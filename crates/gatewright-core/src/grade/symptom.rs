@@ -1,6 +1,6 @@
 //! The symptoms that graders name: keys of `fails_as`.
 
-use super::{behaviour, instructions};
+use super::{behaviour, grounding, instructions, trajectory};
 use crate::manifest::{Edge, Grader, Join, Limits};
 use crate::response::Behaviour;
 
@@ -53,6 +53,8 @@ pub fn symptoms(grader: &Grader) -> Vec<String> {
                 .flat_map(|it| it.failing().map(str::to_owned))
                 .collect();
         }
+        Grader::Trajectory(_) => &trajectory::SYMPTOMS,
+        Grader::Grounding(_) => &grounding::SYMPTOMS,
         Grader::Program(_) | Grader::Preference(_) => &[],
     };
     fixed.iter().map(|symptom| (*symptom).to_owned()).collect()

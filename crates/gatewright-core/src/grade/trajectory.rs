@@ -87,7 +87,12 @@ impl ReadyTrajectory {
             let validator = jsonschema::options()
                 .with_pattern_options(PatternOptions::regex())
                 .build(schema)
-                .map_err(|error| (format!("arguments.{tool}"), format!("not a JSON Schema that can be used: {error}")))?;
+                .map_err(|error| {
+                    (
+                        format!("arguments.{tool}"),
+                        format!("not a JSON Schema that can be used: {error}"),
+                    )
+                })?;
             schemas.insert(tool.clone(), validator);
         }
         let confirmed = match &rules.confirmed_by {
@@ -102,7 +107,11 @@ impl ReadyTrajectory {
             let compile = |key: &str, text: &str| {
                 expression(text).map_err(|why| (format!("rules[{index}].{key}"), why))
             };
-            let when = rule.when.as_deref().map(|text| compile("when", text)).transpose()?;
+            let when = rule
+                .when
+                .as_deref()
+                .map(|text| compile("when", text))
+                .transpose()?;
             programs.push((when, compile("must", &rule.must)?));
         }
         let final_state = match &rules.final_state {
@@ -153,10 +162,22 @@ impl ReadyTrajectory {
         for (number, name, arguments) in facts.calls() {
             let stands = |tools: &[String]| tools.iter().any(|tool| tool == name);
             if !rules.only.is_empty() && !stands(&rules.only) {
-                return broken("tool-not-allowed", number, name, arguments, "is not among the tools that may be called");
+                return broken(
+                    "tool-not-allowed",
+                    number,
+                    name,
+                    arguments,
+                    "is not among the tools that may be called",
+                );
             }
             if stands(&rules.never) {
-                return broken("forbidden-call", number, name, arguments, "must never be called");
+                return broken(
+                    "forbidden-call",
+                    number,
+                    name,
+                    arguments,
+                    "must never be called",
+                );
             }
         }
         Ok(())
@@ -185,7 +206,9 @@ impl ReadyTrajectory {
             return Ok(());
         };
         let Some(role) = field_text(facts.example, field) else {
-            return Err(Broken::Unknown(format!("the example does not say its `{field}`")));
+            return Err(Broken::Unknown(format!(
+                "the example does not say its `{field}`"
+            )));
         };
         let none = Vec::new();
         let own = allowed.get(&role).unwrap_or(&none);
@@ -271,12 +294,24 @@ impl ReadyTrajectory {
         for (tool, limits) in &self.rules.counts {
             let found = count(tool);
             if limits.at_least.is_some_and(|least| found < least) {
-                let why = format!("`{tool}` is called {found} times, at least {} are wanted", limits.at_least.unwrap_or(0));
-                return Err(Broken::Rule { symptom: "too-few-calls", why });
+                let why = format!(
+                    "`{tool}` is called {found} times, at least {} are wanted",
+                    limits.at_least.unwrap_or(0)
+                );
+                return Err(Broken::Rule {
+                    symptom: "too-few-calls",
+                    why,
+                });
             }
             if limits.at_most.is_some_and(|most| found > most) {
-                let why = format!("`{tool}` is called {found} times, at most {} are allowed", limits.at_most.unwrap_or(0));
-                return Err(Broken::Rule { symptom: "too-many-calls", why });
+                let why = format!(
+                    "`{tool}` is called {found} times, at most {} are allowed",
+                    limits.at_most.unwrap_or(0)
+                );
+                return Err(Broken::Rule {
+                    symptom: "too-many-calls",
+                    why,
+                });
             }
         }
         Ok(())
@@ -299,7 +334,10 @@ impl ReadyTrajectory {
 
 /// What a rule came to when it does not hold.
 enum Broken {
-    Rule { symptom: &'static str, why: String },
+    Rule {
+        symptom: &'static str,
+        why: String,
+    },
     /// It could not be found out.
     Unknown(String),
 }
@@ -311,7 +349,10 @@ fn broken<T>(
     arguments: &Value,
     what: &str,
 ) -> Result<T, Broken> {
-    let why = format!("step {number}: `{name}` {what} ({})", cut(&arguments.to_string()));
+    let why = format!(
+        "step {number}: `{name}` {what} ({})",
+        cut(&arguments.to_string())
+    );
     Err(Broken::Rule { symptom, why })
 }
 
@@ -342,7 +383,10 @@ fn expression(text: &str) -> Result<Program, String> {
     }
     Program::compile(text).map_err(|error| {
         let first = error.to_string();
-        format!("not a CEL expression: {}", first.lines().next().unwrap_or_default())
+        format!(
+            "not a CEL expression: {}",
+            first.lines().next().unwrap_or_default()
+        )
     })
 }
 
@@ -356,17 +400,24 @@ struct Facts<'f> {
 impl Facts<'_> {
     /// Iterates over the calls with the number of their step, from 1.
     fn calls(&self) -> impl Iterator<Item = (usize, &str, &Value)> {
-        self.steps.iter().enumerate().filter_map(|(index, step)| match step {
-            Step::Call {
-                name, arguments, ..
-            } => Some((index + 1, name.as_str(), arguments)),
-            _ => None,
-        })
+        self.steps
+            .iter()
+            .enumerate()
+            .filter_map(|(index, step)| match step {
+                Step::Call {
+                    name, arguments, ..
+                } => Some((index + 1, name.as_str(), arguments)),
+                _ => None,
+            })
     }
 
     /// Says whether an expression holds; it sees `call` (`name`, `arguments`, `step`), `earlier` and `calls`, `results`, `user` (what was said last),
     /// `output`, `behaviour`, `fields`, `input`, `context`, `segments` and `example` (the example's own fields).
-    fn holds(&self, program: &Program, call: Option<(usize, &str, &Value)>) -> Result<bool, Broken> {
+    fn holds(
+        &self,
+        program: &Program,
+        call: Option<(usize, &str, &Value)>,
+    ) -> Result<bool, Broken> {
         let at = call.map_or(usize::MAX, |(number, ..)| number);
         let listed = |until: usize| -> Vec<Value> {
             self.calls()
@@ -399,20 +450,28 @@ impl Facts<'_> {
             ("example", json!(self.example.fields)),
         ];
         if let Some((step, name, arguments)) = call {
-            facts.push(("call", json!({"step": step, "name": name, "arguments": arguments})));
+            facts.push((
+                "call",
+                json!({"step": step, "name": name, "arguments": arguments}),
+            ));
         }
         let wanted = program.references();
         let mut context = Context::default();
         for (name, value) in facts {
             if wanted.has_variable(name) {
-                let value = cel::to_value(value).map_err(|error| Broken::Unknown(error.to_string()))?;
+                let value =
+                    cel::to_value(value).map_err(|error| Broken::Unknown(error.to_string()))?;
                 context.add_variable_from_value(name, value);
             }
         }
         match program.execute(&context) {
             Ok(Cel::Bool(holds)) => Ok(holds),
-            Ok(_) => Err(Broken::Unknown("an expression is neither true nor false".to_owned())),
-            Err(error) => Err(Broken::Unknown(format!("an expression cannot be worked out: {error}"))),
+            Ok(_) => Err(Broken::Unknown(
+                "an expression is neither true nor false".to_owned(),
+            )),
+            Err(error) => Err(Broken::Unknown(format!(
+                "an expression cannot be worked out: {error}"
+            ))),
         }
     }
 }
@@ -422,7 +481,10 @@ fn field_text(example: &Example, name: &str) -> Option<String> {
     if let Some(value) = example.segments.get(name) {
         return Some(value.to_owned());
     }
-    let value = example.fields.get(name).or_else(|| example.context.get(name))?;
+    let value = example
+        .fields
+        .get(name)
+        .or_else(|| example.context.get(name))?;
     crate::json::scalar_text(value).map(std::borrow::Cow::into_owned)
 }
 
@@ -460,7 +522,8 @@ fn of_turns(response: &Response) -> Vec<Step> {
         if !turn.user.is_empty() {
             steps.push(Step::User(turn.user.clone()));
         }
-        let together = turn.tool_calls.len() > 1 || (!turn.tool_calls.is_empty() && !turn.output.trim().is_empty());
+        let together = turn.tool_calls.len() > 1
+            || (!turn.tool_calls.is_empty() && !turn.output.trim().is_empty());
         for call in &turn.tool_calls {
             steps.push(Step::Call {
                 name: call.name.clone(),
@@ -479,16 +542,24 @@ fn of_turns(response: &Response) -> Vec<Step> {
 fn of_messages(messages: &[Value]) -> Result<Vec<Step>, String> {
     let mut steps = Vec::new();
     for (index, message) in messages.iter().enumerate() {
-        let text = message.get("content").and_then(Value::as_str).unwrap_or_default();
+        let text = message
+            .get("content")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
         match message.get("role").and_then(Value::as_str) {
             Some("user") => steps.push(Step::User(text.to_owned())),
             Some("tool") => steps.push(Step::Result(text.to_owned())),
             Some("assistant") => {
                 let none = Vec::new();
-                let calls = message.get("tool_calls").and_then(Value::as_array).unwrap_or(&none);
+                let calls = message
+                    .get("tool_calls")
+                    .and_then(Value::as_array)
+                    .unwrap_or(&none);
                 let together = calls.len() > 1 || (!calls.is_empty() && !text.trim().is_empty());
                 for call in calls {
-                    steps.push(call_of(call, together).ok_or_else(|| format!("message {} has a call without a name", index + 1))?);
+                    steps.push(call_of(call, together).ok_or_else(|| {
+                        format!("message {} has a call without a name", index + 1)
+                    })?);
                 }
                 if !text.is_empty() {
                     steps.push(Step::Says);
@@ -506,7 +577,9 @@ fn call_of(call: &Value, together: bool) -> Option<Step> {
     let name = inner.get("name")?.as_str()?.to_owned();
     // Chat interfaces write arguments as a text that holds JSON.
     let arguments = match inner.get("arguments").or_else(|| inner.get("kwargs")) {
-        Some(Value::String(text)) => crate::json::parse(text.as_bytes()).unwrap_or_else(|_| Value::String(text.clone())),
+        Some(Value::String(text)) => {
+            crate::json::parse(text.as_bytes()).unwrap_or_else(|_| Value::String(text.clone()))
+        }
         Some(other) => other.clone(),
         None => Value::Null,
     };

@@ -149,6 +149,10 @@ pub enum Grader {
         /// Limit in US dollars; none = only measured.
         at_most_usd: Option<f64>,
     },
+    /// Tool calls keep to rules.
+    Trajectory(Box<super::Trajectory>),
+    /// What is cited, quoted and counted rests on the right sources.
+    Grounding(super::Grounding),
     /// Model judges, by a rubric.
     Judge(Box<super::JudgeGrader>),
     /// A program, over JSON lines.

@@ -3,6 +3,7 @@
 //! Reading (`read`) turns the file's serde shape (`shape`) into these types and returns everything
 //! wrong at once. Nothing here is serialised: the shape is the file format, these are the meaning.
 
+mod conduct;
 mod criterion;
 mod gate;
 mod judge;
@@ -26,6 +27,7 @@ use crate::judge::Rubric;
 use crate::problem::Location;
 use crate::source::Source;
 
+pub use conduct::{CallRule, Grounding, Trajectory};
 pub use criterion::{
     Absent, Combine, Criterion, FailsAs, Grader, LabelGrader, LabelMap, PartsRule, PreferenceGrader,
 };

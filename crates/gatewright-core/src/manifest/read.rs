@@ -79,6 +79,9 @@ pub(super) fn known_keys() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("ProvenanceShape", &source::PROVENANCE),
         ("CriterionShape", &criteria::KEYS),
         ("LabelMapShape", &grader::LABEL_MAP),
+        ("CallRuleShape", &grader::conduct::RULE),
+        ("CallCount", &grader::conduct::COUNT),
+        ("PermissionsShape", &grader::conduct::PERMISSIONS),
         ("RuleShape", &gate::KEYS),
         ("Then", &gate::THEN),
     ])

@@ -1,5 +1,6 @@
 //! Graders: one kind with its options.
 
+pub(in crate::manifest) mod conduct;
 mod rules;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,7 +17,7 @@ use crate::problem::{Problem, nearest};
 use crate::source::Source;
 
 /// Every kind of grader and its options.
-pub(in crate::manifest) const KINDS: [(&str, &[&str]); 35] = [
+pub(in crate::manifest) const KINDS: [(&str, &[&str]); 37] = [
     ("exact", &["text", "normalise"]),
     ("contains", &["texts", "ignore_case", "any"]),
     ("not_contains", &["texts", "ignore_case"]),
@@ -31,6 +32,44 @@ pub(in crate::manifest) const KINDS: [(&str, &[&str]); 35] = [
     ("behaviour", &[]),
     ("latency", &["at_most", "field"]),
     ("cost", &["at_most"]),
+    (
+        "trajectory",
+        &[
+            "from",
+            "only",
+            "never",
+            "before",
+            "counts",
+            "arguments",
+            "rules",
+            "permissions",
+            "writes",
+            "confirmed_by",
+            "one_at_a_time",
+            "audit",
+            "final",
+        ],
+    ),
+    (
+        "grounding",
+        &["must_cite", "quotes", "numbers", "conflicts"],
+    ),
+    (
+        "judge",
+        &[
+            "rubric",
+            "by",
+            "sees",
+            "mode",
+            "votes",
+            "structured",
+            "canaries",
+        ],
+    ),
+    (
+        "program",
+        &["command", "workers", "env", "timeout", "memory"],
+    ),
     ("all", &["of"]),
     ("any", &["of"]),
     ("none", &["of"]),
@@ -51,22 +90,6 @@ pub(in crate::manifest) const KINDS: [(&str, &[&str]); 35] = [
     ("date", &["is", "order", "within_days"]),
     ("similarity", &["metric", "at_least"]),
     ("instructions", &["from", "reading", "parts"]),
-    (
-        "judge",
-        &[
-            "rubric",
-            "by",
-            "sees",
-            "mode",
-            "votes",
-            "structured",
-            "canaries",
-        ],
-    ),
-    (
-        "program",
-        &["command", "workers", "env", "timeout", "memory"],
-    ),
     (
         "label",
         &[
@@ -220,6 +243,8 @@ fn grader(w: &mut Walk<'_>, kind: &str, fields: &Fields<'_>, page: &Manifest) ->
         "cost" => Grader::Cost {
             at_most_usd: w.quantity_at(fields, "at_most", quantity::dollars),
         },
+        "trajectory" => conduct::trajectory(w, fields)?,
+        "grounding" => conduct::grounding(w, fields),
         "judge" => Grader::Judge(Box::new(judge::grader(w, fields, page)?)),
         "program" => Grader::Program(Box::new(judge::program(w, fields)?)),
         "label" => Grader::Label(label(w, fields, page)?),

@@ -120,6 +120,46 @@ pub(super) enum GraderShape {
         /// The limit.
         at_most: Option<Dollars>,
     },
+    /// Tool calls keep to rules.
+    Trajectory {
+        /// The response's field that holds the messages of the talk. Default: its turns, else its calls alone.
+        from: Option<Word>,
+        /// The only tools that may be called.
+        only: Option<Words>,
+        /// Tools that must never be called.
+        never: Option<Words>,
+        /// Tool to the tools that must have been called before it.
+        before: Option<BTreeMap<String, Words>>,
+        /// Tool to how often it is called.
+        counts: Option<BTreeMap<String, CallCount>>,
+        /// Tool to the JSON Schema of its arguments.
+        arguments: Option<BTreeMap<String, Value>>,
+        /// Rules on each call.
+        rules: Option<Vec<CallRuleShape>>,
+        /// Which role may call which tools.
+        permissions: Option<PermissionsShape>,
+        /// Tools that write.
+        writes: Option<Words>,
+        /// What the user must have said last before a write: a linear-time pattern.
+        confirmed_by: Option<Word>,
+        /// One call a message, and no text beside it.
+        one_at_a_time: Option<bool>,
+        /// Tool to the arguments that each call must leave on record.
+        audit: Option<BTreeMap<String, Words>>,
+        /// What must hold at the end (CEL).
+        r#final: Option<Word>,
+    },
+    /// What is cited, quoted and counted rests on the right sources.
+    Grounding {
+        /// Something must be cited. Default: true.
+        must_cite: Option<bool>,
+        /// Quoted passages stand in what is cited. Default: true.
+        quotes: Option<bool>,
+        /// Numbers stand in what is cited, or in the question. Default: true.
+        numbers: Option<bool>,
+        /// The example's field that lists sources which contradict each other.
+        conflicts: Option<Word>,
+    },
     /// Model judges, by a rubric.
     Judge {
         /// The rubric: a Markdown file whose head names its version and levels.
@@ -327,6 +367,38 @@ pub(super) enum GraderShape {
         /// How several annotators make one verdict. Default: majority.
         combine: Option<Combine>,
     },
+}
+
+/// A rule on each call.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct CallRuleShape {
+    /// Which calls it is about (CEL). Default: every call.
+    when: Option<Word>,
+    /// What must hold of them (CEL).
+    must: Word,
+    /// The rule in words.
+    says: Option<Word>,
+}
+
+/// How often a tool is called.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct CallCount {
+    /// The smallest number that is allowed.
+    at_least: Option<u64>,
+    /// The largest number that is allowed.
+    at_most: Option<u64>,
+}
+
+/// Which role may call which tools; tools that no role has are open to all.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct PermissionsShape {
+    /// The example's segment or field that names the role.
+    by: Word,
+    /// Role to its tools.
+    tools: BTreeMap<String, Words>,
 }
 
 #[derive(JsonSchema)]
