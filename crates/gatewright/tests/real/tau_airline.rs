@@ -228,3 +228,26 @@ fn an_a_a_test_violates_nothing() {
     // Five ungraded trials could hide a loss: `unbroken` does not ship over missing outcomes.
     assert_ne!(run.proposal.answer, gatewright_core::decide::Answer::Ship);
 }
+
+/// The rules of the airline's policy that can be written as rules, on every recorded trajectory. The counts were made again in Python from the same file.
+#[test]
+fn trajectories_are_held_against_the_policy() {
+    if gatewright_testkit::shared_data().is_none() {
+        return;
+    }
+    let run = Run::of("tau_airline/policy.yaml", &[]);
+    for (criterion, candidate, production) in [
+        ("confirmed", 23, 18),
+        ("one-call", 32, 29),
+        ("passengers", 0, 0),
+        ("payment", 1, 2),
+        ("certificate", 0, 0),
+        ("handed-over", 0, 0),
+    ] {
+        for (role, failed) in [(Role::Candidate, candidate), (Role::Production, production)] {
+            let counts = &run.system(criterion, &[], role).counts;
+            assert_eq!(counts.fail, failed, "{criterion} {role:?}");
+            assert_eq!(counts.pass + counts.fail, 100, "{criterion} {role:?}");
+        }
+    }
+}
