@@ -10,12 +10,15 @@ mod label;
 mod measure;
 mod preference;
 mod ready;
+mod scope;
 mod structure;
 mod text;
 mod tools;
 mod verdict;
 
 use std::sync::Arc;
+
+pub(crate) use self::scope::{Bits, Marks, Scope};
 
 use self::preference::ReadyPreference;
 use self::ready::{Ready, applies, judge, prepare};
@@ -25,7 +28,7 @@ use crate::manifest::{Criterion, FailsAs, Grader, Manifest, Role, System};
 use crate::outcome::{Bin, GraderKind, Missing, Outcome};
 use crate::plan::AttemptSpec;
 use crate::problem::Problem;
-use crate::reference::ReferenceSet;
+use crate::reference::{Changed, ReferenceSet};
 use crate::response::{AttemptEnd, Behaviour, Response};
 
 /// The page's criteria, ready to grade.
@@ -44,16 +47,18 @@ impl<'a> Graders<'a> {
     /// Compiles every criterion's grader.
     ///
     /// # Errors
-    /// Every pattern and schema that cannot be used, with its place on the page.
+    /// Every pattern and schema that cannot be used, with its place on the page; an example that is not what it was.
     pub fn new(
         manifest: &'a Manifest,
         reference: &'a ReferenceSet,
         labels: &'a Labels,
     ) -> Result<Self, Vec<Problem>> {
+        let marks = Marks::of(manifest, reference).map_err(|changed| vec![changed.problem()])?;
+        let set = (reference, &*marks);
         let mut problems = Vec::new();
         let mut ready = Vec::with_capacity(manifest.criteria.len());
         for (criterion, index) in manifest.criteria.iter().zip(0..) {
-            match prepare(manifest, reference, labels, criterion, index) {
+            match prepare(manifest, set, labels, criterion, index) {
                 Ok(one) => ready.push(one),
                 Err(problem) => problems.push(problem),
             }
@@ -65,7 +70,8 @@ impl<'a> Graders<'a> {
             .criteria
             .iter()
             .zip(&ready)
-            .map(|(criterion, ready)| applies(manifest, reference, criterion, ready))
+            .zip(0..)
+            .map(|((criterion, ready), index)| applies(manifest, set, criterion, index, ready))
             .collect();
         Ok(Self {
             manifest,
@@ -87,18 +93,24 @@ impl<'a> Graders<'a> {
     }
 
     /// Grades one attempt on every criterion. `recorded_trial` is the trial's number in the file it was recorded in; labels join on it.
+    ///
+    /// # Errors
+    /// When the example is not what it was when it was loaded. Nothing is added to `out` then.
     pub fn grade(
         &self,
         attempt: AttemptSpec,
         recorded_trial: Option<u32>,
         end: &AttemptEnd,
         out: &mut Vec<Outcome>,
-    ) {
+    ) -> Result<(), Changed> {
         let why = match end {
             AttemptEnd::Answered { response } => {
                 return self.answered(attempt, recorded_trial, response, out);
             }
-            AttemptEnd::TimedOut { after_ms } => return self.timed_out(attempt, *after_ms, out),
+            AttemptEnd::TimedOut { after_ms } => {
+                self.timed_out(attempt, *after_ms, out);
+                return Ok(());
+            }
             AttemptEnd::ProviderError { message, code, .. } => match code {
                 Some(code) => (Missing::ProviderError, clip(&format!("{message} ({code})"))),
                 None => (Missing::ProviderError, clip(message)),
@@ -106,6 +118,7 @@ impl<'a> Graders<'a> {
             AttemptEnd::HarnessError { message } => (Missing::HarnessError, clip(message)),
         };
         self.missing(attempt, why.0, &why.1, out);
+        Ok(())
     }
 
     /// Marks a planned attempt that was never made.
@@ -228,9 +241,18 @@ impl<'a> Graders<'a> {
         recorded_trial: Option<u32>,
         response: &Response,
         out: &mut Vec<Outcome>,
-    ) {
-        let Some(example) = self.reference.examples.get(attempt.example as usize) else {
-            return;
+    ) -> Result<(), Changed> {
+        if attempt.example as usize >= self.reference.examples.len() {
+            return Ok(());
+        }
+        let rule = |(index, ready): (u16, &Ready<'_>)| {
+            !matches!(ready, Ready::Label(_) | Ready::Preference(_))
+                && self.applies(index, attempt.example)
+        };
+        // Labels say all by themselves; only rules look at the example.
+        let example = match (0..).zip(&self.ready).any(rule) {
+            true => Some(self.reference.example(attempt.example)?),
+            false => None,
         };
         for (index, (criterion, ready)) in (0..).zip(self.manifest.criteria.iter().zip(&self.ready))
         {
@@ -246,11 +268,12 @@ impl<'a> Graders<'a> {
             } else if let Ready::Label(ready) = ready {
                 let trial = recorded_trial.unwrap_or(attempt.trial);
                 ready.grade(self.labels, attempt, trial, self.manifest, &mut sink);
-            } else {
+            } else if let Some(example) = &example {
                 let graded = judge(criterion, ready, example, response);
                 self.settle(criterion, graded, &mut sink);
             }
         }
+        Ok(())
     }
 
     /// Turns a verdict into an outcome; a failure finds its class by its symptom.

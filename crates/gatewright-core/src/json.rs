@@ -26,8 +26,6 @@ pub const DEPTH_LIMIT: usize = 128;
 pub const SHOWN_LIMIT: usize = 100;
 /// Bytes of whole lines that are handed on at a time. Fixed, so that results do not depend on the number of threads.
 const BLOCK_BYTES: usize = 1 << 20;
-/// Files are not believed to be longer than this when room is made for what they hold.
-const RESERVED_BYTES_MAX: u64 = 1 << 30;
 
 /// What is wrong with a line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -191,6 +189,8 @@ pub struct Block {
     pub bytes: Vec<u8>,
     /// Number of the first line, from 1.
     pub first_line: u32,
+    /// Where the lines' bytes begin in the file.
+    pub first_byte: u64,
     /// Faults that are no line's own: byte order mark, lines over the limit (left out of `bytes`).
     pub faults: Vec<(u32, Fault)>,
 }
@@ -198,19 +198,45 @@ pub struct Block {
 impl Block {
     /// Iterates over (line number, bytes without the line end), leaving blank lines out.
     pub fn lines(&self) -> impl Iterator<Item = (u32, &[u8])> {
+        self.placed_lines().map(|(place, line)| (place.line, line))
+    }
+
+    /// Iterates over (where it stands, bytes without the line end), leaving blank lines out.
+    pub fn placed_lines(&self) -> impl Iterator<Item = (Place, &[u8])> {
         let mut rest = self.bytes.as_slice();
+        let mut offset = self.first_byte;
         let lines = std::iter::from_fn(move || {
             let from = rest;
             // Of what the standard library has, only this looks for a byte in large steps; memory gives no error.
             let used = rest.skip_until(b'\n').ok().filter(|used| *used > 0)?;
+            let start = offset;
+            offset += used as u64;
             let line = &from[..used];
-            Some(line.strip_suffix(b"\n").unwrap_or(line))
+            Some((start, line.strip_suffix(b"\n").unwrap_or(line)))
         });
-        lines.zip(self.first_line..).filter_map(|(line, number)| {
-            let line = line.strip_suffix(b"\r").unwrap_or(line);
-            (!line.trim_ascii().is_empty()).then_some((number, line))
-        })
+        lines
+            .zip(self.first_line..)
+            .filter_map(|((offset, line), number)| {
+                let line = line.strip_suffix(b"\r").unwrap_or(line);
+                let place = Place {
+                    line: number,
+                    offset,
+                    bytes: line.len() as u32,
+                };
+                (!line.trim_ascii().is_empty()).then_some((place, line))
+            })
     }
+}
+
+/// Where a line stands in its file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// Its number, from 1.
+    pub line: u32,
+    /// Bytes before it.
+    pub offset: u64,
+    /// Its bytes without the line end; at most [`LINE_LIMIT`].
+    pub bytes: u32,
 }
 
 /// Reads blocks of whole lines; never more than a block and one line of at most the limit in memory.
@@ -218,6 +244,8 @@ impl Block {
 pub struct Blocks<R> {
     reader: R,
     next_line: u32,
+    /// Bytes that were taken from the reader.
+    read: u64,
     block_bytes: usize,
     line_limit: usize,
     ended: bool,
@@ -235,6 +263,7 @@ impl<R: BufRead> Blocks<R> {
         Self {
             reader,
             next_line: 1,
+            read: 0,
             block_bytes,
             line_limit,
             ended: false,
@@ -263,6 +292,7 @@ impl<R: BufRead> Blocks<R> {
                 .pop()
                 .unwrap_or_else(|| Vec::with_capacity(self.block_bytes.min(BLOCK_BYTES) + 4096)),
             first_line: self.next_line,
+            first_byte: self.read,
             faults: Vec::new(),
         };
         if let Err(error) = self.fill(&mut block) {
@@ -271,6 +301,7 @@ impl<R: BufRead> Blocks<R> {
         }
         if block.first_line == 1 && block.bytes.starts_with(b"\xEF\xBB\xBF") {
             block.bytes.drain(..3);
+            block.first_byte += 3;
             block.faults.insert(0, (1, Fault::ByteOrderMark));
         }
         (!block.bytes.is_empty() || !block.faults.is_empty()).then_some(Ok(block))
@@ -291,14 +322,14 @@ impl<R: BufRead> Blocks<R> {
             if chunk.len() <= room {
                 block.bytes.extend_from_slice(chunk);
                 let used = chunk.len();
-                self.reader.consume(used);
+                self.consume(used);
                 continue;
             }
             // The block is full somewhere in this chunk: end it with the first line end from there on.
             let line_end = chunk[room..].iter().position(|&byte| byte == b'\n');
             let used = line_end.map_or(chunk.len(), |at| room + at + 1);
             block.bytes.extend_from_slice(&chunk[..used]);
-            self.reader.consume(used);
+            self.consume(used);
             if line_end.is_some() {
                 break;
             }
@@ -323,6 +354,11 @@ impl<R: BufRead> Blocks<R> {
         Ok(())
     }
 
+    fn consume(&mut self, bytes: usize) {
+        self.reader.consume(bytes);
+        self.read += bytes as u64;
+    }
+
     fn skip_line(&mut self) -> std::io::Result<()> {
         loop {
             let chunk = self.reader.fill_buf()?;
@@ -332,7 +368,7 @@ impl<R: BufRead> Blocks<R> {
             }
             let line_end = chunk.iter().position(|&byte| byte == b'\n');
             let used = line_end.map_or(chunk.len(), |at| at + 1);
-            self.reader.consume(used);
+            self.consume(used);
             if line_end.is_some() {
                 return Ok(());
             }
@@ -470,17 +506,14 @@ struct Found {
 
 /// Maps every object of a JSON-lines file, a block on each thread, and hands the results on in the order of the lines.
 ///
-/// Lines with a fault are reported and left out. Results and problems do not depend on the number of threads. `bytes` is about
-/// how long the file is, where that is known (0: not), and only decides how much room is made beforehand.
+/// Lines with a fault are reported and left out. Results and problems do not depend on the number of threads.
 pub fn map_objects<T: Send>(
     reader: impl BufRead,
     threads: NonZeroUsize,
-    bytes: u64,
     problems: &mut Collector<'_>,
-    each: impl Fn(u32, Map<String, Value>, &mut Collector<'_>) -> Option<T> + Sync,
-    into: &mut Vec<T>,
+    each: impl Fn(Place, Map<String, Value>, &mut Collector<'_>) -> Option<T> + Sync,
+    mut take: impl FnMut(T),
 ) {
-    let mut first = true;
     let file = problems.file.clone();
     let read = map_blocks(
         reader,
@@ -488,12 +521,7 @@ pub fn map_objects<T: Send>(
         &|block: &Block| map_block(&file, block, &each),
         |(found, values)| {
             problems.absorb(found);
-            if std::mem::take(&mut first) {
-                // What is read may be large, and a vector that grows moves it again and again: the first block tells how many there will be.
-                let blocks = bytes.min(RESERVED_BYTES_MAX) as f64 / BLOCK_BYTES as f64;
-                into.reserve((values.len() as f64 * blocks * 1.1) as usize);
-            }
-            into.extend(values);
+            values.into_iter().for_each(&mut take);
         },
     );
     if let Err(error) = read {
@@ -560,7 +588,7 @@ pub(crate) fn map_blocks<T: Send>(
 fn map_block<T>(
     file: &str,
     block: &Block,
-    each: &impl Fn(u32, Map<String, Value>, &mut Collector<'_>) -> Option<T>,
+    each: &impl Fn(Place, Map<String, Value>, &mut Collector<'_>) -> Option<T>,
 ) -> (Found, Vec<T>) {
     let mut problems = Vec::new();
     let mut collector = Collector::new(file, &mut problems);
@@ -568,10 +596,10 @@ fn map_block<T>(
     for (line, fault) in &block.faults {
         collector.fault(*line, 1, fault);
     }
-    for (number, line) in block.lines() {
+    for (place, line) in block.placed_lines() {
         match parse_object(line) {
-            Ok(map) => values.extend(each(number, map, &mut collector)),
-            Err(error) => collector.fault(number, error.column(line), &error.fault),
+            Ok(map) => values.extend(each(place, map, &mut collector)),
+            Err(error) => collector.fault(place.line, error.column(line), &error.fault),
         }
     }
     let (more_errors, more_suggestions) = (collector.more_errors, collector.more_suggestions);

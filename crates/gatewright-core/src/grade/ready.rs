@@ -2,7 +2,8 @@
 
 use super::label::ReadyLabel;
 use super::preference::ReadyPreference;
-use super::structure::{self, ReadyNumber, ReadySchema};
+use super::scope::Marks;
+use super::structure::{ReadyNumber, ReadySchema};
 use super::verdict::Graded;
 use super::{behaviour, evidence, measure, text, tools};
 use crate::label::Labels;
@@ -28,7 +29,7 @@ pub(super) enum Ready<'a> {
 /// Compiles a criterion's grader.
 pub(super) fn prepare<'a>(
     manifest: &'a Manifest,
-    reference: &'a ReferenceSet,
+    (reference, marks): (&ReferenceSet, &Marks),
     labels: &'a Labels,
     criterion: &'a Criterion,
     index: u16,
@@ -53,10 +54,15 @@ pub(super) fn prepare<'a>(
             ReadySchema::new(schema).map_err(|what| bad("bad-schema", "json_schema", what))?,
         ),
         Grader::Label(grader) => Ready::Label(ReadyLabel::new(
-            manifest, reference, labels, criterion, index, grader,
+            manifest,
+            (reference, marks),
+            labels,
+            criterion,
+            index,
+            grader,
         )),
         Grader::Preference(grader) => Ready::Preference(ReadyPreference::new(
-            manifest, reference, labels, index, grader,
+            reference, marks, labels, index, grader,
         )),
         _ => Ready::Plain,
     })
@@ -65,43 +71,20 @@ pub(super) fn prepare<'a>(
 /// Says for each example whether a criterion applies to it.
 pub(super) fn applies(
     manifest: &Manifest,
-    reference: &ReferenceSet,
+    (reference, marks): (&ReferenceSet, &Marks),
     criterion: &Criterion,
+    index: u16,
     ready: &Ready<'_>,
 ) -> Vec<bool> {
-    (0..)
-        .zip(&reference.examples)
-        .map(|(index, example)| {
-            let expected = match &criterion.grader {
-                Grader::Exact { text, .. } => text::exact_applies(text.as_deref(), example),
-                Grader::Contains { texts, .. } => {
-                    !texts.is_empty() || !example.expect.contains.is_empty()
-                }
-                Grader::NotContains { texts, .. } => {
-                    !texts.is_empty() || !example.expect.not_contains.is_empty()
-                }
-                Grader::Number { .. } => structure::expected_number(example).is_some(),
-                Grader::MustCite => !example.expect.must_cite.is_empty(),
-                Grader::CitesKnown => !example.sources.is_empty(),
-                Grader::QuotesInSources => {
-                    example.sources.iter().any(|source| source.text.is_some())
-                }
-                Grader::MustCall => !example.expect.must_call.is_empty(),
-                Grader::MustNotCall { tools } => {
-                    !tools.is_empty() || !example.expect.must_not_call.is_empty()
-                }
-                Grader::Behaviour => example.expect.behaviour.is_some(),
-                Grader::Regex { .. }
-                | Grader::JsonSchema { .. }
-                | Grader::Latency { .. }
-                | Grader::Cost { .. } => true,
-                Grader::Label(_) | Grader::Preference(_) => match ready {
-                    Ready::Label(ready) => ready.applies(index),
-                    Ready::Preference(ready) => ready.applies(example),
-                    _ => false,
-                },
+    (0..reference.examples.len() as u32)
+        .map(|example| {
+            let labelled = match ready {
+                Ready::Label(ready) => ready.applies(example),
+                _ => true,
             };
-            expected && segment::matches(manifest, reference, index, &criterion.applies_to)
+            labelled
+                && marks.expects(index, example)
+                && segment::is_in(manifest, reference, example, &criterion.applies_to)
         })
         .collect()
 }

@@ -94,7 +94,8 @@ impl<'l> Display<'l> {
                     && self.counts.is_first_look(attempt)
                 {
                     let mut outcomes = Vec::new();
-                    graders.grade(*attempt, None, end, &mut outcomes);
+                    // Only an impression: who decides reads the example again, and says what is wrong with it.
+                    let _ = graders.grade(*attempt, None, end, &mut outcomes);
                     self.counts.graded(*attempt, &outcomes);
                 }
             }

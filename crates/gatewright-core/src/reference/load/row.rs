@@ -55,7 +55,7 @@ struct Row<'a, 'c, 'p> {
 }
 
 /// Reads a row; `None` when it has an error.
-pub(super) fn read(
+pub(in crate::reference) fn read(
     source: &Source,
     row: &Map<String, Value>,
     at: Location,
@@ -174,7 +174,7 @@ impl<'a> Row<'a, '_, '_> {
             };
             self.error("missing-id", "the example has no `id`".to_owned(), instead);
         }
-        ExampleId(id)
+        id.as_str().into()
     }
 
     fn input(&mut self) -> Input {
@@ -454,7 +454,7 @@ impl<'a> Row<'a, '_, '_> {
             (Some(of), Some(word)) => {
                 let relation = relations[self.one_of("relation", &word, &words)?];
                 Some(Variant {
-                    of: ExampleId(of),
+                    of: of.as_str().into(),
                     relation,
                 })
             }

@@ -12,7 +12,7 @@ fn plan(n: usize) -> Plan {
     };
     Plan {
         examples: (0..n)
-            .map(|index| ExampleId(format!("refund-{index:03}")))
+            .map(|index| ExampleId(format!("refund-{index:03}").into()))
             .collect(),
         example_digests: (0..n).map(|index| Digest::of(&[index as u8])).collect(),
         systems: vec![system(Role::Candidate), system(Role::Production)],
