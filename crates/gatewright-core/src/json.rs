@@ -8,9 +8,10 @@ mod pick;
 mod scan;
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::io::BufRead;
 use std::num::NonZeroUsize;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 use serde_json::{Map, Value};
 
@@ -25,7 +26,9 @@ pub const DEPTH_LIMIT: usize = 128;
 /// Problems of one file that are shown one by one.
 pub const SHOWN_LIMIT: usize = 100;
 /// Bytes of whole lines that are handed on at a time. Fixed, so that results do not depend on the number of threads.
-const BLOCK_BYTES: usize = 1 << 20;
+pub(crate) const BLOCK_BYTES: usize = 1 << 20;
+/// The same where every line becomes much more in memory than it is on the disk, until it is taken.
+const ROWS_BYTES: usize = 1 << 18;
 
 /// What is wrong with a line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -517,7 +520,7 @@ pub fn map_objects<T: Send>(
     let file = problems.file.clone();
     let read = map_blocks(
         reader,
-        threads,
+        (threads, ROWS_BYTES),
         &|block: &Block| map_block(&file, block, &each),
         |(found, values)| {
             problems.absorb(found);
@@ -531,17 +534,17 @@ pub fn map_objects<T: Send>(
 
 /// Works on every block of a file, one on each thread, and hands the results on in the order of the file.
 ///
-/// While the threads work, this one takes the results before theirs and reads the blocks after.
+/// While the threads work, this one takes the results before theirs and reads the blocks after. At most two blocks for each thread are in memory.
 ///
 /// # Errors
 /// The reader's own error, after everything that was read before it.
 pub(crate) fn map_blocks<T: Send>(
     reader: impl BufRead,
-    threads: NonZeroUsize,
+    (threads, block_bytes): (NonZeroUsize, usize),
     work: &(impl Fn(&Block) -> T + Sync),
     mut take: impl FnMut(T),
 ) -> std::io::Result<()> {
-    let mut blocks = Blocks::new(reader);
+    let mut blocks = Blocks::with_limits(reader, block_bytes, LINE_LIMIT);
     if threads.get() == 1 {
         while let Some(block) = blocks.next_block() {
             let block = block?;
@@ -550,37 +553,69 @@ pub(crate) fn map_blocks<T: Send>(
         }
         return Ok(());
     }
-    let mut end = Ok(());
-    let mut batch: Vec<Block> = Vec::new();
-    let mut done: Vec<T> = Vec::new();
-    loop {
-        let next = std::thread::scope(|scope| {
-            let workers: Vec<_> = batch
-                .iter()
-                .map(|block| scope.spawn(move || work(block)))
-                .collect();
-            done.drain(..).for_each(&mut take);
-            let mut next = Vec::with_capacity(threads.get());
-            while next.len() < threads.get() && end.is_ok() {
-                match blocks.next_block() {
-                    Some(Ok(block)) => next.push(block),
-                    Some(Err(error)) => end = Err(error),
-                    None => break,
-                }
-            }
-            for worker in workers {
-                match worker.join() {
-                    Ok(result) => done.push(result),
-                    Err(panic) => std::panic::resume_unwind(panic),
-                }
-            }
-            next
-        });
-        for block in std::mem::replace(&mut batch, next) {
-            blocks.reuse(block);
+    let (give, given) = mpsc::channel();
+    let given = Mutex::new(given);
+    let (report, reports) = mpsc::channel();
+    std::thread::scope(|scope| {
+        // Dropped at the end, whatever it is, so that the workers end too.
+        let give = give;
+        for _ in 0..threads.get() {
+            let (report, given) = (Report(report.clone()), &given);
+            scope.spawn(move || report.work(given, work));
         }
-        if batch.is_empty() && done.is_empty() {
-            return end;
+        let mut end = None;
+        // The next block to read, the next to take, and what came before its turn.
+        let (mut read, mut taken, mut early) = (0_u64, 0_u64, BTreeMap::new());
+        loop {
+            while end.is_none() && read - taken < 2 * threads.get() as u64 {
+                match blocks.next_block() {
+                    Some(Ok(block)) => {
+                        // A worker that is gone has said so.
+                        let _ = give.send((read, block));
+                        read += 1;
+                    }
+                    Some(Err(error)) => end = Some(Err(error)),
+                    None => end = Some(Ok(())),
+                }
+            }
+            if let Some(end) = end.take_if(|_| taken == read) {
+                return end;
+            }
+            // Without a result a worker panicked, which the scope passes on.
+            let Ok(Some((number, block, result))) = reports.recv() else {
+                return Ok(());
+            };
+            blocks.reuse(block);
+            early.insert(number, result);
+            while let Some(result) = early.remove(&taken) {
+                take(result);
+                taken += 1;
+            }
+        }
+    })
+}
+
+/// Where a worker reports; `None` says that it panicked.
+struct Report<T>(mpsc::Sender<Option<(u64, Block, T)>>);
+
+impl<T> Report<T> {
+    /// Works on blocks until there are no more.
+    fn work(self, given: &Mutex<mpsc::Receiver<(u64, Block)>>, work: &impl Fn(&Block) -> T) {
+        loop {
+            let next = given.lock().unwrap_or_else(PoisonError::into_inner).recv();
+            let Ok((number, block)) = next else { return };
+            let result = work(&block);
+            if self.0.send(Some((number, block, result))).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+impl<T> Drop for Report<T> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let _ = self.0.send(None);
         }
     }
 }

@@ -139,6 +139,7 @@ impl Filed {
         let mut problems = Vec::new();
         let mut problems = Collector::new(&file.name, &mut problems);
         row::read(&file.source, &row, at.clone(), &mut problems)
+            .map(|(example, _)| example)
             .filter(|example| example.digest == entry.digest)
             .ok_or_else(|| changed(format!("`{}` is not what it was", entry.id)))
     }

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Asks;
-use super::content::case_hash;
 use crate::grade::{Bits, Marks, Scope};
 use crate::json::Place;
 use crate::reference::claims::{Claim, Collected};
@@ -34,7 +33,12 @@ pub(super) struct Ties {
 }
 
 impl Draft {
-    pub(super) fn of(example: &Example, file: u32, place: Place, asks: &Asks<'_>) -> Self {
+    pub(super) fn of(
+        example: &Example,
+        case: Option<u64>,
+        (file, place): (u32, Place),
+        asks: &Asks<'_>,
+    ) -> Self {
         let mut entry = Entry::of(example);
         entry.file = file;
         (entry.line, entry.offset, entry.bytes) = (place.line, place.offset, place.bytes);
@@ -46,7 +50,7 @@ impl Draft {
             ties: Ties {
                 cluster: example.cluster.as_deref().map(Into::into),
                 base: variant.map(|variant| variant.of.as_str().into()),
-                case: case_hash(example),
+                case,
             },
             values: asks.dimensions.values(example),
             unknown: asks.dimensions.unknown(example),
