@@ -83,17 +83,20 @@ impl Default for Bodies {
 #[derive(Debug)]
 pub(super) struct Filed {
     rows: Arc<dyn Rows>,
-    recent: Mutex<Vec<Option<(u32, Arc<Example>)>>>,
+    recent: Mutex<Recent>,
 }
 
-/// Examples that were read last and are kept: the attempts of one example follow each other in most logs.
-const RECENT: usize = 64;
+/// Examples that were read last, each in its slot.
+type Recent = Vec<Option<(u32, Arc<Example>)>>;
+
+/// How many examples that were read last are kept: the attempts of one example follow each other in most logs.
+const RECENT_MAX: usize = 64;
 
 impl Filed {
     pub(super) fn new(rows: Arc<dyn Rows>) -> Self {
         Self {
             rows,
-            recent: Mutex::new(vec![None; RECENT]),
+            recent: Mutex::new(vec![None; RECENT_MAX]),
         }
     }
 
@@ -104,7 +107,7 @@ impl Filed {
         entry: &Entry,
         files: &[File],
     ) -> Result<Arc<Example>, Changed> {
-        let slot = index as usize % RECENT;
+        let slot = index as usize % RECENT_MAX;
         // Nothing is done under the lock that could leave it half done.
         let lock = || self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((known, example)) = &lock()[slot]

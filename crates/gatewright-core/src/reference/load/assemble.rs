@@ -28,11 +28,13 @@ pub(super) fn assemble(
     let read = Read {
         entries: &drafts.entries,
         ties: &drafts.ties,
+        bases: &drafts.bases.texts,
         files: &files,
     };
     let (active, aside) = read.sorted(problems);
     read.same_content(&active, problems);
-    let (cluster, clusters) = read.cluster(&active, &aside, problems);
+    let stated = drafts.clusters.texts.len();
+    let (cluster, clusters) = read.cluster(&active, &aside, stated, problems);
     let mut places = vec![NOWHERE; drafts.entries.len()];
     for (place, &example) in (0..).zip(&active) {
         places[example as usize] = place;
@@ -91,9 +93,8 @@ fn is_as_read(active: &[u32], all: usize) -> bool {
 }
 
 /// Puts entries in order. Where they are so already, none is moved.
-fn picked(mut all: Vec<Entry>, active: &[u32], aside: &[u32]) -> (Vec<Entry>, Vec<Entry>) {
+fn picked(all: Vec<Entry>, active: &[u32], aside: &[u32]) -> (Vec<Entry>, Vec<Entry>) {
     if is_as_read(active, all.len()) {
-        all.shrink_to_fit();
         return (all, Vec::new());
     }
     let pick = |order: &[u32]| -> Vec<Entry> {
@@ -109,6 +110,7 @@ fn picked(mut all: Vec<Entry>, active: &[u32], aside: &[u32]) -> (Vec<Entry>, Ve
 struct Read<'d> {
     entries: &'d [Entry],
     ties: &'d [Ties],
+    bases: &'d [Arc<str>],
     files: &'d [File],
 }
 
@@ -146,7 +148,10 @@ impl<'d> Read<'d> {
 
     /// Reports examples that ask and expect the same under different ids (hardening.md A30).
     fn same_content(&self, active: &[u32], problems: &mut Vec<Problem>) {
-        let case = |example: u32| self.ties[example as usize].case;
+        let case = |example: u32| {
+            let withheld = self.entries[example as usize].traits.withheld;
+            (!withheld).then_some(self.ties[example as usize].case)
+        };
         let mut hashes: Vec<(u64, u32)> = (0..)
             .zip(active)
             .filter_map(|(place, &example)| Some((case(example)?, place)))
@@ -185,11 +190,12 @@ impl<'d> Read<'d> {
         }
     }
 
-    /// Returns each active example's cluster, and how many there are.
+    /// Returns each active example's cluster, and how many there are; so many are stated by name.
     fn cluster(
         &self,
         active: &[u32],
         aside: &[u32],
+        stated: usize,
         problems: &mut Vec<Problem>,
     ) -> (Vec<u32>, u32) {
         let find = |id: &str| {
@@ -201,15 +207,19 @@ impl<'d> Read<'d> {
         let ties = |example: u32| &self.ties[example as usize];
         let mut missing = 0;
         let mut next = 0..;
+        let mut stated = vec![NOWHERE; stated];
         // Only looked up: the order of a hash map reaches nothing.
-        let mut stated: HashMap<&str, u32> = HashMap::new();
         let mut alone: HashMap<u32, u32> = HashMap::new();
-        let varied = active.iter().any(|&example| ties(example).base.is_some());
+        let varied = active
+            .iter()
+            .any(|&example| ties(example).base != Ties::NONE);
         let cluster = active.iter().map(|&example| {
             let mut base = example;
             // A chain of variants is followed to its first base; a circle ends after a few steps.
             for _ in 0..16 {
-                let Some(of) = &ties(base).base else { break };
+                let Some(of) = self.bases.get(ties(base).base as usize) else {
+                    break;
+                };
                 match find(of) {
                     Some(found) if found != base => base = found,
                     _ => {
@@ -222,8 +232,12 @@ impl<'d> Read<'d> {
                 }
             }
             let mut new = || next.next().unwrap_or(NOWHERE);
-            match &ties(base).cluster {
-                Some(one) => *stated.entry(one).or_insert_with(new),
+            match stated.get_mut(ties(base).cluster as usize) {
+                Some(known) if *known == NOWHERE => {
+                    *known = new();
+                    *known
+                }
+                Some(known) => *known,
                 // Without variants nobody else can be of its cluster.
                 None if !varied => new(),
                 None => *alone.entry(base).or_insert_with(new),

@@ -14,7 +14,9 @@ use crate::segment::{Dimensions, Value};
 pub(super) struct Draft {
     entry: Entry,
     added: Option<Box<str>>,
-    ties: Ties,
+    cluster: Option<Box<str>>,
+    base: Option<Box<str>>,
+    case: Option<u64>,
     values: Box<[Value]>,
     unknown: Vec<Box<str>>,
     claims: Vec<Claim>,
@@ -22,14 +24,18 @@ pub(super) struct Draft {
 }
 
 /// What an example has in common with others.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Ties {
-    /// The cluster it states.
-    pub(super) cluster: Option<Box<str>>,
-    /// The example it is a variant of.
-    pub(super) base: Option<Box<str>>,
-    /// A hash of what it asks and expects.
-    pub(super) case: Option<u64>,
+    /// The cluster it states, as an index into [`Drafts::clusters`]; [`Ties::NONE`] when it states none.
+    pub(super) cluster: u32,
+    /// The example it is a variant of, as an index into [`Drafts::bases`]; [`Ties::NONE`] when it is none.
+    pub(super) base: u32,
+    /// A hash of what it asks and expects; it means nothing when its input is withheld.
+    pub(super) case: u64,
+}
+
+impl Ties {
+    pub(super) const NONE: u32 = u32::MAX;
 }
 
 impl Draft {
@@ -47,11 +53,9 @@ impl Draft {
         Self {
             entry,
             added: example.provenance.added.as_deref().map(Into::into),
-            ties: Ties {
-                cluster: example.cluster.as_deref().map(Into::into),
-                base: variant.map(|variant| variant.of.as_str().into()),
-                case,
-            },
+            cluster: example.cluster.as_deref().map(Into::into),
+            base: variant.map(|variant| variant.of.as_str().into()),
+            case,
             values: asks.dimensions.values(example),
             unknown: asks.dimensions.unknown(example),
             claims: Claim::of(example),
@@ -64,6 +68,8 @@ impl Draft {
 pub(super) struct Drafts {
     pub(super) entries: Vec<Entry>,
     pub(super) ties: Vec<Ties>,
+    pub(super) clusters: Numbered,
+    pub(super) bases: Numbered,
     pub(super) dates: Numbered,
     /// For each dimension: what each example has in it, as [`Dimensions::settle`] takes it.
     pub(super) values: Vec<Vec<u32>>,
@@ -82,6 +88,8 @@ impl Drafts {
         Self {
             entries: Vec::new(),
             ties: Vec::new(),
+            clusters: Numbered::default(),
+            bases: Numbered::default(),
             dates: Numbered::default(),
             values: vec![Vec::new(); all.len()],
             texts: all.clone().map(|_| Numbered::default()).collect(),
@@ -98,7 +106,9 @@ impl Drafts {
         let Draft {
             mut entry,
             added,
-            ties,
+            cluster,
+            base,
+            case,
             values,
             unknown,
             claims,
@@ -108,7 +118,14 @@ impl Drafts {
             entry.added = self.dates.number(&added);
         }
         self.entries.push(entry);
-        self.ties.push(ties);
+        let number_in = |all: &mut Numbered, text: Option<Box<str>>| {
+            text.map_or(Ties::NONE, |text| all.number(&text))
+        };
+        self.ties.push(Ties {
+            cluster: number_in(&mut self.clusters, cluster),
+            base: number_in(&mut self.bases, base),
+            case: case.unwrap_or_default(),
+        });
         for (dimension, value) in values.into_iter().enumerate() {
             self.values[dimension].push(match value {
                 Value::None => Dimensions::NOTHING,

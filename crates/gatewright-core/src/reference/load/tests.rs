@@ -51,7 +51,7 @@ fn a_full_example_is_read() {
         Some(Relation::Invariance)
     );
     assert_eq!(set.examples[0].kind, Kind::Handpicked);
-    assert_eq!((set.clusters, set.cluster.clone()), (2, vec![0, 1]));
+    assert_eq!((set.clusters, set.cluster), (2, vec![0, 1]));
 }
 
 #[test]

@@ -44,7 +44,10 @@ fn exchange(dollars: Option<f64>, fault: Option<Fault>) -> Exchange {
 
 /// Half of a run with everything that can happen in it.
 fn half(plan: &Plan) -> Counts<'_> {
-    let todo: Vec<_> = plan.attempts().collect();
+    let mut todo = BTreeMap::new();
+    for attempt in plan.attempts() {
+        *todo.entry(attempt.system).or_default() += 1;
+    }
     let mut limits = Limits::standard();
     limits.cost_max_usd = Some(5.0);
     let mut counts = Counts::new(plan, &todo, &limits, None, true);
