@@ -86,17 +86,20 @@ pub(super) struct Filed {
     recent: Mutex<Recent>,
 }
 
-/// Examples that were read last, each in its slot.
+/// Examples that were read last, each in its slot: small ones in many, large ones in one.
 type Recent = Vec<Option<(u32, Arc<Example>)>>;
 
-/// How many examples that were read last are kept: the attempts of one example follow each other in most logs.
-const RECENT_MAX: usize = 64;
+/// How many small examples that were read last are kept: what is on its way is judged for the display when it comes back, and the attempts of
+/// one example follow each other in most logs.
+const SMALL_MAX: usize = 512;
+/// Up to how many bytes of its line an example is small.
+const SMALL_BYTES: u32 = 8 << 10;
 
 impl Filed {
     pub(super) fn new(rows: Arc<dyn Rows>) -> Self {
         Self {
             rows,
-            recent: Mutex::new(vec![None; RECENT_MAX]),
+            recent: Mutex::new(vec![None; SMALL_MAX + 1]),
         }
     }
 
@@ -107,7 +110,10 @@ impl Filed {
         entry: &Entry,
         files: &[File],
     ) -> Result<Arc<Example>, Changed> {
-        let slot = index as usize % RECENT_MAX;
+        let slot = match entry.bytes <= SMALL_BYTES {
+            true => index as usize % SMALL_MAX,
+            false => SMALL_MAX,
+        };
         // Nothing is done under the lock that could leave it half done.
         let lock = || self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((known, example)) = &lock()[slot]
