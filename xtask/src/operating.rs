@@ -189,15 +189,13 @@ impl Team {
                 )
             })
             .collect();
-        let (mut examples, mut problems) = (Vec::new(), Vec::new());
-        load::examples(
-            &manifest.reference[0],
-            "reference.jsonl",
-            lines.as_bytes(),
-            &mut examples,
-            &mut problems,
+        let mut problems = Vec::new();
+        let file = (
+            manifest.reference[0].clone(),
+            "reference.jsonl".to_owned(),
+            lines.into_bytes(),
         );
-        let reference = load::assemble(&manifest, examples, &mut problems);
+        let reference = load::in_memory(&manifest, [file], &mut problems);
         if reference.examples.len() != n {
             return Err(format!(
                 "the simulated reference set does not read: {problems:?}"

@@ -20,6 +20,7 @@ mod measure;
 mod preference;
 mod quantity;
 mod ready;
+mod scope;
 mod sheet;
 mod similarity;
 mod structure;
@@ -34,6 +35,7 @@ use std::sync::Arc;
 
 pub use self::language::{knows_language, knows_script, languages};
 pub use self::quantity::is_quantity;
+pub(crate) use self::scope::{Bits, Marks, Scope};
 pub use self::sheet::{Measures, Sheet, blind_to_correctness, kind, sheet, sheets, table};
 pub use self::symptom::symptoms;
 pub use self::trial::{Tried, TriedPart, try_one};
@@ -47,7 +49,7 @@ use crate::manifest::{Criterion, FailsAs, Grader, Manifest, Role, System};
 use crate::outcome::{Bin, GraderKind, Missing, Outcome};
 use crate::plan::AttemptSpec;
 use crate::problem::Problem;
-use crate::reference::{Example, ReferenceSet};
+use crate::reference::{Changed, Example, ReferenceSet};
 use crate::response::{AttemptEnd, Response};
 
 /// The page's criteria, ready to grade.
@@ -67,16 +69,18 @@ impl<'a> Graders<'a> {
     /// Compiles every criterion's grader.
     ///
     /// # Errors
-    /// Every pattern and schema that cannot be used, with its place on the page.
+    /// Every pattern and schema that cannot be used, with its place on the page; an example that is not what it was.
     pub fn new(
         manifest: &'a Manifest,
         reference: &'a ReferenceSet,
         labels: &'a Labels,
     ) -> Result<Self, Vec<Problem>> {
+        let marks = Marks::of(manifest, reference).map_err(|changed| vec![changed.problem()])?;
+        let set = (reference, &*marks);
         let mut problems = Vec::new();
         let mut ready = Vec::with_capacity(manifest.criteria.len());
         for (criterion, index) in manifest.criteria.iter().zip(0..) {
-            match prepare(manifest, reference, labels, criterion, index) {
+            match prepare(manifest, set, labels, criterion, index) {
                 Ok(one) => ready.push(one),
                 Err(problem) => problems.push(problem),
             }
@@ -88,7 +92,8 @@ impl<'a> Graders<'a> {
             .criteria
             .iter()
             .zip(&ready)
-            .map(|(criterion, ready)| applies(manifest, reference, criterion, ready))
+            .zip(0..)
+            .map(|((criterion, ready), index)| applies(manifest, set, criterion, index, ready))
             .collect();
         Ok(Self {
             manifest,
@@ -118,18 +123,24 @@ impl<'a> Graders<'a> {
     }
 
     /// Grades one attempt on every criterion. `recorded_trial` is the trial's number in the file it was recorded in; labels join on it.
+    ///
+    /// # Errors
+    /// When the example is not what it was when it was loaded. Nothing is added to `out` then.
     pub fn grade(
         &self,
         attempt: AttemptSpec,
         recorded_trial: Option<u32>,
         end: &AttemptEnd,
         out: &mut Vec<Outcome>,
-    ) {
+    ) -> Result<(), Changed> {
         let why = match end {
             AttemptEnd::Answered { response } => {
                 return self.answered(attempt, recorded_trial, response, out);
             }
-            AttemptEnd::TimedOut { after_ms } => return self.timed_out(attempt, *after_ms, out),
+            AttemptEnd::TimedOut { after_ms } => {
+                self.timed_out(attempt, *after_ms, out);
+                return Ok(());
+            }
             AttemptEnd::ProviderError { message, code, .. } => match code {
                 Some(code) => (Missing::ProviderError, clip(&format!("{message} ({code})"))),
                 None => (Missing::ProviderError, clip(message)),
@@ -137,6 +148,7 @@ impl<'a> Graders<'a> {
             AttemptEnd::HarnessError { message } => (Missing::HarnessError, clip(message)),
         };
         self.missing(attempt, why.0, &why.1, out);
+        Ok(())
     }
 
     /// Marks a planned attempt that was never made.
@@ -259,9 +271,18 @@ impl<'a> Graders<'a> {
         recorded_trial: Option<u32>,
         response: &Response,
         out: &mut Vec<Outcome>,
-    ) {
-        let Some(example) = self.reference.examples.get(attempt.example as usize) else {
-            return;
+    ) -> Result<(), Changed> {
+        if attempt.example as usize >= self.reference.examples.len() {
+            return Ok(());
+        }
+        let rule = |(index, ready): (u16, &Ready<'_>)| {
+            !matches!(ready, Ready::Label(_) | Ready::Preference(_))
+                && self.applies(index, attempt.example)
+        };
+        // Labels say all by themselves; only rules look at the example.
+        let example = match (0..).zip(&self.ready).any(rule) {
+            true => Some(self.reference.example(attempt.example)?),
+            false => None,
         };
         for (index, (criterion, ready)) in (0..).zip(self.manifest.criteria.iter().zip(&self.ready))
         {
@@ -281,10 +302,11 @@ impl<'a> Graders<'a> {
             } else if let Ready::Label(ready) = ready {
                 let trial = recorded_trial.unwrap_or(attempt.trial);
                 ready.grade(self.labels, attempt, trial, self.manifest, &mut sink);
-            } else {
+            } else if let Some(example) = &example {
                 self.ruled(criterion, ready, example, response, &mut sink);
             }
         }
+        Ok(())
     }
 
     fn judged(

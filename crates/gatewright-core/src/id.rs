@@ -2,15 +2,16 @@
 
 use std::borrow::Borrow;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 macro_rules! name {
-    ($(#[$doc:meta])* $name:ident) => {
+    ($(#[$doc:meta])* $name:ident($text:ty)) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
         #[serde(transparent)]
-        pub struct $name(pub String);
+        pub struct $name(pub $text);
 
         impl $name {
             /// Borrows the name as text.
@@ -25,7 +26,7 @@ macro_rules! name {
         }
         impl From<&str> for $name {
             fn from(text: &str) -> Self {
-                Self(text.to_owned())
+                Self(text.into())
             }
         }
         impl Borrow<str> for $name {
@@ -37,22 +38,22 @@ macro_rules! name {
 }
 
 name!(
-    /// Names an example of the reference set.
-    ExampleId
+    /// Names an example of the reference set. Set, plan and log share one copy of it.
+    ExampleId(Arc<str>)
 );
 name!(
     /// Names a failure class (`unsupported-claim`, …).
-    ClassId
+    ClassId(String)
 );
 name!(
     /// Names an owner declared under `owners:`.
-    OwnerId
+    OwnerId(String)
 );
 name!(
     /// Names a criterion declared under `criteria:`.
-    CriterionId
+    CriterionId(String)
 );
 name!(
     /// Names a rule of the gate.
-    RuleId
+    RuleId(String)
 );

@@ -8,9 +8,10 @@ mod pick;
 mod scan;
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::io::BufRead;
 use std::num::NonZeroUsize;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 use serde_json::{Map, Value};
 
@@ -25,9 +26,9 @@ pub const DEPTH_LIMIT: usize = 128;
 /// Problems of one file that are shown one by one.
 pub const SHOWN_LIMIT: usize = 100;
 /// Bytes of whole lines that are handed on at a time. Fixed, so that results do not depend on the number of threads.
-const BLOCK_BYTES: usize = 1 << 20;
-/// Files are not believed to be longer than this when room is made for what they hold.
-const RESERVED_BYTES_MAX: u64 = 1 << 30;
+pub(crate) const BLOCK_BYTES: usize = 1 << 20;
+/// The same where every line becomes much more in memory than it is on the disk, until it is taken.
+const ROWS_BYTES: usize = 1 << 18;
 
 /// What is wrong with a line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -191,6 +192,8 @@ pub struct Block {
     pub bytes: Vec<u8>,
     /// Number of the first line, from 1.
     pub first_line: u32,
+    /// Where the lines' bytes begin in the file.
+    pub first_byte: u64,
     /// Faults that are no line's own: byte order mark, lines over the limit (left out of `bytes`).
     pub faults: Vec<(u32, Fault)>,
 }
@@ -198,19 +201,45 @@ pub struct Block {
 impl Block {
     /// Iterates over (line number, bytes without the line end), leaving blank lines out.
     pub fn lines(&self) -> impl Iterator<Item = (u32, &[u8])> {
+        self.placed_lines().map(|(place, line)| (place.line, line))
+    }
+
+    /// Iterates over (where it stands, bytes without the line end), leaving blank lines out.
+    pub fn placed_lines(&self) -> impl Iterator<Item = (Place, &[u8])> {
         let mut rest = self.bytes.as_slice();
+        let mut offset = self.first_byte;
         let lines = std::iter::from_fn(move || {
             let from = rest;
             // Of what the standard library has, only this looks for a byte in large steps; memory gives no error.
             let used = rest.skip_until(b'\n').ok().filter(|used| *used > 0)?;
+            let start = offset;
+            offset += used as u64;
             let line = &from[..used];
-            Some(line.strip_suffix(b"\n").unwrap_or(line))
+            Some((start, line.strip_suffix(b"\n").unwrap_or(line)))
         });
-        lines.zip(self.first_line..).filter_map(|(line, number)| {
-            let line = line.strip_suffix(b"\r").unwrap_or(line);
-            (!line.trim_ascii().is_empty()).then_some((number, line))
-        })
+        lines
+            .zip(self.first_line..)
+            .filter_map(|((offset, line), number)| {
+                let line = line.strip_suffix(b"\r").unwrap_or(line);
+                let place = Place {
+                    line: number,
+                    offset,
+                    bytes: line.len() as u32,
+                };
+                (!line.trim_ascii().is_empty()).then_some((place, line))
+            })
     }
+}
+
+/// Where a line stands in its file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// Its number, from 1.
+    pub line: u32,
+    /// Bytes before it.
+    pub offset: u64,
+    /// Its bytes without the line end; at most [`LINE_LIMIT`].
+    pub bytes: u32,
 }
 
 /// Reads blocks of whole lines; never more than a block and one line of at most the limit in memory.
@@ -218,6 +247,8 @@ impl Block {
 pub struct Blocks<R> {
     reader: R,
     next_line: u32,
+    /// Bytes that were taken from the reader.
+    read: u64,
     block_bytes: usize,
     line_limit: usize,
     ended: bool,
@@ -235,6 +266,7 @@ impl<R: BufRead> Blocks<R> {
         Self {
             reader,
             next_line: 1,
+            read: 0,
             block_bytes,
             line_limit,
             ended: false,
@@ -263,6 +295,7 @@ impl<R: BufRead> Blocks<R> {
                 .pop()
                 .unwrap_or_else(|| Vec::with_capacity(self.block_bytes.min(BLOCK_BYTES) + 4096)),
             first_line: self.next_line,
+            first_byte: self.read,
             faults: Vec::new(),
         };
         if let Err(error) = self.fill(&mut block) {
@@ -271,6 +304,7 @@ impl<R: BufRead> Blocks<R> {
         }
         if block.first_line == 1 && block.bytes.starts_with(b"\xEF\xBB\xBF") {
             block.bytes.drain(..3);
+            block.first_byte += 3;
             block.faults.insert(0, (1, Fault::ByteOrderMark));
         }
         (!block.bytes.is_empty() || !block.faults.is_empty()).then_some(Ok(block))
@@ -291,14 +325,14 @@ impl<R: BufRead> Blocks<R> {
             if chunk.len() <= room {
                 block.bytes.extend_from_slice(chunk);
                 let used = chunk.len();
-                self.reader.consume(used);
+                self.consume(used);
                 continue;
             }
             // The block is full somewhere in this chunk: end it with the first line end from there on.
             let line_end = chunk[room..].iter().position(|&byte| byte == b'\n');
             let used = line_end.map_or(chunk.len(), |at| room + at + 1);
             block.bytes.extend_from_slice(&chunk[..used]);
-            self.reader.consume(used);
+            self.consume(used);
             if line_end.is_some() {
                 break;
             }
@@ -323,6 +357,11 @@ impl<R: BufRead> Blocks<R> {
         Ok(())
     }
 
+    fn consume(&mut self, bytes: usize) {
+        self.reader.consume(bytes);
+        self.read += bytes as u64;
+    }
+
     fn skip_line(&mut self) -> std::io::Result<()> {
         loop {
             let chunk = self.reader.fill_buf()?;
@@ -332,7 +371,7 @@ impl<R: BufRead> Blocks<R> {
             }
             let line_end = chunk.iter().position(|&byte| byte == b'\n');
             let used = line_end.map_or(chunk.len(), |at| at + 1);
-            self.reader.consume(used);
+            self.consume(used);
             if line_end.is_some() {
                 return Ok(());
             }
@@ -470,30 +509,22 @@ struct Found {
 
 /// Maps every object of a JSON-lines file, a block on each thread, and hands the results on in the order of the lines.
 ///
-/// Lines with a fault are reported and left out. Results and problems do not depend on the number of threads. `bytes` is about
-/// how long the file is, where that is known (0: not), and only decides how much room is made beforehand.
+/// Lines with a fault are reported and left out. Results and problems do not depend on the number of threads.
 pub fn map_objects<T: Send>(
     reader: impl BufRead,
     threads: NonZeroUsize,
-    bytes: u64,
     problems: &mut Collector<'_>,
-    each: impl Fn(u32, Map<String, Value>, &mut Collector<'_>) -> Option<T> + Sync,
-    into: &mut Vec<T>,
+    each: impl Fn(Place, Map<String, Value>, &mut Collector<'_>) -> Option<T> + Sync,
+    mut take: impl FnMut(T),
 ) {
-    let mut first = true;
     let file = problems.file.clone();
     let read = map_blocks(
         reader,
-        threads,
+        (threads, ROWS_BYTES),
         &|block: &Block| map_block(&file, block, &each),
         |(found, values)| {
             problems.absorb(found);
-            if std::mem::take(&mut first) {
-                // What is read may be large, and a vector that grows moves it again and again: the first block tells how many there will be.
-                let blocks = bytes.min(RESERVED_BYTES_MAX) as f64 / BLOCK_BYTES as f64;
-                into.reserve((values.len() as f64 * blocks * 1.1) as usize);
-            }
-            into.extend(values);
+            values.into_iter().for_each(&mut take);
         },
     );
     if let Err(error) = read {
@@ -503,17 +534,17 @@ pub fn map_objects<T: Send>(
 
 /// Works on every block of a file, one on each thread, and hands the results on in the order of the file.
 ///
-/// While the threads work, this one takes the results before theirs and reads the blocks after.
+/// While the threads work, this one takes the results before theirs and reads the blocks after. At most two blocks for each thread are in memory.
 ///
 /// # Errors
 /// The reader's own error, after everything that was read before it.
 pub(crate) fn map_blocks<T: Send>(
     reader: impl BufRead,
-    threads: NonZeroUsize,
+    (threads, block_bytes): (NonZeroUsize, usize),
     work: &(impl Fn(&Block) -> T + Sync),
     mut take: impl FnMut(T),
 ) -> std::io::Result<()> {
-    let mut blocks = Blocks::new(reader);
+    let mut blocks = Blocks::with_limits(reader, block_bytes, LINE_LIMIT);
     if threads.get() == 1 {
         while let Some(block) = blocks.next_block() {
             let block = block?;
@@ -522,37 +553,69 @@ pub(crate) fn map_blocks<T: Send>(
         }
         return Ok(());
     }
-    let mut end = Ok(());
-    let mut batch: Vec<Block> = Vec::new();
-    let mut done: Vec<T> = Vec::new();
-    loop {
-        let next = std::thread::scope(|scope| {
-            let workers: Vec<_> = batch
-                .iter()
-                .map(|block| scope.spawn(move || work(block)))
-                .collect();
-            done.drain(..).for_each(&mut take);
-            let mut next = Vec::with_capacity(threads.get());
-            while next.len() < threads.get() && end.is_ok() {
-                match blocks.next_block() {
-                    Some(Ok(block)) => next.push(block),
-                    Some(Err(error)) => end = Err(error),
-                    None => break,
-                }
-            }
-            for worker in workers {
-                match worker.join() {
-                    Ok(result) => done.push(result),
-                    Err(panic) => std::panic::resume_unwind(panic),
-                }
-            }
-            next
-        });
-        for block in std::mem::replace(&mut batch, next) {
-            blocks.reuse(block);
+    let (give, given) = mpsc::channel();
+    let given = Mutex::new(given);
+    let (report, reports) = mpsc::channel();
+    std::thread::scope(|scope| {
+        // Dropped at the end, whatever it is, so that the workers end too.
+        let give = give;
+        for _ in 0..threads.get() {
+            let (report, given) = (Report(report.clone()), &given);
+            scope.spawn(move || report.work(given, work));
         }
-        if batch.is_empty() && done.is_empty() {
-            return end;
+        let mut end = None;
+        // The next block to read, the next to take, and what came before its turn.
+        let (mut read, mut taken, mut early) = (0_u64, 0_u64, BTreeMap::new());
+        loop {
+            while end.is_none() && read - taken < 2 * threads.get() as u64 {
+                match blocks.next_block() {
+                    Some(Ok(block)) => {
+                        // A worker that is gone has said so.
+                        let _ = give.send((read, block));
+                        read += 1;
+                    }
+                    Some(Err(error)) => end = Some(Err(error)),
+                    None => end = Some(Ok(())),
+                }
+            }
+            if let Some(end) = end.take_if(|_| taken == read) {
+                return end;
+            }
+            // Without a result a worker panicked, which the scope passes on.
+            let Ok(Some((number, block, result))) = reports.recv() else {
+                return Ok(());
+            };
+            blocks.reuse(block);
+            early.insert(number, result);
+            while let Some(result) = early.remove(&taken) {
+                take(result);
+                taken += 1;
+            }
+        }
+    })
+}
+
+/// Where a worker reports; `None` says that it panicked.
+struct Report<T>(mpsc::Sender<Option<(u64, Block, T)>>);
+
+impl<T> Report<T> {
+    /// Works on blocks until there are no more.
+    fn work(self, given: &Mutex<mpsc::Receiver<(u64, Block)>>, work: &impl Fn(&Block) -> T) {
+        loop {
+            let next = given.lock().unwrap_or_else(PoisonError::into_inner).recv();
+            let Ok((number, block)) = next else { return };
+            let result = work(&block);
+            if self.0.send(Some((number, block, result))).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+impl<T> Drop for Report<T> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let _ = self.0.send(None);
         }
     }
 }
@@ -560,7 +623,7 @@ pub(crate) fn map_blocks<T: Send>(
 fn map_block<T>(
     file: &str,
     block: &Block,
-    each: &impl Fn(u32, Map<String, Value>, &mut Collector<'_>) -> Option<T>,
+    each: &impl Fn(Place, Map<String, Value>, &mut Collector<'_>) -> Option<T>,
 ) -> (Found, Vec<T>) {
     let mut problems = Vec::new();
     let mut collector = Collector::new(file, &mut problems);
@@ -568,10 +631,10 @@ fn map_block<T>(
     for (line, fault) in &block.faults {
         collector.fault(*line, 1, fault);
     }
-    for (number, line) in block.lines() {
+    for (place, line) in block.placed_lines() {
         match parse_object(line) {
-            Ok(map) => values.extend(each(number, map, &mut collector)),
-            Err(error) => collector.fault(number, error.column(line), &error.fault),
+            Ok(map) => values.extend(each(place, map, &mut collector)),
+            Err(error) => collector.fault(place.line, error.column(line), &error.fault),
         }
     }
     let (more_errors, more_suggestions) = (collector.more_errors, collector.more_suggestions);

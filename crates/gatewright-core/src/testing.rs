@@ -144,9 +144,9 @@ pub(crate) fn set(
     source: &Source,
     bytes: &[u8],
 ) -> (ReferenceSet, Vec<Problem>) {
-    let (mut examples, mut problems) = (Vec::new(), Vec::new());
-    crate::reference::load::examples(source, &source.file, bytes, &mut examples, &mut problems);
-    let set = crate::reference::load::assemble(manifest, examples, &mut problems);
+    let mut problems = Vec::new();
+    let file = (source.clone(), source.file.clone(), bytes.to_vec());
+    let set = crate::reference::load::in_memory(manifest, [file], &mut problems);
     (set, problems)
 }
 

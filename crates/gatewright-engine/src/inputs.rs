@@ -1,6 +1,8 @@
 //! What systems are asked.
 
-use gatewright_core::reference::{Example, Input, ReferenceSet};
+use std::sync::Arc;
+
+use gatewright_core::reference::{Changed, Example, Input, ReferenceSet};
 use serde_json::{Map, Value, json};
 
 /// What an example asks. What is expected of the answer is not in it.
@@ -16,22 +18,39 @@ pub struct Request {
 
 /// Where the engine gets requests from.
 pub trait Inputs {
-    /// Returns what an example asks, by its index in the plan; `None` when its input may not be shown.
-    fn request(&self, example: u32) -> Option<Request>;
+    /// Says whether what an example asks may be shown, by its index in the plan. It is asked of every attempt and reads nothing.
+    fn is_shown(&self, example: u32) -> bool;
+
+    /// Returns what an example asks; `None` when its input may not be shown.
+    ///
+    /// # Errors
+    /// When the example is not what was planned any more.
+    fn request(&self, example: u32) -> Result<Option<Request>, Changed>;
 
     /// Returns the whole example, for prompts; `None` when its input may not be shown. Nothing that is expected goes into a prompt.
-    fn example(&self, example: u32) -> Option<&Example>;
+    ///
+    /// # Errors
+    /// When the example is not what was planned any more.
+    fn example(&self, example: u32) -> Result<Option<Arc<Example>>, Changed>;
 }
 
 impl Inputs for ReferenceSet {
-    fn example(&self, example: u32) -> Option<&Example> {
-        self.examples
-            .get(example as usize)
-            .filter(|example| example.input != Input::Withheld)
+    fn is_shown(&self, example: u32) -> bool {
+        let entry = self.examples.get(example as usize);
+        entry.is_some_and(|entry| !entry.traits.withheld)
     }
 
-    fn request(&self, example: u32) -> Option<Request> {
-        let example = self.examples.get(example as usize)?;
+    fn example(&self, example: u32) -> Result<Option<Arc<Example>>, Changed> {
+        match self.is_shown(example) {
+            true => ReferenceSet::example(self, example).map(Some),
+            false => Ok(None),
+        }
+    }
+
+    fn request(&self, example: u32) -> Result<Option<Request>, Changed> {
+        let Some(example) = Inputs::example(self, example)? else {
+            return Ok(None);
+        };
         let input = match &example.input {
             Input::Text(text) => Value::String(text.clone()),
             Input::Messages(messages) => messages
@@ -39,12 +58,12 @@ impl Inputs for ReferenceSet {
                 .map(|message| json!({"role": message.role, "content": message.content}))
                 .collect(),
             Input::Turns(turns) => json!({"turns": turns}),
-            Input::Withheld => return None,
+            Input::Withheld => return Ok(None),
         };
-        Some(Request {
+        Ok(Some(Request {
             example: example.id.as_str().to_owned(),
             input,
             context: example.context.clone(),
-        })
+        }))
     }
 }

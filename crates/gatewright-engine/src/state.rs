@@ -8,6 +8,7 @@ use gatewright_core::recorded::RecordedAttempt;
 
 use crate::pool::Handle;
 use crate::tail::Tail;
+use crate::worker::Question;
 
 /// Where a worker is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +31,8 @@ pub(crate) enum State {
 pub(crate) struct Slot {
     pub(crate) handle: Handle,
     pub(crate) state: State,
+    /// What is asked as soon as its start is committed.
+    pub(crate) question: Option<Question>,
 }
 
 impl Slot {

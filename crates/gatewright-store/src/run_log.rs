@@ -146,41 +146,62 @@ impl RunLog {
         blobs: &[Blob],
         at: &str,
     ) -> Result<(), StoreError> {
-        let path = &self.path;
-        let Some(writing) = &mut self.writing else {
-            return Err(StoreError::ReadOnly { path: path.clone() });
-        };
-        if writing.broken {
-            return Err(StoreError::Broken { path: path.clone() });
-        }
         if bodies.is_empty() && blobs.is_empty() {
-            return Ok(());
+            return self.writing().map(|_| ());
         }
-        let encoded = bodies
-            .iter()
-            .map(Encoded::of)
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|source| StoreError::Encode {
-                path: path.clone(),
-                source,
-            })?;
-        match insert(
-            &mut self.connection,
-            &encoded,
-            blobs,
-            self.last_seq,
-            &writing.writer,
-            at,
-        ) {
+        self.put(bodies.iter().map(Encoded::of), blobs, at)
+    }
+
+    /// Appends events as [`RunLog::append`] does, in one transaction too, without holding all of them: a plan may be of hundreds of thousands of examples.
+    ///
+    /// # Errors
+    /// As [`RunLog::append`].
+    pub fn append_each(
+        &mut self,
+        bodies: impl IntoIterator<Item = RunEvent>,
+        at: &str,
+    ) -> Result<(), StoreError> {
+        let encoded = bodies.into_iter().map(|body| Encoded::of(&body));
+        self.put(encoded, &[], at)
+    }
+
+    /// Returns who writes, while it may.
+    fn writing(&self) -> Result<&Writing, StoreError> {
+        let path = || self.path.clone();
+        match &self.writing {
+            None => Err(StoreError::ReadOnly { path: path() }),
+            Some(writing) if writing.broken => Err(StoreError::Broken { path: path() }),
+            Some(writing) => Ok(writing),
+        }
+    }
+
+    fn put(
+        &mut self,
+        encoded: impl Iterator<Item = Result<Encoded, serde_json::Error>>,
+        blobs: &[Blob],
+        at: &str,
+    ) -> Result<(), StoreError> {
+        let writer = self.writing()?.writer.clone();
+        let mut last_seq = self.last_seq;
+        let counted = encoded.inspect(|_| last_seq += 1);
+        let from = self.last_seq;
+        let inserted = insert(&mut self.connection, counted, blobs, from, &writer, at);
+        let path = self.path.clone();
+        match inserted {
             Ok(()) => {
-                self.last_seq += encoded.len() as u64;
+                self.last_seq = last_seq;
                 Ok(())
             }
-            Err(source) => {
-                writing.broken = true;
+            // The transaction was rolled back, and the disk is sound.
+            Err(Refused::Encode(source)) => Err(StoreError::Encode { path, source }),
+            Err(Refused::Disk(source)) => {
+                if let Some(writing) = &mut self.writing {
+                    writing.broken = true;
+                }
+                let events = (last_seq - from) as usize;
                 Err(StoreError::Append {
-                    path: path.clone(),
-                    events: encoded.len(),
+                    path,
+                    events,
                     source,
                 })
             }
@@ -431,21 +452,34 @@ impl RunLog {
     }
 }
 
+/// Why events were not inserted.
+enum Refused {
+    Encode(serde_json::Error),
+    Disk(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for Refused {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Disk(error)
+    }
+}
+
 fn insert(
     connection: &mut Connection,
-    events: &[Encoded],
+    events: impl Iterator<Item = Result<Encoded, serde_json::Error>>,
     blobs: &[Blob],
     last_seq: u64,
     writer: &Writer,
     at: &str,
-) -> Result<(), rusqlite::Error> {
+) -> Result<(), Refused> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     {
         let mut statement = transaction.prepare_cached(
             "INSERT INTO event (seq, format, id, stream, writer, actor, at, kind, example, system, trial, body) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
         )?;
-        for (event, seq) in events.iter().zip(last_seq + 1..) {
+        for (event, seq) in events.zip(last_seq + 1..) {
+            let event = event.map_err(Refused::Encode)?;
             statement.execute(params![
                 seq as i64,
                 FORMAT,
@@ -476,7 +510,7 @@ fn insert(
             ])?;
         }
     }
-    transaction.commit()
+    Ok(transaction.commit()?)
 }
 
 /// Folds what a log says of one attempt, in its order.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use gatewright_core::problem::{Problem, Weight};
+use gatewright_core::reference::Changed;
 use gatewright_core::report::untrusted;
 use gatewright_store::StoreError;
 
@@ -127,6 +128,14 @@ impl Failure {
             }),
         };
         serde_json::json!({"format": "gatewright-error/1", "exit_code": self.code(), "error": body})
+    }
+}
+
+impl From<Changed> for Failure {
+    fn from(changed: Changed) -> Self {
+        Self::usage(format!("{changed}; nothing was decided"))
+            .why(changed.why)
+            .next("run the same command again, when nobody writes to the file")
     }
 }
 

@@ -107,9 +107,7 @@ fn share(inputs: Inputs<'_>, (dimension, name): (usize, &str), value: &str) -> O
         return shares.get(value).copied();
     }
     let traffic: Vec<u32> = (0..inputs.reference.examples.len() as u32)
-        .filter(|&example| {
-            inputs.reference.examples[example as usize].provenance.kind == Kind::Traffic
-        })
+        .filter(|&example| inputs.reference.examples[example as usize].kind == Kind::Traffic)
         .collect();
     if traffic.is_empty() {
         return None;

@@ -61,7 +61,7 @@ pub(crate) fn rule_slices(
 ) -> Vec<Members> {
     let kinds = admitted_kinds(rule);
     let mut examples: Vec<u32> = (0..reference.examples.len() as u32)
-        .filter(|&example| kinds.contains(&reference.examples[example as usize].provenance.kind))
+        .filter(|&example| kinds.contains(&reference.examples[example as usize].kind))
         .collect();
     let mut slice: Slice = Vec::new();
     for (name, accepted) in &rule.restrict {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::analyse::slice::Members;
 use crate::manifest::{Kind, Manifest};
-use crate::reference::{Design, ReferenceSet};
+use crate::reference::{Entry, ReferenceSet};
 
 /// Weights of a slice's examples, and the traffic that no example covers.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -29,12 +29,12 @@ impl TrafficMean {
     /// Adds an example's value; examples of other kinds are left out.
     pub(crate) fn add(&mut self, reference: &ReferenceSet, example: u32, value: f64) {
         let one = &reference.examples[example as usize];
-        if one.provenance.kind != Kind::Traffic {
+        if one.kind != Kind::Traffic {
             return;
         }
         self.n += 1;
         self.plain += value;
-        match inclusion(&one.design) {
+        match inclusion(one) {
             Some(probability) => {
                 self.weighted += value / probability;
                 self.weight += 1.0 / probability;
@@ -55,14 +55,8 @@ impl TrafficMean {
 }
 
 /// An example's inclusion probability, where its design states one.
-fn inclusion(design: &Design) -> Option<f64> {
-    match design {
-        Design::Sampled {
-            inclusion: Some(probability),
-            ..
-        } if *probability > 0.0 => Some(*probability),
-        _ => None,
-    }
+fn inclusion(example: &Entry) -> Option<f64> {
+    example.inclusion.filter(|probability| *probability > 0.0)
 }
 
 /// Finds the weights of a slice.
@@ -164,8 +158,7 @@ fn by_inclusion(reference: &ReferenceSet, examples: &[u32]) -> Option<Vec<f64>> 
     examples
         .iter()
         .map(|&example| {
-            inclusion(&reference.examples[example as usize].design)
-                .map(|probability| 1.0 / probability)
+            inclusion(&reference.examples[example as usize]).map(|probability| 1.0 / probability)
         })
         .collect()
 }

@@ -123,7 +123,7 @@ fn policy(manifest: &Manifest, reference: &ReferenceSet, problems: &mut Vec<Prob
     let kind = reference
         .examples
         .iter()
-        .any(|example| example.provenance.kind == Kind::Policy);
+        .any(|example| example.kind == Kind::Policy);
     let segment = manifest.dimensions.iter().any(|dimension| {
         dimension.name.contains("policy")
             || dimension
@@ -192,7 +192,7 @@ fn tools(manifest: &Manifest, reference: &ReferenceSet, problems: &mut Vec<Probl
                     || reference
                         .examples
                         .iter()
-                        .any(|example| !example.expect.must_not_call.is_empty())
+                        .any(|example| example.traits.forbids_calls)
             }
             Grader::MustCall => true,
             Grader::Label(_) => says(criterion, "permission") || says(criterion, "tool"),

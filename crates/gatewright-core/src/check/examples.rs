@@ -3,13 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::{Facts, few};
-use crate::digest::Digest;
 use crate::manifest::{Kind, Manifest, Target};
 use crate::problem::{Location, Problem};
-use crate::reference::{Example, Expect, Input, ReferenceSet};
+use crate::reference::{Claim, Entry, ReferenceSet};
 
-/// Fewest characters of an input that asks something.
-const SHORTEST_INPUT: usize = 8;
 /// From this size on, a set of which nothing was ever retired is worth a word.
 const GROWN: usize = 200;
 
@@ -35,7 +32,8 @@ pub(super) fn check(
 /// Reports a group of examples once, where the first stands.
 fn group(
     code: &'static str,
-    found: &[&Example],
+    reference: &ReferenceSet,
+    found: &[&Entry],
     what: &str,
     why: &str,
     instead: &str,
@@ -48,7 +46,7 @@ fn group(
         problems.push(
             Problem::suggestion(
                 code,
-                first.at.clone(),
+                reference.at(first),
                 format!("{count} {noun} {what}: {names}"),
             )
             .why(why)
@@ -63,16 +61,14 @@ fn near_empty(manifest: &Manifest, reference: &ReferenceSet, problems: &mut Vec<
         .systems
         .values()
         .any(|system| matches!(system.target, Target::Command { .. } | Target::Live(_)));
-    let blank = |example: &&Example| {
-        let text = example.input.text();
-        let text = text.trim();
-        example.input != Input::Withheld
-            && (text.chars().take(SHORTEST_INPUT).count() < SHORTEST_INPUT)
-            && (needs_input || text.is_empty())
+    let blank = |example: &&Entry| {
+        let traits = example.traits;
+        traits.short && (needs_input || traits.empty)
     };
-    let found: Vec<&Example> = reference.examples.iter().filter(blank).collect();
+    let found: Vec<&Entry> = reference.examples.iter().filter(blank).collect();
     group(
         "near-empty",
+        reference,
         &found,
         "nearly no input",
         "an example that asks nothing tells nothing",
@@ -96,13 +92,14 @@ fn near_empty(manifest: &Manifest, reference: &ReferenceSet, problems: &mut Vec<
         )
     });
     if !labelled {
-        let found: Vec<&Example> = reference
+        let found: Vec<&Entry> = reference
             .examples
             .iter()
-            .filter(|example| example.expect == Expect::default())
+            .filter(|example| example.traits.expects_nothing)
             .collect();
         group(
             "expects-nothing",
+            reference,
             &found,
             "nothing is expected",
             "no criterion of the page applies to them",
@@ -113,7 +110,7 @@ fn near_empty(manifest: &Manifest, reference: &ReferenceSet, problems: &mut Vec<
 }
 
 fn stale(reference: &ReferenceSet, facts: &Facts, problems: &mut Vec<Problem>) {
-    let past: Vec<&Example> = reference
+    let past: Vec<&Entry> = reference
         .examples
         .iter()
         .filter(|example| example.review_by.is_some_and(|date| date < facts.today))
@@ -121,30 +118,28 @@ fn stale(reference: &ReferenceSet, facts: &Facts, problems: &mut Vec<Problem>) {
     let share = past.len() as f64 / reference.examples.len() as f64;
     group(
         "stale-example",
+        reference,
         &past,
         &format!("past `review_by` ({:.0} % of the set)", 100.0 * share),
         "a stale example blocks good work and approves bad work",
         "look at each again: a new date, a new expectation, or `status: retired`",
         problems,
     );
-    let mut moved: BTreeMap<&str, Vec<&Example>> = BTreeMap::new();
-    for example in &reference.examples {
-        for source in &example.sources {
-            let stated = source.digest.as_deref().and_then(Digest::parse);
-            let now = match (&source.file, &source.text) {
-                (Some(file), _) => facts.file_digests.get(file).copied(),
-                (None, Some(text)) => Some(Some(Digest::of(text.as_bytes()))),
-                (None, None) => None,
-            };
-            if let (Some(stated), Some(now)) = (stated, now)
-                && now != Some(stated)
-            {
-                let name = source.file.as_deref().unwrap_or(source.id.as_str());
-                let found = moved.entry(name).or_default();
-                if found.last().is_none_or(|last| last.id != example.id) {
-                    found.push(example);
-                }
+    let mut moved: BTreeMap<&str, Vec<&Entry>> = BTreeMap::new();
+    for (example, claim) in reference.claims() {
+        let is_other = match claim {
+            Claim::File { path, stated } => {
+                let now = facts.file_digests.get(&**path);
+                now.is_some_and(|now| *now != Some(*stated))
             }
+            Claim::Text { .. } => true,
+        };
+        let example = &reference.examples[example as usize];
+        let found = is_other.then(|| moved.entry(claim.name()).or_default());
+        if let Some(found) = found
+            && found.last().is_none_or(|last| last.id != example.id)
+        {
+            found.push(example);
         }
     }
     for (file, found) in moved {
@@ -156,6 +151,7 @@ fn stale(reference: &ReferenceSet, facts: &Facts, problems: &mut Vec<Problem>) {
         };
         group(
             "stale-source",
+            reference,
             &found,
             &what,
             "what they expect may no longer be true",
@@ -169,7 +165,7 @@ fn mix(manifest: &Manifest, reference: &ReferenceSet, facts: &Facts, problems: &
     let n = reference.examples.len();
     let mut kinds: BTreeMap<Kind, usize> = BTreeMap::new();
     for example in &reference.examples {
-        *kinds.entry(example.provenance.kind).or_default() += 1;
+        *kinds.entry(example.kind).or_default() += 1;
     }
     let count = |kind| kinds.get(&kind).copied().unwrap_or(0);
     let at = || -> Location { manifest.at("reference") };

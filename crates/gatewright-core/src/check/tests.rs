@@ -14,21 +14,15 @@ fn open(page: &Path) -> (Manifest, ReferenceSet) {
     let bytes = std::fs::read(page).expect("readable");
     let (manifest, problems) = read(&bytes, "gatewright.yaml");
     let manifest = manifest.unwrap_or_else(|| panic!("{problems:#?}"));
-    let (mut examples, mut problems) = (Vec::new(), Vec::new());
-    for source in &manifest.reference {
-        for file in files(page, &source.file) {
+    let mut problems = Vec::new();
+    let all = manifest.reference.iter().flat_map(|source| {
+        files(page, &source.file).into_iter().map(|file| {
             let bytes =
                 std::fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-            load::examples(
-                source,
-                &source.file,
-                bytes.as_slice(),
-                &mut examples,
-                &mut problems,
-            );
-        }
-    }
-    let set = load::assemble(&manifest, examples, &mut problems);
+            (source.clone(), source.file.clone(), bytes)
+        })
+    });
+    let set = load::in_memory(&manifest, all, &mut problems);
     assert!(!has_errors(&problems), "{problems:#?}");
     (manifest, set)
 }
@@ -109,15 +103,12 @@ fn lines(n: usize, more: &str) -> String {
 fn given(page: &str, examples: &str) -> (Manifest, ReferenceSet) {
     let (manifest, problems) = read(page.as_bytes(), "g.yaml");
     let manifest = manifest.unwrap_or_else(|| panic!("{:#?}", crate::testing::lines(&problems)));
-    let (mut found, mut problems) = (Vec::new(), Vec::new());
-    load::examples(
-        &manifest.reference[0],
-        "r.jsonl",
-        examples.as_bytes(),
-        &mut found,
-        &mut problems,
+    let file = (
+        manifest.reference[0].clone(),
+        "r.jsonl".to_owned(),
+        examples.as_bytes().to_vec(),
     );
-    let set = load::assemble(&manifest, found, &mut problems);
+    let set = load::in_memory(&manifest, [file], &mut Vec::new());
     (manifest, set)
 }
 

@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
+use super::scope::Marks;
 use super::sheet::{Measures, Sheet};
 use super::{Sink, class_of};
 use crate::label::{Labels, NO_PART, Row};
@@ -68,7 +69,7 @@ enum Vote {
 impl<'a> ReadyLabel<'a> {
     pub(super) fn new(
         manifest: &Manifest,
-        reference: &ReferenceSet,
+        (reference, marks): (&ReferenceSet, &Marks),
         labels: &Labels,
         criterion: &Criterion,
         index: u16,
@@ -84,9 +85,11 @@ impl<'a> ReadyLabel<'a> {
             .collect();
         let maps = (0..reference.examples.len() as u32)
             .map(|example| {
-                let fits =
-                    |map: &LabelMap| segment::matches(manifest, reference, example, &map.when);
-                match grader.values.iter().position(fits) {
+                let fits = |(place, map): (usize, &LabelMap)| {
+                    marks.fits(index, place, example)
+                        && segment::is_in(manifest, reference, example, &map.when)
+                };
+                match grader.values.iter().enumerate().position(fits) {
                     Some(at) => at.min(usize::from(NO_MAP) - 1) as u8,
                     // Scores need no map.
                     None if grader.score => 0,

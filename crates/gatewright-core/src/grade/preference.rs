@@ -1,12 +1,13 @@
 //! The grader that reads recorded preferences between the candidate and production.
 
 use super::Sink;
+use super::scope::Marks;
 use super::sheet::{Measures, Sheet};
 use crate::json::scalar_text;
 use crate::label::{Labels, Row};
-use crate::manifest::{Combine, Manifest, PreferenceGrader, Role};
+use crate::manifest::{Combine, PreferenceGrader};
 use crate::outcome::{Bin, GraderKind, Missing};
-use crate::reference::Example;
+use crate::reference::{Example, ReferenceSet};
 use crate::segment;
 
 /// What this grader can tell.
@@ -25,8 +26,6 @@ pub(super) const SHEETS: [Sheet; 1] = [Sheet {
 pub(super) struct ReadyPreference<'a> {
     grader: &'a PreferenceGrader,
     criterion: u16,
-    candidate: &'a str,
-    production: &'a str,
     /// For each distinct label text: which of the two it prefers.
     votes: Vec<Option<Vote>>,
     /// For each example (filled when it applies): whether the candidate is the first system.
@@ -43,18 +42,12 @@ enum Vote {
 
 impl<'a> ReadyPreference<'a> {
     pub(super) fn new(
-        manifest: &'a Manifest,
-        reference: &crate::reference::ReferenceSet,
+        reference: &ReferenceSet,
+        marks: &Marks,
         labels: &Labels,
         index: u16,
         grader: &'a PreferenceGrader,
     ) -> Self {
-        let name = |role| {
-            manifest
-                .systems
-                .get(&role)
-                .map_or("", |system| system.name.as_str())
-        };
         let votes = labels
             .texts()
             .iter()
@@ -69,45 +62,19 @@ impl<'a> ReadyPreference<'a> {
                 }
             })
             .collect();
-        let mut ready = Self {
+        let examples = 0..reference.examples.len() as u32;
+        Self {
             grader,
             criterion: index,
-            candidate: name(Role::Candidate),
-            production: name(Role::Production),
             votes,
-            first: Vec::new(),
-        };
-        ready.first = reference
-            .examples
-            .iter()
-            .map(|example| ready.candidate_is_first(example) == Some(true))
-            .collect();
-        ready
+            first: examples
+                .map(|example| marks.candidate_is_first(index, example))
+                .collect(),
+        }
     }
 
     pub(super) fn by(&self) -> GraderKind {
         self.grader.by
-    }
-
-    /// An example applies when its two systems are the candidate and production, in either order.
-    pub(super) fn applies(&self, example: &Example) -> bool {
-        self.candidate_is_first(example).is_some()
-    }
-
-    fn candidate_is_first(&self, example: &Example) -> Option<bool> {
-        let system = |field: &str| {
-            let direct = example.fields.get(field).and_then(scalar_text);
-            direct.or_else(|| segment::field_text(example, field))
-        };
-        let first = system(&self.grader.first_field)?;
-        let second = system(&self.grader.second_field)?;
-        if first == self.candidate && second == self.production {
-            Some(true)
-        } else if first == self.production && second == self.candidate {
-            Some(false)
-        } else {
-            None
-        }
     }
 
     /// Returns the recorded trials of an example's labels.
@@ -171,6 +138,28 @@ impl<'a> ReadyPreference<'a> {
             (false, _) => self.grader.by,
         };
         sink.push(by, bin, None, why);
+    }
+}
+
+/// Says whether the first of an example's two systems is the candidate; `None` when the two are not candidate and production.
+pub(super) fn candidate_is_first(
+    grader: &PreferenceGrader,
+    candidate: &str,
+    production: &str,
+    example: &Example,
+) -> Option<bool> {
+    let system = |field: &str| {
+        let direct = example.fields.get(field).and_then(scalar_text);
+        direct.or_else(|| segment::field_text(example, field))
+    };
+    let first = system(&grader.first_field)?;
+    let second = system(&grader.second_field)?;
+    if first == candidate && second == production {
+        Some(true)
+    } else if first == production && second == candidate {
+        Some(false)
+    } else {
+        None
     }
 }
 

@@ -8,6 +8,7 @@ use super::label::ReadyLabel;
 use super::language::{self, ReadyScript};
 use super::preference::ReadyPreference;
 use super::quantity::ReadyQuantity;
+use super::scope::Marks;
 use super::structure::{self, ReadyNumber, ReadySchema};
 use super::trajectory::ReadyTrajectory;
 use super::verdict::Graded;
@@ -57,17 +58,22 @@ pub(super) struct Refused {
 /// Compiles a criterion's grader.
 pub(super) fn prepare<'a>(
     manifest: &'a Manifest,
-    reference: &'a ReferenceSet,
+    (reference, marks): (&ReferenceSet, &Marks),
     labels: &'a Labels,
     criterion: &'a Criterion,
     index: u16,
 ) -> Result<Ready<'a>, Problem> {
     match &criterion.grader {
         Grader::Label(grader) => Ok(Ready::Label(ReadyLabel::new(
-            manifest, reference, labels, criterion, index, grader,
+            manifest,
+            (reference, marks),
+            labels,
+            criterion,
+            index,
+            grader,
         ))),
         Grader::Preference(grader) => Ok(Ready::Preference(ReadyPreference::new(
-            manifest, reference, labels, index, grader,
+            reference, marks, labels, index, grader,
         ))),
         Grader::Judge(grader) => {
             let ready = ReadyJudge::new(manifest, criterion, grader);
@@ -162,19 +168,20 @@ pub(super) fn prepare_rule<'a>(grader: &Grader) -> Result<Ready<'a>, Refused> {
 /// Says for each example whether a criterion applies to it.
 pub(super) fn applies(
     manifest: &Manifest,
-    reference: &ReferenceSet,
+    (reference, marks): (&ReferenceSet, &Marks),
     criterion: &Criterion,
+    index: u16,
     ready: &Ready<'_>,
 ) -> Vec<bool> {
-    (0..)
-        .zip(&reference.examples)
-        .map(|(index, example)| {
-            let expected = match ready {
-                Ready::Label(ready) => ready.applies(index),
-                Ready::Preference(ready) => ready.applies(example),
-                _ => expects(&criterion.grader, ready, example),
+    (0..reference.examples.len() as u32)
+        .map(|example| {
+            let labelled = match ready {
+                Ready::Label(ready) => ready.applies(example),
+                _ => true,
             };
-            expected && segment::matches(manifest, reference, index, &criterion.applies_to)
+            labelled
+                && marks.expects(index, example)
+                && segment::is_in(manifest, reference, example, &criterion.applies_to)
         })
         .collect()
 }

@@ -48,7 +48,9 @@ fn check(grader: Grader, example: &str, response: Response) -> String {
     let labels = Labels::default();
     let graders = Graders::new(&manifest, &reference, &labels).expect("sound graders");
     let mut out = Vec::new();
-    graders.grade(ATTEMPT, None, &AttemptEnd::Answered { response }, &mut out);
+    graders
+        .grade(ATTEMPT, None, &AttemptEnd::Answered { response }, &mut out)
+        .expect("unchanged");
     assert_eq!(out.len(), 1);
     let value = out[0]
         .value
@@ -391,7 +393,9 @@ fn a_symptom_without_a_class_is_missing_not_a_guess() {
     let graders = Graders::new(&manifest, &reference, &labels).expect("sound");
     let mut out = Vec::new();
     let response = says("Sure.");
-    graders.grade(ATTEMPT, None, &AttemptEnd::Answered { response }, &mut out);
+    graders
+        .grade(ATTEMPT, None, &AttemptEnd::Answered { response }, &mut out)
+        .expect("unchanged");
     assert_eq!(out[0].bin, Bin::Missing(Missing::GraderError));
     let why = out[0].why.as_deref().unwrap_or_default();
     assert!(why.contains("`answered-when-refuse`"), "{why}");
@@ -432,7 +436,9 @@ fn a30_errors_are_missing_under_negative_assertions() {
     let bins = |end: Option<AttemptEnd>| {
         let mut out = Vec::new();
         match end {
-            Some(end) => graders.grade(ATTEMPT, None, &end, &mut out),
+            Some(end) => graders
+                .grade(ATTEMPT, None, &end, &mut out)
+                .expect("unchanged"),
             None => graders.not_attempted(ATTEMPT, &mut out),
         }
         out.iter()

@@ -138,23 +138,21 @@ impl ReadyTrajectory {
             example,
             response,
         };
-        let checks: [&dyn Fn(&Facts<'_>) -> Result<(), Broken>; 7] = [
-            &|facts| self.tools(facts),
-            &|facts| self.together(facts),
-            &|facts| self.permitted(facts),
-            &|facts| self.confirmed(facts),
-            &|facts| self.arguments(facts),
-            &|facts| self.order_and_counts(facts),
-            &|facts| self.state(facts),
-        ];
-        for check in checks {
-            match check(&facts) {
-                Ok(()) => {}
-                Err(Broken::Rule { symptom, why }) => return Graded::fail(symptom, why),
-                Err(Broken::Unknown(why)) => return Graded::missing(why),
-            }
+        match self.hold(&facts) {
+            Ok(()) => Graded::pass(),
+            Err(Broken::Rule { symptom, why }) => Graded::fail(symptom, why),
+            Err(Broken::Unknown(why)) => Graded::missing(why),
         }
-        Graded::pass()
+    }
+
+    fn hold(&self, facts: &Facts<'_>) -> Result<(), Broken> {
+        self.tools(facts)?;
+        self.together(facts)?;
+        self.permitted(facts)?;
+        self.confirmed(facts)?;
+        self.arguments(facts)?;
+        self.order_and_counts(facts)?;
+        self.state(facts)
     }
 
     fn tools(&self, facts: &Facts<'_>) -> Result<(), Broken> {
@@ -233,11 +231,11 @@ impl ReadyTrajectory {
                 Step::User(text) => last = Some(text),
                 Step::Call {
                     name, arguments, ..
-                } if self.rules.writes.contains(name) => {
-                    if !last.is_some_and(|text| confirmed.is_match(text)) {
-                        let what = "writes, and the user did not confirm it right before";
-                        return broken("unconfirmed-write", index + 1, name, arguments, what);
-                    }
+                } if self.rules.writes.contains(name)
+                    && !last.is_some_and(|text| confirmed.is_match(text)) =>
+                {
+                    let what = "writes, and the user did not confirm it right before";
+                    return broken("unconfirmed-write", index + 1, name, arguments, what);
                 }
                 _ => {}
             }

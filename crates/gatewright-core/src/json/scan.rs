@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
+use serde_json::map::Entry;
 use serde_json::{Map, Number, Value};
 
 use super::{DEPTH_LIMIT, Fault, JsonError};
@@ -166,12 +167,12 @@ impl<'a> Scanner<'a> {
         }
         loop {
             let (key, start) = self.key()?;
-            if map.contains_key(key.as_ref()) {
+            // One search for both: most of a small object's time is comparing keys.
+            let Entry::Vacant(place) = map.entry(key.as_ref()) else {
                 return self.fail_at(Fault::DuplicateKey(clip(&key)), start);
-            }
+            };
             self.colon()?;
-            let value = self.value()?;
-            map.insert(key.into_owned(), value);
+            place.insert(self.value()?);
             if !self.more(b'}')? {
                 break;
             }

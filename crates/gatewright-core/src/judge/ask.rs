@@ -243,19 +243,17 @@ pub fn schema(rubric: &Rubric, pair: bool) -> Value {
 mod tests {
     use super::*;
     use crate::judge::Subject;
-    use crate::reference::load;
+    use crate::problem::Location;
     use crate::source::Source;
+    use crate::testing::{page, set};
 
     fn example() -> Example {
         let line = r#"{"id":"a","input":"Ask {{ env.KEY }}?","sources":[{"id":"s1","text":"Source text."}],"expect":{"answer":"The right one"}}"#;
-        let (mut examples, mut problems) = (Vec::new(), Vec::new());
         let source = Source::plain("x", Location::default());
-        load::examples(&source, "x", line.as_bytes(), &mut examples, &mut problems);
+        let (set, problems) = set(&page(), &source, line.as_bytes());
         assert!(problems.is_empty(), "{problems:?}");
-        examples.remove(0)
+        (*set.example(0).expect("unchanged")).clone()
     }
-
-    use crate::problem::Location;
 
     fn unit() -> JudgedUnit {
         JudgedUnit {

@@ -133,8 +133,8 @@ fn overlap(a: &BTreeSet<String>, b: &BTreeSet<String>) -> f64 {
 mod tests {
     use super::*;
     use crate::problem::Location;
-    use crate::reference::load;
     use crate::source::Source;
+    use crate::testing::{page, set};
 
     fn made(answers: &[(&str, &str)], each: usize, seed: u64) -> Vec<Canary> {
         let lines: Vec<String> = answers
@@ -144,16 +144,11 @@ mod tests {
                 serde_json::json!({"id": format!("e{index}"), "input": input}).to_string()
             })
             .collect();
-        let (mut examples, mut problems) = (Vec::new(), Vec::new());
         let source = Source::plain("x", Location::default());
-        load::examples(
-            &source,
-            "x",
-            lines.join("\n").as_bytes(),
-            &mut examples,
-            &mut problems,
-        );
-        assert!(problems.is_empty(), "{problems:?}");
+        let (set, _) = set(&page(), &source, lines.join("\n").as_bytes());
+        let examples: Vec<_> = (0..answers.len() as u32)
+            .map(|index| set.example(index).expect("unchanged"))
+            .collect();
         let responses: Vec<Response> = answers
             .iter()
             .map(|(_, output)| Response {
@@ -161,7 +156,9 @@ mod tests {
                 ..Response::default()
             })
             .collect();
-        let given = (0..).zip(examples.iter().zip(&responses)).collect();
+        let given = (0..)
+            .zip(examples.iter().map(|it| &**it).zip(&responses))
+            .collect();
         let rubric = Rubric::read(
             "---\nversion: 1\nlevels: {fine: pass, poor: fail}\n---\nText.",
             "r.md",

@@ -7,7 +7,7 @@ use std::num::NonZeroUsize;
 use super::plan::{Compiled, Field, KEYS, Plan, is_text, is_there, score, sign, text};
 use super::table::{Interner, Labels, NO_PART, Row, Table};
 use super::{Request, kind_of};
-use crate::json::{Block, Collector, Fault, Picker, Slot, map_blocks};
+use crate::json::{BLOCK_BYTES, Block, Collector, Fault, Picker, Slot, map_blocks};
 use crate::manifest::Manifest;
 use crate::outcome::GraderKind;
 use crate::problem::{Problem, nearest};
@@ -38,7 +38,7 @@ pub(super) fn read(
     into.files.push(file.into());
     let read = map_blocks(
         reader,
-        threads,
+        (threads, BLOCK_BYTES),
         &|block: &Block| read_block(&plan, block),
         |found| merge(found, requests, file_index, into, &mut problems),
     );

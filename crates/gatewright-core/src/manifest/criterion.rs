@@ -10,7 +10,7 @@ use crate::outcome::GraderKind;
 use crate::source::Source;
 
 /// One thing that can fail for its own reason.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Criterion {
     /// Its name.
     pub id: CriterionId,
@@ -78,7 +78,7 @@ impl FailsAs {
 }
 
 /// What judges a criterion.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Grader {
     /// The output equals the expected answer (`expect.answer`), or `text`.
     Exact {
@@ -278,7 +278,7 @@ pub enum Grader {
 }
 
 /// Reads recorded labels.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct LabelGrader {
     /// Where the labels are: one source or several, also of one file, which is then read once.
     pub sources: Vec<Source>,
@@ -350,7 +350,7 @@ pub enum PartsRule {
 }
 
 /// Reads recorded preferences: labels that name the better of two systems.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct PreferenceGrader {
     /// Where the labels are.
     pub source: Source,

@@ -28,7 +28,7 @@ impl Judge {
 }
 
 /// A criterion that model judges judge by a rubric.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct JudgeGrader {
     /// The rubric's file.
     pub file: String,
@@ -60,7 +60,7 @@ pub struct Sees {
 }
 
 /// A criterion that a program grades, over JSON lines.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ProgramGrader {
     /// Program and arguments; no shell.
     pub argv: Vec<String>,

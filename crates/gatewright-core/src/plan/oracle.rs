@@ -60,7 +60,7 @@ prop_compose! {
         shard in proptest::option::of((1..4_u32, 0..4_u32)),
     ) -> Plan {
         Plan {
-            examples: (0..examples).map(|i| ExampleId(format!("e{i}"))).collect(),
+            examples: (0..examples).map(|i| ExampleId(format!("e{i}").into())).collect(),
             example_digests: (0..examples).map(|i| Digest::of(&[i as u8])).collect(),
             systems: roles
                 .into_iter()

@@ -1,8 +1,14 @@
 //! The reference set: examples with provenance, design and segments.
+//!
+//! Of every example an [`Entry`] is in memory. The whole [`Example`] is read again from its file when it is wanted.
 
+mod bodies;
+mod claims;
+mod entry;
 pub mod load;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -13,13 +19,22 @@ use crate::manifest::Kind;
 use crate::problem::Location;
 use crate::response::Behaviour;
 
+pub use self::bodies::{Changed, InMemory, Rows};
+pub use self::claims::Claim;
+pub use self::entry::{Entry, Standing, Traits};
+
+use self::bodies::{Bodies, File};
+use self::claims::Claims;
+use crate::digest::Hasher;
+use crate::grade::Marks;
+
 /// The governed collection of examples. Examples are sorted by id (byte order); outcomes refer to them by index.
 #[derive(Clone, Debug, Default)]
 pub struct ReferenceSet {
     /// Active examples, sorted by id.
-    pub examples: Vec<Example>,
+    pub examples: Vec<Entry>,
     /// Quarantined and retired ones, sorted by id: never run, always counted.
-    pub set_aside: Vec<Example>,
+    pub set_aside: Vec<Entry>,
     /// For each dimension of the manifest (same order): the values that occur, in page order then byte order.
     pub values: Vec<Vec<String>>,
     /// For each dimension: the index into `values` per example; [`ReferenceSet::NO_VALUE`] when it has none.
@@ -30,11 +45,41 @@ pub struct ReferenceSet {
     pub clusters: u32,
     /// Hash over all active examples' digests in order.
     pub digest: Digest,
+    /// Days on which examples were added, as they state it.
+    dates: Vec<Arc<str>>,
+    /// Digests that examples state of their sources.
+    claims: Claims,
+    /// What the page's criteria ask of examples.
+    marks: Option<Arc<Marks>>,
+    files: Vec<File>,
+    bodies: Bodies,
 }
 
 impl ReferenceSet {
     /// Marks an example without a value in a dimension.
     pub const NO_VALUE: u16 = u16::MAX;
+
+    /// Makes a set of examples that are in memory, each a cluster of its own, without segments; of two with one id the first stays.
+    pub fn of(mut examples: Vec<Example>) -> Self {
+        examples.sort_by(|a, b| a.id.cmp(&b.id));
+        examples.dedup_by(|later, first| later.id == first.id);
+        let (active, aside): (Vec<_>, Vec<_>) = examples
+            .into_iter()
+            .partition(|example| example.status == Status::Active);
+        let mut hasher = Hasher::default();
+        for example in &active {
+            hasher.update(example.digest.bytes());
+        }
+        Self {
+            examples: active.iter().map(Entry::of).collect(),
+            set_aside: aside.iter().map(Entry::of).collect(),
+            cluster: (0..active.len() as u32).collect(),
+            clusters: active.len() as u32,
+            digest: hasher.finish(),
+            bodies: Bodies::Held(active.into_iter().map(Arc::new).collect()),
+            ..Self::default()
+        }
+    }
 
     /// Finds an example's index by id.
     pub fn index_of(&self, id: &str) -> Option<u32> {
@@ -51,6 +96,54 @@ impl ReferenceSet {
             .get(dimension)?
             .get(value as usize)
             .map(String::as_str)
+    }
+
+    /// Reads a whole active example, by its index.
+    ///
+    /// # Errors
+    /// When it is not what it was when the set was loaded.
+    pub fn example(&self, index: u32) -> Result<Arc<Example>, Changed> {
+        let found = match &self.bodies {
+            Bodies::Held(all) => all.get(index as usize).cloned().map(Ok),
+            Bodies::Filed(filed) => {
+                let entry = self.examples.get(index as usize);
+                entry.map(|entry| filed.example(index, entry, &self.files))
+            }
+        };
+        found.unwrap_or_else(|| {
+            Err(Changed {
+                at: Location::default(),
+                why: format!("the set has no example number {index}"),
+            })
+        })
+    }
+
+    /// Points at where an example of this set stands.
+    pub fn at(&self, entry: &Entry) -> Location {
+        match self.files.get(entry.file as usize) {
+            Some(file) => Location::new(&file.name, entry.line, 0),
+            None => Location::default(),
+        }
+    }
+
+    /// Returns when an example of this set was added, as it states it.
+    pub fn added(&self, entry: &Entry) -> Option<&str> {
+        self.dates.get(entry.added as usize).map(|date| &**date)
+    }
+
+    /// Iterates over the digests that active examples state of their sources, by example.
+    pub fn claims(&self) -> impl Iterator<Item = (u32, &Claim)> {
+        self.claims.iter()
+    }
+
+    /// Iterates over the files that those sources are in, each once.
+    pub fn source_files(&self) -> impl Iterator<Item = &str> {
+        self.claims.files()
+    }
+
+    /// Returns what was noted for the criteria of a page when the set was loaded.
+    pub(crate) fn marks(&self) -> Option<&Arc<Marks>> {
+        self.marks.as_ref()
     }
 }
 

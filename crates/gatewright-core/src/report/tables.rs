@@ -6,7 +6,7 @@ use gatewright_stats::estimate::{Bounds, Undefined};
 
 use crate::analyse::{ClassCount, Counts, PairedCell, SystemCell, missing_reason};
 use crate::manifest::{Grader, Metric, Role, Subject};
-use crate::reference::Status;
+use crate::reference::Standing;
 use crate::report::model::*;
 use crate::report::sentence;
 use crate::report::view::{Materials, estimate, owner, requests_per_week, slice};
@@ -330,10 +330,10 @@ pub(super) fn reference(materials: &Materials<'_>) -> ReferenceView {
     let mut kinds = BTreeMap::new();
     let (mut dates, mut undated, mut overdue) = (BTreeSet::new(), 0, 0);
     for example in &set.examples {
-        *kinds.entry(example.provenance.kind).or_insert(0) += 1;
-        match &example.provenance.added {
+        *kinds.entry(example.kind).or_insert(0) += 1;
+        match set.added(example) {
             Some(added) => {
-                dates.insert(added.clone());
+                dates.insert(added);
             }
             None => undated += 1,
         }
@@ -344,7 +344,7 @@ pub(super) fn reference(materials: &Materials<'_>) -> ReferenceView {
     let retired = set
         .set_aside
         .iter()
-        .filter(|example| matches!(example.status, Status::Retired(_)))
+        .filter(|example| example.standing == Standing::Retired)
         .count() as u64;
     ReferenceView {
         active: set.examples.len() as u64,
@@ -352,8 +352,8 @@ pub(super) fn reference(materials: &Materials<'_>) -> ReferenceView {
         kinds,
         quarantined: set.set_aside.len() as u64 - retired,
         retired,
-        oldest: dates.first().cloned(),
-        newest: dates.last().cloned(),
+        oldest: dates.first().map(|&date| date.to_owned()),
+        newest: dates.last().map(|&date| date.to_owned()),
         undated,
         overdue,
         digest: set.digest.to_string(),

@@ -195,8 +195,7 @@ fn failures_per_week_rest_on_traffic_examples() {
     // Of the 12 losses of a, 9 are incidents: its 21 traffic examples lose 3.
     let lost: Vec<u32> = case.task("a").into_iter().take(9).collect();
     for &example in &lost {
-        case.reference.examples[example as usize].provenance.kind =
-            gatewright_core::manifest::Kind::Incident;
+        case.reference.examples[example as usize].kind = gatewright_core::manifest::Kind::Incident;
     }
     let measured = &case.analysis().findings[0].measured;
     assert_eq!((measured.net_loss, measured.n), (12.0, 30));

@@ -261,7 +261,7 @@ fn a_narrow_needs_the_traffic_of_a_where_rule_where_its_slice_is_seen() {
     assert_eq!(case.decide().answer, Answer::Narrow, "b has no high risk");
     for &example in &b[..3] {
         case.reference.assigned[1][example as usize] = 0;
-        case.reference.examples[example as usize].provenance.kind = Kind::Incident;
+        case.reference.examples[example as usize].kind = Kind::Incident;
     }
     assert_eq!(
         case.decide().answer,

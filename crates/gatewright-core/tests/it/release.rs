@@ -85,15 +85,12 @@ fn references(
             )
         })
         .collect();
-    let (mut examples, mut problems) = (Vec::new(), Vec::new());
-    load::examples(
-        &manifest.reference[0],
-        "reference.jsonl",
-        lines.as_bytes(),
-        &mut examples,
-        &mut problems,
+    let file = (
+        manifest.reference[0].clone(),
+        "reference.jsonl".to_owned(),
+        lines.into_bytes(),
     );
-    load::assemble(manifest, examples, &mut problems)
+    load::in_memory(manifest, [file], &mut Vec::new())
 }
 
 impl Release {

@@ -10,6 +10,7 @@ use gatewright_core::event::RunEvent;
 use gatewright_core::exchange::{Blob, Fault};
 use gatewright_core::manifest::Role;
 use gatewright_core::plan::AttemptSpec;
+use gatewright_core::reference::Changed;
 use gatewright_core::response::AttemptEnd;
 use tokio::time::Instant;
 
@@ -52,6 +53,8 @@ pub enum RunEnd {
         /// Why, for people. It may quote the provider: untrusted text.
         why: String,
     },
+    /// An example is not what was planned any more: nothing was sent for it.
+    Changed(Changed),
     /// A system cannot be worked with: its program cannot be started, or fails again and again.
     Broken {
         /// The system.
@@ -153,6 +156,7 @@ where
         .map(|handle| Slot {
             handle,
             state: State::Down,
+            question: None,
         })
         .collect();
     let mut run = Run {
@@ -330,7 +334,7 @@ where
                 return Ok(());
             };
             if self.live.has(attempt.system) {
-                if self.inputs.example(attempt.example).is_some() {
+                if self.inputs.is_shown(attempt.example) {
                     self.live.queue(attempt);
                 } else {
                     self.refuse(attempt);
@@ -349,7 +353,7 @@ where
                     }
                 }
                 Some(Reach::Program(system)) => {
-                    if self.inputs.request(attempt.example).is_some() {
+                    if self.inputs.is_shown(attempt.example) {
                         system.queue.push_back(attempt);
                     } else {
                         self.refuse(attempt);
@@ -403,10 +407,34 @@ where
         Some(attempt)
     }
 
-    /// Has an attempt committed as started; it is asked right after.
+    /// Has an attempt committed as started; it is asked right after. An example that is not there as planned ends the run before that.
     fn promise(&mut self, index: usize, attempt: AttemptSpec) {
-        self.slots[index].state = State::Waiting(attempt);
-        self.push(RunEvent::Started { attempt });
+        match self.question(attempt) {
+            Ok(Some(question)) => {
+                self.slots[index].question = Some(question);
+                self.slots[index].state = State::Waiting(attempt);
+                self.push(RunEvent::Started { attempt });
+            }
+            Ok(None) => self.refuse(attempt),
+            Err(changed) => self.lose_example(changed),
+        }
+    }
+
+    /// Writes what an attempt asks; `None` when that may not be shown.
+    fn question(&self, attempt: AttemptSpec) -> Result<Option<Question>, Changed> {
+        let Some(request) = self.inputs.request(attempt.example)? else {
+            return Ok(None);
+        };
+        let (role, trial) = (attempt.system, attempt.trial);
+        let id = attempt_id(self.seed, role, &request.example, trial);
+        let seed = trial_seed(self.seed, role, &request.example, trial);
+        let line = request_line(&id, &request, trial, seed);
+        Ok(Some(Question { attempt, id, line }))
+    }
+
+    /// Ends the run: what is on its way still comes back and is kept.
+    fn lose_example(&mut self, changed: Changed) {
+        self.end.get_or_insert(RunEnd::Changed(changed));
     }
 
     /// Ends an attempt that cannot be asked, before anything is started for it.
@@ -524,17 +552,11 @@ where
     }
 
     fn ask(&mut self, index: usize, attempt: AttemptSpec) {
-        let Some(request) = self.inputs.request(attempt.example) else {
-            // It was there when the attempt was promised. Left as started: nothing came back.
-            self.slots[index].state = State::Up;
+        let Some(question) = self.slots[index].question.take() else {
             return;
         };
-        let (role, trial) = (attempt.system, attempt.trial);
-        let id = attempt_id(self.seed, role, &request.example, trial);
-        let seed = trial_seed(self.seed, role, &request.example, trial);
-        let line = request_line(&id, &request, trial, seed);
         self.slots[index].state = State::Busy(attempt);
-        self.send(index, Order::Ask(Question { attempt, id, line }));
+        self.send(index, Order::Ask(question));
     }
 
     /// Leaves now: keeps what has come back, and names what has not.

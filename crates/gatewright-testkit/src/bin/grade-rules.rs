@@ -85,11 +85,10 @@ fn manifest(path: &str) -> Result<Manifest, Failed> {
 }
 
 fn reference(manifest: &Manifest, path: &str) -> Result<ReferenceSet, Failed> {
-    let (mut examples, mut problems) = (Vec::new(), Vec::new());
+    let mut problems = Vec::new();
     let source = Source::plain(path, Default::default());
-    let reader = BufReader::new(File::open(path)?);
-    load::examples(&source, path, reader, &mut examples, &mut problems);
-    let set = load::assemble(manifest, examples, &mut problems);
+    let file = (source, path.to_owned(), std::fs::read(path)?);
+    let set = load::in_memory(manifest, [file], &mut problems);
     if has_errors(&problems) {
         return Err(format!("{path}: {problems:?}").into());
     }
@@ -152,7 +151,10 @@ fn count(
             output,
             ..Response::default()
         };
-        graders.grade(attempt, None, &AttemptEnd::Answered { response }, &mut out);
+        let end = AttemptEnd::Answered { response };
+        graders
+            .grade(attempt, None, &end, &mut out)
+            .map_err(|changed| changed.to_string())?;
         counts.answers += 1;
         for outcome in out.drain(..) {
             let slot = counts.passed.get_mut(usize::from(outcome.criterion));

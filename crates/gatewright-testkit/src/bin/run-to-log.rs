@@ -6,12 +6,13 @@
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use gatewright_core::digest::Digest;
 use gatewright_core::id::ExampleId;
 use gatewright_core::manifest::Role;
 use gatewright_core::plan::{Plan, PlannedSystem, outstanding};
-use gatewright_core::reference::Example;
+use gatewright_core::reference::{Changed, Example};
 use gatewright_engine::{
     CommandTarget, Inputs, Limits, Request, RunEnd, Target, Targets, attempt_id, environment,
     stop_pair,
@@ -25,16 +26,20 @@ const AT: &str = "2026-01-01T00:00:00Z";
 struct Numbers;
 
 impl Inputs for Numbers {
-    fn example(&self, _: u32) -> Option<&Example> {
-        None
+    fn is_shown(&self, _: u32) -> bool {
+        true
     }
 
-    fn request(&self, example: u32) -> Option<Request> {
-        Some(Request {
+    fn example(&self, _: u32) -> Result<Option<Arc<Example>>, Changed> {
+        Ok(None)
+    }
+
+    fn request(&self, example: u32) -> Result<Option<Request>, Changed> {
+        Ok(Some(Request {
             example: name(example),
             input: Value::String(format!("question {example}")),
             context: Map::new(),
-        })
+        }))
     }
 }
 
@@ -63,7 +68,7 @@ fn work() -> Result<ExitCode, Box<dyn Error>> {
     let plan = plan(examples, trials);
     let mut log = open(&folder)?;
     let progress = log.progress()?;
-    for attempt in progress.started.keys() {
+    for attempt in &progress.started {
         let id = attempt_id(SEED, attempt.system, &name(attempt.example), attempt.trial);
         println!("in-flight {id}");
     }
@@ -108,9 +113,10 @@ fn work() -> Result<ExitCode, Box<dyn Error>> {
     Ok(match end {
         RunEnd::Complete => ExitCode::SUCCESS,
         RunEnd::Interrupted { .. } => ExitCode::from(130),
-        RunEnd::Limited { .. } | RunEnd::Paused { .. } | RunEnd::Broken { .. } => {
-            ExitCode::from(111)
-        }
+        RunEnd::Limited { .. }
+        | RunEnd::Paused { .. }
+        | RunEnd::Changed(_)
+        | RunEnd::Broken { .. } => ExitCode::from(111),
     })
 }
 

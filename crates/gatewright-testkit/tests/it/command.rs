@@ -150,7 +150,7 @@ fn a_slow_start_is_forgiven_once_for_each_program() {
 
 #[test]
 fn a_withheld_input_cannot_be_asked() {
-    assert_eq!(Numbers.request(WITHHELD), None);
+    assert_eq!(Numbers.request(WITHHELD), Ok(None));
     let todo = vec![
         attempt(Role::Candidate, WITHHELD, 0),
         attempt(Role::Candidate, 1, 0),

@@ -1,5 +1,6 @@
 //! The engine and the store together with real processes that misbehave; and the scripted provider.
 
+mod changed;
 mod command;
 mod documented;
 mod faults;

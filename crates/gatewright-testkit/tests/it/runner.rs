@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::sync::Arc;
 use std::time::Duration;
 
 use gatewright_core::event::RunEvent;
 use gatewright_core::manifest::Role;
 use gatewright_core::plan::AttemptSpec;
+use gatewright_core::reference::{Changed, Example};
 use gatewright_core::response::{AttemptEnd, Response};
 use gatewright_engine::{
     CommandTarget, EngineEvent, Inputs, Limits, Request, RunEnd, RunError, SinkError, StopSignal,
@@ -23,16 +25,20 @@ pub(crate) const WITHHELD: u32 = u32::MAX;
 pub(crate) struct Numbers;
 
 impl Inputs for Numbers {
-    fn example(&self, _: u32) -> Option<&gatewright_core::reference::Example> {
-        None
+    fn is_shown(&self, example: u32) -> bool {
+        example != WITHHELD
     }
 
-    fn request(&self, example: u32) -> Option<Request> {
-        (example != WITHHELD).then(|| Request {
+    fn example(&self, _: u32) -> Result<Option<Arc<Example>>, Changed> {
+        Ok(None)
+    }
+
+    fn request(&self, example: u32) -> Result<Option<Request>, Changed> {
+        Ok(self.is_shown(example).then(|| Request {
             example: format!("e{example}"),
             input: Value::String(format!("question {example}")),
             context: Map::from_iter([("account".to_owned(), json!("A-1"))]),
-        })
+        }))
     }
 }
 
@@ -115,6 +121,15 @@ impl Ran {
         self.events()
             .filter_map(|event| match event {
                 RunEvent::Started { attempt } => Some(*attempt),
+                _ => None,
+            })
+            .collect()
+    }
+
+    pub(crate) fn shelved(&self) -> Vec<AttemptSpec> {
+        self.events()
+            .filter_map(|event| match event {
+                RunEvent::Shelved { attempt } => Some(*attempt),
                 _ => None,
             })
             .collect()

@@ -69,7 +69,7 @@ pub(crate) fn diff(context: &Context, args: &DiffArgs) -> Result<u8, Failure> {
     let changed: Vec<Changed> = chosen
         .iter()
         .map(|flip| changed(&loaded, &graders, flip, &said))
-        .collect();
+        .collect::<Result<_, Failure>>()?;
     if context.console.json {
         context.console.document(&serde_json::json!({
             "format": "gatewright-diff/1", "run": session.name, "total": all.len(), "changed": changed,
@@ -163,8 +163,13 @@ impl Filter {
     }
 }
 
-fn changed(loaded: &Loaded, graders: &Graders<'_>, flip: &Flip, said: &Answers) -> Changed {
-    let example = &loaded.reference.examples[flip.example as usize];
+fn changed(
+    loaded: &Loaded,
+    graders: &Graders<'_>,
+    flip: &Flip,
+    said: &Answers,
+) -> Result<Changed, Failure> {
+    let example = loaded.reference.example(flip.example)?;
     let segments = loaded
         .manifest
         .dimensions
@@ -178,7 +183,7 @@ fn changed(loaded: &Loaded, graders: &Graders<'_>, flip: &Flip, said: &Answers) 
     let input = example.input.text();
     let said = |role: Role, wants_pass: bool| telling(graders, flip, said, role, wants_pass);
     let lost = flip.change < 0.0;
-    Changed {
+    Ok(Changed {
         example: example.id.to_string(),
         criterion: loaded.manifest.criteria[usize::from(flip.criterion)]
             .id
@@ -201,9 +206,9 @@ fn changed(loaded: &Loaded, graders: &Graders<'_>, flip: &Flip, said: &Answers) 
         cost: flip.cost,
         why: flip.why.as_deref().map(str::to_owned),
         input: (!input.is_empty()).then(|| input.into_owned()),
-        candidate_said: said(Role::Candidate, !lost),
-        production_said: said(Role::Production, lost),
-    }
+        candidate_said: said(Role::Candidate, !lost)?,
+        production_said: said(Role::Production, lost)?,
+    })
 }
 
 /// Chooses the trial that shows the change: the first that passes on the better side, the first that fails on the other.
@@ -213,22 +218,27 @@ fn telling(
     said: &Answers,
     role: Role,
     wants_pass: bool,
-) -> Option<String> {
-    let ends = said.get(&(flip.example, role))?;
-    let tells = |(attempt, recorded, end): &&(_, Option<u32>, AttemptEnd)| {
-        let mut outcomes: Vec<Outcome> = Vec::new();
-        graders.grade(*attempt, *recorded, end, &mut outcomes);
+) -> Result<Option<String>, Failure> {
+    let Some(ends) = said.get(&(flip.example, role)) else {
+        return Ok(None);
+    };
+    let mut outcomes: Vec<Outcome> = Vec::new();
+    for (attempt, recorded, end) in ends {
+        outcomes.clear();
+        graders.grade(*attempt, *recorded, end, &mut outcomes)?;
         let mut of = outcomes
             .iter()
             .filter(|outcome| outcome.criterion == flip.criterion);
-        of.any(|outcome| match outcome.bin {
+        let tells = of.any(|outcome| match outcome.bin {
             Bin::Pass => wants_pass,
             Bin::Fail(_) => !wants_pass,
             _ => false,
-        })
-    };
-    let chosen = ends.iter().find(tells).or_else(|| ends.first());
-    chosen.map(|(_, _, end)| words_of(end))
+        });
+        if tells {
+            return Ok(Some(words_of(end)));
+        }
+    }
+    Ok(ends.first().map(|(_, _, end)| words_of(end)))
 }
 
 fn words_of(end: &AttemptEnd) -> String {

@@ -226,8 +226,8 @@ fn example(context: &Context, args: &GradersTryArgs) -> Result<Example, Failure>
 }
 
 fn examples(source: &Source, reader: impl std::io::BufRead) -> Result<Vec<Example>, Failure> {
-    let (mut found, mut problems) = (Vec::new(), Vec::new());
-    load::examples(source, &source.file, reader, &mut found, &mut problems);
+    let mut problems = Vec::new();
+    let found = load::whole(source, &source.file, reader, &mut problems);
     if has_errors(&problems) {
         return Err(Failure::Problems(problems));
     }

@@ -168,7 +168,7 @@ fn failing(loaded: &Loaded, session: &Session) -> Result<Vec<Failing>, Failure> 
     for one in ends(session)? {
         let one = one?;
         if one.attempt.trial < session.plan.trials(one.attempt.system) {
-            graders.grade(one.attempt, one.recorded_trial, &one.end, &mut outcomes);
+            graders.grade(one.attempt, one.recorded_trial, &one.end, &mut outcomes)?;
             take(&mut outcomes);
         }
     }

@@ -1,9 +1,11 @@
 //! Makes what is outstanding: the engine, the log behind it, signals, and the display.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 
 use gatewright_core::event::RunEvent;
 use gatewright_core::exchange::Blob;
+use gatewright_core::manifest::Role;
 use gatewright_core::plan::{Plan, outstanding};
 use gatewright_engine::{Stopper, run, stop_pair};
 use gatewright_store::RunLog;
@@ -29,9 +31,12 @@ pub(super) fn make(
     console: &Console,
 ) -> Result<(), Failure> {
     let progress = log.progress()?;
-    let todo: Vec<_> = outstanding(plan, &progress)
-        .filter(|attempt| drive.takes(attempt))
-        .collect();
+    let mut todo: BTreeMap<Role, u64> = BTreeMap::new();
+    let mut sends = false;
+    for attempt in outstanding(plan, &progress).filter(|attempt| drive.takes(attempt)) {
+        *todo.entry(attempt.system).or_default() += 1;
+        sends |= drive.sends(&attempt);
+    }
     let maybe_paid = progress.started.len();
     if maybe_paid > 0 {
         console.note(&match maybe_paid {
@@ -39,7 +44,7 @@ pub(super) fn make(
             count => format!("{count} attempts of the interrupted run may have been paid for without a result; they are made again"),
         });
     }
-    if todo.iter().any(|attempt| drive.sends(attempt)) {
+    if sends {
         drive.open(loaded, plan, console)?;
     }
     drive.targets.seed = plan.seed;
@@ -60,6 +65,7 @@ pub(super) fn make(
         source: Box::new(source),
     })?;
     let (stopper, signal) = stop_pair();
+    let driven = &*drive;
     let end = runtime.block_on(async {
         let watcher = tokio::spawn(watch_signals(stopper));
         let commit = |events: &[RunEvent], blobs: &[Blob]| {
@@ -69,9 +75,9 @@ pub(super) fn make(
             Ok(())
         };
         let work = run(
-            todo,
+            outstanding(plan, &progress).filter(|attempt| driven.takes(attempt)),
             &loaded.reference,
-            &drive.targets,
+            &driven.targets,
             &limits,
             |event| {
                 crash::point("counted");

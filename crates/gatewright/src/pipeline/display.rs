@@ -4,11 +4,13 @@ mod counts;
 mod keys;
 mod rates;
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use gatewright_core::grade::Graders;
-use gatewright_core::plan::{AttemptSpec, Plan};
+use gatewright_core::manifest::Role;
+use gatewright_core::plan::Plan;
 use gatewright_core::report::untrusted;
 use gatewright_engine::{EngineEvent, Limits};
 
@@ -43,20 +45,21 @@ pub(super) struct Display<'l> {
 }
 
 impl<'l> Display<'l> {
-    /// Prepares to show some attempts.
+    /// Prepares to show attempts, of which so many are to be made on each system.
     pub(super) fn new(
         loaded: &'l Loaded,
         plan: &'l Plan,
-        todo: &[AttemptSpec],
+        todo: &BTreeMap<Role, u64>,
         limits: &Limits,
         command: &'static str,
         console: &'l Console,
     ) -> Self {
-        if !todo.is_empty() {
-            console.detail(&format!("{} attempts to make", todo.len()));
+        let attempts: u64 = todo.values().sum();
+        if attempts > 0 {
+            console.detail(&format!("{attempts} attempts to make"));
         }
-        let callable = todo.iter().any(|attempt| {
-            let system = loaded.manifest.systems.get(&attempt.system);
+        let callable = todo.keys().any(|role| {
+            let system = loaded.manifest.systems.get(role);
             system.is_some_and(|system| system.target.can_rerun())
         });
         let watched = callable && !console.quiet;
@@ -98,7 +101,8 @@ impl<'l> Display<'l> {
                     && self.counts.is_first_look(attempt)
                 {
                     let mut outcomes = Vec::new();
-                    graders.grade(*attempt, None, end, &mut outcomes);
+                    // Only an impression: who decides reads the example again, and says what is wrong with it.
+                    let _ = graders.grade(*attempt, None, end, &mut outcomes);
                     self.counts.graded(*attempt, &outcomes);
                 }
             }

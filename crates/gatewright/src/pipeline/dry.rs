@@ -7,6 +7,7 @@ use gatewright_core::analyse::confirmation_at_most;
 use gatewright_core::manifest::{Live, Protocol, Role, Target};
 use gatewright_core::plan::{AttemptSpec, Plan, Progress, outstanding};
 use gatewright_core::problem::Problem;
+use gatewright_core::reference::Changed;
 use gatewright_core::report::untrusted;
 use serde::Serialize;
 
@@ -131,7 +132,7 @@ pub(crate) fn dry_run(
         };
         match &system.target {
             Target::Live(live) => {
-                let filled = fill(loaded, *role, live, &attempts, &mut problems);
+                let filled = fill(loaded, *role, live, &attempts, &mut problems)?;
                 shown.calls = filled.calls;
                 shown.live = Some(estimate(loaded, *role, live, filled, &allowed, budget));
             }
@@ -198,8 +199,8 @@ fn most(
             most.calls += attempts.len() as u64;
             continue;
         };
-        // Prompts that cannot be filled in are named where the first look is.
-        let filled = fill(loaded, *role, live, &attempts, &mut Vec::new());
+        // Prompts that cannot be filled in, and examples that changed, are named where the first look is.
+        let filled = fill(loaded, *role, live, &attempts, &mut Vec::new()).ok()?;
         most.calls += filled.calls;
         let live = estimate(loaded, *role, live, filled, allowed, budget);
         let add = |a: Option<f64>, b: Option<f64>| Some(a? + b?);
@@ -241,10 +242,10 @@ fn fill(
     live: &Live,
     attempts: &[AttemptSpec],
     problems: &mut Vec<Problem>,
-) -> Sum {
+) -> Result<Sum, Changed> {
     let mut sum = Sum::default();
     let Some(ready) = Ready::new(live) else {
-        return sum;
+        return Ok(sum);
     };
     let mut trials: BTreeMap<u32, u64> = BTreeMap::new();
     for attempt in attempts {
@@ -252,12 +253,11 @@ fn fill(
     }
     let mut named = 0;
     for (example, trials) in trials {
-        let Some(example) = loaded.reference.examples.get(example as usize) else {
-            continue;
-        };
-        if example.input == gatewright_core::reference::Input::Withheld {
+        let entry = loaded.reference.examples.get(example as usize);
+        if entry.is_none_or(|entry| entry.traits.withheld) {
             continue;
         }
+        let example = &*loaded.reference.example(example)?;
         match ready.fill(example) {
             Ok(filled) => {
                 let tokens = (filled.characters as f64 / CHARACTERS_OF_A_TOKEN).ceil() as u64;
@@ -273,7 +273,7 @@ fn fill(
             Err(_) => {}
         }
     }
-    sum
+    Ok(sum)
 }
 
 fn estimate(

@@ -52,6 +52,15 @@ pub(super) fn settle(
                     .next(format!("{flag}{on}")),
             )
         }
+        Ok(RunEnd::Changed(changed)) => Err(Failure::expected(
+            exit::INCOMPLETE,
+            format!("{changed}; nothing was sent for it"),
+        )
+        .why(format!("{}; every result so far is kept", changed.why))
+        .next(then("put it back as it was"))
+        .next(format!(
+            "{command} --fresh   (a new run, of the examples as they are now)"
+        ))),
         Ok(RunEnd::Broken { system, why }) => Err(Failure::expected(
             exit::INCOMPLETE,
             format!("the {} cannot be worked with", system.word()),

@@ -32,7 +32,7 @@ pub(crate) fn graders(loaded: &Loaded) -> Result<Graders<'_>, Failure> {
 /// Streams every outcome of a run: what ended, in log order, then what was never attempted, then systems of which only labels exist.
 ///
 /// # Errors
-/// When the log cannot be read; `fold` has then seen only a part and its result is dropped.
+/// When the log cannot be read, or an example is not what it was; `fold` has then seen only a part and its result is dropped.
 pub(super) fn with_outcomes<T>(
     loaded: &Loaded,
     session: &Session,
@@ -42,23 +42,30 @@ pub(super) fn with_outcomes<T>(
     let graders = graders(loaded)?.with_judged(&judged);
     let progress = session.log.progress()?;
     let superseded = session.log.superseded()?;
-    let failed: RefCell<Option<StoreError>> = RefCell::new(None);
+    let failed: RefCell<Option<Failure>> = RefCell::new(None);
     let ended = session
         .log
         .events()
         .map_while(|event| {
             event
-                .map_err(|error| *failed.borrow_mut() = Some(error))
+                .map_err(|error| *failed.borrow_mut() = Some(error.into()))
                 .ok()
         })
         .filter(|_| session.same_plan)
-        .flat_map(|event| {
+        .map_while(|event| {
             let mut outcomes = Vec::new();
-            if let Some(one) = ended(event, &superseded) {
-                graders.grade(one.attempt, one.recorded_trial, &one.end, &mut outcomes);
-            }
-            outcomes
-        });
+            let graded = match ended(event, &superseded) {
+                Some(one) => {
+                    graders.grade(one.attempt, one.recorded_trial, &one.end, &mut outcomes)
+                }
+                None => Ok(()),
+            };
+            graded
+                .map_err(|changed| *failed.borrow_mut() = Some(changed.into()))
+                .ok()?;
+            Some(outcomes)
+        })
+        .flatten();
     let labelled: Vec<Role> = labels_only(loaded).collect();
     let never = session
         .plan
@@ -84,7 +91,7 @@ pub(super) fn with_outcomes<T>(
         fold(&mut ended.chain(never).chain(labels.into_iter().flatten()))
     });
     match failed.into_inner() {
-        Some(error) => Err(error.into()),
+        Some(failure) => Err(failure),
         None => Ok(folded),
     }
 }

@@ -228,13 +228,16 @@ fn one_round(
         return Ok(None);
     };
     console.note(&format!("{} judges {}", work.who(), work.counts(&units)));
-    let inputs = work.inputs(loaded, session.plan.seed, answers, judged, &units);
+    let names = units::names(loaded);
+    let seed = session.plan.seed;
+    let known: &Judged = judged;
+    let asks = |unit: &JudgedUnit| work.asks(loaded, seed, answers, known, unit, &names);
     let asking = Asking {
         units,
-        inputs,
+        asks: &asks,
         target,
-        seed: session.plan.seed,
-        has_answered: judged.iter().any(|(unit, _)| unit.judge == work.judge),
+        seed,
+        has_answered: known.iter().any(|(unit, _)| unit.judge == work.judge),
     };
     let limits = drive.limits();
     let Asked {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{BufReader, Read};
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 
 use gatewright_core::check::{self, Facts};
 use gatewright_core::digest::{Digest, Hasher};
@@ -16,14 +17,18 @@ use gatewright_core::plan::{Plan, RunOptions};
 use gatewright_core::problem::{Location, Problem, Weight, has_errors};
 use gatewright_core::prompt;
 use gatewright_core::recorded::{self, Recorded};
-use gatewright_core::reference::ReferenceSet;
 use gatewright_core::reference::load as reference;
+use gatewright_core::reference::{Changed, Example, ReferenceSet};
 use gatewright_core::seal::Seal;
 
 use crate::error::Failure;
 use crate::now::Now;
-use crate::pipeline::TOOL;
+use crate::pipeline::rows::Files;
+use crate::pipeline::{TOOL, prompts};
 use crate::project::{PAGE_BYTES_MAX, Project, Refused};
+
+/// Bytes that are read from a file at a time.
+const READ_BYTES: usize = 1 << 18;
 
 /// How much is wanted of what could be better.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -100,17 +105,21 @@ impl Loaded {
         reader.live_files(&mut manifest);
         reader.rubrics(&mut manifest);
         reader.fingerprint(&mut manifest);
-        let reference = reader.reference(&manifest);
+        let reference = reader.reference(&manifest, depth);
         let incidents = reader.incidents(&manifest);
         let labels = reader.labels(&manifest, &reference);
         let recorded = reader.recorded(&manifest, &reference);
+        let rates = match depth {
+            Depth::Suggestions => pass_rates(&manifest, &reference, &labels, &recorded),
+            Depth::Errors => Ok(BTreeMap::new()),
+        };
         let facts = Facts {
             file_digests: reader.sources(&reference),
             incidents: incidents.clone(),
-            pass_rates: match depth {
-                Depth::Suggestions => pass_rates(&manifest, &reference, &labels, &recorded),
-                Depth::Errors => BTreeMap::new(),
-            },
+            pass_rates: rates.unwrap_or_else(|changed| {
+                reader.problems.push(changed.problem());
+                BTreeMap::new()
+            }),
             ..Facts::new(now.today)
         };
         let Reader {
@@ -240,7 +249,7 @@ impl Reader<'_> {
             hasher: Hasher::default(),
         };
         let loaded = load(
-            BufReader::with_capacity(1 << 18, &mut hashing),
+            BufReader::with_capacity(READ_BYTES, &mut hashing),
             &mut self.problems,
         );
         // A loader may stop early; the seal is about the whole file.
@@ -408,17 +417,10 @@ impl Reader<'_> {
 
     /// Digests of the files that examples rest on, for staleness; `None` for one that cannot be opened.
     fn sources(&self, reference: &ReferenceSet) -> BTreeMap<String, Option<Digest>> {
-        let mut digests = BTreeMap::new();
-        let all = reference.examples.iter().chain(&reference.set_aside);
-        for path in all
-            .flat_map(|example| &example.sources)
-            .filter_map(|source| source.file.as_ref())
-        {
-            if !digests.contains_key(path) {
-                digests.insert(path.clone(), self.digest(path));
-            }
-        }
-        digests
+        let files = reference.source_files();
+        files
+            .map(|path| (path.to_owned(), self.digest(path)))
+            .collect()
     }
 
     fn digest(&self, path: &str) -> Option<Digest> {
@@ -430,8 +432,12 @@ impl Reader<'_> {
         Some(hashing.hasher.finish())
     }
 
-    fn reference(&mut self, manifest: &Manifest) -> ReferenceSet {
-        let mut examples = Vec::new();
+    fn reference(&mut self, manifest: &Manifest, depth: Depth) -> ReferenceSet {
+        // Whether a prompt can be filled in is tried while the example is at hand; what cannot is named later.
+        let tried = (depth == Depth::Suggestions).then(|| prompts::tried(manifest));
+        let noted = |example: &Example| tried.as_ref().is_some_and(|tried| tried.fails(example));
+        let mut loader = reference::Loader::new(manifest).noting(&noted);
+        let mut rows = Files::default();
         for source in &manifest.reference {
             let files = match self.project.expand(&source.file) {
                 Ok(files) => files,
@@ -441,21 +447,21 @@ impl Reader<'_> {
                 }
             };
             for file in files {
-                self.with(&file, &source.at, |reader, problems| {
-                    let opened = &reader.get_ref().inner;
-                    let bytes = opened.metadata().map_or(0, |facts| facts.len());
-                    reference::examples_on(
-                        (threads(), bytes),
-                        source,
-                        &file,
-                        reader,
-                        &mut examples,
-                        problems,
-                    );
-                });
+                let opened = self.project.open(&file);
+                let opened = opened.and_then(|it| Ok((it, self.project.resolve(&file)?)));
+                let (opened, path) = match opened {
+                    Ok(opened) => opened,
+                    Err(refused) => {
+                        self.refuse(&refused, &source.at);
+                        continue;
+                    }
+                };
+                let reader = BufReader::with_capacity(READ_BYTES, &opened);
+                loader.file(threads(), source, &file, reader, &mut self.problems);
+                rows.keep(opened, path);
             }
         }
-        reference::assemble(manifest, examples, &mut self.problems)
+        loader.finish(Arc::new(rows), &mut self.problems)
     }
 
     fn incidents(&mut self, manifest: &Manifest) -> Vec<Incident> {
@@ -538,11 +544,11 @@ fn pass_rates(
     reference: &ReferenceSet,
     labels: &Labels,
     recorded: &BTreeMap<Role, Recorded>,
-) -> BTreeMap<String, f64> {
+) -> Result<BTreeMap<String, f64>, Changed> {
     let mut counts = vec![(0_u64, 0_u64); manifest.criteria.len()];
     let mut outcomes: Vec<Outcome> = Vec::new();
     let Ok(graders) = Graders::new(manifest, reference, labels) else {
-        return BTreeMap::new();
+        return Ok(BTreeMap::new());
     };
     let mut take = |outcomes: &mut Vec<Outcome>| {
         for outcome in outcomes.drain(..) {
@@ -562,7 +568,7 @@ fn pass_rates(
                     Some(one.recorded_trial),
                     &one.end,
                     &mut outcomes,
-                );
+                )?;
                 take(&mut outcomes);
             }
         }
@@ -575,12 +581,12 @@ fn pass_rates(
         }
     }
     let known = manifest.criteria.iter().zip(counts);
-    known
+    Ok(known
         .filter(|(_, (_, graded))| *graded > 0)
         .map(|(criterion, (passed, graded))| {
             (criterion.id.to_string(), passed as f64 / graded as f64)
         })
-        .collect()
+        .collect())
 }
 
 /// Hashes what is read through it.

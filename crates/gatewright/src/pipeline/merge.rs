@@ -427,7 +427,7 @@ fn fill(dir: &Path, parts: &[Part], plan: &Plan, now: &Now, command: &str) -> Re
         shard: None,
         ..parts[0].options
     };
-    log.append(&first_events(plan, &parts[0].seal, options, true), &now.at)?;
+    log.append_each(first_events(plan, &parts[0].seal, options, true), &now.at)?;
     for copies in parts.chunk_by(|a, b| a.shard == b.shard) {
         let mut ended = BTreeSet::new();
         for part in copies {

@@ -17,6 +17,7 @@ mod load;
 mod merge;
 mod prompts;
 mod reuse;
+mod rows;
 mod runs;
 mod secrets;
 mod select;

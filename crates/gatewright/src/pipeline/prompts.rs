@@ -3,7 +3,7 @@
 use gatewright_core::manifest::{Live, Manifest, Role, Template};
 use gatewright_core::problem::{Location, Problem};
 use gatewright_core::prompt::{self, Inserted, Prompt, values_of_turn};
-use gatewright_core::reference::{Example, Input};
+use gatewright_core::reference::{Entry, Example, Input};
 use serde_json::Value;
 
 use crate::pipeline::load::Loaded;
@@ -157,21 +157,50 @@ pub(super) fn problem(role: Role, example: &Example, why: &Unfilled) -> Problem 
         .instead("give the example that part, or test for it: `{% if context.plan is defined %}`")
 }
 
-/// Tries every prompt of every live system out; at most twenty examples are named for each system.
+/// The prompts of a page's live systems.
+pub(super) struct Tried<'l>(Vec<Ready<'l>>);
+
+/// Prepares to try every prompt of every live system out.
+pub(super) fn tried(manifest: &Manifest) -> Tried<'_> {
+    Tried(
+        lives(manifest)
+            .filter_map(|(_, live)| Ready::new(live))
+            .collect(),
+    )
+}
+
+impl Tried<'_> {
+    /// Says whether some prompt cannot be filled in for an example.
+    pub(super) fn fails(&self, example: &Example) -> bool {
+        example.input != Input::Withheld && self.0.iter().any(|one| one.fill(example).is_err())
+    }
+}
+
+/// Says for which examples a prompt of a live system could not be filled in; at most twenty are named for each system.
+///
+/// They were tried out while the set was loaded ([`crate::pipeline::Depth::Suggestions`]): only those that failed are read again.
 pub(crate) fn problems(loaded: &Loaded) -> Vec<Problem> {
     let mut problems = Vec::new();
+    let failed = |(_, entry): &(u32, &Entry)| entry.traits.noted;
     for (role, live) in lives(&loaded.manifest) {
         let Some(ready) = Ready::new(live) else {
             continue;
         };
         let mut more = 0;
         let before = problems.len();
-        for example in shown(loaded) {
-            let Err(why) = ready.fill(example) else {
+        for (index, _) in (0..).zip(&loaded.reference.examples).filter(failed) {
+            let example = match loaded.reference.example(index) {
+                Ok(example) => example,
+                Err(changed) => {
+                    problems.push(changed.problem());
+                    break;
+                }
+            };
+            let Err(why) = ready.fill(&example) else {
                 continue;
             };
             if problems.len() - before < NAMED_MAX {
-                problems.push(problem(role, example, &why));
+                problems.push(problem(role, &example, &why));
             } else {
                 more += 1;
             }
@@ -201,9 +230,4 @@ pub(super) fn lives(manifest: &Manifest) -> impl Iterator<Item = (Role, &Live)> 
         .systems
         .values()
         .filter_map(|system| Some((system.role, system.live()?)))
-}
-
-fn shown(loaded: &Loaded) -> impl Iterator<Item = &Example> {
-    let examples = loaded.reference.examples.iter();
-    examples.filter(|example| example.input != Input::Withheld)
 }

@@ -118,7 +118,7 @@ impl Session {
             .systems
             .values()
             .any(|system| system.live().is_some());
-        log.append(&first_events(&plan, &seal, options, live), &now.at)?;
+        log.append_each(first_events(&plan, &seal, options, live), &now.at)?;
         crash::point("sealed");
         console.detail(&format!("run {} sealed", folder.name));
         Ok(Self {
@@ -350,35 +350,36 @@ impl Session {
 const EXAMPLES_AN_EVENT: usize = 1000;
 
 /// What a log begins with: the seal, what the run differs in, its systems, and where the log must be readable without the page, the examples.
-pub(super) fn first_events(
-    plan: &Plan,
+pub(super) fn first_events<'p>(
+    plan: &'p Plan,
     seal: &Seal,
     options: RunOptions,
     live: bool,
-) -> Vec<RunEvent> {
-    let mut events = vec![RunEvent::Sealed {
+) -> impl Iterator<Item = RunEvent> + use<'p> {
+    let sealed = RunEvent::Sealed {
         seal: Box::new(seal.clone()),
-    }];
-    if !options.is_default() {
-        events.push(RunEvent::Options { options });
-    }
-    events.push(RunEvent::Systems {
+    };
+    let differs = (!options.is_default()).then_some(RunEvent::Options { options });
+    let readable = live || options.shard.is_some();
+    let systems = std::iter::once(RunEvent::Systems {
         systems: plan.systems.clone(),
     });
-    if live || options.shard.is_some() {
-        let examples: Vec<_> = plan
-            .examples
-            .iter()
-            .cloned()
-            .zip(plan.example_digests.iter().copied())
-            .collect();
-        let chunks = examples.chunks(EXAMPLES_AN_EVENT).enumerate();
-        events.extend(chunks.map(|(index, chunk)| RunEvent::Examples {
-            first: (index * EXAMPLES_AN_EVENT) as u32,
-            examples: chunk.to_vec(),
-        }));
-    }
-    events
+    let all = if readable { plan.examples.len() } else { 0 };
+    let examples = (0..all).step_by(EXAMPLES_AN_EVENT).map(move |first| {
+        let some = first..all.min(first + EXAMPLES_AN_EVENT);
+        RunEvent::Examples {
+            first: first as u32,
+            examples: plan.examples[some.clone()]
+                .iter()
+                .cloned()
+                .zip(plan.example_digests[some].iter().copied())
+                .collect(),
+        }
+    });
+    std::iter::once(sealed)
+        .chain(differs)
+        .chain(systems)
+        .chain(examples)
 }
 
 /// Lists the runs of this page, newest first, with what each was asked to differ in.

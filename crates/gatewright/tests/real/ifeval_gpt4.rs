@@ -99,7 +99,7 @@ fn violations(run: &Run, criterion: &str) -> BTreeMap<String, u64> {
     let mut found = BTreeMap::new();
     for outcome in run.outcomes(criterion, Role::Candidate) {
         if let (Bin::Fail(_), Some(part)) = (outcome.bin, outcome.part) {
-            let example = &run.reference.examples[outcome.example as usize];
+            let example = run.reference.example(outcome.example).expect("unchanged");
             let group = &example.fields["instructions"][part as usize]["group"];
             let group = group.as_str().unwrap_or("no group").to_owned();
             *found.entry(group).or_default() += 1;

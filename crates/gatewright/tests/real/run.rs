@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, Read as _};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -178,11 +178,12 @@ fn read_page(page: &str, replace: &[(&str, &str)]) -> (Manifest, Vec<Problem>) {
 }
 
 fn read_reference(manifest: &Manifest, problems: &mut Vec<Problem>) -> ReferenceSet {
-    let mut examples = Vec::new();
-    for source in &manifest.reference {
-        load::examples(source, &source.file, open(source), &mut examples, problems);
-    }
-    load::assemble(manifest, examples, problems)
+    let files = manifest.reference.iter().map(|source| {
+        let mut bytes = Vec::new();
+        open(source).read_to_end(&mut bytes).expect("readable");
+        (source.clone(), source.file.clone(), bytes)
+    });
+    load::in_memory(manifest, files, problems)
 }
 
 fn read_recorded(
@@ -266,7 +267,9 @@ fn grade(
         {
             match ends.remove(&attempt) {
                 Some(one) => {
-                    graders.grade(attempt, Some(one.recorded_trial), &one.end, &mut outcomes)
+                    let trial = Some(one.recorded_trial);
+                    let graded = graders.grade(attempt, trial, &one.end, &mut outcomes);
+                    graded.unwrap_or_else(|changed| panic!("{page}: {changed}"));
                 }
                 None => graders.not_attempted(attempt, &mut outcomes),
             }

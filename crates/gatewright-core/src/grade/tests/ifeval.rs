@@ -48,9 +48,9 @@ fn real_ifeval_outputs_get_their_recorded_verdicts() {
         {
             let id = text(row, "example_id");
             let index = reference.index_of(&id).expect("an example");
-            let example = &reference.examples[index as usize];
+            let example = reference.example(index).expect("unchanged");
             let response = says(&outputs[&id]);
-            let each = instructions::grade("instructions", reading, example, &response);
+            let each = instructions::grade("instructions", reading, &example, &response);
             let part = row["instruction"].as_u64().expect("a number") as usize;
             let ours = &each[part].verdict;
             let theirs = text(row, "label") == "followed";

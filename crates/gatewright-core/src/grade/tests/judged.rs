@@ -157,7 +157,9 @@ impl<'m> Case<'m> {
         let graders = graders.with_judged(&self.judged);
         let mut out = Vec::new();
         let end = answered(output);
-        graders.grade(at(Role::Candidate), None, &end, &mut out);
+        graders
+            .grade(at(Role::Candidate), None, &end, &mut out)
+            .expect("unchanged");
         let index = self.manifest.criterion_index(criterion).expect("there");
         let mut of_it = out.into_iter().filter(|it| it.criterion == index);
         let one = of_it.next().expect("one outcome");

@@ -125,7 +125,9 @@ fn annotators_and_parts_are_combined() {
             let end = AttemptEnd::Answered {
                 response: Response::default(),
             };
-            graders.grade(AttemptSpec { example, ..ATTEMPT }, Some(0), &end, &mut out);
+            graders
+                .grade(AttemptSpec { example, ..ATTEMPT }, Some(0), &end, &mut out)
+                .expect("unchanged");
         }
         out
     };
@@ -186,7 +188,9 @@ fn a_part_without_a_label_between_others_is_missing() {
         let end = AttemptEnd::Answered {
             response: Response::default(),
         };
-        graders.grade(ATTEMPT, Some(0), &end, &mut out);
+        graders
+            .grade(ATTEMPT, Some(0), &end, &mut out)
+            .expect("unchanged");
         out.iter()
             .map(|outcome| (outcome.part, outcome.bin))
             .collect::<Vec<_>>()

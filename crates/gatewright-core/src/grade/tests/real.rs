@@ -398,12 +398,14 @@ fn real_llmperf_latency() {
     let graders = Graders::new(&manifest, &reference, &labels).expect("sound");
     let mut out = Vec::new();
     for attempt in &read.attempts {
-        graders.grade(
-            attempt.attempt,
-            Some(attempt.recorded_trial),
-            &attempt.end,
-            &mut out,
-        );
+        graders
+            .grade(
+                attempt.attempt,
+                Some(attempt.recorded_trial),
+                &attempt.end,
+                &mut out,
+            )
+            .expect("unchanged");
     }
     let errors = out
         .iter()

@@ -3,17 +3,16 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::digest::Digest;
+use crate::digest::{Digest, Hasher};
 use crate::reference::{
     Design, Example, Input, Message, Relation, SourceDocument, Stated, Status, StatusChange,
 };
 use crate::response::Behaviour;
 
-/// What a digest covers: everything but the place. Fields are in the order of their names, so that the bytes are canonical.
+/// What a digest covers besides [`Shared`]: everything but the place. `cluster` comes first, then `content`, which is [`Shared`], then these:
+/// fields are in the order of their names, so that the bytes are canonical.
 #[derive(Serialize)]
-struct Content<'e> {
-    cluster: &'e Option<String>,
-    content: Shared<'e>,
+struct Rest<'e> {
     design: (Option<&'e str>, Option<f64>, bool),
     id: &'e str,
     provenance: (&'e str, [Option<&'e str>; 4]),
@@ -69,31 +68,53 @@ fn shared(example: &Example) -> Shared<'_> {
     }
 }
 
-/// Hashes what an example asks and expects, whatever it is called and wherever it came from; nothing when its input is withheld.
-/// For a hint only: 64 bits, not kept.
-pub(super) fn case_hash(example: &Example) -> Option<u64> {
-    if example.input == Input::Withheld {
-        return None;
-    }
-    let mut hasher = std::hash::DefaultHasher::new();
-    let bytes = serde_json::to_vec(&shared(example)).unwrap_or_default();
-    std::hash::Hasher::write(&mut hasher, &bytes);
-    Some(std::hash::Hasher::finish(&hasher))
+/// What an example is known by.
+pub(super) struct Hashes {
+    /// Of everything but the place.
+    pub(super) digest: Digest,
+    /// Of what it asks and expects, whatever it is called and wherever it came from; nothing when its input is withheld.
+    /// For a hint only: 64 bits, not kept.
+    pub(super) case: Option<u64>,
 }
 
-/// Hashes everything but the place.
-pub(super) fn digest(example: &Example) -> Digest {
+/// Hashes an example. These types hold only text keys and finite numbers, so they always serialise.
+pub(super) fn hashes(example: &Example) -> Hashes {
+    let content = serde_json::to_vec(&shared(example)).unwrap_or_default();
+    let case = (example.input != Input::Withheld).then(|| {
+        let mut hasher = std::hash::DefaultHasher::new();
+        std::hash::Hasher::write(&mut hasher, &content);
+        std::hash::Hasher::finish(&hasher)
+    });
+    let cluster = serde_json::to_vec(&example.cluster).unwrap_or_default();
+    let rest = serde_json::to_vec(&rest(example)).unwrap_or_default();
+    let mut hasher = Hasher::default();
+    for part in [
+        b"{\"cluster\":".as_slice(),
+        &cluster,
+        b",\"content\":",
+        &content,
+        b",",
+        rest.get(1..).unwrap_or_default(),
+    ] {
+        hasher.update(part);
+    }
+    Hashes {
+        digest: hasher.finish(),
+        case,
+    }
+}
+
+fn rest(example: &Example) -> Rest<'_> {
     let provenance = &example.provenance;
-    let change =
-        |change: &'_ StatusChange| [change.by.clone(), change.at.clone(), change.why.clone()];
+    fn change(change: &StatusChange) -> Option<[&str; 3]> {
+        Some([&change.by, &change.at, &change.why])
+    }
     let (state, parts) = match &example.status {
         Status::Active => ("active", None),
-        Status::Quarantined(it) => ("quarantined", Some(change(it))),
-        Status::Retired(it) => ("retired", Some(change(it))),
+        Status::Quarantined(it) => ("quarantined", change(it)),
+        Status::Retired(it) => ("retired", change(it)),
     };
-    hash(&Content {
-        cluster: &example.cluster,
-        content: shared(example),
+    Rest {
         design: match &example.design {
             Design::Sampled { stratum, inclusion } => (stratum.as_deref(), *inclusion, true),
             Design::Purposive => (None, None, false),
@@ -109,20 +130,54 @@ pub(super) fn digest(example: &Example) -> Digest {
             ],
         ),
         review_by: example.review_by,
-        status: (
-            state,
-            parts
-                .as_ref()
-                .map(|parts| std::array::from_fn(|index| parts[index].as_str())),
-        ),
+        status: (state, parts),
         variant: example
             .variant
             .as_ref()
             .map(|variant| (variant.of.as_str(), variant.relation)),
-    })
+    }
 }
 
-fn hash(value: &impl Serialize) -> Digest {
-    // These types hold only text keys and finite numbers, so they always serialise.
-    Digest::of(&serde_json::to_vec(value).unwrap_or_default())
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::problem::Location;
+    use crate::source::Source;
+
+    /// The bytes under a digest are one canonical JSON object: keys sorted, no white space.
+    #[test]
+    fn a_digest_is_of_canonical_json() {
+        let line = r#"{"id":"b","input":"größe \"x\"","context":{"b":1.5,"a":null},"segments":{"task":"t"},"cluster":"c\n","provenance":{"kind":"traffic","ref":"r","by":"ana"},"stratum":"s","inclusion":0.25,"review_by":"2027-01-31","status":{"state":"retired","by":"x","at":"y","why":"z"},"variant_of":"a","relation":"never"}"#;
+        let source = Source::plain("r.jsonl", Location::default());
+        let row = crate::json::parse_object(line.as_bytes()).expect("JSON");
+        let mut problems = Vec::new();
+        let mut problems = crate::json::Collector::new("r.jsonl", &mut problems);
+        let read = super::super::row::read(&source, &row, Location::default(), &mut problems);
+        let (example, _) = read.expect("an example");
+        let whole = BTreeMap::from([
+            ("cluster", json!("c\n")),
+            (
+                "content",
+                json!({
+                    "context": {"b": 1.5},
+                    "expect": [null, null, [[], [], [], [], []]],
+                    "fields": {},
+                    "input": {"text": "größe \"x\""},
+                    "segments": {"task": "t"},
+                    "sources": [],
+                }),
+            ),
+            ("design", json!(["s", 0.25, true])),
+            ("id", json!("b")),
+            ("provenance", json!(["traffic", ["r", null, "ana", null]])),
+            ("review_by", json!("2027-01-31")),
+            ("status", json!(["retired", ["x", "y", "z"]])),
+            ("variant", json!(["a", "never"])),
+        ]);
+        assert_eq!(example.digest, Digest::of_json(&whole));
+    }
 }

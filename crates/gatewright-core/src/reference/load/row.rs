@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::content::digest;
+use super::content::{Hashes, hashes};
 use crate::digest::Digest;
 use crate::id::ExampleId;
 use crate::json::{Collector, scalar_text};
@@ -52,21 +52,26 @@ struct Row<'a, 'c, 'p> {
     at: Location,
     problems: &'c mut Collector<'p>,
     broken: bool,
+    /// The row is of our own format, nothing is fixed by the page, and no key of it holds a dot: a path means what it says.
+    plain: bool,
 }
 
-/// Reads a row; `None` when it has an error.
-pub(super) fn read(
+/// Reads a row, and hashes what it asks and expects ([`Hashes::case`]); `None` when it has an error.
+pub(in crate::reference) fn read(
     source: &Source,
     row: &Map<String, Value>,
     at: Location,
     problems: &mut Collector<'_>,
-) -> Option<Example> {
+) -> Option<(Example, Option<u64>)> {
     let mut row = Row {
         source,
         row,
         at,
         problems,
         broken: false,
+        plain: !source.is_foreign()
+            && source.set.is_empty()
+            && !row.keys().any(|key| key.contains('.')),
     };
     if !source.is_foreign() {
         row.known_keys();
@@ -102,13 +107,22 @@ pub(super) fn read(
     if row.broken {
         return None;
     }
-    example.digest = digest(&example);
-    Some(example)
+    let Hashes { digest, case } = hashes(&example);
+    example.digest = digest;
+    Some((example, case))
 }
 
 impl<'a> Row<'a, '_, '_> {
     fn get(&self, ours: &str) -> Option<&'a Value> {
-        self.source.get(self.row, ours)
+        if !self.plain {
+            return self.source.get(self.row, ours);
+        }
+        // The same in fewer steps: rows are looked into some thirty times each.
+        let value = match ours.split_once('.') {
+            None => self.row.get(ours),
+            Some((head, rest)) => self.row.get(head)?.as_object()?.get(rest),
+        };
+        value.filter(|value| !value.is_null())
     }
 
     fn error(&mut self, code: &'static str, what: String, instead: impl Into<String>) {
@@ -174,7 +188,7 @@ impl<'a> Row<'a, '_, '_> {
             };
             self.error("missing-id", "the example has no `id`".to_owned(), instead);
         }
-        ExampleId(id)
+        id.as_str().into()
     }
 
     fn input(&mut self) -> Input {
@@ -454,7 +468,7 @@ impl<'a> Row<'a, '_, '_> {
             (Some(of), Some(word)) => {
                 let relation = relations[self.one_of("relation", &word, &words)?];
                 Some(Variant {
-                    of: ExampleId(of),
+                    of: of.as_str().into(),
                     relation,
                 })
             }

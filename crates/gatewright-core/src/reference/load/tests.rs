@@ -1,6 +1,8 @@
+use std::sync::Arc;
+
 use crate::manifest::{Kind, Matcher};
 use crate::problem::{Location, Weight, has_errors};
-use crate::reference::{Design, Input, ReferenceSet, Relation, Status};
+use crate::reference::{Design, InMemory, ReferenceSet, Relation, Standing};
 use crate::source::Source;
 use crate::testing::{data, dimension, lines, mapped, page, set};
 
@@ -32,8 +34,9 @@ fn a_full_example_is_read() {
             .collect::<Vec<_>>(),
         ["7", "b"]
     );
-    assert!(matches!(&set.set_aside[0].status, Status::Retired(change) if change.why == "old"));
-    let b = &set.examples[1];
+    assert_eq!(set.set_aside[0].standing, Standing::Retired);
+    assert_eq!(set.examples[1].inclusion, Some(0.5));
+    let b = set.example(1).expect("as it was");
     assert_eq!(b.input.text(), "hi\nyes?");
     assert_eq!(
         b.design,
@@ -47,8 +50,8 @@ fn a_full_example_is_read() {
         b.variant.as_ref().map(|v| v.relation),
         Some(Relation::Invariance)
     );
-    assert_eq!(set.examples[0].provenance.kind, Kind::Handpicked);
-    assert_eq!((set.clusters, set.cluster.clone()), (2, vec![0, 1]));
+    assert_eq!(set.examples[0].kind, Kind::Handpicked);
+    assert_eq!((set.clusters, set.cluster), (2, vec![0, 1]));
 }
 
 #[test]
@@ -146,8 +149,13 @@ fn segments_by_field_and_expression() {
         ("risk".to_owned(), vec!["high".to_owned()]),
         ("context.plan".to_owned(), vec!["pro".to_owned()]),
     ];
-    assert!(crate::segment::matches(&manifest, &set, 0, &conditions));
-    assert!(!crate::segment::matches(&manifest, &set, 2, &conditions));
+    let dimensions = ["risk".to_owned()];
+    let matches = |example| {
+        let whole = set.example(example).expect("as it was");
+        crate::segment::is_in(&manifest, &set, example, &conditions)
+            && crate::segment::has_fields(&dimensions, &whole, &conditions)
+    };
+    assert_eq!([0, 1, 2].map(matches), [true, false, false]);
 }
 
 /// The real sets load through field maps, every row of them.
@@ -171,25 +179,19 @@ fn threads_change_nothing() {
     let source = Source::plain("a.jsonl", Location::default());
     let read = |threads: usize| {
         let threads = std::num::NonZeroUsize::new(threads).expect("at least one");
-        let (mut examples, mut problems) = (Vec::new(), Vec::new());
-        let bytes = text.as_bytes();
-        // What the file's length is said to be makes room and nothing else.
-        let length = [0, bytes.len() as u64, 7][threads.get() % 3];
-        super::examples_on(
-            (threads, length),
-            &source,
-            "a.jsonl",
-            bytes,
-            &mut examples,
-            &mut problems,
-        );
-        (examples, lines(&problems))
+        let mut problems = Vec::new();
+        let manifest = page();
+        let mut loader = super::Loader::new(&manifest);
+        loader.file(threads, &source, "a.jsonl", text.as_bytes(), &mut problems);
+        let rows = InMemory(vec![text.clone().into_bytes()]);
+        let set = loader.finish(Arc::new(rows), &mut problems);
+        (set.examples, set.cluster, lines(&problems))
     };
     let alone = read(1);
     assert!(
-        alone.0.len() > 39_000 && alone.1.len() > 100,
+        alone.0.len() > 39_000 && alone.2.len() > 100,
         "{}",
-        alone.1.len()
+        alone.2.len()
     );
     for threads in [2, 5] {
         assert!(read(threads) == alone, "{threads} threads");
@@ -254,11 +256,7 @@ fn real_sets_load() {
         None,
     );
     assert_eq!(xsum.examples.len(), 500);
-    assert!(
-        xsum.examples
-            .iter()
-            .all(|example| example.input == Input::Withheld)
-    );
+    assert!(xsum.examples.iter().all(|example| example.traits.withheld));
     let refchecker = check(
         "refchecker/examples.jsonl",
         &[("segments.label", "segment_context")],
@@ -297,4 +295,83 @@ fn real_sets_load() {
         Some(("system", "anyscale")),
     );
     assert_eq!((llmperf.examples.len(), llmperf.values[0].len()), (450, 3));
+}
+
+/// Blank lines, other line ends, a byte order mark, lines that are left out and lines beyond a block: every example is read again as it was.
+#[test]
+fn every_example_is_read_again_from_its_place() {
+    let mut text = String::from("\u{feff}\n  \r\n");
+    for index in (0..9000).rev() {
+        let end = ["\n", "\r\n", "\n\n"][index % 3];
+        let id = format!("\"id\":\"e{index:04}\"");
+        let input = format!("größe {index} {}", "word ".repeat(index % 70));
+        let line = match index % 500 {
+            3 => "{\"id\":".to_owned(),
+            4 => format!("{{{id},\"input\":\"x\",\"status\":\"retired\"}}"),
+            _ => format!("{{{id},\"input\":\"{input}\",\"fields\":{{\"n\":{index}}}}}"),
+        };
+        text += &(line + end);
+    }
+    let (set, problems) = ours(&text);
+    // The byte order mark, and a line in every 500.
+    assert_eq!(problems.len(), 19);
+    assert_eq!((set.examples.len(), set.set_aside.len()), (8964, 18));
+    for (index, entry) in (0..).zip(&set.examples) {
+        let example = set.example(index).expect("as it was");
+        assert_eq!((&example.id, example.digest), (&entry.id, entry.digest));
+        assert_eq!(example.at, set.at(entry));
+        let number = example.fields["n"].as_u64().expect("a number");
+        assert_eq!(entry.id.as_str(), format!("e{number:04}"));
+        assert!(
+            example
+                .input
+                .text()
+                .starts_with(&format!("größe {number} "))
+        );
+    }
+}
+
+/// Nothing is sent or judged with an example that is not what it was, whatever became of its file.
+#[test]
+fn an_example_that_changed_is_no_example() {
+    #[derive(Debug)]
+    struct Edited(std::sync::Mutex<Vec<u8>>);
+    impl crate::reference::Rows for Edited {
+        fn read(&self, file: u32, offset: u64, into: &mut [u8]) -> std::io::Result<()> {
+            let bytes = self.0.lock().expect("not poisoned").clone();
+            InMemory(vec![bytes]).read(file, offset, into)
+        }
+    }
+    let text = "{\"id\":\"a\",\"input\":\"one\"}\n{\"id\":\"b\",\"input\":\"two\"}\n";
+    let later = |edited: &str| {
+        let manifest = page();
+        let source = Source::plain("r.jsonl", Location::default());
+        let mut problems = Vec::new();
+        let mut loader = super::Loader::new(&manifest);
+        let one = std::num::NonZeroUsize::MIN;
+        loader.file(one, &source, "r.jsonl", text.as_bytes(), &mut problems);
+        let rows = Arc::new(Edited(std::sync::Mutex::new(text.as_bytes().to_vec())));
+        let set = loader.finish(rows.clone(), &mut problems);
+        assert_eq!(problems, []);
+        *rows.0.lock().expect("not poisoned") = edited.as_bytes().to_vec();
+        set.example(1)
+            .map_err(|changed| format!("{changed}: {}", changed.why))
+    };
+    let said = |edited: &str| later(edited).expect_err("another example");
+    assert!(later(text).is_ok());
+    let start = "r.jsonl:2 changed while this command was running: ";
+    assert_eq!(
+        said(&text.replace("two", "owt")),
+        format!("{start}`b` is not what it was")
+    );
+    assert_eq!(
+        said(&text.replace("\"b\"", "\"c\"")),
+        format!("{start}`b` is not what it was")
+    );
+    assert!(
+        said(&text.replace("one", "three")).starts_with(&format!("{start}no example is there"))
+    );
+    assert!(said("").starts_with(&format!("{start}it cannot be read any more")));
+    // What does not change the example does not matter.
+    assert!(later(&text.replace("one", "six")).is_ok());
 }

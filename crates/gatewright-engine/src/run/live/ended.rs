@@ -7,8 +7,7 @@ use gatewright_core::event::RunEvent;
 use gatewright_core::exchange::{After, Blob, Exchange, Fault};
 use gatewright_core::manifest::Role;
 use gatewright_core::plan::AttemptSpec;
-use gatewright_core::reference::Input;
-use gatewright_core::response::{AttemptEnd, Response};
+use gatewright_core::response::AttemptEnd;
 use tokio::time::Instant;
 
 use super::flight::Flight;
@@ -97,7 +96,7 @@ where
         response.usage = exchange.usage;
         response.latency_ms = Some(exchange.latency_ms);
         response.first_token_ms = exchange.first_token_ms;
-        if !self.has_more(attempt, &response) {
+        if !flight.has_more(&response) {
             let end = AttemptEnd::Answered { response };
             self.settle_live(attempt, end, Some(exchange));
             return;
@@ -108,7 +107,7 @@ where
         let next = if flight.history.len() as u32 >= self.limits.turns_max {
             Ok(None)
         } else {
-            self.compose(attempt, &flight.history)
+            self.compose(&flight)
         };
         match next {
             Ok(Some(outgoing)) if self.end.is_none() => {
@@ -148,14 +147,6 @@ where
                 );
             }
         }
-    }
-
-    /// Says whether an attempt may have more turns after this answer.
-    fn has_more(&self, attempt: AttemptSpec, response: &Response) -> bool {
-        self.inputs.example(attempt.example).is_some_and(|example| {
-            matches!(example.input, Input::Turns(_))
-                || (!response.tool_calls.is_empty() && example.context.contains_key("tool_results"))
-        })
     }
 
     /// Records when another model answers than before (F27).
@@ -254,16 +245,8 @@ where
             self.settle_live(attempt, end, Some(exchange));
             return;
         }
-        let example = self
-            .inputs
-            .example(attempt.example)
-            .map(|it| it.id.as_str());
-        let id = attempt_id(
-            self.seed,
-            attempt.system,
-            example.unwrap_or_default(),
-            attempt.trial,
-        );
+        let example = flight.example.id.as_str();
+        let id = attempt_id(self.seed, attempt.system, example, attempt.trial);
         let wait = backoff(
             &id,
             flight.tries.max(flight.waits).saturating_sub(1),

@@ -1,7 +1,10 @@
 //! An attempt that is being made.
 
+use std::sync::Arc;
+
 use gatewright_core::exchange::Exchange;
 use gatewright_core::plan::AttemptSpec;
+use gatewright_core::reference::{Example, Input};
 use gatewright_core::response::{Response, Turn, Usage};
 use tokio::time::Instant;
 
@@ -10,6 +13,8 @@ use crate::live::ask::Outgoing;
 /// An attempt that is being made.
 pub(super) struct Flight {
     pub(super) attempt: AttemptSpec,
+    /// Read once for all its requests.
+    pub(super) example: Arc<Example>,
     pub(super) outgoing: Outgoing,
     pub(super) history: Vec<Turn>,
     pub(super) usage: Usage,
@@ -24,9 +29,10 @@ pub(super) struct Flight {
 }
 
 impl Flight {
-    pub(super) fn new(attempt: AttemptSpec) -> Self {
+    pub(super) fn new(attempt: AttemptSpec, example: Arc<Example>) -> Self {
         Self {
             attempt,
+            example,
             outgoing: Outgoing {
                 body: Vec::new(),
                 user: String::new(),
@@ -58,6 +64,13 @@ impl Flight {
         });
         self.step += 1;
         self.usage = add(self.usage, exchange.usage);
+    }
+
+    /// Says whether it may have more turns after this answer.
+    pub(super) fn has_more(&self, response: &Response) -> bool {
+        matches!(self.example.input, Input::Turns(_))
+            || (!response.tool_calls.is_empty()
+                && self.example.context.contains_key("tool_results"))
     }
 
     /// Makes one response of all turns: what was said last, every tool that was called, and what all of it took.

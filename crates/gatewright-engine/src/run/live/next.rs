@@ -8,7 +8,7 @@ use gatewright_core::event::RunEvent;
 use gatewright_core::exchange::Blob;
 use gatewright_core::manifest::Role;
 use gatewright_core::plan::AttemptSpec;
-use gatewright_core::response::{AttemptEnd, Response, Turn};
+use gatewright_core::response::{AttemptEnd, Response};
 use tokio::time::Instant;
 
 use super::flight::Flight;
@@ -170,13 +170,18 @@ where
             return;
         }
         self.asked += 1;
+        let example = match self.inputs.example(attempt.example) {
+            Ok(Some(example)) => example,
+            Ok(None) => return self.refuse(attempt),
+            Err(changed) => return self.lose_example(changed),
+        };
         let begun = self.live.begun.remove(&attempt).unwrap_or_default();
-        let mut flight = Flight::new(attempt);
+        let mut flight = Flight::new(attempt, example);
         for one in begun {
             flight.call = flight.call.max(one.exchange.call + 1);
             flight.learn(&one.exchange, &one.response);
         }
-        match self.compose(attempt, &flight.history) {
+        match self.compose(&flight) {
             Err(what) => {
                 let message = format!("its prompt cannot be written: {what}");
                 self.settle_live(attempt, AttemptEnd::HarnessError { message }, None);
@@ -214,20 +219,16 @@ where
     }
 
     /// Writes what is sent next for an attempt; `None` when nothing is.
-    pub(super) fn compose(
-        &self,
-        attempt: AttemptSpec,
-        history: &[Turn],
-    ) -> Result<Option<Outgoing>, String> {
-        let (Some(lines), Some(system), Some(example)) = (
-            &self.live.lines,
-            self.live.systems.get(&attempt.system),
-            self.inputs.example(attempt.example),
-        ) else {
+    pub(super) fn compose(&self, flight: &Flight) -> Result<Option<Outgoing>, String> {
+        let (attempt, example) = (flight.attempt, &flight.example);
+        let system = self.live.systems.get(&attempt.system);
+        let Some((lines, system)) = self.live.lines.as_ref().zip(system) else {
             return Ok(None);
         };
         let id = example.id.as_str();
         let seed = trial_seed(self.seed, attempt.system, id, attempt.trial);
-        lines[system.line].asker.next(example, history, seed)
+        lines[system.line]
+            .asker
+            .next(example, &flight.history, seed)
     }
 }

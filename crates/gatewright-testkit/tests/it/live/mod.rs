@@ -23,8 +23,8 @@ use gatewright_core::reference::{
     Design, Example, Expect, Input, Provenance, ReferenceSet, Status,
 };
 use gatewright_engine::{
-    EngineEvent, Limits, LiveTarget, RunEnd, SecretText, SinkError, StopSignal, Target, Targets,
-    stop_pair,
+    EngineEvent, Inputs, Limits, LiveTarget, RunEnd, SecretText, SinkError, StopSignal, Target,
+    Targets, stop_pair,
 };
 use gatewright_testkit::provider::{Behaviour, Provider, Script};
 
@@ -36,8 +36,13 @@ pub(crate) fn examples(n: u32) -> ReferenceSet {
 }
 
 pub(crate) fn with_inputs(inputs: impl IntoIterator<Item = Input>) -> ReferenceSet {
+    ReferenceSet::of(each(inputs))
+}
+
+/// Examples that ask this and expect nothing.
+pub(crate) fn each(inputs: impl IntoIterator<Item = Input>) -> Vec<Example> {
     let examples = inputs.into_iter().enumerate().map(|(i, input)| Example {
-        id: ExampleId(format!("e{i:03}")),
+        id: ExampleId(format!("e{i:03}").into()),
         input,
         context: serde_json::Map::new(),
         segments: Default::default(),
@@ -59,10 +64,7 @@ pub(crate) fn with_inputs(inputs: impl IntoIterator<Item = Input>) -> ReferenceS
         at: Location::default(),
         digest: Digest::of(&i.to_le_bytes()),
     });
-    ReferenceSet {
-        examples: examples.collect(),
-        ..ReferenceSet::default()
-    }
+    examples.collect()
 }
 
 /// Short patience, so that tests of waiting do not wait.
@@ -191,7 +193,7 @@ pub(crate) fn run_todo(
 /// As [`run_todo`], with something done at each commit.
 pub(crate) fn run_committing(
     targets: &Targets,
-    examples: &ReferenceSet,
+    examples: &dyn Inputs,
     todo: Vec<AttemptSpec>,
     limits: &Limits,
     stop: StopSignal,

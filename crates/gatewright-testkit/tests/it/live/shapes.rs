@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use gatewright_core::event::RunEvent;
-use gatewright_core::reference::Input;
+use gatewright_core::reference::{Input, ReferenceSet};
 use gatewright_engine::{Begun, Limit, Limits, RunEnd};
 use gatewright_testkit::provider::{Provider, Script};
 use serde_json::{Value, json};
 
-use super::{Live, examples, limits, run, script, system, targets, with_inputs};
+use super::{Live, each, examples, limits, run, script, system, targets, with_inputs};
 use crate::runner::attempt;
 
 fn one(way: &str, script: Script) -> (Live, Vec<Value>) {
@@ -105,7 +105,7 @@ fn an_endpoint_of_its_own_shape() {
     assert!(!live.ran.answer(0).output.is_empty());
 }
 
-fn script_of_turns() -> gatewright_core::reference::ReferenceSet {
+fn script_of_turns() -> ReferenceSet {
     with_inputs([Input::Turns(vec![
         "first".to_owned(),
         "second".to_owned(),
@@ -216,10 +216,11 @@ fn a_trajectory_of_tools_is_recorded() {
     let provider = Provider::start(script(json!({
         "reply": {"tool_call": {"name": "lookup", "arguments": "{\"id\": 7}"}},
     })));
-    let mut reference = examples(1);
-    reference.examples[0].context =
+    let mut example = each([Input::Text("question 0".to_owned())]);
+    example[0].context =
         serde_json::from_value(json!({"tool_results": {"lookup": {"plan": "pro"}}}))
             .expect("object");
+    let reference = ReferenceSet::of(example);
     let few = Limits {
         turns_max: 3,
         ..limits()

@@ -72,19 +72,20 @@ impl Host {
 impl<'l> Counts<'l> {
     pub(super) fn new(
         plan: &'l Plan,
-        todo: &[AttemptSpec],
+        todo: &BTreeMap<Role, u64>,
         limits: &Limits,
         rates: Option<Rates<'l>>,
         symbols: bool,
     ) -> Self {
-        let mut systems: BTreeMap<Role, Arm> = BTreeMap::new();
-        for attempt in todo {
-            systems.entry(attempt.system).or_default().total += 1;
-        }
+        let arm = |total| Arm {
+            total,
+            ..Arm::default()
+        };
+        let systems = todo.iter().map(|(&role, &total)| (role, arm(total)));
         Self {
             names: &plan.examples,
             trials: plan.systems.iter().map(|it| (it.role, it.trials)).collect(),
-            systems,
+            systems: systems.collect(),
             rates,
             symbols,
             calls: 0,

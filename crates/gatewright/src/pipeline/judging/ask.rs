@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use gatewright_core::event::RunEvent;
@@ -9,7 +10,7 @@ use gatewright_core::exchange::{Blob, Exchange};
 use gatewright_core::judge::JudgedUnit;
 use gatewright_core::manifest::Role;
 use gatewright_core::plan::AttemptSpec;
-use gatewright_core::reference::Example;
+use gatewright_core::reference::{Changed, Example, Input};
 use gatewright_engine::{
     EngineEvent, Inputs, Limits, Request, RunEnd, Target, Targets, run, stop_pair,
 };
@@ -26,13 +27,17 @@ use crate::pipeline::display::number;
 const EVERY: Duration = Duration::from_secs(10);
 
 /// Everything that one round of judging needs.
-pub(super) struct Session {
+pub(super) struct Session<'a> {
     pub(super) units: Vec<JudgedUnit>,
-    pub(super) inputs: Vec<Asks>,
+    /// Writes what a unit asks when it is asked: nothing of it is held before.
+    pub(super) asks: &'a Composer<'a>,
     pub(super) target: Target,
     pub(super) seed: u64,
     pub(super) has_answered: bool,
 }
+
+/// Writes what a unit asks.
+pub(super) type Composer<'a> = dyn Fn(&JudgedUnit) -> Result<Option<Asks>, Changed> + 'a;
 
 /// What one unit asks.
 pub(super) struct Asks {
@@ -52,38 +57,43 @@ pub(super) struct Asked {
     pub(super) said: Vec<RunEvent>,
 }
 
-struct Lines<'a>(&'a [Asks]);
-
-impl Inputs for Lines<'_> {
-    fn request(&self, example: u32) -> Option<Request> {
-        let one = self.0.get(example as usize)?;
-        let input = match &one.line {
-            Some(line) => line.clone(),
-            None => return self.judged(one),
-        };
-        Some(Request {
-            example: one.example.id.as_str().to_owned(),
-            input,
-            context: serde_json::Map::new(),
-        })
-    }
-
-    fn example(&self, example: u32) -> Option<&Example> {
-        Some(&self.0.get(example as usize)?.example)
-    }
+struct Lines<'a> {
+    units: &'a [JudgedUnit],
+    asks: &'a Composer<'a>,
 }
 
 impl Lines<'_> {
-    /// A judge that is a program gets the messages.
-    fn judged(&self, one: &Asks) -> Option<Request> {
-        let gatewright_core::reference::Input::Messages(messages) = &one.example.input else {
-            return None;
+    fn asks(&self, index: u32) -> Result<Option<Asks>, Changed> {
+        match self.units.get(index as usize) {
+            Some(unit) => (self.asks)(unit),
+            None => Ok(None),
+        }
+    }
+}
+
+impl Inputs for Lines<'_> {
+    fn is_shown(&self, example: u32) -> bool {
+        (example as usize) < self.units.len()
+    }
+
+    /// A grader program gets the answer and what belongs to it; a judge that is a program gets the messages.
+    fn request(&self, example: u32) -> Result<Option<Request>, Changed> {
+        let Some(one) = self.asks(example)? else {
+            return Ok(None);
         };
-        Some(Request {
+        let messages = match &one.example.input {
+            Input::Messages(messages) => serde_json::to_value(messages).ok(),
+            _ => None,
+        };
+        Ok(one.line.or(messages).map(|input| Request {
             example: one.example.id.as_str().to_owned(),
-            input: serde_json::to_value(messages).ok()?,
+            input,
             context: serde_json::Map::new(),
-        })
+        }))
+    }
+
+    fn example(&self, example: u32) -> Result<Option<Arc<Example>>, Changed> {
+        Ok(self.asks(example)?.map(|one| Arc::new(one.example)))
     }
 }
 
@@ -112,7 +122,7 @@ impl Counts {
     }
 }
 
-impl Session {
+impl Session<'_> {
     /// Asks all units.
     ///
     /// # Errors
@@ -127,7 +137,7 @@ impl Session {
     ) -> Result<Asked, Failure> {
         let Session {
             units,
-            inputs,
+            asks,
             target,
             seed,
             has_answered,
@@ -159,7 +169,10 @@ impl Session {
             source: Box::new(source),
         })?;
         let (stopper, signal) = stop_pair();
-        let lines = Lines(&inputs);
+        let lines = Lines {
+            units: &units,
+            asks,
+        };
         let end = runtime.block_on(async {
             let watcher = tokio::spawn(watch_signals(stopper));
             let commit = |events: &[RunEvent], blobs: &[Blob]| {
@@ -241,6 +254,7 @@ fn settle(
         )
         .why("every answer and every verdict so far is kept; the rest stays outstanding")
         .next(format!("with a larger --max-calls or --max-cost: {on}"))),
+        Ok(RunEnd::Changed(changed)) => Err(changed.into()),
         Err(error) => Err(Failure::Unexpected {
             doing: "ask the judges".to_owned(),
             source: Box::new(error),

@@ -10,9 +10,7 @@ use gatewright_core::judge::{
 use gatewright_core::manifest::{Grader, JudgeGrader, Kind, ProgramGrader, Protocol, Role};
 use gatewright_core::plan::AttemptSpec;
 use gatewright_core::problem::Location;
-use gatewright_core::reference::{
-    Design, Example, Expect, Input, Provenance, ReferenceSet, Status,
-};
+use gatewright_core::reference::{Changed, Design, Example, Expect, Input, Provenance, Status};
 use gatewright_core::response::Response;
 use gatewright_engine::Target;
 use serde_json::{Value, json};
@@ -88,7 +86,8 @@ pub(super) fn of<'a>(
                 return Ok(Vec::new());
             };
             let subjects = subjects(grader, &of_it, answers);
-            let made = canaries_of(loaded, grader, rubric, answers, &applies, session.plan.seed);
+            let seed = session.plan.seed;
+            let made = canaries_of(loaded, grader, rubric, answers, &applies, seed)?;
             let work = grader.by.iter().filter_map(|name| {
                 let judge = loaded.manifest.judges.get(name)?;
                 let hash = hash_of_judge(judge, grader);
@@ -182,9 +181,9 @@ fn canaries_of(
     answers: &Answers,
     applies: &impl Fn(&AttemptSpec) -> bool,
     seed: u64,
-) -> Vec<Canary> {
+) -> Result<Vec<Canary>, Changed> {
     if grader.pair || grader.canaries == 0 {
-        return Vec::new();
+        return Ok(Vec::new());
     }
     let own: Answers = answers
         .iter()
@@ -192,14 +191,17 @@ fn canaries_of(
         .map(|(attempt, response)| (*attempt, response.clone()))
         .collect();
     let one_each = one_each(&own);
+    let mut examples = Vec::with_capacity(one_each.len());
+    for &index in one_each.keys() {
+        examples.push(loaded.reference.example(index)?);
+    }
     let with_examples = one_each
         .into_iter()
-        .filter_map(|(index, response)| {
-            let example = loaded.reference.examples.get(index as usize)?;
-            Some((index, (example, response)))
-        })
+        .zip(&examples)
+        .map(|((index, response), example)| (index, (&**example, response)))
         .collect();
-    canaries(&with_examples, rubric, grader.canaries as usize, seed)
+    let each = grader.canaries as usize;
+    Ok(canaries(&with_examples, rubric, each, seed))
 }
 
 impl Work<'_> {
@@ -277,23 +279,11 @@ impl Work<'_> {
         }
     }
 
-    /// Writes what each unit asks.
-    pub(super) fn inputs(
-        &self,
-        loaded: &Loaded,
-        seed: u64,
-        answers: &Answers,
-        judged: &Judged,
-        units: &[JudgedUnit],
-    ) -> Vec<Asks> {
-        let names = names(loaded);
-        units
-            .iter()
-            .filter_map(|unit| self.asks(loaded, seed, answers, judged, unit, &names))
-            .collect()
-    }
-
-    fn asks(
+    /// Writes what a unit asks.
+    ///
+    /// # Errors
+    /// When the example is not what it was.
+    pub(super) fn asks(
         &self,
         loaded: &Loaded,
         seed: u64,
@@ -301,12 +291,15 @@ impl Work<'_> {
         judged: &Judged,
         unit: &JudgedUnit,
         names: &Names,
-    ) -> Option<Asks> {
-        let (example, shown) = self.shown(&loaded.reference, answers, &unit.subject)?;
+    ) -> Result<Option<Asks>, Changed> {
+        let Some((index, shown)) = self.shown(answers, &unit.subject) else {
+            return Ok(None);
+        };
+        let example = loaded.reference.example(index)?;
         let id = unit.key().hex();
-        match self.by {
+        Ok(match self.by {
             By::Program(_) => {
-                let line = line(example, shown[0]);
+                let line = line(&example, shown[0]);
                 Some(Asks {
                     example: blank(example.id.as_str(), Input::Withheld),
                     line: Some(line),
@@ -323,7 +316,7 @@ impl Work<'_> {
                 };
                 let ask = Ask {
                     rubric,
-                    example,
+                    example: &example,
                     answers: &shown,
                     sees: grader.sees,
                     names,
@@ -335,47 +328,40 @@ impl Work<'_> {
                     line: None,
                 })
             }
-        }
+        })
     }
 
-    /// Finds what a unit is about: the example, and the answers in the order they are shown in.
+    /// Finds what a unit is about: the example's index, and the answers in the order they are shown in.
     fn shown<'s>(
         &'s self,
-        reference: &'s ReferenceSet,
         answers: &'s Answers,
         subject: &Subject,
-    ) -> Option<(&'s Example, Vec<&'s Response>)> {
-        let example = |index: u32| reference.examples.get(index as usize);
-        if let Subject::Wrong { example: index, .. } | Subject::Injected { example: index, .. } =
-            subject
-        {
-            let canary = self
-                .canaries
-                .iter()
-                .find(|canary| canary.subject == *subject)?;
-            return Some((example(*index)?, vec![&canary.response]));
+    ) -> Option<(u32, Vec<&'s Response>)> {
+        if let Subject::Wrong { example, .. } | Subject::Injected { example, .. } = subject {
+            let mut made = self.canaries.iter();
+            let canary = made.find(|canary| canary.subject == *subject)?;
+            return Some((*example, vec![&canary.response]));
         }
         let attempt = attempt_of(subject)?;
         let own = answers.get(&attempt)?;
         let Subject::Pair { swapped, .. } = subject else {
-            return Some((example(attempt.example)?, vec![own]));
+            return Some((attempt.example, vec![own]));
         };
         let beside = AttemptSpec {
             system: Role::Production,
             ..attempt
         };
         let other = answers.get(&beside)?;
-        let shown = if *swapped {
-            vec![other, own]
-        } else {
-            vec![own, other]
+        let shown = match *swapped {
+            true => vec![other, own],
+            false => vec![own, other],
         };
-        Some((example(attempt.example)?, shown))
+        Some((attempt.example, shown))
     }
 }
 
 /// Names that would tell a judge who answered.
-fn names(loaded: &Loaded) -> Names {
+pub(super) fn names(loaded: &Loaded) -> Names {
     let systems = loaded.manifest.systems.values();
     Names::new(systems.flat_map(|system| {
         let model = system.live().map(|live| live.model.clone());
@@ -412,7 +398,7 @@ fn line(example: &Example, response: &Response) -> Value {
 /// An example that only asks.
 fn blank(id: &str, input: Input) -> Example {
     Example {
-        id: ExampleId(id.to_owned()),
+        id: ExampleId(id.into()),
         input,
         context: serde_json::Map::new(),
         segments: Default::default(),

@@ -12,7 +12,7 @@ fn plan(n: usize) -> Plan {
     };
     Plan {
         examples: (0..n)
-            .map(|index| ExampleId(format!("refund-{index:03}")))
+            .map(|index| ExampleId(format!("refund-{index:03}").into()))
             .collect(),
         example_digests: (0..n).map(|index| Digest::of(&[index as u8])).collect(),
         systems: vec![system(Role::Candidate), system(Role::Production)],
@@ -44,7 +44,10 @@ fn exchange(dollars: Option<f64>, fault: Option<Fault>) -> Exchange {
 
 /// Half of a run with everything that can happen in it.
 fn half(plan: &Plan) -> Counts<'_> {
-    let todo: Vec<_> = plan.attempts().collect();
+    let mut todo = BTreeMap::new();
+    for attempt in plan.attempts() {
+        *todo.entry(attempt.system).or_default() += 1;
+    }
     let mut limits = Limits::standard();
     limits.cost_max_usd = Some(5.0);
     let mut counts = Counts::new(plan, &todo, &limits, None, true);
