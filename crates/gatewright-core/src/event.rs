@@ -48,6 +48,11 @@ pub enum RunEvent {
         /// Which.
         attempt: AttemptSpec,
     },
+    /// An attempt was not made after its start was noted: the run ended first, and nothing was sent.
+    Withdrawn {
+        /// Which.
+        attempt: AttemptSpec,
+    },
     /// An attempt ended.
     Ended {
         /// Which.

@@ -1,6 +1,6 @@
 //! The plan: examples × systems × trials, content-addressed; and what of it is outstanding.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -149,8 +149,8 @@ pub struct AttemptSpec {
 pub struct Progress {
     /// Attempts that ended with a result that is kept; made here or taken over from an earlier run.
     pub ended: BTreeSet<AttemptSpec>,
-    /// Attempts that were started and of which nothing came back: they may have been paid for.
-    pub started: BTreeSet<AttemptSpec>,
+    /// Attempts that were started and of which nothing came back, and how often: they may have been paid for.
+    pub started: BTreeMap<AttemptSpec, u32>,
     /// Attempts that ended and are made again: outstanding, and their old end counts until there is a new one.
     pub reopened: BTreeSet<AttemptSpec>,
 }
@@ -184,7 +184,17 @@ impl Progress {
     /// Notes that an attempt is about to be made. One that has ended stays ended, unless it was reopened.
     pub fn start(&mut self, attempt: AttemptSpec) {
         if self.is_outstanding(&attempt) {
-            self.started.insert(attempt);
+            *self.started.entry(attempt).or_default() += 1;
+        }
+    }
+
+    /// Notes that the last start of an attempt was followed by nothing: it was not sent.
+    pub fn withdraw(&mut self, attempt: AttemptSpec) {
+        if let Some(times) = self.started.get_mut(&attempt) {
+            *times -= 1;
+            if *times == 0 {
+                self.started.remove(&attempt);
+            }
         }
     }
 

@@ -38,6 +38,7 @@ impl Body for RunEvent {
             RunEvent::Exchanged { .. } => "exchanged",
             RunEvent::Reused { .. } => "reused",
             RunEvent::Reopened { .. } => "reopened",
+            RunEvent::Withdrawn { .. } => "withdrawn",
             RunEvent::Options { .. } => "options",
             RunEvent::Examples { .. } => "examples",
             RunEvent::Systems { .. } => "systems",
@@ -53,6 +54,7 @@ impl Body for RunEvent {
             | RunEvent::Exchanged { attempt, .. }
             | RunEvent::Reused { attempt, .. }
             | RunEvent::Reopened { attempt }
+            | RunEvent::Withdrawn { attempt }
             | RunEvent::Ended { attempt, .. } => Some(*attempt),
             _ => None,
         }

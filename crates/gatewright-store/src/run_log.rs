@@ -275,7 +275,7 @@ impl RunLog {
         Events::new(&self.connection, &self.path, Kind::Run.word(), true).one(seq)
     }
 
-    /// Folds which attempts have started, ended and were reopened. Bodies are not read, so this is fast and its memory is flat.
+    /// Folds which attempts have started, were withdrawn, ended and were reopened. Bodies are not read, so this is fast and its memory is flat.
     ///
     /// # Errors
     /// [`StoreError::Read`]; [`StoreError::Changed`] when a row names no role.
@@ -285,7 +285,7 @@ impl RunLog {
         let mut statement = self
             .connection
             .prepare(
-                "SELECT seq, CASE kind WHEN 'ended' THEN 1 WHEN 'reused' THEN 1 WHEN 'reopened' THEN 2 ELSE 0 END, example, system, trial \
+                "SELECT seq, CASE kind WHEN 'ended' THEN 1 WHEN 'reused' THEN 1 WHEN 'reopened' THEN 2 WHEN 'withdrawn' THEN 3 ELSE 0 END, example, system, trial \
                  FROM event INDEXED BY event_attempt WHERE example IS NOT NULL ORDER BY example, system, trial",
             )
             .map_err(&failed)?;
@@ -340,7 +340,7 @@ impl RunLog {
     /// As [`RunLog::events`].
     pub fn begun(&self) -> Result<Begun, StoreError> {
         let mut begun = Begun::new();
-        for attempt in self.progress()?.started {
+        for attempt in self.progress()?.started.into_keys() {
             let mut turns: Vec<(Exchange, Response)> = Vec::new();
             for seq in self.exchanged(&attempt)? {
                 if let RunEvent::Exchanged {
@@ -486,6 +486,7 @@ fn fold(progress: &mut Progress, attempt: Option<AttemptSpec>, said: &mut Vec<(u
         match what {
             1 => progress.end(attempt),
             2 => progress.reopen(attempt),
+            3 => progress.withdraw(attempt),
             _ => progress.start(attempt),
         }
     }

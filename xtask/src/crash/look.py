@@ -54,7 +54,7 @@ def read(folder):
     wrong += [f"bytes of {digest} do not match" for digest, whole in blobs.items() if not whole]
     run = {"name": folder.name, "events": len(found), "sealed": False, "rounds": [], "proposed": [],
            "ended": [], "done": {"candidate": [], "production": []}, "exchanges": {"candidate": 0, "production": 0}}
-    names, started, ended, turns = {}, set(), {}, {}
+    names, started, ended, turns = {}, {}, {}, {}
     for place, (seq, id, body) in enumerate(found, 1):
         if seq != place:
             wrong.append(f"event {place} has the number {seq}")
@@ -76,11 +76,13 @@ def read(folder):
         elif what == "examples":
             names.update({event["first"] + index: id for index, (id, _) in enumerate(event["examples"])})
         elif what == "started":
-            started.add(where)
+            started[where] = started.get(where, 0) + 1
+        elif what == "withdrawn":
+            started[where] = started.get(where, 0) - 1
         elif what == "exchanged" and event.get("response"):
             turns[where] = exchange.get("step", 0) + 1
         elif what == "ended":
-            if where not in started:
+            if started.get(where, 0) < 1:
                 wrong.append(f"event {seq} ends an attempt that was never started")
             ended[where] = ended.get(where, 0) + 1
             end = event["end"]
@@ -96,7 +98,7 @@ def read(folder):
     for (example, role, trial), steps in turns.items():
         run["done"][role] += [key(role, names[example], trial, step) for step in range(steps)]
     run["ended"].sort(key=lambda one: one[:3])
-    run["open"] = len(started - set(ended))
+    run["open"] = sum(times > 0 and where not in ended for where, times in started.items())
     lease = folder / "run.lease"
     run["given_back"] = lease.exists() and lease.stat().st_size == 0
     run["wrong"] = wrong

@@ -22,6 +22,7 @@ enum Said {
     Ended,
     Reused,
     Reopened,
+    Withdrawn,
 }
 
 fn role() -> impl Strategy<Value = Role> {
@@ -77,7 +78,15 @@ fn log() -> impl Strategy<Value = Vec<(AttemptSpec, Said)>> {
     vec(
         (
             attempt(),
-            select(&[Said::Started, Said::Ended, Said::Reused, Said::Reopened][..]),
+            select(
+                &[
+                    Said::Started,
+                    Said::Ended,
+                    Said::Reused,
+                    Said::Reopened,
+                    Said::Withdrawn,
+                ][..],
+            ),
         ),
         0..60,
     )
@@ -90,6 +99,7 @@ fn fold(log: &[(AttemptSpec, Said)]) -> Progress {
             Said::Started => progress.start(*attempt),
             Said::Ended | Said::Reused => progress.end(*attempt),
             Said::Reopened => progress.reopen(*attempt),
+            Said::Withdrawn => progress.withdraw(*attempt),
         }
     }
     progress
@@ -155,7 +165,12 @@ proptest! {
             let (ended, rest) = since(attempt);
             rest.iter()
                 .skip_while(|said| ended && !matches!(said, Said::Reopened))
-                .any(|said| matches!(said, Said::Started))
+                .fold(0_u32, |open, said| match said {
+                    Said::Started => open + 1,
+                    Said::Withdrawn => open.saturating_sub(1),
+                    _ => open,
+                })
+                > 0
         };
         let expected: BTreeSet<_> = conceivable()
             .filter(|attempt| is_planned(&plan, attempt) && !has_ended(attempt))
@@ -168,7 +183,8 @@ proptest! {
         let in_flight: BTreeSet<_> = conceivable()
             .filter(is_in_flight)
             .collect();
-        prop_assert_eq!(&progress.started, &in_flight);
+        let started: BTreeSet<_> = progress.started.keys().copied().collect();
+        prop_assert_eq!(&started, &in_flight);
     }
 
     #[test]
@@ -219,9 +235,9 @@ proptest! {
 
 #[test]
 fn truth_table_of_one_attempt() {
-    use Said::{Ended, Reopened, Reused, Started};
+    use Said::{Ended, Reopened, Reused, Started, Withdrawn};
     // What the log says, whether it is outstanding, whether it may have been paid for with nothing to show.
-    let table: [(&[Said], bool, bool); 17] = [
+    let table: [(&[Said], bool, bool); 22] = [
         (&[], true, false),
         (&[Started], true, true),
         (&[Ended], false, false),
@@ -239,6 +255,11 @@ fn truth_table_of_one_attempt() {
         (&[Started, Ended, Reopened, Started, Ended], false, false),
         (&[Ended, Reopened, Ended, Reopened], true, false),
         (&[Ended, Reopened, Reused], false, false),
+        (&[Started, Withdrawn], true, false),
+        (&[Started, Started, Withdrawn], true, true),
+        (&[Started, Withdrawn, Started], true, true),
+        (&[Started, Withdrawn, Started, Ended], false, false),
+        (&[Ended, Reopened, Started, Withdrawn], true, false),
     ];
     let attempt = AttemptSpec {
         example: 0,
@@ -265,6 +286,10 @@ fn truth_table_of_one_attempt() {
             is_outstanding,
             "{log:?}"
         );
-        assert_eq!(progress.started.contains(&attempt), is_in_flight, "{log:?}");
+        assert_eq!(
+            progress.started.contains_key(&attempt),
+            is_in_flight,
+            "{log:?}"
+        );
     }
 }

@@ -66,6 +66,8 @@ pub(crate) struct Host {
     backoff_min: Duration,
     backoff_max: Duration,
     retry_after_max: Duration,
+    /// How long an answer takes, by the last ones.
+    latency: Option<Duration>,
 }
 
 impl Host {
@@ -88,6 +90,7 @@ impl Host {
             backoff_min: limits.backoff_min,
             backoff_max: limits.backoff_max,
             retry_after_max: limits.retry_after_max,
+            latency: None,
         }
     }
 
@@ -132,6 +135,19 @@ impl Host {
     /// Says how often the circuit opened since the last answer.
     pub(crate) fn openings(&self) -> u32 {
         self.openings
+    }
+
+    /// Returns how many starts may be committed ahead of a free place: as many as end in `within`, at most half of what may be on its way; none
+    /// while the host is held back or is paced by the minute, as then nothing waits for a commit.
+    pub(crate) fn ahead(&self, within: Duration) -> usize {
+        let paced = self.requests.is_some() || self.tokens.is_some();
+        let held_back =
+            self.probing || self.not_before.is_some() || self.on_their_way > self.concurrency();
+        let Some(latency) = self.latency.filter(|_| !paced && !held_back) else {
+            return 0;
+        };
+        let share = (within.as_secs_f64() / latency.as_secs_f64().max(1e-6)).min(0.5);
+        (f64::from(self.concurrency()) * share) as usize
     }
 
     /// Says whether a request of about so many tokens may go now. It takes nothing: [`Host::take`] does.
@@ -197,8 +213,19 @@ impl Host {
                 (self.faults >= self.circuit_faults || self.probing).then(|| self.open(now))
             }
             Some(_) => None,
-            None => self.recover(),
+            None => {
+                self.note_latency(now.saturating_duration_since(end.sent));
+                self.recover()
+            }
         }
+    }
+
+    /// A tenth of the newest: one slow answer changes little, a hundred change all.
+    fn note_latency(&mut self, newest: Duration) {
+        self.latency = Some(
+            self.latency
+                .map_or(newest, |before| before.mul_f64(0.9) + newest.mul_f64(0.1)),
+        );
     }
 
     /// One burst is one slow-down: what was sent before the last one says nothing new.

@@ -6,5 +6,6 @@ pub(crate) mod address;
 pub(crate) mod ask;
 pub(crate) mod host;
 pub(crate) mod reply;
+pub(crate) mod reserve;
 pub(crate) mod retry;
 pub(crate) mod wire;

@@ -17,6 +17,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::address::{is_private, is_private_host};
 use super::ask::Asker;
 use super::reply::{self, Head, Reading};
+use super::reserve::Reserve;
 use super::retry::retry_after;
 use crate::limits::Limits;
 use crate::target::LiveTarget;
@@ -32,6 +33,8 @@ pub(crate) struct Line {
     client: Client,
     promise: Option<Duration>,
     reachable: bool,
+    /// What follows an answer of its host at once.
+    pub(crate) reserve: Arc<Reserve>,
 }
 
 /// A request that goes now.
@@ -53,6 +56,8 @@ pub(crate) struct Heard {
     pub(crate) retry_after: Option<Duration>,
     /// What was sent and what came back, secrets taken out.
     pub(crate) kept: Vec<Blob>,
+    /// The request from the reserve that took its place, and when it went.
+    pub(crate) followed: Option<(u64, Instant)>,
 }
 
 /// What a request came to.
@@ -108,6 +113,7 @@ impl Line {
             client,
             promise: target.timeout,
             reachable,
+            reserve: Arc::default(),
         })
     }
 }
@@ -129,9 +135,22 @@ impl Wire {
                     while let Some(order) = received.recv().await {
                         let (lines, limits, said) = (lines.clone(), limits.clone(), said.clone());
                         tokio::spawn(async move {
-                            let heard = call(&lines[order.line], order, &limits).await;
-                            // Nobody listens any more: the run has left.
-                            let _ = said.send(heard);
+                            let mut next = Some(order);
+                            while let Some(order) = next.take() {
+                                let line = &lines[order.line];
+                                let mut heard = call(line, order, &limits).await;
+                                if matches!(heard.outcome, Outcome::Read(Reading::Reply(_))) {
+                                    next = line.reserve.follow();
+                                } else {
+                                    line.reserve.flow(false);
+                                }
+                                heard.followed =
+                                    next.as_ref().map(|it| (it.ticket, Instant::now()));
+                                if said.send(heard).is_err() {
+                                    // Nobody listens any more: the run has left.
+                                    return;
+                                }
+                            }
                         });
                     }
                 });
@@ -232,6 +251,7 @@ async fn call(line: &Line, order: Order, limits: &Limits) -> Heard {
         outcome,
         retry_after: wait,
         kept: std::iter::once(request).chain(response).collect(),
+        followed: None,
     }
 }
 

@@ -456,7 +456,7 @@ where
     /// Commits what is pending, tells the observer, and only then sends what waits for its commit.
     fn commit_pending(&mut self) -> Result<(), RunError> {
         if self.pending.is_empty() {
-            self.live.send_waiting();
+            self.send_live();
             return Ok(());
         }
         let batch = std::mem::take(&mut self.pending);
@@ -469,7 +469,8 @@ where
         })?;
         for event in &batch {
             match event {
-                RunEvent::Started { attempt } => {
+                // A request may go later than its start is committed: it is told when it goes.
+                RunEvent::Started { attempt } if !self.live.has(attempt.system) => {
                     (self.observe)(&EngineEvent::Started { attempt: *attempt });
                 }
                 RunEvent::Ended {
@@ -506,13 +507,19 @@ where
                 _ => {}
             }
         }
-        self.live.send_waiting();
+        self.send_live();
         for index in 0..self.slots.len() {
             if let State::Waiting(attempt) = self.slots[index].state {
                 self.ask(index, attempt);
             }
         }
         Ok(())
+    }
+
+    fn send_live(&mut self) {
+        for attempt in self.live.send_waiting() {
+            (self.observe)(&EngineEvent::Started { attempt });
+        }
     }
 
     fn ask(&mut self, index: usize, attempt: AttemptSpec) {

@@ -63,7 +63,7 @@ fn progress_folds_what_ended_and_what_may_have_been_paid_for() {
         [attempt(0, 0), attempt(2, 0)]
     );
     assert_eq!(
-        progress.started.into_iter().collect::<Vec<_>>(),
+        progress.started.into_keys().collect::<Vec<_>>(),
         [attempt(1, 0)]
     );
 }
@@ -226,7 +226,7 @@ fn an_attempt_is_outstanding_when_it_was_reopened_last() {
         "what was reopened counts as it ended"
     );
     assert_eq!(
-        progress.started.into_iter().collect::<Vec<_>>(),
+        progress.started.into_keys().collect::<Vec<_>>(),
         [attempt(3, 0)]
     );
     assert_eq!(

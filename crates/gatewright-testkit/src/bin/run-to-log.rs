@@ -63,7 +63,7 @@ fn work() -> Result<ExitCode, Box<dyn Error>> {
     let plan = plan(examples, trials);
     let mut log = open(&folder)?;
     let progress = log.progress()?;
-    for attempt in &progress.started {
+    for attempt in progress.started.keys() {
         let id = attempt_id(SEED, attempt.system, &name(attempt.example), attempt.trial);
         println!("in-flight {id}");
     }

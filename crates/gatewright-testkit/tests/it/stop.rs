@@ -133,7 +133,7 @@ fn f21_twice_leaves_at_once_and_the_log_names_the_rest() {
     assert!(
         progress
             .started
-            .iter()
+            .keys()
             .any(|spec| spec.system == Role::Production)
     );
 }

@@ -479,6 +479,7 @@ fn attempt(event: &RunEvent) -> Option<AttemptSpec> {
         | RunEvent::Ended { attempt, .. }
         | RunEvent::Exchanged { attempt, .. }
         | RunEvent::Reused { attempt, .. }
+        | RunEvent::Withdrawn { attempt }
         | RunEvent::Reopened { attempt } => Some(*attempt),
         _ => None,
     }

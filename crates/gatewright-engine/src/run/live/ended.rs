@@ -37,6 +37,7 @@ where
             outcome,
             retry_after,
             kept,
+            followed,
         } = heard;
         let Some(mut flight) = self.live.flights.remove(&ticket) else {
             return;
@@ -64,7 +65,11 @@ where
             counts: flight.tries == 0 || !answered,
         };
         let host = self.live.systems[&role].host;
-        if let Some(change) = self.live.hosts[host].ended(now, ended) {
+        let change = self.live.hosts[host].ended(now, ended);
+        if let Some(attempt) = followed.and_then(|(ticket, at)| self.live.went(ticket, at)) {
+            (self.observe)(&EngineEvent::Started { attempt });
+        }
+        if let Some(change) = change {
             self.push(RunEvent::Paced {
                 host: self.live.hosts[host].name.clone(),
                 concurrency: change.concurrency,
@@ -341,11 +346,21 @@ where
         }
     }
 
-    /// Takes back what was not sent: nothing more goes out from here.
+    /// Takes back what was not sent: nothing more goes out from here, but at a limit what has its place already.
     pub(in crate::run) fn abandon_unsent(&mut self) {
-        for attempt in self.live.drop_unsent() {
-            self.pending
-                .retain(|event| *event != RunEvent::Started { attempt });
+        let mut unstarted = Vec::new();
+        if !self.is_at_limit() {
+            let (unpromised, unsent) = self.live.take_back();
+            unstarted = unpromised;
+            for attempt in unsent {
+                self.push(RunEvent::Withdrawn { attempt });
+            }
+        }
+        unstarted.extend(self.live.drop_unsent());
+        if !unstarted.is_empty() {
+            self.pending.retain(
+                |event| !matches!(event, RunEvent::Started { attempt } if unstarted.contains(attempt)),
+            );
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The loop's side of live systems: which request goes next, what follows its end, and what is spent.
 
+mod ahead;
 mod ended;
 mod flight;
 mod next;
@@ -14,11 +15,12 @@ use gatewright_core::manifest::Role;
 use gatewright_core::plan::AttemptSpec;
 use tokio::time::Instant;
 
+use self::ahead::{Ahead, order};
 use self::flight::Flight;
 use super::RunError;
 use crate::limits::Limits;
 use crate::live::host::Host;
-use crate::live::wire::{Line, Order, Wire};
+use crate::live::wire::{Line, Wire};
 use crate::target::{Begun, LiveTarget, Targets};
 
 /// Everything live.
@@ -26,9 +28,13 @@ use crate::target::{Begun, LiveTarget, Targets};
 pub(in crate::run) struct Live {
     systems: BTreeMap<Role, System>,
     hosts: Vec<Host>,
+    /// What is committed ahead on each host.
+    ahead: Vec<Ahead>,
     flights: BTreeMap<u64, Flight>,
     /// Flights that are sent as soon as what is pending is committed.
     waiting: Vec<u64>,
+    /// Flights that go into reserve as soon as what is pending is committed.
+    promising: Vec<u64>,
     /// When flights are to be tried again.
     later: BinaryHeap<Reverse<(Instant, u64)>>,
     lines: Option<Arc<[Line]>>,
@@ -81,9 +87,8 @@ impl Live {
         let now = Instant::now();
         let mut lines = Vec::new();
         for (line, (role, target)) in targets.iter().enumerate() {
-            lines.push(
-                Line::new(target, limits).map_err(|why| RunError::Unusable { role: *role, why })?,
-            );
+            let mut way =
+                Line::new(target, limits).map_err(|why| RunError::Unusable { role: *role, why })?;
             let name = target.live.host().unwrap_or_default();
             let known = live.hosts.iter().position(|host| host.name == name);
             let host = known.unwrap_or_else(|| {
@@ -92,8 +97,11 @@ impl Live {
                     ..limits.clone()
                 };
                 live.hosts.push(Host::new(name, &limits));
+                live.ahead.push(Ahead::default());
                 live.hosts.len() - 1
             });
+            way.reserve = live.ahead[host].reserve.clone();
+            lines.push(way);
             let mut pace = target.live.pace;
             pace.concurrency = pace.concurrency.map(|most| most.min(room));
             live.hosts[host].pace(&pace, known.is_none(), now);
@@ -135,7 +143,7 @@ impl Live {
 
     /// Says whether something waits for the next commit.
     pub(in crate::run) fn waits_for_commit(&self) -> bool {
-        !self.waiting.is_empty()
+        !self.waiting.is_empty() || self.is_low()
     }
 
     /// Says whether nothing is being made any more.
@@ -155,7 +163,7 @@ impl Live {
         [later, self.due].into_iter().flatten().min()
     }
 
-    /// Forgets what was not sent; returns the attempts whose start is not committed yet.
+    /// Forgets what waits to be sent, but for what is ahead; returns the attempts whose start is not committed yet.
     pub(in crate::run) fn drop_unsent(&mut self) -> Vec<AttemptSpec> {
         let unstarted: Vec<_> = std::mem::take(&mut self.waiting)
             .into_iter()
@@ -167,7 +175,13 @@ impl Live {
             .collect();
         self.later.clear();
         self.due = None;
-        self.flights.retain(|_, flight| flight.sent.is_some());
+        let ahead: BTreeSet<u64> = self
+            .ahead
+            .iter()
+            .flat_map(|it| it.tickets.iter().copied())
+            .collect();
+        self.flights
+            .retain(|ticket, flight| flight.sent.is_some() || ahead.contains(ticket));
         for (role, system) in &mut self.systems {
             let of = |flight: &&Flight| flight.attempt.system == *role;
             system.made = self.flights.values().filter(of).count() as u32;
@@ -175,26 +189,24 @@ impl Live {
         unstarted
     }
 
-    /// Sends what waited for its commit.
-    pub(in crate::run) fn send_waiting(&mut self) {
+    /// Sends what waited for its commit; returns the attempts that are on their way for the first time.
+    pub(in crate::run) fn send_waiting(&mut self) -> Vec<AttemptSpec> {
         let now = Instant::now();
+        let mut first = Vec::new();
         for ticket in std::mem::take(&mut self.waiting) {
             let (Some(flight), Some(wire)) = (self.flights.get_mut(&ticket), &self.wire) else {
                 continue;
             };
             flight.sent = Some(now);
-            flight.fresh = false;
-            let Some(system) = self.systems.get(&flight.attempt.system) else {
-                continue;
-            };
-            wire.send(Order {
-                ticket,
-                line: system.line,
-                step: flight.step,
-                call: flight.call,
-                body: flight.outgoing.body.clone(),
-            });
+            if std::mem::take(&mut flight.fresh) {
+                first.push(flight.attempt);
+            }
+            if let Some(system) = self.systems.get(&flight.attempt.system) {
+                wire.send(order(ticket, flight, system));
+            }
         }
+        self.stock();
+        first
     }
 
     /// Takes the failures that were held back, but for those of a system that is broken.
@@ -223,7 +235,7 @@ impl Live {
 
     /// Returns how many exchanges ended, are on their way, or are about to be.
     fn sent(&self) -> u64 {
-        self.calls + (self.waiting.len() + self.in_flight().len()) as u64
+        self.calls + (self.waiting.len() + self.in_flight().len() + self.promised()) as u64
     }
 
     /// Returns what the next exchange may cost, by what the dearest one has.

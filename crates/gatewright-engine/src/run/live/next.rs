@@ -38,6 +38,9 @@ where
         }
         if self.end.is_some() {
             self.abandon_unsent();
+            if self.is_at_limit() {
+                self.finish_ahead();
+            }
             return;
         }
         let now = Instant::now();
@@ -53,6 +56,9 @@ where
         }
         for (host, mut again) in again.into_iter().enumerate() {
             while self.end.is_none() {
+                if again.is_empty() {
+                    self.send_ahead(host, now);
+                }
                 let next = match again.front() {
                     Some(ticket) => Next::Again(*ticket),
                     None => match self.next_on(host) {
@@ -81,9 +87,10 @@ where
                         self.live.hosts[host].take(now, tokens);
                         self.live.waiting.push(ticket);
                     }
-                    Next::Attempt(role) => self.take_off(role, host, now),
+                    Next::Attempt(role) => self.take_off(role, host, now, false),
                 }
             }
+            self.promise_ahead(host, now);
             // What had no room goes first the next time.
             for ticket in again {
                 self.live.later.push(Reverse((now, ticket)));
@@ -91,7 +98,13 @@ where
         }
     }
 
-    fn wait_for(&mut self, host: usize, until: Instant, why: &'static str, now: Instant) {
+    pub(super) fn wait_for(
+        &mut self,
+        host: usize,
+        until: Instant,
+        why: &'static str,
+        now: Instant,
+    ) {
         self.live.due = Some(self.live.due.map_or(until, |due| due.min(until)));
         let wait = until.saturating_duration_since(now);
         if wait >= Duration::from_secs(1) && self.live.told.insert(host, until) != Some(until) {
@@ -101,7 +114,7 @@ where
     }
 
     /// Returns the system on a host whose next attempt is the earliest in the plan: arms stay paired.
-    fn next_on(&self, host: usize) -> Option<Role> {
+    pub(super) fn next_on(&self, host: usize) -> Option<Role> {
         let systems = self.live.systems.iter().filter(|(_, it)| {
             // A stranger is asked one thing first.
             it.host == host && (it.answered || it.made == 0)
@@ -118,7 +131,7 @@ where
     }
 
     /// Says whether one more exchange is within the budget; ends the run when it is not.
-    fn may_spend(&mut self) -> bool {
+    pub(super) fn may_spend(&mut self) -> bool {
         let live = &self.live;
         let what = if self.limits.calls_max.is_some_and(|max| live.sent() >= max) {
             Limit::Calls
@@ -136,8 +149,8 @@ where
         false
     }
 
-    /// Begins an attempt: its start is committed, then it is sent.
-    fn take_off(&mut self, role: Role, host: usize, now: Instant) {
+    /// Begins an attempt: its start is committed, then it is sent; now, or when there is room for what is `ahead`.
+    pub(super) fn take_off(&mut self, role: Role, host: usize, now: Instant, ahead: bool) {
         let Some(attempt) = self
             .live
             .systems
@@ -185,11 +198,16 @@ where
                     system.tokens = flight.tokens;
                     system.made += 1;
                 }
-                self.live.hosts[host].take(now, flight.tokens);
                 self.live.tickets += 1;
                 let ticket = self.live.tickets;
+                if ahead {
+                    self.live.ahead[host].tickets.insert(ticket);
+                    self.live.promising.push(ticket);
+                } else {
+                    self.live.hosts[host].take(now, flight.tokens);
+                    self.live.waiting.push(ticket);
+                }
                 self.live.flights.insert(ticket, flight);
-                self.live.waiting.push(ticket);
                 self.push(RunEvent::Started { attempt });
             }
         }

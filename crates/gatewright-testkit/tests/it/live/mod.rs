@@ -1,5 +1,6 @@
 //! The engine against the scripted provider: every fault by its id. The provider's own log is the oracle.
 
+mod ahead;
 mod budget;
 mod faults;
 mod secrets;
@@ -178,6 +179,18 @@ pub(crate) fn run_todo(
     limits: &Limits,
     stop: StopSignal,
 ) -> Live {
+    run_on_disk(targets, examples, todo, limits, stop, Duration::ZERO)
+}
+
+/// Runs with commits that take their time.
+pub(crate) fn run_on_disk(
+    targets: &Targets,
+    examples: &ReferenceSet,
+    todo: Vec<AttemptSpec>,
+    limits: &Limits,
+    stop: StopSignal,
+    commit_takes: Duration,
+) -> Live {
     let mut batches: Vec<Vec<RunEvent>> = Vec::new();
     let mut seen = Vec::new();
     let mut kept = BTreeMap::new();
@@ -193,6 +206,7 @@ pub(crate) fn run_todo(
             limits,
             |event: &EngineEvent<'_>| seen.push(format!("{event:?}")),
             |events: &[RunEvent], blobs: &[Blob]| {
+                std::thread::sleep(commit_takes);
                 batches.push(events.to_vec());
                 kept.extend(blobs.iter().map(|blob| (blob.digest, blob.bytes.clone())));
                 Ok(())
