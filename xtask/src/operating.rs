@@ -310,6 +310,7 @@ fn draw(
         value: None,
         by: GraderKind::Rule,
         why: None,
+        beside: None,
     }
 }
 

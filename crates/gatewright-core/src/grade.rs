@@ -5,6 +5,7 @@
 //! system's own time promise fails every criterion as `latency`.
 
 mod behaviour;
+mod beside;
 mod evidence;
 mod label;
 mod measure;
@@ -17,6 +18,7 @@ mod verdict;
 
 use std::sync::Arc;
 
+use self::label::ReadyLabel;
 use self::preference::ReadyPreference;
 use self::ready::{Ready, applies, judge, prepare};
 use self::verdict::{Graded, Verdict, clip};
@@ -38,6 +40,8 @@ pub struct Graders<'a> {
     /// For each criterion and example: whether it applies.
     applies: Vec<Vec<bool>>,
     latency: Option<u16>,
+    /// For each criterion whose judge is calibrated: what people say of the same answers.
+    people: Vec<(u16, ReadyLabel<'a>)>,
 }
 
 impl<'a> Graders<'a> {
@@ -74,6 +78,7 @@ impl<'a> Graders<'a> {
             ready,
             applies,
             latency: manifest.class_index("latency"),
+            people: beside::prepare(manifest, reference, labels),
         })
     }
 
@@ -88,6 +93,18 @@ impl<'a> Graders<'a> {
 
     /// Grades one attempt on every criterion. `recorded_trial` is the trial's number in the file it was recorded in; labels join on it.
     pub fn grade(
+        &self,
+        attempt: AttemptSpec,
+        recorded_trial: Option<u32>,
+        end: &AttemptEnd,
+        out: &mut Vec<Outcome>,
+    ) {
+        let from = out.len();
+        self.graded(attempt, recorded_trial, end, out);
+        self.put_beside(attempt, recorded_trial, &mut out[from..]);
+    }
+
+    fn graded(
         &self,
         attempt: AttemptSpec,
         recorded_trial: Option<u32>,
@@ -165,8 +182,12 @@ impl<'a> Graders<'a> {
                     trial,
                 };
                 let there = recorded.get(trial as usize).copied();
+                let from = out.len();
                 for (index, ready) in (0..).zip(&self.ready) {
                     self.labelled(attempt, index, ready, there, out);
+                }
+                if let Some(there) = there {
+                    self.put_beside(attempt, Some(there), &mut out[from..]);
                 }
             }
         }
@@ -377,6 +398,7 @@ impl Sink<'_> {
             value,
             by,
             why,
+            beside: None,
         });
     }
 }

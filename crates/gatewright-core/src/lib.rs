@@ -31,6 +31,8 @@ pub mod outcome;
 
 pub mod incident;
 
+pub mod calibrate;
+
 pub mod check;
 
 pub mod analyse;

@@ -81,6 +81,7 @@ pub(crate) fn criterion(manifest: &mut Manifest, id: &str, grader: Grader, fails
         fails_as,
         protects: None,
         applies_to: Vec::new(),
+        people: None,
     });
 }
 

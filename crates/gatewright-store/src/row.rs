@@ -66,6 +66,7 @@ impl Body for ProjectEvent {
         match self {
             ProjectEvent::Triaged { .. } => "triaged",
             ProjectEvent::Attempted { .. } => "attempted",
+            ProjectEvent::Calibrated { .. } => "calibrated",
         }
     }
 

@@ -80,6 +80,7 @@ fn work(cli: Cli, console: Console) -> Result<u8, Failure> {
         Command::Report(args) => commands::report::report(&context, args),
         Command::Triage(args) => commands::triage::triage(&context, args),
         Command::Incident(args) => commands::incident::incident(&context, args),
+        Command::Calibrate(args) => commands::calibrate::calibrate(&context, args),
         Command::Schema(args) => commands::schema::schema(&context, args),
         Command::Completions(args) => commands::completions::completions(&context, args),
     }

@@ -54,12 +54,14 @@ fn one_pass_feeds_every_criterion() {
             source: &own,
             score: false,
             pair: false,
+            people: false,
         },
         Request {
             criterion: 1,
             source: &own,
             score: true,
             pair: false,
+            people: false,
         },
     ];
     let text = r#"{"example":"a","system":"new","annotator":"ana","kind":"human","label":"ok","score":0.5,"trial":2}
@@ -130,6 +132,7 @@ fn bad_labels_are_named() {
         source: &own,
         score: false,
         pair: false,
+        people: false,
     }];
     let text = r#"{"example":"a","system":"new","label":"x"}
 {"example":"a","system":"new","label":"y"}
@@ -175,6 +178,7 @@ fn one_criterion_takes_labels_from_several_sources() {
         source,
         score: false,
         pair: false,
+        people: false,
     });
     let text = r#"{"id":"a","criterion":"good","cand":1,"prod":0}
 {"id":"a","criterion":"goodness","cand":0,"prod":0}
@@ -269,6 +273,7 @@ fn wide_rows_and_threads() {
             source,
             score: false,
             pair: false,
+            people: false,
         })
         .collect();
     let examples: String = (0..4000)

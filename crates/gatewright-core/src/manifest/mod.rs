@@ -24,7 +24,8 @@ use crate::problem::Location;
 use crate::source::Source;
 
 pub use criterion::{
-    Absent, Combine, Criterion, FailsAs, Grader, LabelGrader, LabelMap, PartsRule, PreferenceGrader,
+    Absent, Combine, Criterion, Drawn, FailsAs, Grader, LabelGrader, LabelMap, PartsRule,
+    PeopleLabels, PreferenceGrader,
 };
 pub use gate::{Action, Compare, Metric, Rule, Subject, Verb};
 pub use live::{HeaderText, HttpShape, Live, Pace, Price, Protocol, Secret, SeedUse, Template};

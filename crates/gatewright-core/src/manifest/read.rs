@@ -71,6 +71,7 @@ pub(super) fn known_keys() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("ProvenanceShape", &source::PROVENANCE),
         ("CriterionShape", &criteria::KEYS),
         ("LabelMapShape", &grader::LABEL_MAP),
+        ("PeopleShape", &grader::PEOPLE),
         ("RuleShape", &gate::KEYS),
         ("Then", &gate::THEN),
     ])

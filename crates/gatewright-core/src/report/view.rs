@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::analyse::{Analysis, Finding, Slice, Standing};
+use crate::calibrate::{Fitness, reason_words};
 use crate::decide::{Answer, DecisionContext, Proposal, Scope, WorkItem, WorkKind};
 use crate::id::OwnerId;
 use crate::manifest::{Compare, Manifest, Role, Rule, Subject, Target, Verb};
@@ -206,6 +207,7 @@ fn finding_view(materials: &Materials<'_>, finding: &Finding, sentence: String) 
         clusters: measured.clusters,
         n_eff: measured.n_eff,
         missing: measured.missing,
+        labelled: measured.labelled,
         for_holds: measured.for_holds.as_ref().map(estimate),
         for_violated: measured.for_violated.as_ref().map(estimate),
         lost: measured.lost,
@@ -420,6 +422,17 @@ fn judge_notes(materials: &Materials<'_>) -> Vec<String> {
             )
         })
         .collect();
+    for one in &materials.analysis.calibrations {
+        let id = name(one.criterion);
+        let why: Vec<String> = one.fitness.reasons().iter().map(reason_words).collect();
+        notes.push(match &one.fitness {
+            Fitness::Fit => format!("{id}: the judge is fit, and corrected by people's labels"),
+            Fitness::Unfit { .. } => format!("{id}: the judge is unfit: {}", why.join("; ")),
+            Fitness::Undecided { .. } => {
+                format!("{id}: the judge is not known to be fit: {}", why.join("; "))
+            }
+        });
+    }
     for (criterion, count) in &materials.analysis.disagreements {
         if *count > 0 {
             notes.push(format!(

@@ -122,6 +122,7 @@ impl Release {
                         value: None,
                         by: GraderKind::Rule,
                         why: None,
+                        beside: None,
                     });
                 }
             }
@@ -191,6 +192,7 @@ impl Release {
                         value: None,
                         by: GraderKind::Rule,
                         why: None,
+                        beside: None,
                     });
                 }
             }

@@ -1,0 +1,77 @@
+//! How far the people who label agree with each other (statistics.md §9).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use gatewright_stats::agreement::{Level, Ratings};
+use gatewright_stats::kappa::cohen;
+
+use crate::label::Labels;
+use crate::reference::ReferenceSet;
+
+/// Agreement of the people who labelled one criterion, by the labels as written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reviewers {
+    /// Units with a label of somebody.
+    pub units: u64,
+    /// Units that two or more labelled.
+    pub shared: u64,
+    /// Of these, units on which they do not all say the same.
+    pub differ: u64,
+    /// Krippendorff's alpha (nominal); none where it is not defined.
+    pub alpha: Option<f64>,
+    /// Each two of them: names, units both labelled, Cohen's kappa.
+    pub pairs: Vec<(Arc<str>, Arc<str>, u64, Option<f64>)>,
+}
+
+/// People beyond whom each two of them are too many to look at.
+const PAIRED_MAX: usize = 8;
+
+/// Counts the agreement of those who labelled beside the judge.
+pub fn reviewers(labels: &Labels, reference: &ReferenceSet, criterion: u16) -> Reviewers {
+    let names: Vec<Arc<str>> = labels.annotators(criterion, true).into_iter().collect();
+    let mut texts: BTreeMap<Arc<str>, u32> = BTreeMap::new();
+    let mut rows: Vec<Vec<Option<u32>>> = Vec::new();
+    for example in 0..reference.examples.len() as u32 {
+        let mut units: BTreeMap<_, Vec<Option<u32>>> = BTreeMap::new();
+        for label in labels.people_of_example(criterion, example) {
+            let next = texts.len() as u32;
+            let number = *texts.entry(label.label.clone()).or_insert(next);
+            let unit = units
+                .entry((label.system.clone(), label.trial, label.part))
+                .or_insert_with(|| vec![None; names.len()]);
+            if let Ok(place) = names.binary_search(&label.annotator) {
+                unit[place] = Some(number);
+            }
+        }
+        rows.extend(units.into_values());
+    }
+    let categories = texts.len() as u32;
+    let given = |row: &&Vec<Option<u32>>| row.iter().flatten().count() > 1;
+    let differs = |row: &&Vec<Option<u32>>| {
+        let mut said = row.iter().flatten();
+        let first = said.next();
+        said.any(|one| Some(one) != first)
+    };
+    let alpha = Ratings::new(&rows, categories)
+        .and_then(|ratings| ratings.alpha(Level::Nominal))
+        .ok();
+    let mut pairs = Vec::new();
+    let few = if names.len() <= PAIRED_MAX { names.len() } else { 0 };
+    for (a, first) in names.iter().enumerate().take(few) {
+        for (b, second) in names.iter().enumerate().skip(a + 1) {
+            let (one, other): (Vec<u32>, Vec<u32>) =
+                rows.iter().filter_map(|row| row[a].zip(row[b])).unzip();
+            let kappa = cohen(&one, &other, categories).ok();
+            let kappa = kappa.and_then(|found| found.kappa);
+            pairs.push((first.clone(), second.clone(), one.len() as u64, kappa));
+        }
+    }
+    Reviewers {
+        units: rows.len() as u64,
+        shared: rows.iter().filter(given).count() as u64,
+        differ: rows.iter().filter(differs).count() as u64,
+        alpha,
+        pairs,
+    }
+}
