@@ -332,6 +332,7 @@ fn real(
         source,
         score,
         pair,
+        people: false,
     }];
     let threads = NonZeroUsize::new(2).expect("some");
     let bytes = data(&source.file);

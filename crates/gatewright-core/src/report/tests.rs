@@ -237,6 +237,7 @@ fn analysis() -> Analysis {
         disagreements: BTreeMap::new(),
         causes: BTreeMap::new(),
         uncalibrated: Vec::new(),
+        calibrations: Vec::new(),
     }
 }
 
