@@ -33,6 +33,15 @@ pub use words::{next_words, text};
 /// Labels of a criterion below which agreement is an anecdote.
 pub const LEAST_ITEMS: u64 = gatewright_stats::agreement::LEAST_ITEMS;
 
+/// Labels that show a judge fit that is right on 95 of 100 answers that people pass and on 90 of 100 that they fail, where
+/// one of five fails: what to plan with before anything is known.
+pub const TYPICAL_LABELS: u64 = 49;
+
+/// Returns what a verdict of such a judge is worth in labels.
+pub fn typical_worth() -> f64 {
+    gatewright_stats::ppi::squared_correlation(0.8, 0.95, 0.9).unwrap_or(0.0)
+}
+
 /// One judged unit of the first look, with what people said of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Unit {
