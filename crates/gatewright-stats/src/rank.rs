@@ -26,8 +26,12 @@ pub fn spearman(first: &[f64], second: &[f64]) -> Result<f64, Undefined> {
     }
     let (a, b) = (ranks(first), ranks(second));
     let (centre_a, centre_b) = (mean(&a), mean(&b));
-    let together = sum(a.iter().zip(&b).map(|(a, b)| (a - centre_a) * (b - centre_b)));
-    let spread = |ranks: &[f64], centre: f64| sum(ranks.iter().map(|r| (r - centre) * (r - centre)));
+    let together = sum(a
+        .iter()
+        .zip(&b)
+        .map(|(a, b)| (a - centre_a) * (b - centre_b)));
+    let spread =
+        |ranks: &[f64], centre: f64| sum(ranks.iter().map(|r| (r - centre) * (r - centre)));
     let scale = sqrt(spread(&a, centre_a) * spread(&b, centre_b));
     if scale <= 0.0 {
         return Err(Undefined::NoVariation);
@@ -60,7 +64,10 @@ mod tests {
 
     #[test]
     fn ties_share_their_mean_rank() {
-        assert_eq!(ranks(&[3.0, 1.0, 3.0, 0.0, -0.0]), [4.5, 3.0, 4.5, 1.5, 1.5]);
+        assert_eq!(
+            ranks(&[3.0, 1.0, 3.0, 0.0, -0.0]),
+            [4.5, 3.0, 4.5, 1.5, 1.5]
+        );
         // scipy.stats.spearmanr([1, 2, 2, 4], [1, 3, 2, 2]).statistic
         let rho = spearman(&[1.0, 2.0, 2.0, 4.0], &[1.0, 3.0, 2.0, 2.0]).expect("defined");
         assert!((rho - 0.5).abs() < 1e-12, "{rho}");

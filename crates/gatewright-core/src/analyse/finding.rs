@@ -133,7 +133,13 @@ fn evaluate(
         (Verb::Guard, Compare::NoWorse { than, margin }, Subject::Criterion(criterion))
             if inputs.scores.units.contains_key(&criterion) =>
         {
-            judged::guard(inputs, resolutions, rule, (criterion, than, margin), members)
+            judged::guard(
+                inputs,
+                resolutions,
+                rule,
+                (criterion, than, margin),
+                members,
+            )
         }
         (Verb::Require, _, Subject::Criterion(criterion))
             if inputs.scores.units.contains_key(&criterion) =>

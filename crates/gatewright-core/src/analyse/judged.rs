@@ -50,7 +50,14 @@ pub(crate) fn require(
         compares: roles.len() == 2,
         idle: fit.is_only_idle(),
     };
-    let standing = stand(inputs, rule, members, &estimator, (smaller, missing), &mut measured);
+    let standing = stand(
+        inputs,
+        rule,
+        members,
+        &estimator,
+        (smaller, missing),
+        &mut measured,
+    );
     (measured, standing, lost)
 }
 
@@ -96,7 +103,13 @@ fn stand(
     };
     let uncovered = weights(inputs.manifest, inputs.reference, members).uncovered;
     let covered = worst_over_uncovered(statistic, &found, uncovered, smaller);
-    let clears = |bound: f64| if smaller { bound < limit } else { bound > limit };
+    let clears = |bound: f64| {
+        if smaller {
+            bound < limit
+        } else {
+            bound > limit
+        }
+    };
     let bound = if smaller { found.upper } else { found.lower };
     let more = estimator.more_labels(&found, limit, smaller);
     measured.for_holds = Some(found);
@@ -142,17 +155,16 @@ pub(crate) fn guard(
         && measured.tripped;
     let standing = match standing {
         Standing::Violated if !settled_by_people => confirmed(&examples, margin, &measured),
-        Standing::Undecided(Undecided::Unconfirmed { trials, examples: n }) => {
-            match confirmed(&examples, margin, &measured) {
-                Standing::Undecided(_) if trials > 0 => {
-                    Standing::Undecided(Undecided::Unconfirmed {
-                        examples: n,
-                        trials,
-                    })
-                }
-                settled => settled,
-            }
-        }
+        Standing::Undecided(Undecided::Unconfirmed {
+            trials,
+            examples: n,
+        }) => match confirmed(&examples, margin, &measured) {
+            Standing::Undecided(_) if trials > 0 => Standing::Undecided(Undecided::Unconfirmed {
+                examples: n,
+                trials,
+            }),
+            settled => settled,
+        },
         other => other,
     };
     let missing = missing(inputs, criterion, &roles);
@@ -203,12 +215,7 @@ fn roles(rule: &Rule) -> Vec<Role> {
 }
 
 /// Judges the judge by the labels of these systems, over all their examples: a slice has too few of them.
-fn judge(
-    inputs: Inputs<'_>,
-    rule: &Rule,
-    criterion: u16,
-    roles: &[Role],
-) -> (Evidence, Fitness) {
+fn judge(inputs: Inputs<'_>, rule: &Rule, criterion: u16, roles: &[Role]) -> (Evidence, Fitness) {
     let units = &inputs.scores.units[&criterion];
     let of: Vec<&Unit> = units
         .iter()

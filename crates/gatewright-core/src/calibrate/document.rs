@@ -215,7 +215,11 @@ fn criterion(
         SystemView {
             role: *role,
             name: name.map_or_else(String::new, |system| system.name.clone()),
-            fitness: one.each.get(role).map_or("undecided", Fitness::word).to_owned(),
+            fitness: one
+                .each
+                .get(role)
+                .map_or("undecided", Fitness::word)
+                .to_owned(),
             reading: view(reading, role.word()),
         }
     });

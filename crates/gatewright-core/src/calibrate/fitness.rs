@@ -438,7 +438,8 @@ fn needed(evidence: &Evidence, needs: f64) -> Option<u64> {
 /// Says a reason in plain words.
 pub fn reason_words(reason: &Reason) -> String {
     let percent = |share: f64| format!("{:.0} %", 100.0 * share);
-    let points = |gap: Option<f64>| gap.map_or("?".to_owned(), |gap| format!("{:+.0} pts", 100.0 * gap));
+    let points =
+        |gap: Option<f64>| gap.map_or("?".to_owned(), |gap| format!("{:+.0} pts", 100.0 * gap));
     match reason {
         Reason::NoLabels => "people labelled none of these answers".to_owned(),
         Reason::Inaccurate {

@@ -27,7 +27,7 @@ pub use drawing::{Answer, Drawing, Stratum, draw};
 pub(crate) use fitness::rate as share_rate;
 pub use fitness::{Evidence, Fitness, Reason, fitness, reason_words};
 pub use reading::{Agreement, Reading, agreement_interval, reading};
-pub use reviewers::{Reviewers, reviewers};
+pub use reviewers::{Reviewers, Whose, reviewers};
 pub use words::{next_words, text};
 
 /// Labels of a criterion below which agreement is an anecdote.
@@ -35,7 +35,7 @@ pub const LEAST_ITEMS: u64 = gatewright_stats::agreement::LEAST_ITEMS;
 
 /// Labels that show a judge fit that is right on 95 of 100 answers that people pass and on 90 of 100 that they fail, where
 /// one of five fails: what to plan with before anything is known.
-pub const TYPICAL_LABELS: u64 = 49;
+pub const TYPICAL_LABELS: u64 = 60;
 
 /// Returns what a verdict of such a judge is worth in labels.
 pub fn typical_worth() -> f64 {
@@ -79,7 +79,10 @@ impl Unit {
 
     /// People's verdict as pass or fail.
     pub fn said(&self) -> Option<bool> {
-        self.beside.people.as_ref().and_then(|said| passed(said.bin))
+        self.beside
+            .people
+            .as_ref()
+            .and_then(|said| passed(said.bin))
     }
 }
 

@@ -56,12 +56,7 @@ pub struct Agreement {
 }
 
 /// Counts what the labels of these units say.
-pub fn reading(
-    reference: &ReferenceSet,
-    units: &[&Unit],
-    written: bool,
-    alpha: f64,
-) -> Reading {
+pub fn reading(reference: &ReferenceSet, units: &[&Unit], written: bool, alpha: f64) -> Reading {
     let both: Vec<(&Unit, bool, bool)> = units
         .iter()
         .filter_map(|unit| Some((*unit, unit.said()?, unit.judged()?)))
@@ -115,10 +110,19 @@ fn rates(reference: &ReferenceSet, both: &[(&Unit, bool, bool)], alpha: f64) -> 
         .collect();
     let weight: Vec<f64> = both
         .iter()
-        .map(|(unit, ..)| 1.0 / unit.beside.people.as_ref().map_or(1.0, |said| said.inclusion))
+        .map(|(unit, ..)| {
+            1.0 / unit
+                .beside
+                .people
+                .as_ref()
+                .map_or(1.0, |said| said.inclusion)
+        })
         .collect();
     let weighted = weight.iter().any(|one| (one - weight[0]).abs() > 1e-12);
-    let counts = accuracy(&Confusion::count(people.iter().copied().zip(judge.iter().copied())), alpha);
+    let counts = accuracy(
+        &Confusion::count(people.iter().copied().zip(judge.iter().copied())),
+        alpha,
+    );
     let weights = weighted.then_some(weight.as_slice());
     let found = weighted_accuracy(&people, &judge, &cluster, weights, alpha);
     let side = |found: Result<Bounds, Undefined>, counted: Share| match found {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use gatewright_stats::agreement::{Level, Ratings};
+use gatewright_stats::estimate::Undefined;
 use gatewright_stats::kappa::cohen;
 
 use crate::label::Labels;
@@ -20,6 +21,8 @@ pub struct Reviewers {
     pub differ: u64,
     /// Krippendorff's alpha (nominal); none where it is not defined.
     pub alpha: Option<f64>,
+    /// Fleiss' kappa; none unless everybody labelled every unit.
+    pub fleiss: Option<f64>,
     /// Each two of them: names, units both labelled, Cohen's kappa.
     pub pairs: Vec<(Arc<str>, Arc<str>, u64, Option<f64>)>,
 }
@@ -27,14 +30,36 @@ pub struct Reviewers {
 /// People beyond whom each two of them are too many to look at.
 const PAIRED_MAX: usize = 8;
 
-/// Counts the agreement of those who labelled beside the judge.
-pub fn reviewers(labels: &Labels, reference: &ReferenceSet, criterion: u16) -> Reviewers {
-    let names: Vec<Arc<str>> = labels.annotators(criterion, true).into_iter().collect();
+/// Whose labels are looked at.
+#[derive(Clone, Copy, Debug)]
+pub struct Whose<'a> {
+    /// The criterion.
+    pub criterion: u16,
+    /// Labels beside a judge; else those that are the criterion's own.
+    pub beside: bool,
+    /// One system's only.
+    pub system: Option<&'a str>,
+}
+
+/// Counts the agreement of those who labelled the same answers.
+pub fn reviewers(labels: &Labels, reference: &ReferenceSet, whose: Whose<'_>) -> Reviewers {
+    let all = labels.annotators(whose.criterion, whose.beside);
+    let names: Vec<Arc<str>> = all.into_iter().collect();
     let mut texts: BTreeMap<Arc<str>, u32> = BTreeMap::new();
     let mut rows: Vec<Vec<Option<u32>>> = Vec::new();
     for example in 0..reference.examples.len() as u32 {
         let mut units: BTreeMap<_, Vec<Option<u32>>> = BTreeMap::new();
-        for label in labels.people_of_example(criterion, example) {
+        let given = if whose.beside {
+            labels.people_of_example(whose.criterion, example)
+        } else {
+            labels.of_example(whose.criterion, example)
+        };
+        let of_system = |system: &Option<Arc<str>>| {
+            whose
+                .system
+                .is_none_or(|wanted| system.as_deref() == Some(wanted))
+        };
+        for label in given.into_iter().filter(|label| of_system(&label.system)) {
             let next = texts.len() as u32;
             let number = *texts.entry(label.label.clone()).or_insert(next);
             let unit = units
@@ -53,11 +78,16 @@ pub fn reviewers(labels: &Labels, reference: &ReferenceSet, criterion: u16) -> R
         let first = said.next();
         said.any(|one| Some(one) != first)
     };
-    let alpha = Ratings::new(&rows, categories)
-        .and_then(|ratings| ratings.alpha(Level::Nominal))
-        .ok();
+    let ratings = Ratings::new(&rows, categories).ok();
+    let of = |read: fn(&Ratings) -> Result<f64, Undefined>| {
+        ratings.as_ref().and_then(|ratings| read(ratings).ok())
+    };
     let mut pairs = Vec::new();
-    let few = if names.len() <= PAIRED_MAX { names.len() } else { 0 };
+    let few = if names.len() <= PAIRED_MAX {
+        names.len()
+    } else {
+        0
+    };
     for (a, first) in names.iter().enumerate().take(few) {
         for (b, second) in names.iter().enumerate().skip(a + 1) {
             let (one, other): (Vec<u32>, Vec<u32>) =
@@ -71,7 +101,8 @@ pub fn reviewers(labels: &Labels, reference: &ReferenceSet, criterion: u16) -> R
         units: rows.len() as u64,
         shared: rows.iter().filter(given).count() as u64,
         differ: rows.iter().filter(differs).count() as u64,
-        alpha,
+        alpha: of(|ratings| ratings.alpha(Level::Nominal)),
+        fleiss: of(Ratings::fleiss),
         pairs,
     }
 }

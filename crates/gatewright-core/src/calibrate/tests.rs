@@ -87,12 +87,22 @@ fn calibrated(units: Vec<Unit>, change: impl FnOnce(&mut Manifest)) -> Calibrati
     let (mut manifest, reference) = world(5000);
     change(&mut manifest);
     let units = BTreeMap::from([(0, units)]);
-    let mut found = calibrate(&manifest, &reference, &units, &BTreeMap::new(), &BTreeMap::new());
+    let mut found = calibrate(
+        &manifest,
+        &reference,
+        &units,
+        &BTreeMap::new(),
+        &BTreeMap::new(),
+    );
     found.remove(0)
 }
 
 fn codes(calibration: &Calibration) -> Vec<String> {
-    let document = document(&world(1).0, std::slice::from_ref(calibration), &BTreeMap::new());
+    let document = document(
+        &world(1).0,
+        std::slice::from_ref(calibration),
+        &BTreeMap::new(),
+    );
     let reasons = document.criteria[0].reasons.iter();
     reasons.map(|reason| reason.code.clone()).collect()
 }
@@ -105,8 +115,15 @@ fn a_good_judge_is_fit_and_a_coin_is_not() {
     let se = good.pooled.accuracy.se;
     assert!((se.lower - 0.905_267_8).abs() < 1e-6, "{se:?}");
     assert_eq!((se.n, good.pooled.accuracy.sp.n), (94, 43));
-    let coin = calibrated(units(Role::Candidate, 0, [50, 50, 50, 50, 200, 200]), |_| {});
-    assert!(matches!(coin.fitness, Fitness::Unfit { .. }), "{:?}", coin.fitness);
+    let coin = calibrated(
+        units(Role::Candidate, 0, [50, 50, 50, 50, 200, 200]),
+        |_| {},
+    );
+    assert!(
+        matches!(coin.fitness, Fitness::Unfit { .. }),
+        "{:?}",
+        coin.fitness
+    );
     assert!(codes(&coin).contains(&"inaccurate".to_owned()));
     let kappa = coin.pooled.labels.as_ref().and_then(|found| found.kappa);
     assert_eq!(kappa, Some(0.0));
@@ -133,7 +150,10 @@ fn few_labels_leave_it_open_and_say_how_many_would_tell() {
         reasons: vec![Reason::NoLabels],
         labels: Some(TYPICAL_LABELS),
     };
-    assert_eq!(none.fitness, planned, "what `check` says is what the rule needs");
+    assert_eq!(
+        none.fitness, planned,
+        "what `check` says is what the rule needs"
+    );
 }
 
 #[test]
@@ -157,11 +177,19 @@ fn a_judge_that_errs_on_one_system_fakes_a_difference() {
     assert_eq!(codes(&found), ["differs"]);
     assert!(matches!(found.fitness, Fitness::Unfit { .. }));
     // On either system alone nothing is compared.
-    assert!(found.each.values().all(|fit| *fit == Fitness::Fit), "{:?}", found.each);
+    assert!(
+        found.each.values().all(|fit| *fit == Fitness::Fit),
+        "{:?}",
+        found.each
+    );
     let mut one_arm = units(Role::Candidate, 0, [190, 10, 2, 48, 0, 0]);
     one_arm.extend(units(Role::Production, 0, [0, 0, 0, 0, 200, 50]));
     let found = calibrated(one_arm, |_| {});
-    assert!(codes(&found).contains(&"one-arm".to_owned()), "{:?}", codes(&found));
+    assert!(
+        codes(&found).contains(&"one-arm".to_owned()),
+        "{:?}",
+        codes(&found)
+    );
 }
 
 #[test]
@@ -186,7 +214,10 @@ fn an_unreadable_verdict_is_in_no_rate_and_counted() {
     }
     let found = calibrated(all, |_| {});
     let reading = &found.pooled;
-    assert_eq!((reading.units, reading.labelled, reading.judge_unread), (137, 137, 10));
+    assert_eq!(
+        (reading.units, reading.labelled, reading.judge_unread),
+        (137, 137, 10)
+    );
     assert_eq!(reading.table.passes(), 84);
     // As a label it is a class of its own: it disagrees.
     assert_eq!(reading.labels.as_ref().map(|found| found.n), Some(137));
@@ -254,7 +285,11 @@ fn drawing_takes_flips_and_fails_and_random_passes_and_hides_nothing_of_how() {
         let of = |one: &&Answer<'_>| one.unit.example == answer.unit.example;
         assert_eq!(found.answers.iter().filter(of).count(), 2);
     }
-    assert_eq!(found, draw(&all, 200, 7, "right"), "the same seed draws the same");
+    assert_eq!(
+        found,
+        draw(&all, 200, 7, "right"),
+        "the same seed draws the same"
+    );
     assert_ne!(found.answers, draw(&all, 200, 8, "right").answers);
     let small: Vec<(u32, Role)> = draw(&all, 170, 7, "right")
         .answers
@@ -266,7 +301,10 @@ fn drawing_takes_flips_and_fails_and_random_passes_and_hides_nothing_of_how() {
         .iter()
         .map(|one| (one.unit.example, one.unit.role))
         .collect();
-    assert!(small.iter().all(|one| large.contains(one)), "a larger budget keeps what was drawn");
+    assert!(
+        small.iter().all(|one| large.contains(one)),
+        "a larger budget keeps what was drawn"
+    );
     let tight = draw(&all, 60, 7, "right");
     assert!(tight.answers.len() <= 60);
     assert!(tight.strata[&Stratum::Pass].0 >= 10, "{:?}", tight.strata);
@@ -284,8 +322,18 @@ fn a_report_fits_and_says_the_reason() {
     let document = document(&world(1).0, &[found], &BTreeMap::new());
     let shown = text(&document, 80);
     assert!(shown.lines().count() <= 25, "{shown}");
-    assert!(shown.lines().all(|line| line.chars().count() <= 80), "{shown}");
-    for part in ["unfit to gate", "errs differently", "candidate", "production", "together", "Next: "] {
+    assert!(
+        shown.lines().all(|line| line.chars().count() <= 80),
+        "{shown}"
+    );
+    for part in [
+        "unfit to gate",
+        "errs differently",
+        "candidate",
+        "production",
+        "together",
+        "Next: ",
+    ] {
         assert!(shown.contains(part), "no `{part}` in\n{shown}");
     }
 }

@@ -106,7 +106,10 @@ fn whole(text: &mut String, one: &CriterionView, width: usize) {
             let _ = writeln!(text, "{shown}");
         }
     }
-    for shown in wrapped(&format!("Next: {}", one.next), width).iter().take(2) {
+    for shown in wrapped(&format!("Next: {}", one.next), width)
+        .iter()
+        .take(2)
+    {
         let _ = writeln!(text, "{shown}");
     }
 }

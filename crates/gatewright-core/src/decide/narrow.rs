@@ -119,7 +119,7 @@ fn value_passes(case: Case<'_>, value: &RouteValue, adjusted: f64) -> bool {
                             Undecided::Missing { .. }
                                 | Undecided::Unconfirmed { .. }
                                 | Undecided::Unlabelled { .. }
-                        | Undecided::JudgeUnfit { .. }
+                                | Undecided::JudgeUnfit { .. }
                         )
                 }
                 (Standing::Undecided(_), _) => false,

@@ -288,7 +288,11 @@ impl Labels {
 
     /// Returns who labelled a criterion, sorted: the judge, or with `people` those who label beside it.
     pub fn annotators(&self, criterion: u16, people: bool) -> BTreeSet<Arc<str>> {
-        let key = if people { criterion | PEOPLE } else { criterion };
+        let key = if people {
+            criterion | PEOPLE
+        } else {
+            criterion
+        };
         let rows = self.tables.get(&key).map_or(&[][..], |table| &table.rows);
         let who: BTreeSet<u16> = rows.iter().map(|row| row.annotator).collect();
         let names = who.into_iter();

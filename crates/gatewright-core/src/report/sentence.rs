@@ -91,12 +91,14 @@ pub(super) fn undecided(why: &Undecided) -> String {
                 None => known.to_owned(),
             }
         }
-        Undecided::Unlabelled { flips } => format!(
-            "only the judge saw it: label {flips} flip{}",
-            s(*flips)
-        ),
+        Undecided::Unlabelled { flips } => {
+            format!("only the judge saw it: label {flips} flip{}", s(*flips))
+        }
         Undecided::FewLabels { more } => {
-            format!("{more} more example{} labelled by people would show it", s(*more))
+            format!(
+                "{more} more example{} labelled by people would show it",
+                s(*more)
+            )
         }
         Undecided::Unbounded { needs: Some(needs) } => {
             format!("it needs {} examples", words::count(*needs))

@@ -50,11 +50,14 @@ fn criterion(manifest: &Manifest, name: Option<&str>) -> Result<Option<u16>, Fai
         let all = manifest.criteria.iter();
         all.filter(|criterion| criterion.is_calibrated())
     };
-    let how = "`people: {from: labels.jsonl}` beside a grader that is `by: model` (docs/calibration.md)";
+    let how =
+        "`people: {from: labels.jsonl}` beside a grader that is `by: model` (docs/calibration.md)";
     let Some(name) = name else {
         return match calibrated().next() {
             Some(_) => Ok(None),
-            None => Err(Failure::usage("no criterion has people's labels beside a judge").next(how)),
+            None => {
+                Err(Failure::usage("no criterion has people's labels beside a judge").next(how))
+            }
         };
     };
     let Some(index) = manifest.criterion_index(name) else {
@@ -76,13 +79,19 @@ fn the_one(judging: &Judging, loaded: &Loaded, asked: Option<u16>) -> Result<u16
         (None, several) => {
             let names: Vec<&str> = several
                 .iter()
-                .map(|one| loaded.manifest.criteria[usize::from(one.criterion)].id.as_str())
+                .map(|one| {
+                    loaded.manifest.criteria[usize::from(one.criterion)]
+                        .id
+                        .as_str()
+                })
                 .collect();
-            Err(Failure::usage("a file to label is about one criterion").next(format!(
-                "gatewright calibrate {} --plan N -o FILE (one of {})",
-                names.first().unwrap_or(&"CRITERION"),
-                names.join(", ")
-            )))
+            Err(
+                Failure::usage("a file to label is about one criterion").next(format!(
+                    "gatewright calibrate {} --plan N -o FILE (one of {})",
+                    names.first().unwrap_or(&"CRITERION"),
+                    names.join(", ")
+                )),
+            )
         }
     }
 }
@@ -129,7 +138,9 @@ fn plan(
     let units: &[Unit] = judging.units.get(&criterion).unwrap_or(&none);
     let id = loaded.manifest.criteria[usize::from(criterion)].id.as_str();
     if units.is_empty() {
-        return Err(Failure::usage(format!("no answer is judged for `{id}` yet")).next("gatewright run"));
+        return Err(
+            Failure::usage(format!("no answer is judged for `{id}` yet")).next("gatewright run"),
+        );
     }
     let drawing = calibrate::draw(units, budget as usize, loaded.manifest.seed, id);
     let mut text = String::new();
@@ -219,7 +230,11 @@ fn labels_of(grader: &Grader) -> Vec<String> {
     };
     let mut known: Vec<String> = Vec::new();
     for map in &judge.values {
-        let all = map.pass.iter().chain(map.fail.keys()).chain(&map.not_applicable);
+        let all = map
+            .pass
+            .iter()
+            .chain(map.fail.keys())
+            .chain(&map.not_applicable);
         for label in all {
             if !known.contains(label) {
                 known.push(label.clone());

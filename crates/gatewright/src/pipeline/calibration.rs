@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use gatewright_core::calibrate::{self, Calibration, Carried, Document, Reviewers, Unit};
+use gatewright_core::calibrate::{self, Calibration, Carried, Document, Reviewers, Unit, Whose};
 use gatewright_core::digest::Digest;
 use gatewright_core::event::ProjectEvent;
 use gatewright_core::manifest::{Role, Target};
@@ -135,8 +135,12 @@ impl Judging {
         let reviewers = calibrations
             .iter()
             .map(|one| {
-                let found =
-                    calibrate::reviewers(&loaded.labels, &loaded.reference, one.criterion);
+                let whose = Whose {
+                    criterion: one.criterion,
+                    beside: true,
+                    system: None,
+                };
+                let found = calibrate::reviewers(&loaded.labels, &loaded.reference, whose);
                 (one.criterion, found)
             })
             .collect();
@@ -192,7 +196,11 @@ impl Gathered {
 ///
 /// # Errors
 /// When the log refuses it.
-pub(crate) fn record(loaded: &Loaded, calibrations: &[Calibration], now: &Now) -> Result<usize, Failure> {
+pub(crate) fn record(
+    loaded: &Loaded,
+    calibrations: &[Calibration],
+    now: &Now,
+) -> Result<usize, Failure> {
     let known = carried(loaded)?;
     let new: Vec<ProjectEvent> = calibrations
         .iter()

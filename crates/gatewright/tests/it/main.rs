@@ -1,6 +1,7 @@
 //! Journeys through the everyday binary: files in, transcript out. Hermetic, no network, no key.
 
 mod answers;
+mod calibrate;
 mod demo;
 mod files;
 mod interrupt;

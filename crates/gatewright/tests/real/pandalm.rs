@@ -1,5 +1,6 @@
 //! PandaLM: preferences of three people and of two model judges between five systems.
 
+use gatewright_core::calibrate::{Fitness, Whose, reviewers};
 use gatewright_core::manifest::Role;
 use gatewright_core::outcome::{Bin, Missing, Outcome};
 
@@ -62,6 +63,55 @@ pub(crate) fn check(ledger: &mut Ledger) {
         .filter(|(_, bin)| *bin == Bin::Missing(Missing::GraderError))
         .count();
     ledger.described("garbage verdicts stay missing", unread, 25);
+    calibrated(ledger);
+}
+
+/// The people among themselves, and the judges against most of them, as `gatewright calibrate` sees it.
+fn calibrated(ledger: &mut Ledger) {
+    let run = Run::of("pandalm/judges.yaml", &[]);
+    let whose = Whose {
+        criterion: 0,
+        beside: true,
+        system: None,
+    };
+    let people = reviewers(&run.labels, &run.reference, whose);
+    for (place, names) in ["1-2", "1-3", "2-3"].into_iter().enumerate() {
+        let (first, second, n, kappa) = &people.pairs[place];
+        let found = format!("{}-{}", &first[6..], &second[6..]);
+        ledger.described("the pair of people", found.as_str(), names);
+        ledger.described("pairs of answers that both compared", *n, 999);
+        let pointer = format!("/cohen_kappa/{names}");
+        ledger.rounded(&pointer, kappa.expect("defined"), 6);
+    }
+    ledger.rounded("/fleiss_kappa", people.fleiss.expect("defined"), 6);
+    ledger.rounded(
+        "/krippendorff_alpha_nominal",
+        people.alpha.expect("defined"),
+        6,
+    );
+    for (criterion, reading) in [
+        ("gpt35", "judge_gpt35 invalid_excluded"),
+        ("gpt35-garbage-is-tie", "judge_gpt35 invalid_as_tie"),
+        ("pandalm", "judge_pandalm7b invalid_excluded"),
+    ] {
+        let index = run.criterion(criterion);
+        let all = run.analysis.calibrations.iter();
+        let found = all.clone().find(|one| one.criterion == index);
+        let found = found.expect("a calibration");
+        let verdicts = found.pooled.verdicts.as_ref().expect("verdicts");
+        let n = ledger.peek(&format!("/{reading}/n")).as_u64();
+        ledger.described("verdicts compared", Some(verdicts.n), n);
+        let accuracy = ledger.peek(&format!("/{reading}/accuracy")).as_f64();
+        let apart = (verdicts.same - accuracy.expect("a number")).abs();
+        ledger.described("accuracy to six places", apart < 0.5e-6, true);
+        ledger.rounded(
+            &format!("/{reading}/cohen_kappa"),
+            verdicts.kappa.expect("defined"),
+            6,
+        );
+        // Right on 71 and 67 of 100, and on too few of what people like less: neither may decide.
+        assert_ne!(found.fitness, Fitness::Fit, "{criterion}");
+    }
 }
 
 fn verdicts(run: &Run, criterion: &str) -> Vec<(u32, Bin)> {

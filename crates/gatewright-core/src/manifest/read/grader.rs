@@ -337,9 +337,7 @@ pub(super) fn people(
     let combine = w
         .word_at(&fields, "combine", &COMBINE)
         .unwrap_or(Combine::Majority);
-    let drawn = w
-        .word_at(&fields, "drawn", &DRAWN)
-        .unwrap_or(Drawn::Random);
+    let drawn = w.word_at(&fields, "drawn", &DRAWN).unwrap_or(Drawn::Random);
     let labels = LabelGrader {
         sources: sources?,
         by: GraderKind::Person,
