@@ -215,28 +215,21 @@ fn intervals(
     let number = |passed: bool| f64::from(u8::from(passed));
     let cluster = |unit: &Unit| reference.cluster[unit.example as usize];
     let (mut y, mut f, mut on, mut weight) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let (mut all, mut on_all, mut rest, mut on_rest) =
-        (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut all, mut on_all) = (Vec::new(), Vec::new());
     for unit in units {
         let Some(judged) = unit.judged().map(number) else {
             continue;
         };
         all.push(judged);
         on_all.push(cluster(unit));
-        match (unit.said(), &unit.beside.people) {
-            (Some(passed), Some(said)) => {
-                y.push(number(passed));
-                f.push(judged);
-                on.push(cluster(unit));
-                weight.push(1.0 / said.inclusion);
-            }
-            _ => {
-                rest.push(judged);
-                on_rest.push(cluster(unit));
-            }
+        if let (Some(passed), Some(said)) = (unit.said(), &unit.beside.people) {
+            y.push(number(passed));
+            f.push(judged);
+            on.push(cluster(unit));
+            weight.push(1.0 / said.inclusion);
         }
     }
-    if y.is_empty() || rest.is_empty() {
+    if y.is_empty() || y.len() == all.len() {
         return None;
     }
     let weights = reading.weighted.then_some(weight.as_slice());
@@ -253,12 +246,8 @@ fn intervals(
             cluster: &on,
             weight: weights,
         };
-        // Labels drawn with unequal probabilities leave a rest that is no random part: then the judge's mean is over all.
-        let graded = if weights.is_some() {
-            rows(&all, &on_all, None)
-        } else {
-            rows(&rest, &on_rest, None)
-        };
+        // Over all rows, as a rule does it.
+        let graded = rows(&all, &on_all, None);
         let found = ppi::ppi_clustered(&labelled, &graded, Tuning::Power).ok()?;
         let bounds = found.bounds(alpha).ok()?;
         (bounds.lower.max(0.0), bounds.upper.min(1.0))

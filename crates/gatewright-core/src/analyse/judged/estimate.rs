@@ -217,25 +217,16 @@ impl Estimator<'_> {
     fn ppi(&self, alpha: f64) -> Result<Bounds, Undefined> {
         let (mut people, mut graded) = (Column::default(), Column::default());
         let mut f = Vec::new();
-        // Labels drawn with unequal probabilities leave a rest that is no random part: then the judge's mean is over all.
-        let drawn = self
-            .examples
-            .iter()
-            .filter(|one| one.is_labelled())
-            .any(|one| one.inclusion < 1.0);
+        // The judge's mean is over all rows, not over the rest: the two forms are one estimator with another λ, and this one
+        // stays sound where the rest is small, or no random part (labels drawn by design, flips that nobody labelled yet).
         for one in self.examples {
             let Some(judged) = one.judged_value(self.compares) else {
                 continue;
             };
-            match one.said_value(self.compares).filter(|_| one.is_labelled()) {
-                Some(said) => {
-                    people.push(said, one.cluster, one.weight / one.inclusion);
-                    f.push(judged);
-                    if drawn {
-                        graded.push(judged, one.cluster, one.weight);
-                    }
-                }
-                None => graded.push(judged, one.cluster, one.weight),
+            graded.push(judged, one.cluster, one.weight);
+            if let Some(said) = one.said_value(self.compares).filter(|_| one.is_labelled()) {
+                people.push(said, one.cluster, one.weight / one.inclusion);
+                f.push(judged);
             }
         }
         let labelled = Labelled {
