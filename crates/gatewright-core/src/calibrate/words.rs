@@ -15,7 +15,15 @@ pub fn next_words(criterion: &str, one: &Calibration) -> String {
         let budget = one.evidence.reading.labelled + more;
         format!("gatewright calibrate {criterion} --plan {budget} -o labels.jsonl")
     };
+    let all = one.evidence.reading.labelled >= one.evidence.reading.units;
     match &one.fitness {
+        Fitness::Undecided {
+            labels: Some(more), ..
+        } if all && one.evidence.reading.units > 0 => {
+            format!(
+                "everything is labelled: about {more} more answers to further examples would tell"
+            )
+        }
         Fitness::Fit => "nothing: rules on it decide, corrected for its errors".to_owned(),
         Fitness::Undecided {
             labels: Some(more), ..

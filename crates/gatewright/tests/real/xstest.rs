@@ -167,18 +167,17 @@ fn kappas(ledger: &mut Ledger, system: &str) {
             labels.kappa.expect("defined"),
             6,
         );
-        ledger.described(
-            "labels compared, the unreadable ones as a class of their own",
-            labels.n,
-            450,
+        assert_eq!(
+            labels.n, 450,
+            "the unreadable ones are a class of their own"
         );
         let unread = ledger.peek(&format!(
             "/judge_vs_human_final/{system}/{judge}/invalid_labels"
         ));
-        ledger.described(
-            "verdicts kept as missing",
+        assert_eq!(
             Some(reading.judge_unread),
             unread.as_u64(),
+            "kept as missing"
         );
     }
 }
