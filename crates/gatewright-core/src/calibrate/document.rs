@@ -320,11 +320,11 @@ fn reviewers_view(found: Option<&Reviewers>) -> ReviewersView {
         alpha: found.and_then(|found| found.alpha),
         pairs: pairs
             .iter()
-            .map(|(first, second, n, kappa)| PairView {
-                first: first.to_string(),
-                second: second.to_string(),
-                n: *n,
-                kappa: *kappa,
+            .map(|pair| PairView {
+                first: pair.first.to_string(),
+                second: pair.second.to_string(),
+                n: pair.n,
+                kappa: pair.kappa,
             })
             .collect(),
     }

@@ -27,7 +27,7 @@ pub use drawing::{Answer, Drawing, Stratum, draw};
 pub(crate) use fitness::rate as share_rate;
 pub use fitness::{Evidence, Fitness, Reason, fitness, reason_words};
 pub use reading::{Agreement, Reading, agreement_interval, reading};
-pub use reviewers::{Reviewers, Whose, reviewers};
+pub use reviewers::{Reviewers, Two, Whose, reviewers};
 pub use words::{next_words, text};
 
 /// Labels of a criterion below which agreement is an anecdote.

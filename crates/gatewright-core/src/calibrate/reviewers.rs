@@ -23,8 +23,21 @@ pub struct Reviewers {
     pub alpha: Option<f64>,
     /// Fleiss' kappa; none unless everybody labelled every unit.
     pub fleiss: Option<f64>,
-    /// Each two of them: names, units both labelled, Cohen's kappa.
-    pub pairs: Vec<(Arc<str>, Arc<str>, u64, Option<f64>)>,
+    /// Each two of them.
+    pub pairs: Vec<Two>,
+}
+
+/// Two people who labelled the same units.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Two {
+    /// One.
+    pub first: Arc<str>,
+    /// The other.
+    pub second: Arc<str>,
+    /// Units that both labelled.
+    pub n: u64,
+    /// Cohen's kappa; none where it is not defined.
+    pub kappa: Option<f64>,
 }
 
 /// People beyond whom each two of them are too many to look at.
@@ -94,7 +107,12 @@ pub fn reviewers(labels: &Labels, reference: &ReferenceSet, whose: Whose<'_>) ->
                 rows.iter().filter_map(|row| row[a].zip(row[b])).unzip();
             let kappa = cohen(&one, &other, categories).ok();
             let kappa = kappa.and_then(|found| found.kappa);
-            pairs.push((first.clone(), second.clone(), one.len() as u64, kappa));
+            pairs.push(Two {
+                first: first.clone(),
+                second: second.clone(),
+                n: one.len() as u64,
+                kappa,
+            });
         }
     }
     Reviewers {

@@ -101,7 +101,7 @@ fn an_unfit_judge_neither_ships_nor_blocks() {
     });
     // It fails half of the candidate: raw, every rule would be violated.
     let blame = judged(100, SHOWN, &[GUARD, REQUIRE, FLOOR], |role, example| {
-        let harsh = role == Role::Candidate && example % 2 == 0;
+        let harsh = role == Role::Candidate && example.is_multiple_of(2);
         (Some(truth(example)), truth(example) && !harsh)
     });
     for case in [praise, blame] {
@@ -142,8 +142,9 @@ fn with_every_answer_labelled_the_labels_decide() {
     assert_eq!(method(&floor), Some(Method::ClopperPearson));
     assert_eq!(floor.measured.labelled, 200);
     // People see the candidate lose a tenth; the judge sees the same, since it errs alike.
-    let worse =
-        |role, example: u32| truth(example) && !(role == Role::Candidate && example % 10 == 0);
+    let worse = |role, example: u32| {
+        truth(example) && !(role == Role::Candidate && example.is_multiple_of(10))
+    };
     let lost = judged(100, SHOWN, &[REQUIRE], |role, example| {
         (
             Some(worse(role, example)),
@@ -219,7 +220,7 @@ fn a_judge_s_trip_is_confirmed_by_people_and_by_nothing_else() {
     // The judge sees the candidate lose the first six answers of task a. Elsewhere a third is labelled, and it is right.
     let with = |of_flips: Option<bool>| {
         judged(100, SHOWN, &[GUARD, REQUIRE], move |role, example| {
-            let flip = example % 2 == 0 && example < 40 && truth(example);
+            let flip = example.is_multiple_of(2) && example < 40 && truth(example);
             let seen = truth(example) && !(flip && role == Role::Candidate);
             let people = match (flip, of_flips) {
                 (true, Some(real)) => Some(truth(example) && !(real && role == Role::Candidate)),

@@ -145,10 +145,14 @@ fn deleting_any_outcome_of_a_judged_page_never_makes_a_ship() {
             let decision = format!("standard: {standard}, route_by: [task]");
             let case = crate::judged::judged(30, &decision, &gate, |role, example| {
                 // One of five fails; the judge is wrong on every so-many-th of both kinds, alike on both systems.
-                let lost = role == Role::Candidate && example % 2 == 0 && example < 2 * lost;
+                let lost =
+                    role == Role::Candidate && example.is_multiple_of(2) && example < 2 * lost;
                 let passed = example % 5 != 3 && !lost;
                 let judge = passed ^ (example % wrong == wrong - 1);
-                (Some(passed).filter(|_| example % labelled == 0), judge)
+                (
+                    Some(passed).filter(|_| example.is_multiple_of(labelled)),
+                    judge,
+                )
             });
             answers.insert(case.decide().answer);
             // The others are no different from those of any page.

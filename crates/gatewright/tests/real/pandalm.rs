@@ -76,12 +76,12 @@ fn calibrated(ledger: &mut Ledger) {
     };
     let people = reviewers(&run.labels, &run.reference, whose);
     for (place, names) in ["1-2", "1-3", "2-3"].into_iter().enumerate() {
-        let (first, second, n, kappa) = &people.pairs[place];
-        let found = format!("{}-{}", &first[6..], &second[6..]);
+        let pair = &people.pairs[place];
+        let found = format!("{}-{}", &pair.first[6..], &pair.second[6..]);
         assert_eq!(found, names);
-        assert_eq!(*n, 999);
+        assert_eq!(pair.n, 999);
         let pointer = format!("/cohen_kappa/{names}");
-        ledger.rounded(&pointer, kappa.expect("defined"), 6);
+        ledger.rounded(&pointer, pair.kappa.expect("defined"), 6);
     }
     ledger.rounded("/fleiss_kappa", people.fleiss.expect("defined"), 6);
     ledger.rounded(

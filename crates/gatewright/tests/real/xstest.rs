@@ -208,7 +208,7 @@ fn agreement(ledger: &mut Ledger, run: &Run, system: &str) -> (u64, u64) {
     );
     for (figure, found) in [
         ("fleiss_kappa", people.fleiss),
-        ("cohen_kappa", people.pairs[0].3),
+        ("cohen_kappa", people.pairs[0].kappa),
         ("krippendorff_alpha_nominal", people.alpha),
     ] {
         let pointer = format!("/agreement/{system}/{figure}");
