@@ -34,7 +34,9 @@ pub struct Evidence {
     pub compares: bool,
     /// An earlier calibration was of another judge, and this run has no labels.
     pub changed: bool,
-    /// Labels were chosen by hand and do not cover everything.
+    /// Labels were chosen by hand and do not cover everything: they estimate nothing.
+    pub by_hand: bool,
+    /// The same, and no earlier calibration stands in for them.
     pub chosen: bool,
     /// The judge gives scores.
     pub scored: bool,
@@ -171,6 +173,7 @@ impl Evidence {
             },
             compares,
             changed: own == 0 && carried.is_some() && same.is_none(),
+            by_hand: chosen,
             chosen: chosen && earlier.is_none(),
             scored: is_scored(criterion),
             alpha,

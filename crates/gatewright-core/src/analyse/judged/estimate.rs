@@ -184,7 +184,7 @@ impl Estimator<'_> {
         // A normal bound of a difference that few pairs carry misses twice as often as it says (statistics.md §2.3); labels
         // alone have Tango's.
         let carried = !self.compares || differing.count() >= LEAST_DIFFERING;
-        if self.evidence.chosen {
+        if self.evidence.by_hand {
             Way::Corrected
         } else if labelled.len() >= LEAST_PAIRS && passes >= 15 && fails >= 15 && carried {
             Way::Ppi
