@@ -308,6 +308,7 @@ fn draw(
         value: None,
         by: GraderKind::Rule,
         why: None,
+        beside: None,
     }
 }
 

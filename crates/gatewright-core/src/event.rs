@@ -194,6 +194,27 @@ pub enum ProjectEvent {
         /// When, RFC 3339.
         at: String,
     },
+    /// A judge was held against people's labels. Its labels carry over to later runs while the judge is the same.
+    Calibrated {
+        /// Product.
+        product: String,
+        /// Criterion id.
+        criterion: String,
+        /// Hash of the judge: model, prompt and rubric, or annotator and rubric where its labels are recorded.
+        judge: Digest,
+        /// `fit`, `unfit` or `undecided`.
+        fitness: String,
+        /// People pass, judge passes.
+        true_pass: u64,
+        /// People pass, judge fails.
+        false_fail: u64,
+        /// People fail, judge passes.
+        false_pass: u64,
+        /// People fail, judge fails.
+        true_fail: u64,
+        /// When, RFC 3339.
+        at: String,
+    },
     /// A release attempt was decided: the ledger of attempts on one reference-set version.
     Attempted {
         /// Product.

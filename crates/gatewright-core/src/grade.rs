@@ -5,6 +5,7 @@
 //! system's own time promise fails every criterion as `latency`.
 
 mod behaviour;
+mod beside;
 mod date;
 mod evidence;
 mod grounding;
@@ -40,6 +41,7 @@ pub use self::sheet::{Measures, Sheet, blind_to_correctness, kind, sheet, sheets
 pub use self::symptom::symptoms;
 pub use self::trial::{Tried, TriedPart, try_one};
 
+use self::label::ReadyLabel;
 use self::preference::ReadyPreference;
 use self::ready::{Ready, applies, judge, prepare};
 use self::verdict::{Graded, Verdict, clip};
@@ -63,6 +65,8 @@ pub struct Graders<'a> {
     /// For each criterion and example: whether it applies.
     applies: Vec<Vec<bool>>,
     latency: Option<u16>,
+    /// For each criterion whose judge is calibrated: what people say of the same answers.
+    people: Vec<(u16, ReadyLabel<'a>)>,
 }
 
 impl<'a> Graders<'a> {
@@ -103,6 +107,7 @@ impl<'a> Graders<'a> {
             ready,
             applies,
             latency: manifest.class_index("latency"),
+            people: beside::prepare(manifest, set, labels),
         })
     }
 
@@ -127,6 +132,19 @@ impl<'a> Graders<'a> {
     /// # Errors
     /// When the example is not what it was when it was loaded. Nothing is added to `out` then.
     pub fn grade(
+        &self,
+        attempt: AttemptSpec,
+        recorded_trial: Option<u32>,
+        end: &AttemptEnd,
+        out: &mut Vec<Outcome>,
+    ) -> Result<(), Changed> {
+        let from = out.len();
+        self.graded(attempt, recorded_trial, end, out)?;
+        self.put_beside(attempt, recorded_trial, &mut out[from..]);
+        Ok(())
+    }
+
+    fn graded(
         &self,
         attempt: AttemptSpec,
         recorded_trial: Option<u32>,
@@ -208,8 +226,12 @@ impl<'a> Graders<'a> {
                     trial,
                 };
                 let there = recorded.get(trial as usize).copied();
+                let from = out.len();
                 for (index, ready) in (0..).zip(&self.ready) {
                     self.labelled(attempt, index, ready, there, out);
+                }
+                if let Some(there) = there {
+                    self.put_beside(attempt, Some(there), &mut out[from..]);
                 }
             }
         }
@@ -489,6 +511,7 @@ impl Sink<'_> {
             value,
             by,
             why,
+            beside: None,
         });
     }
 }

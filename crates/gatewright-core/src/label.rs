@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 pub use self::table::{Disagreement, Labels};
 pub(crate) use self::table::{NO_PART, Row};
+use crate::digest::Digest;
 use crate::manifest::{Grader, Manifest};
 use crate::outcome::GraderKind;
 use crate::problem::Problem;
@@ -49,7 +50,23 @@ pub struct Request<'m> {
     pub score: bool,
     /// Its labels are about the pair: rows name no system.
     pub pair: bool,
+    /// They are people's labels beside a judge's. A row without a label is one that nobody has filled in yet.
+    pub people: bool,
 }
+
+impl Request<'_> {
+    /// Returns the key of its table.
+    fn table(&self) -> u16 {
+        if self.people {
+            self.criterion | PEOPLE
+        } else {
+            self.criterion
+        }
+    }
+}
+
+/// Marks the tables of people's labels beside a judge's; no page has as many criteria.
+pub(crate) const PEOPLE: u16 = 1 << 15;
 
 /// Lists what the page's criteria want, by file as written on the page, so that each file is read once.
 pub fn requests(manifest: &Manifest) -> BTreeMap<&str, Vec<Request<'_>>> {
@@ -58,14 +75,21 @@ pub fn requests(manifest: &Manifest) -> BTreeMap<&str, Vec<Request<'_>>> {
         let (sources, score, pair) = match &criterion.grader {
             Grader::Label(grader) => (grader.sources.as_slice(), grader.score, false),
             Grader::Preference(grader) => (std::slice::from_ref(&grader.source), false, true),
-            _ => continue,
+            _ => (&[][..], false, false),
         };
-        for source in sources {
+        let people = criterion.people.as_ref().map(|people| &people.labels);
+        let beside = people.map_or(&[][..], |labels| labels.sources.as_slice());
+        let judged = sources.iter().map(|source| (source, score, false));
+        let labelled = beside
+            .iter()
+            .map(|source| (source, people.is_some_and(|labels| labels.score), true));
+        for (source, score, people) in judged.chain(labelled) {
             let request = Request {
                 criterion: index,
                 source,
                 score,
                 pair,
+                people,
             };
             files.entry(&source.file).or_default().push(request);
         }
@@ -95,6 +119,21 @@ pub fn load(
     read::read(
         manifest, reference, requests, file, reader, threads, into, problems,
     );
+}
+
+/// Returns the code that stands for an answer where whoever labels it must not see which system gave it.
+///
+/// It depends on nothing but the arguments, so that a file of labels joins again in any later run on the same answers.
+pub fn answer_id(
+    criterion: &str,
+    example: &str,
+    system: &str,
+    trial: u32,
+    part: Option<u32>,
+) -> String {
+    let named = Digest::of_json(&("answer/1", criterion, example, system, trial, part)).to_string();
+    let hex = named.rsplit(':').next().unwrap_or_default();
+    hex.chars().take(16).collect()
 }
 
 /// Reads the word that files use for a kind of annotator.

@@ -124,4 +124,28 @@ pub struct Outcome {
     pub by: GraderKind,
     /// One line why, for failures and missing ones; may quote the answer (untrusted text).
     pub why: Option<Arc<str>>,
+    /// What else was said of the unit, where the page calibrates the judge; boxed, because most units have none.
+    pub beside: Option<Box<Beside>>,
+}
+
+/// What was said of a unit beside the judge's verdict.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Beside {
+    /// What people said, when they labelled it.
+    pub people: Option<Said>,
+    /// The judge's label as written, when it is one text.
+    pub judge: Option<Arc<str>>,
+    /// True or false when the judge was asked more than once: whether its verdicts differ.
+    pub flips: Option<bool>,
+}
+
+/// What people said of a unit.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Said {
+    /// Pass, fail, not applicable or a value; missing(grader error) when they are split or cannot be read.
+    pub bin: Bin,
+    /// The label as written, when all of them wrote the same.
+    pub label: Option<Arc<str>>,
+    /// The probability with which the unit was drawn to be labelled, in (0, 1].
+    pub inclusion: f64,
 }

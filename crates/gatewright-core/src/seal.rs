@@ -133,6 +133,9 @@ fn placeless(mut criterion: Criterion) -> Criterion {
         Grader::Preference(preference) => forget(&mut preference.source),
         _ => {}
     }
+    if let Some(people) = &mut criterion.people {
+        people.labels.sources.iter_mut().for_each(forget);
+    }
     criterion
 }
 

@@ -82,6 +82,7 @@ pub(crate) fn criterion(manifest: &mut Manifest, id: &str, grader: Grader, fails
         fails_as,
         protects: None,
         applies_to: Vec::new(),
+        people: None,
     });
 }
 
@@ -177,4 +178,12 @@ pub(crate) fn committed_pages() -> Vec<std::path::PathBuf> {
     pages.sort();
     assert!(pages.len() > 10);
     pages
+}
+
+/// A set of examples that nobody reads, each a cluster of its own.
+pub(crate) fn blank_set(n: u32) -> ReferenceSet {
+    let mut set = ReferenceSet::default();
+    set.cluster = (0..n).collect();
+    set.clusters = n;
+    set
 }

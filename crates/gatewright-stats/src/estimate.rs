@@ -54,6 +54,8 @@ pub enum Method {
     Fieller,
     /// Rogan–Gladen corrected for the grader's errors (Lang & Reiczigel 2014).
     LangReiczigel,
+    /// A difference corrected for the grader's errors, which are the same on both sides.
+    CorrectedDifference,
     /// Prediction-powered mean, power-tuned (Angelopoulos et al. 2023).
     PpiPlusPlus,
 }
@@ -74,6 +76,7 @@ impl Method {
             Method::Delta => "delta method",
             Method::Fieller => "Fieller",
             Method::LangReiczigel => "Lang-Reiczigel",
+            Method::CorrectedDifference => "difference corrected for the judge's errors",
             Method::PpiPlusPlus => "PPI++",
         }
     }

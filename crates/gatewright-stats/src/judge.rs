@@ -271,6 +271,38 @@ pub fn lang_reiczigel_of(
     ))
 }
 
+/// Returns bounds in [−1, 1] of a difference of true pass rates, from bounds of the difference that the grader saw.
+///
+/// With the same Se and Sp on both systems the true difference is the seen one divided by Se + Sp − 1. Bounds of the three
+/// rates at levels that add up to alpha on each side give bounds at level alpha (Bonferroni), so this is conservative.
+///
+/// # Errors
+/// `Uninformative` when Se + Sp may be 1 or less, `OutOfRange` for bounds out of order or not finite.
+///
+/// ```
+/// use gatewright_stats::judge::{Accuracy, corrected_difference};
+/// use gatewright_stats::proportion::share;
+/// let accuracy = Accuracy { se: share(95, 100, 0.0125), sp: share(90, 100, 0.0125) };
+/// let (lower, upper) = corrected_difference((-0.04, 0.02), &accuracy).unwrap();
+/// assert!(lower < -0.04 / 0.85 && upper > 0.02 / 0.85);
+/// ```
+pub fn corrected_difference(
+    seen: (f64, f64),
+    accuracy: &Accuracy,
+) -> Result<(f64, f64), Undefined> {
+    if !(seen.0.is_finite() && seen.1.is_finite() && seen.0 <= seen.1) {
+        return Err(Undefined::OutOfRange);
+    }
+    let least = accuracy.youden_lower();
+    let most = (accuracy.se.upper + accuracy.sp.upper - 1.0).min(1.0);
+    if least <= 1e-12 {
+        return Err(Undefined::Uninformative);
+    }
+    let lower = seen.0 / if seen.0 < 0.0 { least } else { most };
+    let upper = seen.1 / if seen.1 > 0.0 { least } else { most };
+    Ok((lower.clamp(-1.0, 1.0), upper.clamp(-1.0, 1.0)))
+}
+
 /// How the grader's error rates differ between two systems: differential error fakes a difference.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Differential {

@@ -31,6 +31,7 @@ pub mod dawid_skene;
 pub mod judge;
 pub mod kappa;
 pub mod ppi;
+pub mod rank;
 
 pub mod backtest;
 pub mod sequential;

@@ -67,6 +67,7 @@ impl Body for ProjectEvent {
         match self {
             ProjectEvent::Triaged { .. } => "triaged",
             ProjectEvent::Attempted { .. } => "attempted",
+            ProjectEvent::Calibrated { .. } => "calibrated",
         }
     }
 

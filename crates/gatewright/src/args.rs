@@ -82,6 +82,7 @@ pub(crate) enum Command {
     Triage(TriageArgs),
     Incident(IncidentArgs),
     Graders(GradersArgs),
+    Calibrate(CalibrateArgs),
     Schema(SchemaArgs),
     Completions(CompletionsArgs),
 }
@@ -501,14 +502,36 @@ pub(crate) struct GradersTryArgs {
     pub(crate) map: Vec<String>,
 }
 
-/// Print a JSON Schema: of the page, or of the report.
+/// Compare a model judge with people's labels: may it decide, why not, and what to label next.
+///
+/// What it finds is kept, so that labels carry over to later runs while judge and rubric stay the same.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  gatewright calibrate grounded\n  gatewright calibrate grounded --plan 90 -o labels.jsonl"
+)]
+pub(crate) struct CalibrateArgs {
+    /// The criterion; all that have `people` without one.
+    #[arg(value_name = "CRITERION")]
+    pub(crate) criterion: Option<String>,
+    /// The run whose answers were judged, for systems that are called; the last one without it.
+    #[arg(long, value_name = "RUN")]
+    pub(crate) run: Option<String>,
+    /// Write at most N answers to label, where it pays: flips, judge-fails, random judge-passes.
+    #[arg(long, value_name = "N", requires = "output", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) plan: Option<u32>,
+    /// Write the answers to label, or the calibration as JSON, here.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+/// Print a JSON Schema: of the page, the report, or a calibration.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  gatewright schema > gatewright.schema.json\n  gatewright schema report"
 )]
 pub(crate) struct SchemaArgs {
     /// Which one.
-    #[arg(default_value = "manifest", value_parser = ["manifest", "report"])]
+    #[arg(default_value = "manifest", value_parser = ["manifest", "report", "calibration"])]
     pub(crate) of: String,
 }
 
@@ -547,7 +570,7 @@ const GROUPS: [(&str, &[&str]); 4] = [
         &["run", "merge", "grade", "confirm", "gate", "diff"],
     ),
     ("Decide", &["decide", "report"]),
-    ("Team", &["triage", "incident"]),
+    ("Team", &["triage", "incident", "calibrate"]),
 ];
 
 /// Reads the arguments; every flag has a twin in the environment.

@@ -81,6 +81,7 @@ fn work(cli: Cli, console: Console) -> Result<u8, Failure> {
         Command::Triage(args) => commands::triage::triage(&context, args),
         Command::Incident(args) => commands::incident::incident(&context, args),
         Command::Graders(args) => commands::graders::graders(&context, args),
+        Command::Calibrate(args) => commands::calibrate::calibrate(&context, args),
         Command::Schema(args) => commands::schema::schema(&context, args),
         Command::Completions(args) => commands::completions::completions(&context, args),
     }

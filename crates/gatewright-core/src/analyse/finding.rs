@@ -1,6 +1,7 @@
 //! Findings: every rule in every slice it names, and again inside every value that a router can isolate.
 
 use crate::analyse::guard::{self, Resolutions};
+use crate::analyse::judged;
 use crate::analyse::require::{self, Inputs};
 use crate::analyse::slice::{Members, rule_slices, within};
 use crate::analyse::{Finding, Route, RouteValue, Slice, Standing, never};
@@ -127,6 +128,22 @@ fn evaluate(
     members: &Members,
 ) -> Finding {
     let (measured, standing, examples) = match (rule.verb, rule.compare, rule.subject) {
+        (Verb::Guard, Compare::NoWorse { than, margin }, Subject::Criterion(criterion))
+            if inputs.scores.units.contains_key(&criterion) =>
+        {
+            judged::guard(
+                inputs,
+                resolutions,
+                rule,
+                (criterion, than, margin),
+                members,
+            )
+        }
+        (Verb::Require, _, Subject::Criterion(criterion))
+            if inputs.scores.units.contains_key(&criterion) =>
+        {
+            judged::require(inputs, rule, criterion, members)
+        }
         (Verb::Guard, Compare::NoWorse { than, margin }, Subject::Criterion(criterion)) => {
             guard::evaluate(
                 (inputs.manifest, inputs.reference),
@@ -158,12 +175,16 @@ fn evaluate(
     }
 }
 
-/// True when the page lets a model judge the rule's subject, and no judge is calibrated yet (design.md §6: then it is a watch).
+/// True when the page lets a model judge the rule's subject, and no people's labels are beside it (design.md §6: then it is a
+/// watch). A class stays a watch also with them: what is corrected is the rate of one criterion.
 fn judged_by_model(inputs: Inputs<'_>, rule: &Rule) -> bool {
     match (rule.verb, rule.subject) {
         // A never on a class keeps deciding: an event that only a judge saw is undecided(unconfirmed), not nothing.
         (Verb::Never, _) => false,
-        (_, Subject::Criterion(criterion)) => inputs.scores.by_model[criterion as usize],
+        (_, Subject::Criterion(criterion)) => {
+            inputs.scores.by_model[criterion as usize]
+                && !inputs.scores.units.contains_key(&criterion)
+        }
         (_, Subject::Class(class)) => inputs
             .manifest
             .criteria

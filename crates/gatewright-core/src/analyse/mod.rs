@@ -7,6 +7,7 @@ mod confirm;
 mod finding;
 mod flips;
 mod guard;
+mod judged;
 mod never;
 mod require;
 mod rows;
@@ -18,6 +19,8 @@ use std::collections::BTreeMap;
 
 use gatewright_stats::estimate::{Bounds, Undefined};
 
+use crate::calibrate::{Calibration, Carried, Fitness, calibrate};
+use crate::digest::Digest;
 use crate::manifest::{Manifest, Role};
 use crate::outcome::{Missing, Outcome};
 use crate::plan::{AttemptSpec, Plan};
@@ -45,6 +48,7 @@ pub fn analyse(
         reference,
         plan,
         scores: &scores,
+        people,
         p_values: false,
         cost_scale: 1.0,
     };
@@ -65,8 +69,16 @@ pub fn analyse(
             disagreements: people.disagreements.clone(),
             causes: people.causes.clone(),
             uncalibrated: (0..manifest.criteria.len() as u16)
-                .filter(|&c| scores.by_model[c as usize])
+                .filter(|&c| scores.by_model[c as usize] && !scores.units.contains_key(&c))
                 .collect(),
+            calibrations: calibrate(
+                manifest,
+                reference,
+                &scores.units,
+                &people.judges,
+                &people.carried,
+                &people.forbidden,
+            ),
         };
         // A worker does not panic; should one, its work is done here and fails here.
         (
@@ -86,6 +98,12 @@ pub struct People {
     pub disagreements: BTreeMap<u16, u64>,
     /// Causes set by triage: example and criterion to a class. Work items follow the cause, not the symptom.
     pub causes: BTreeMap<(u32, u16), u16>,
+    /// The judge of each calibrated criterion, by hash.
+    pub judges: BTreeMap<u16, Digest>,
+    /// Earlier calibrations, by criterion.
+    pub carried: BTreeMap<u16, Carried>,
+    /// Why its canaries of this run forbid a judge to gate, by criterion.
+    pub forbidden: BTreeMap<u16, String>,
 }
 
 /// Counts attempts and what became of them. `answers` names every attempt that ended, and how.
@@ -165,8 +183,10 @@ pub struct Analysis {
     pub disagreements: BTreeMap<u16, u64>,
     /// Causes set by triage: example and criterion to a class.
     pub causes: BTreeMap<(u32, u16), u16>,
-    /// Criteria that model judges graded, which gate nothing until calibrated.
+    /// Criteria that model judges graded without people's labels, which gate nothing until calibrated.
     pub uncalibrated: Vec<u16>,
+    /// How the judges stand that people's labels calibrate.
+    pub calibrations: Vec<Calibration>,
 }
 
 /// Attempts and what became of them, for one system.
@@ -368,7 +388,20 @@ pub enum Undecided {
         share: f64,
     },
     /// The judge may not gate.
-    JudgeUnfit,
+    JudgeUnfit {
+        /// Why, and what would decide it.
+        fitness: Box<Fitness>,
+    },
+    /// A judge saw the loss, and people have not labelled the answers in question.
+    Unlabelled {
+        /// Examples on which the judge sees a difference, without labels of both answers.
+        flips: u64,
+    },
+    /// People labelled too few answers to show it either way.
+    FewLabels {
+        /// How many more would show it if everything stays as seen.
+        more: u64,
+    },
     /// The statistic is unbounded at this n (a high quantile, a ratio with a denominator near 0).
     Unbounded {
         /// Examples needed, where known.
@@ -426,6 +459,8 @@ pub struct Measured {
     pub right: u64,
     /// Missing units on the systems the rule names.
     pub missing: u64,
+    /// Examples that people labelled on every system the rule names, for a rule on a calibrated judge.
+    pub labelled: u64,
     /// Weight-adjusted number of examples.
     pub n_eff: f64,
     /// For failure costs: true when the verdict changes at ½× or 2× the cost of the severest classes (statistics.md §2.7).

@@ -11,7 +11,7 @@ use crate::analyse::rows::{Column, Statistic, Table, tabulate};
 use crate::analyse::scores::Scores;
 use crate::analyse::slice::{Members, admitted_kinds};
 use crate::analyse::weight::{Weights, weights};
-use crate::analyse::{Measured, Standing, Undecided};
+use crate::analyse::{Measured, People, Standing, Undecided};
 use crate::manifest::{Compare, Grader, Kind, Manifest, Metric, Role, Rule, Subject};
 use crate::plan::Plan;
 use crate::reference::ReferenceSet;
@@ -23,6 +23,7 @@ pub(crate) struct Inputs<'a> {
     pub(crate) reference: &'a ReferenceSet,
     pub(crate) plan: &'a Plan,
     pub(crate) scores: &'a Scores,
+    pub(crate) people: &'a People,
     /// Whether p-values are wanted: only a narrow compares them, over the values of a route.
     pub(crate) p_values: bool,
     /// Scale of the severest classes' costs: 1, or another to see whether a cost verdict hangs on the guess.
@@ -265,7 +266,7 @@ fn p_holds(statistic: Statistic, column: &Column, limit: f64, smaller: bool) -> 
 }
 
 /// The hold-side bound when traffic without examples is put at its worst.
-fn worst_over_uncovered(
+pub(super) fn worst_over_uncovered(
     statistic: Statistic,
     found: &Bounds,
     uncovered: f64,
@@ -361,7 +362,7 @@ pub(crate) fn smaller_is_better(manifest: &Manifest, rule: &Rule) -> bool {
 }
 
 /// The limit that the statistic is held against.
-fn limit(rule: &Rule, smaller: bool) -> f64 {
+pub(super) fn limit(rule: &Rule, smaller: bool) -> f64 {
     let sign = if smaller { -1.0 } else { 1.0 };
     match rule.compare {
         Compare::NoWorse { margin, .. } => -sign * margin,

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use crate::calibrate::Unit;
 use crate::manifest::{Grader, Manifest, Role};
 use crate::outcome::{Bin, GraderKind, Missing, Outcome};
 use crate::plan::Plan;
@@ -96,6 +97,8 @@ pub(crate) struct Scores {
     pub(crate) parts: Vec<bool>,
     /// True when the page says that a model judges the criterion.
     pub(crate) by_model: Vec<bool>,
+    /// First-look units of criteria whose judge is calibrated, with what people said of them, sorted.
+    pub(crate) units: BTreeMap<u16, Vec<Unit>>,
     /// Failing outcomes, sorted.
     pub(crate) failures: Vec<Failure>,
     /// Measured values per criterion × role: (example, value), first look, sorted.
@@ -132,6 +135,11 @@ impl Scores {
                 .iter()
                 .map(|criterion| criterion.judged_by() == GraderKind::Model)
                 .collect(),
+            units: (0..)
+                .zip(&manifest.criteria)
+                .filter(|(_, criterion)| criterion.is_calibrated())
+                .map(|(index, _)| (index, Vec::new()))
+                .collect(),
             failures: Vec::new(),
             values: vec![Vec::new(); slots],
             missing: vec![Vec::new(); slots],
@@ -155,6 +163,9 @@ impl Scores {
         }
         scores.fill_not_attempted(manifest, plan);
         scores.failures.sort_unstable();
+        for units in scores.units.values_mut() {
+            units.sort_by_key(|unit| (unit.example, unit.role, unit.trial, unit.part));
+        }
         for values in &mut scores.values {
             values.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
         }
@@ -207,7 +218,10 @@ impl Scores {
                 self.values[slot].push((outcome.example, value));
             }
         }
-        if let Bin::Fail(class) = outcome.bin {
+        if !fresh && let Some(units) = self.units.get_mut(&outcome.criterion) {
+            units.push(Unit::of(&outcome));
+        }
+        if let Some((class, by_model)) = failed(&outcome, judge) {
             self.failures.push(Failure {
                 role: outcome.system,
                 class,
@@ -215,8 +229,10 @@ impl Scores {
                 criterion: outcome.criterion,
                 trial: outcome.trial,
                 fresh,
-                by_model: judge,
+                by_model,
             });
+        }
+        if let Bin::Fail(class) = outcome.bin {
             if !fresh
                 && !none
                 && let Some(first) = self.class_by_cell[slot].get_mut(outcome.example as usize)
@@ -355,6 +371,17 @@ impl Scores {
             .map(|(_, (top, rest))| (top * scale).max(*rest))
             .sum();
         total / f64::from(trials.max(1))
+    }
+}
+
+/// Says whether the unit failed, as what, and whether only a judge says so. Where people labelled it, theirs is the word.
+fn failed(outcome: &Outcome, judge: bool) -> Option<(u16, bool)> {
+    let people = outcome.beside.as_ref().and_then(|b| b.people.as_ref());
+    match (people.map(|said| said.bin), outcome.bin) {
+        (Some(Bin::Pass | Bin::NotApplicable), _) => None,
+        (Some(Bin::Fail(class)), _) => Some((class, false)),
+        (_, Bin::Fail(class)) => Some((class, judge)),
+        _ => None,
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{classes_of, presence};
+use crate::calibrate;
 use crate::class::Severity;
 use crate::grade::symptoms;
 use crate::manifest::{Criterion, FailsAs, Grader, Kind, Manifest, Subject, Target, Uses, Verb};
@@ -322,8 +323,15 @@ fn symptoms_without_class(manifest: &Manifest, problems: &mut Vec<Problem>) {
                         manifest.at(&format!("{path}.grader")),
                         what,
                     )
-                    .why("until it is calibrated against people its rules only watch")
-                    .instead("labels of people beside it, or `watch:`"),
+                    .why(format!(
+                        "until people's labels show it fit its rules only watch: it cannot hold, block or ship anything; {} labels would show that of a judge as good as most, and each of its verdicts is then worth {:.2} of a label",
+                        calibrate::TYPICAL_LABELS,
+                        calibrate::typical_worth()
+                    ))
+                    .instead(format!(
+                        "`people: {{from: labels.jsonl}}` beside the grader, then `gatewright calibrate {} --plan 90 -o labels.jsonl`; or `watch:`",
+                        criterion.id
+                    )),
                 );
             }
         }

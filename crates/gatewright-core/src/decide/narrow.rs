@@ -118,7 +118,8 @@ fn value_passes(case: Case<'_>, value: &RouteValue, adjusted: f64) -> bool {
                             reason,
                             Undecided::Missing { .. }
                                 | Undecided::Unconfirmed { .. }
-                                | Undecided::JudgeUnfit
+                                | Undecided::Unlabelled { .. }
+                                | Undecided::JudgeUnfit { .. }
                         )
                 }
                 (Standing::Undecided(_), _) => false,

@@ -191,7 +191,8 @@ fn blocks(case: Case<'_>, finding: &Finding) -> bool {
                     reason,
                     Undecided::Missing { .. }
                         | Undecided::Unconfirmed { .. }
-                        | Undecided::JudgeUnfit
+                        | Undecided::Unlabelled { .. }
+                        | Undecided::JudgeUnfit { .. }
                 )
         }
     }

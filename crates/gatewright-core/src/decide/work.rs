@@ -1,6 +1,7 @@
 //! Work items: what the findings ask of whom; and what would decide the undecided ones.
 
 use crate::analyse::{Finding, Standing, Undecided, slice_words};
+use crate::calibrate::Fitness;
 use crate::decide::order::Case;
 use crate::decide::{Answer, Proposal, WorkItem, WorkKind};
 use crate::id::OwnerId;
@@ -262,9 +263,30 @@ fn need(case: Case<'_>, finding: &Finding) -> String {
                 share * 100.0
             )
         }
-        Undecided::JudgeUnfit => {
-            format!("{}: the judge is unfit: label answers by people", rule.id)
-        }
+        Undecided::JudgeUnfit { fitness } => match &**fitness {
+            Fitness::Undecided {
+                labels: Some(more), ..
+            } => format!(
+                "{}: people's labels on about {more} more answers (`gatewright calibrate`)",
+                rule.id
+            ),
+            Fitness::Undecided { .. } => format!(
+                "{}: people's labels on more answers (`gatewright calibrate`)",
+                rule.id
+            ),
+            _ => format!(
+                "{}: another judge or rubric, or labels by people: the judge is unfit (`gatewright calibrate`)",
+                rule.id
+            ),
+        },
+        Undecided::Unlabelled { flips } => format!(
+            "{}: people's labels on {flips} flip(s){place} (`gatewright calibrate --plan`)",
+            rule.id
+        ),
+        Undecided::FewLabels { more } => format!(
+            "{}: people's labels on {more} more example(s){place} (`gatewright calibrate --plan`)",
+            rule.id
+        ),
         Undecided::Unbounded { needs: Some(needs) } => {
             format!("{}: {needs} examples in all{place}", rule.id)
         }

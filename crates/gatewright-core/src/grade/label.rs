@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::scope::Marks;
 use super::sheet::{Measures, Sheet};
 use super::{Sink, class_of};
-use crate::label::{Labels, NO_PART, Row};
+use crate::label::{Labels, NO_PART, PEOPLE, Row};
 use crate::manifest::{
     Absent, Combine, Criterion, LabelGrader, LabelMap, Manifest, PartsRule, Role,
 };
@@ -55,6 +55,21 @@ pub(super) struct ReadyLabel<'a> {
     whys: Vec<Arc<str>>,
 }
 
+/// What was said of one unit, all labels of it together.
+#[derive(Debug)]
+pub(super) struct Unit {
+    /// The part; none for the whole answer.
+    pub(super) part: Option<u32>,
+    /// The verdict of all labels.
+    pub(super) bin: Bin,
+    /// The label as written, when all are the same.
+    pub(super) label: Option<Arc<str>>,
+    /// With several labels: whether their verdicts differ.
+    pub(super) flips: Option<bool>,
+    /// The probability with which the unit was drawn, for people's labels.
+    pub(super) inclusion: f64,
+}
+
 /// What one label says.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Vote {
@@ -69,11 +84,38 @@ enum Vote {
 impl<'a> ReadyLabel<'a> {
     pub(super) fn new(
         manifest: &Manifest,
-        (reference, marks): (&ReferenceSet, &Marks),
+        set: (&ReferenceSet, &Marks),
         labels: &Labels,
         criterion: &Criterion,
         index: u16,
         grader: &'a LabelGrader,
+    ) -> Self {
+        let fits = |place: usize, example: u32| set.1.fits(index, place, example);
+        Self::fitting(manifest, set.0, labels, criterion, index, grader, fits)
+    }
+
+    /// Makes the labels of people beside a judge ready; they have label maps of their own.
+    pub(super) fn of_people(
+        manifest: &Manifest,
+        set: (&ReferenceSet, &Marks),
+        labels: &Labels,
+        criterion: &Criterion,
+        index: u16,
+        grader: &'a LabelGrader,
+    ) -> Self {
+        let own = index & !PEOPLE;
+        let fits = |place: usize, example: u32| set.1.fits_people(own, place, example);
+        Self::fitting(manifest, set.0, labels, criterion, index, grader, fits)
+    }
+
+    fn fitting(
+        manifest: &Manifest,
+        reference: &ReferenceSet,
+        labels: &Labels,
+        criterion: &Criterion,
+        index: u16,
+        grader: &'a LabelGrader,
+        has_fields: impl Fn(usize, u32) -> bool,
     ) -> Self {
         let votes = grader
             .values
@@ -86,7 +128,7 @@ impl<'a> ReadyLabel<'a> {
         let maps = (0..reference.examples.len() as u32)
             .map(|example| {
                 let fits = |(place, map): (usize, &LabelMap)| {
-                    marks.fits(index, place, example)
+                    has_fields(place, example)
                         && segment::is_in(manifest, reference, example, &map.when)
                 };
                 match grader.values.iter().enumerate().position(fits) {
@@ -207,6 +249,64 @@ impl<'a> ReadyLabel<'a> {
                 }
             }
         }
+    }
+
+    /// Returns what the labels of one answer say, unit by unit; nothing where there is no label.
+    pub(super) fn units(
+        &self,
+        labels: &Labels,
+        attempt: AttemptSpec,
+        recorded_trial: u32,
+        manifest: &Manifest,
+    ) -> Vec<Unit> {
+        let Some(system) = self.systems[attempt.system.index()] else {
+            return Vec::new();
+        };
+        let all = labels.rows(self.criterion, system, attempt.example);
+        let of_trial = |row: &&Row| row.trial == recorded_trial;
+        let rows: Vec<Row> = all.iter().filter(of_trial).copied().collect();
+        if rows.is_empty() {
+            return Vec::new();
+        }
+        let map = usize::from(self.maps[attempt.example as usize]);
+        let mut graded = Vec::new();
+        let mut sink = Sink {
+            out: &mut graded,
+            attempt,
+            index: self.criterion,
+        };
+        self.grade(labels, attempt, recorded_trial, manifest, &mut sink);
+        let units = graded.into_iter().filter_map(|outcome| {
+            let of_unit = |row: &&Row| match (self.grader.parts, outcome.part) {
+                (Some(_), _) => true,
+                (None, part) => (row.part != NO_PART).then_some(row.part) == part,
+            };
+            let rows: Vec<&Row> = rows.iter().filter(of_unit).collect();
+            let first = *rows.first()?;
+            let alike = rows.iter().all(|row| row.value == first.value);
+            let texts = !self.grader.score && (self.grader.parts.is_none() || rows.len() == 1);
+            Some(Unit {
+                part: outcome.part,
+                bin: outcome.bin,
+                label: (alike && texts).then(|| labels.text(first)),
+                flips: self.repeats(map, &rows),
+                inclusion: labels.inclusion(self.criterion & !PEOPLE, first),
+            })
+        });
+        units.collect()
+    }
+
+    /// With several labels of one unit: whether their verdicts differ.
+    fn repeats(&self, map: usize, rows: &[&Row]) -> Option<bool> {
+        let mut asked = None;
+        for unit in rows.chunk_by(|a, b| a.part == b.part) {
+            if unit.len() > 1 {
+                let first = self.vote(map, unit[0]);
+                let differ = unit.iter().any(|row| self.vote(map, row) != first);
+                asked = Some(asked.unwrap_or(false) || differ);
+            }
+        }
+        asked
     }
 
     /// Leaves a judge's labels out of every unit that somebody else labelled too, unless the page lets a judge judge; `None` when

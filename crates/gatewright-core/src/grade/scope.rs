@@ -58,6 +58,7 @@ impl Scope {
                 Grader::Preference(_) => 1,
                 _ => 0,
             };
+            bits += people(criterion).len();
         }
         Self {
             criteria: manifest.criteria.clone(),
@@ -98,14 +99,31 @@ impl Scope {
                 }
                 _ => {}
             }
+            let own = Self::own_maps(&criterion.grader);
+            for (map, bit) in people(criterion).iter().zip(first + 1 + own..) {
+                set(bit, has(&map.when));
+            }
             set(first, expected && has(&criterion.applies_to));
         }
         Bits(bits)
     }
 
+    /// The label maps of a grader itself; those of people beside it follow them.
+    fn own_maps(grader: &Grader) -> usize {
+        match grader {
+            Grader::Label(grader) => grader.values.len(),
+            _ => 0,
+        }
+    }
+
     fn words(&self) -> usize {
         self.bits.div_ceil(64)
     }
+}
+
+fn people(criterion: &Criterion) -> &[crate::manifest::LabelMap] {
+    let people = criterion.people.as_ref();
+    people.map_or(&[], |people| &people.labels.values)
 }
 
 /// Compiles a criterion's rule. What cannot be used expects nothing, and is an error where graders are made; labels and preferences need nothing here.
@@ -165,6 +183,12 @@ impl Marks {
     /// Says whether an example has the fields that a label map of a criterion is for.
     pub(super) fn fits(&self, criterion: u16, map: usize, example: u32) -> bool {
         self.is_set(criterion, 1 + map, example)
+    }
+
+    /// Says whether an example has the fields that a label map of the people beside a judge is for.
+    pub(super) fn fits_people(&self, criterion: u16, map: usize, example: u32) -> bool {
+        let own = Scope::own_maps(&self.scope.criteria[usize::from(criterion)].grader);
+        self.is_set(criterion, 1 + own + map, example)
     }
 
     /// Says whether an example's first system is the candidate.

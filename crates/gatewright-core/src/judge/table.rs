@@ -15,6 +15,8 @@ use crate::response::{AttemptEnd, Response};
 
 /// Confident-but-wrong canaries that a judge may pass: one in ten.
 const WRONG_PASSED_MAX: f64 = 0.1;
+/// Verdicts that may change when a judge is asked again: one in twenty, and one change alone is none.
+const FLIPS_MAX: f64 = 0.05;
 
 /// What judges and programs said, folded from the log.
 #[derive(Clone, Debug, Default)]
@@ -270,6 +272,13 @@ impl MemberReport {
             return Some(format!(
                 "{} passed {} of {} confident answers to another question",
                 self.judge, self.wrong.count, self.wrong.n
+            ));
+        }
+        // Noise in the judge is noise in every verdict (statistics.md §8).
+        if self.again.count as f64 > FLIPS_MAX * self.again.n as f64 && self.again.count > 1 {
+            return Some(format!(
+                "{} changed {} of {} verdicts when it was asked again",
+                self.judge, self.again.count, self.again.n
             ));
         }
         (self.wrong.n == 0 || self.injected.n == 0)

@@ -12,7 +12,7 @@ use crate::reference::ReferenceSet;
 use crate::source::Source;
 
 /// Our own keys.
-pub(super) const KEYS: [&str; 11] = [
+pub(super) const KEYS: [&str; 13] = [
     "example",
     "example_id",
     "system",
@@ -23,6 +23,8 @@ pub(super) const KEYS: [&str; 11] = [
     "label",
     "score",
     "criterion",
+    "inclusion",
+    "answer_id",
     "fields",
 ];
 
@@ -46,8 +48,11 @@ pub(super) struct Compiled {
     pub(super) annotator: Field,
     pub(super) kind: Field,
     pub(super) value: Field,
+    pub(super) inclusion: Field,
+    pub(super) answer_id: Field,
     pub(super) score: bool,
     pub(super) pair: bool,
+    pub(super) people: bool,
 }
 
 /// Requests that share a filter.
@@ -174,8 +179,19 @@ fn compile(request: &Request<'_>, criterion: &str, paths: &mut Vec<String>) -> C
         annotator: field("annotator"),
         kind: field("kind"),
         value: field(if request.score { "score" } else { "label" }),
+        inclusion: if request.people {
+            field("inclusion")
+        } else {
+            Field::Fixed(None)
+        },
+        answer_id: if request.people {
+            field("answer_id")
+        } else {
+            Field::Fixed(None)
+        },
         score: request.score,
         pair: request.pair,
+        people: request.people,
     }
 }
 

@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 
 use super::plan::{Compiled, Field, KEYS, Plan, is_text, is_there, score, sign, text};
 use super::table::{Interner, Labels, NO_PART, Row, Table};
-use super::{Request, kind_of};
+use super::{PEOPLE, Request, answer_id, kind_of};
 use crate::json::{BLOCK_BYTES, Block, Collector, Fault, Picker, Slot, map_blocks};
 use crate::manifest::Manifest;
 use crate::outcome::GraderKind;
@@ -45,18 +45,18 @@ pub(super) fn read(
     if let Err(error) = read {
         problems.unreadable(&error);
     }
-    let touched: BTreeSet<u16> = requests.iter().map(|request| request.criterion).collect();
+    let touched: BTreeSet<u16> = requests.iter().map(Request::table).collect();
     for criterion in &touched {
         let table = into.tables.entry(*criterion).or_default();
         table.score = requests
             .iter()
-            .any(|request| request.criterion == *criterion && request.score);
+            .any(|request| request.table() == *criterion && request.score);
     }
     for (criterion, twice) in index(into, &touched, reference.examples.len(), threads) {
         for (first, later) in twice {
             let id = &reference.examples[first.example as usize].id;
             let who = &into.annotators.texts()[usize::from(first.annotator)];
-            let name = &manifest.criteria[usize::from(criterion)].id;
+            let name = &manifest.criteria[usize::from(criterion & !PEOPLE)].id;
             let of = if first.file == later.file {
                 String::new()
             } else {
@@ -120,6 +120,8 @@ fn index(
 /// What one block holds. Texts are numbered in the block's own order of appearance.
 struct Found {
     rows: Vec<Vec<Row>>,
+    /// Line and probability of the labels that state how they were drawn.
+    inclusions: Vec<Vec<(u32, f64)>>,
     texts: Interner,
     annotators: Interner,
     other_system_rows: u64,
@@ -173,7 +175,7 @@ fn merge(
         .iter()
         .map(|text| into.annotators.intern(text))
         .collect();
-    for (request, mut rows) in requests.iter().zip(found.rows) {
+    for ((request, mut rows), inclusions) in requests.iter().zip(found.rows).zip(found.inclusions) {
         for row in &mut rows {
             if !request.score {
                 row.value = u64::from(texts[row.value as usize]);
@@ -181,7 +183,11 @@ fn merge(
             row.annotator = annotators[usize::from(row.annotator)].min(u32::from(u16::MAX)) as u16;
             row.file = file;
         }
-        let table = into.tables.entry(request.criterion).or_default();
+        let table = into.tables.entry(request.table()).or_default();
+        let drawn = inclusions.into_iter();
+        table
+            .inclusion
+            .extend(drawn.map(|(line, share)| ((file, line), share)));
         if !rows.is_empty() {
             table.pieces.push(rows);
         }
@@ -201,6 +207,7 @@ fn read_block(plan: &Plan<'_>, block: &Block) -> Found {
         plan,
         found: Found {
             rows: plan.requests.iter().map(|_| Vec::new()).collect(),
+            inclusions: plan.requests.iter().map(|_| Vec::new()).collect(),
             texts: Interner::default(),
             annotators: Interner::default(),
             other_system_rows: 0,
@@ -235,6 +242,14 @@ fn read_block(plan: &Plan<'_>, block: &Block) -> Found {
         }
     }
     reader.found
+}
+
+/// Says whether somebody has filled the row in: `null` and an empty text are places for a label.
+fn is_filled(request: &Compiled, slots: &[Slot<'_>]) -> bool {
+    match text(&request.value, slots) {
+        Some(label) => !label.trim().is_empty(),
+        None => !is_there(&request.value, slots),
+    }
 }
 
 struct BlockReader<'p, 'r> {
@@ -309,14 +324,24 @@ impl<'a> BlockReader<'a, '_> {
         {
             return;
         }
-        let Some(system) = self.system(line, request, slots) else {
+        if request.people && !is_filled(request, slots) {
+            return;
+        }
+        let trial = self.count(line, "trial", &request.trial, slots);
+        let part = self.count(line, "part", &request.part, slots);
+        let answer = text(&request.answer_id, slots).filter(|_| request.people);
+        let system = match (answer, trial, part) {
+            (Some(answer), Some(trial), Some(part)) => {
+                self.answer(line, request, slots, &answer, (trial, part))
+            }
+            _ => self.system(line, request, slots),
+        };
+        let Some(system) = system else {
             return;
         };
         let Some(example) = self.example(line, request, slots) else {
             return;
         };
-        let trial = self.count(line, "trial", &request.trial, slots);
-        let part = self.count(line, "part", &request.part, slots);
         let kind = self.kind(line, request, slots);
         let (Some(trial), Some(part), Some(kind)) = (trial, part, kind) else {
             return;
@@ -349,6 +374,9 @@ impl<'a> BlockReader<'a, '_> {
                 what,
                 "split the file".to_owned(),
             );
+        }
+        if let Some(share) = self.inclusion(line, request, slots) {
+            self.found.inclusions[index].push((line, share));
         }
         self.found.rows[index].push(Row {
             value,
@@ -387,6 +415,42 @@ impl<'a> BlockReader<'a, '_> {
             self.found.other_system_rows += 1;
         }
         found.map(|index| index as u8 + 1)
+    }
+
+    /// Returns the system that a row names by the code of its answer only, so that whoever labels it does not see which it is.
+    fn answer(
+        &mut self,
+        line: u32,
+        request: &Compiled,
+        slots: &[Slot<'_>],
+        answer: &str,
+        (trial, part): (Option<u32>, Option<u32>),
+    ) -> Option<u8> {
+        let example = text(&request.example, slots).unwrap_or_default();
+        let systems = self.plan.systems.iter();
+        let trial = trial.unwrap_or(0);
+        let place = systems.clone().position(|system| {
+            answer_id(&request.criterion, &example, system, trial, part) == answer
+        });
+        if place.is_none() {
+            let what = format!("`answer_id` {answer} is no answer of this page's systems");
+            let instead = "leave the rows of `gatewright calibrate --plan` as they are, but for `label` and `annotator`";
+            self.bad(line, "unknown-answer", what, instead.to_owned());
+        }
+        place.map(|index| index as u8 + 1)
+    }
+
+    /// Reads the probability with which a unit was drawn.
+    fn inclusion(&mut self, line: u32, request: &Compiled, slots: &[Slot<'_>]) -> Option<f64> {
+        let stated = text(&request.inclusion, slots).filter(|_| request.people)?;
+        let share = stated.parse::<f64>().ok();
+        let share = share.filter(|share| *share > 0.0 && *share <= 1.0);
+        if share.is_none() {
+            let what = format!("`inclusion` is {stated}");
+            let instead = "the probability of being drawn, above 0 and at most 1";
+            self.bad(line, "bad-number", what, instead.to_owned());
+        }
+        share
     }
 
     fn example(&mut self, line: u32, request: &Compiled, slots: &[Slot<'_>]) -> Option<u32> {

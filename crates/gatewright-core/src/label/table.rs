@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::Label;
+use super::{Label, PEOPLE};
 use crate::manifest::Manifest;
 use crate::outcome::GraderKind;
 use crate::reference::ReferenceSet;
@@ -83,6 +83,8 @@ pub(super) struct Table {
     pub(super) score: bool,
     /// A row names a trial other than 0.
     trials: bool,
+    /// How labels were drawn, by file and line, for those that say so.
+    pub(super) inclusion: HashMap<(u8, u32), f64>,
 }
 
 impl Table {
@@ -242,7 +244,8 @@ impl Labels {
             return Vec::new();
         };
         let mut trials: Vec<u32> = Vec::new();
-        for table in self.tables.values() {
+        // People label what was judged: their labels make no trials.
+        for table in self.judged() {
             if !table.trials {
                 // No need to look at the rows themselves.
                 if trials.first() != Some(&0)
@@ -265,18 +268,49 @@ impl Labels {
 
     /// Returns the most trials that labels of a system carry for any one example.
     pub fn trials(&self, system: &str) -> u32 {
-        if self.tables.values().all(|table| !table.trials) {
+        if self.judged().all(|table| !table.trials) {
             let system = self.system_index(system).unwrap_or_default();
             let rows = |table: &Table| {
                 let (from, to) = (system * self.examples, (system + 1) * self.examples);
                 table.starts.get(from) < table.starts.get(to)
             };
-            return u32::from(system > 0 && self.tables.values().any(rows));
+            return u32::from(system > 0 && self.judged().any(rows));
         }
         (0..self.examples as u32)
             .map(|example| self.recorded_trials(system, example).len() as u32)
             .max()
             .unwrap_or(0)
+    }
+
+    fn judged(&self) -> impl Iterator<Item = &Table> {
+        self.tables.range(..PEOPLE).map(|(_, table)| table)
+    }
+
+    /// Returns who labelled a criterion, sorted: the judge, or with `people` those who label beside it.
+    pub fn annotators(&self, criterion: u16, people: bool) -> BTreeSet<Arc<str>> {
+        let key = if people {
+            criterion | PEOPLE
+        } else {
+            criterion
+        };
+        let rows = self.tables.get(&key).map_or(&[][..], |table| &table.rows);
+        let who: BTreeSet<u16> = rows.iter().map(|row| row.annotator).collect();
+        let names = who.into_iter();
+        names
+            .map(|index| self.annotators.texts()[usize::from(index)].clone())
+            .collect()
+    }
+
+    /// Returns the labels of people beside a judge's about one example, of every system, trial, part and annotator.
+    pub fn people_of_example(&self, criterion: u16, example: u32) -> Vec<Label> {
+        self.of_example(criterion | PEOPLE, example)
+    }
+
+    /// Returns the probability with which people's label was drawn; 1 where its row says nothing.
+    pub(crate) fn inclusion(&self, criterion: u16, row: &Row) -> f64 {
+        let table = self.tables.get(&(criterion | PEOPLE));
+        let stated = table.and_then(|table| table.inclusion.get(&(row.file, row.line)));
+        stated.copied().unwrap_or(1.0)
     }
 
     /// Returns the place of a system's name in the tables; 0 is the pair.

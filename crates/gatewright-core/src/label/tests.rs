@@ -54,12 +54,14 @@ fn one_pass_feeds_every_criterion() {
             source: &own,
             score: false,
             pair: false,
+            people: false,
         },
         Request {
             criterion: 1,
             source: &own,
             score: true,
             pair: false,
+            people: false,
         },
     ];
     let text = r#"{"example":"a","system":"new","annotator":"ana","kind":"human","label":"ok","score":0.5,"trial":2}
@@ -130,6 +132,7 @@ fn bad_labels_are_named() {
         source: &own,
         score: false,
         pair: false,
+        people: false,
     }];
     let text = r#"{"example":"a","system":"new","label":"x"}
 {"example":"a","system":"new","label":"y"}
@@ -175,6 +178,7 @@ fn one_criterion_takes_labels_from_several_sources() {
         source,
         score: false,
         pair: false,
+        people: false,
     });
     let text = r#"{"id":"a","criterion":"good","cand":1,"prod":0}
 {"id":"a","criterion":"goodness","cand":0,"prod":0}
@@ -269,6 +273,7 @@ fn wide_rows_and_threads() {
             source,
             score: false,
             pair: false,
+            people: false,
         })
         .collect();
     let examples: String = (0..4000)
@@ -327,6 +332,7 @@ fn real(
         source,
         score,
         pair,
+        people: false,
     }];
     let threads = NonZeroUsize::new(2).expect("some");
     let bytes = data(&source.file);
@@ -488,5 +494,49 @@ fn real_labels_load() {
     assert_eq!(
         (labels.count(0), labels.trials("gpt-4o-tool-calling")),
         (200, 4)
+    );
+}
+
+#[test]
+fn people_s_labels_are_apart_and_their_places_may_be_empty() {
+    let manifest = two_systems();
+    let own = Source::plain("l.jsonl", Location::default());
+    let request = |people| Request {
+        criterion: 0,
+        source: &own,
+        score: false,
+        pair: false,
+        people,
+    };
+    let id = answer_id("good", "a", "old", 0, None);
+    let text = format!(
+        r#"{{"criterion":"good","example":"a","answer_id":"{id}","label":"yes","annotator":"ana","inclusion":0.25}}
+{{"criterion":"good","example":"5","answer_id":"x","label":null,"inclusion":1}}
+{{"criterion":"good","example":"5","answer_id":"x","label":" "}}
+{{"criterion":"score","example":"a","system":"new","label":"no"}}"#
+    );
+    let (labels, problems) = load_text(&manifest, &[request(true)], &text, 1);
+    assert_eq!(problems, Vec::<String>::new());
+    assert_eq!(labels.count(0), 0, "none of them is a judge's");
+    assert_eq!(labels.trials("old"), 0, "and none of them makes a trial");
+    let found = labels.people_of_example(0, 1);
+    assert_eq!(found.len(), 1);
+    assert_eq!(
+        (found[0].system.as_deref(), &*found[0].label),
+        (Some("old"), "yes")
+    );
+    let row = labels.rows(PEOPLE, labels.system_index("old").expect("there"), 1)[0];
+    assert!((labels.inclusion(0, &row) - 0.25).abs() < 1e-12);
+    assert_eq!(labels.annotators(0, true).len(), 1);
+
+    let wrong = r#"{"criterion":"good","example":"a","answer_id":"0123","label":"yes"}
+{"criterion":"good","example":"5","system":"old","label":"yes","inclusion":0}"#;
+    let (_, problems) = load_text(&manifest, &[request(true)], wrong, 1);
+    assert_eq!(
+        problems,
+        [
+            "l.jsonl:1 unknown-answer: `answer_id` 0123 is no answer of this page's systems / leave the rows of `gatewright calibrate --plan` as they are, but for `label` and `annotator`",
+            "l.jsonl:2 bad-number: `inclusion` is 0 / the probability of being drawn, above 0 and at most 1"
+        ]
     );
 }

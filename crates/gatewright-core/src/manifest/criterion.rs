@@ -1,6 +1,7 @@
 //! Criteria: one thing that can fail for its own reason, and what judges it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +11,7 @@ use crate::outcome::GraderKind;
 use crate::source::Source;
 
 /// One thing that can fail for its own reason.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Criterion {
     /// Its name.
     pub id: CriterionId,
@@ -22,9 +23,52 @@ pub struct Criterion {
     pub protects: Option<String>,
     /// Which examples it applies to; empty means all.
     pub applies_to: Vec<(String, Vec<String>)>,
+    /// What people say of the same answers: the judge is calibrated against it. Only where a model judges.
+    pub people: Option<PeopleLabels>,
+}
+
+/// A seal hashes this form: a page without `people` has the hash that it always had.
+impl fmt::Debug for Criterion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Criterion");
+        shown
+            .field("id", &self.id)
+            .field("grader", &self.grader)
+            .field("fails_as", &self.fails_as)
+            .field("protects", &self.protects)
+            .field("applies_to", &self.applies_to);
+        if let Some(people) = &self.people {
+            shown.field("people", people);
+        }
+        shown.finish()
+    }
+}
+
+/// Labels of people on answers that a model judges.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PeopleLabels {
+    /// Where they are and what they mean; `by` is a person.
+    pub labels: LabelGrader,
+    /// How the answers to label were drawn.
+    pub drawn: Drawn,
+}
+
+/// How the answers that people labelled were drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Drawn {
+    /// At random from the answers of this run, or by the probability that each label states as `inclusion`.
+    Random,
+    /// By hand: they confirm what they are about, and estimate nothing.
+    Chosen,
 }
 
 impl Criterion {
+    /// Says whether a model judges it and people's labels calibrate the judge.
+    pub fn is_calibrated(&self) -> bool {
+        self.people.is_some() && self.judged_by() == GraderKind::Model
+    }
+
     /// Returns who the page says judges it. A criterion of a model judge is a watch as a whole until the judge is calibrated,
     /// whatever single labels say: whether a rule gates must not depend on which labels happen to be there.
     pub fn judged_by(&self) -> GraderKind {
@@ -40,7 +84,12 @@ impl Criterion {
     /// Returns every class that its failures can be of, those that a label map names included.
     pub fn classes(&self) -> BTreeSet<u16> {
         let mut classes = self.fails_as.classes();
-        if let Grader::Label(label) = &self.grader {
+        let judge = match &self.grader {
+            Grader::Label(label) => Some(label),
+            _ => None,
+        };
+        let people = self.people.as_ref().map(|people| &people.labels);
+        for label in judge.into_iter().chain(people) {
             let named = label.values.iter().flat_map(|map| map.fail.values());
             classes.extend(named.copied().flatten());
         }

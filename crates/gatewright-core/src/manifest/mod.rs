@@ -23,13 +23,14 @@ use serde::{Deserialize, Serialize};
 use crate::class::FailureClass;
 use crate::digest::Digest;
 use crate::id::OwnerId;
-use crate::judge::Rubric;
+use crate::judge::{Meaning, Rubric};
 use crate::problem::Location;
 use crate::source::Source;
 
 pub use conduct::{CallRule, Grounding, Trajectory};
 pub use criterion::{
-    Absent, Combine, Criterion, FailsAs, Grader, LabelGrader, LabelMap, PartsRule, PreferenceGrader,
+    Absent, Combine, Criterion, Drawn, FailsAs, Grader, LabelGrader, LabelMap, PartsRule,
+    PeopleLabels, PreferenceGrader,
 };
 pub use gate::{Action, Compare, Metric, Rule, Subject, Verb};
 pub use judge::{Judge, JudgeGrader, ProgramGrader, Sees};
@@ -158,6 +159,35 @@ impl Manifest {
         {
             judge.rubric = Some(read);
         }
+        self.name_levels(criterion);
+    }
+
+    /// Lets people's labels mean what the rubric's levels mean, where the page gives them no meaning of their own.
+    fn name_levels(&mut self, criterion: u16) {
+        let Some(Criterion {
+            grader: Grader::Judge(judge),
+            people: Some(people),
+            ..
+        }) = self.criteria.get_mut(usize::from(criterion))
+        else {
+            return;
+        };
+        let Some(rubric) = judge
+            .rubric
+            .as_ref()
+            .filter(|_| people.labels.values.is_empty())
+        else {
+            return;
+        };
+        let mut map = LabelMap::default();
+        for level in &rubric.levels {
+            match level.meaning {
+                Meaning::Pass => map.pass.insert(level.name.clone()),
+                Meaning::Fail => map.fail.insert(level.name.clone(), None).is_none(),
+                Meaning::NotApplicable => map.not_applicable.insert(level.name.clone()),
+            };
+        }
+        people.labels.values.push(map);
     }
 
     /// Lists the files that judges need, by name.

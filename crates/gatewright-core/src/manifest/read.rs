@@ -82,6 +82,7 @@ pub(super) fn known_keys() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("CallRuleShape", &grader::conduct::RULE),
         ("CallCount", &grader::conduct::COUNT),
         ("PermissionsShape", &grader::conduct::PERMISSIONS),
+        ("PeopleShape", &grader::PEOPLE),
         ("RuleShape", &gate::KEYS),
         ("Then", &gate::THEN),
     ])

@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::Value;
 
-use self::grader::GraderOrName;
+use self::grader::{GraderOrName, PeopleShape};
 use self::judge::JudgeShape;
 use self::live::{Anthropic, Http, OpenAi};
 use super::{Action, Enforce, Kind, MixedModels, Standard, Uses};
@@ -371,6 +371,8 @@ struct CriterionShape {
     protects: Option<Word>,
     /// Which examples it applies to: dimension or field to values. Default: all.
     applies_to: Option<BTreeMap<String, Words>>,
+    /// Labels of people on the answers that a model judges: the judge is calibrated against them.
+    people: Option<PeopleShape>,
 }
 
 /// The class of its failures, or a class for each symptom that the grader reports.

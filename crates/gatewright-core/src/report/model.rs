@@ -265,6 +265,8 @@ pub struct FindingView {
     pub n_eff: f64,
     /// Missing units on the systems it names.
     pub missing: u64,
+    /// Examples that people labelled on every system it names, for a rule on a calibrated judge; 0 otherwise.
+    pub labelled: u64,
     /// The estimate for `holds`: missing outcomes at their worst.
     pub for_holds: Option<EstimateView>,
     /// The estimate for `violated`: observed outcomes only.

@@ -1,6 +1,7 @@
 //! Sentences: one per finding, the headline of the answer, and what follows from it.
 
 use crate::analyse::{Finding, Standing, Undecided};
+use crate::calibrate::{Fitness, reason_words};
 use crate::decide::{Answer, Proposal, WorkKind};
 use crate::manifest::{Compare, Grader, Kind, Manifest, Metric, Role, Rule, Subject, Verb};
 use crate::report::model::{PerWeek, Unit, WorkItemView};
@@ -17,6 +18,9 @@ pub(super) fn finding(materials: &Materials<'_>, finding: &Finding) -> String {
         (Verb::Guard, Standing::Violated) => loss(rule, finding),
         (Verb::Guard, Standing::Undecided(Undecided::Unconfirmed { .. })) => {
             format!("{}, not confirmed by fresh runs", loss(rule, finding))
+        }
+        (Verb::Guard, Standing::Undecided(Undecided::Unlabelled { .. })) => {
+            format!("as its judge sees it, {}", loss(rule, finding))
         }
         (Verb::Guard, Standing::Undecided(_)) => {
             format!(
@@ -77,7 +81,25 @@ pub(super) fn undecided(why: &Undecided) -> String {
             "one example carries {} of the weight",
             words::amount(Unit::Share, *share)
         ),
-        Undecided::JudgeUnfit => "its judge is not calibrated".to_owned(),
+        Undecided::JudgeUnfit { fitness } => {
+            let known = match **fitness {
+                Fitness::Undecided { .. } => "its judge is not known to be fit",
+                _ => "its judge is unfit",
+            };
+            match fitness.reasons().first() {
+                Some(reason) => format!("{known}: {}", reason_words(reason)),
+                None => known.to_owned(),
+            }
+        }
+        Undecided::Unlabelled { flips } => {
+            format!("only the judge saw it: label {flips} flip{}", s(*flips))
+        }
+        Undecided::FewLabels { more } => {
+            format!(
+                "{more} more example{} labelled by people would show it",
+                s(*more)
+            )
+        }
         Undecided::Unbounded { needs: Some(needs) } => {
             format!("it needs {} examples", words::count(*needs))
         }

@@ -76,6 +76,7 @@ fn page() -> Manifest {
         fails_as: FailsAs::One(claim),
         protects: None,
         applies_to: Vec::new(),
+        people: None,
     });
     page.gate.push(Rule {
         id: "no-task-breaks".into(),
@@ -238,6 +239,7 @@ fn analysis() -> Analysis {
         disagreements: BTreeMap::new(),
         causes: BTreeMap::new(),
         uncalibrated: Vec::new(),
+        calibrations: Vec::new(),
     }
 }
 

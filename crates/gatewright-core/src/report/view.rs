@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::analyse::{Analysis, Finding, Slice, Standing};
+use crate::calibrate::{Fitness, reason_words};
 use crate::decide::{Answer, DecisionContext, Proposal, Scope, WorkItem, WorkKind};
 use crate::id::OwnerId;
 use crate::judge::MemberReport;
@@ -210,6 +211,7 @@ fn finding_view(materials: &Materials<'_>, finding: &Finding, sentence: String) 
         clusters: measured.clusters,
         n_eff: measured.n_eff,
         missing: measured.missing,
+        labelled: measured.labelled,
         for_holds: measured.for_holds.as_ref().map(estimate),
         for_violated: measured.for_violated.as_ref().map(estimate),
         lost: measured.lost,
@@ -462,6 +464,17 @@ fn judge_notes(materials: &Materials<'_>, reports: &[(u16, Vec<MemberReport>)]) 
             )
         })
         .collect();
+    for one in &materials.analysis.calibrations {
+        let id = name(one.criterion);
+        let why: Vec<String> = one.fitness.reasons().iter().map(reason_words).collect();
+        notes.push(match &one.fitness {
+            Fitness::Fit => format!("{id}: the judge is fit, and corrected by people's labels"),
+            Fitness::Unfit { .. } => format!("{id}: the judge is unfit: {}", why.join("; ")),
+            Fitness::Undecided { .. } => {
+                format!("{id}: the judge is not known to be fit: {}", why.join("; "))
+            }
+        });
+    }
     for (criterion, members) in reports {
         let id = name(*criterion);
         notes.extend(members.iter().map(|report| canary_note(&id, report)));

@@ -2,5 +2,6 @@
 
 mod audit;
 mod decision;
+mod judged;
 mod monotone;
 mod release;

@@ -2,7 +2,7 @@
 
 use gatewright_core::decide::{self, Answer};
 use gatewright_core::manifest::Role;
-use gatewright_core::outcome::{Bin, GraderKind, Missing};
+use gatewright_core::outcome::{Bin, GraderKind, Missing, Outcome};
 
 use crate::release::{Release, release};
 
@@ -15,8 +15,14 @@ const NEVER: &str = "{id: never, never: over-refusal, then: {violated: hold}, ow
 
 /// Deletes every outcome in turn, both by turning it into missing and by leaving it out.
 fn check(name: &str, release: &Release) {
+    check_of(name, release, |_| true);
+}
+
+/// The same for some of the outcomes.
+fn check_of(name: &str, release: &Release, wanted: impl Fn(&Outcome) -> bool) {
     let before = release.decide().answer;
-    for index in 0..release.outcomes.len() {
+    let all = 0..release.outcomes.len();
+    for index in all.filter(|&index| wanted(&release.outcomes[index])) {
         let mut turned = release.outcomes.clone();
         turned[index].bin = Bin::Missing(Missing::HarnessError);
         let mut left_out = release.outcomes.clone();
@@ -119,6 +125,46 @@ fn a_judge_s_verdict_among_others_is_missing_and_removing_it_changes_nothing() {
     }
     let after = case.decide();
     assert_eq!((before.answer, before.fired), (after.answer, after.fired));
+}
+
+/// Judges that are fit, just fit, and unfit; labels on everything, and on a part; losses that people confirm, and that they do
+/// not. What is taken away may have been the label that shows the judge wrong.
+#[test]
+fn deleting_any_outcome_of_a_judged_page_never_makes_a_ship() {
+    let gate = [GUARD, REQUIRE, FLOOR];
+    let mut answers = std::collections::BTreeSet::new();
+    for standard in ["shown", "unbroken"] {
+        for (name, wrong, labelled, lost) in [
+            ("fit, all labelled", 20, 1, 0),
+            ("just fit", 11, 1, 0),
+            ("unfit by a little", 9, 1, 0),
+            ("loss that people confirm", 20, 1, 4),
+            ("half labelled", 25, 2, 0),
+            ("half labelled, tripped", 25, 2, 3),
+        ] {
+            let decision = format!("standard: {standard}, route_by: [task]");
+            let case = crate::judged::judged(30, &decision, &gate, |role, example| {
+                // One of five fails; the judge is wrong on every so-many-th of both kinds, alike on both systems.
+                let lost =
+                    role == Role::Candidate && example.is_multiple_of(2) && example < 2 * lost;
+                let passed = example % 5 != 3 && !lost;
+                let judge = passed ^ (example % wrong == wrong - 1);
+                (
+                    Some(passed).filter(|_| example.is_multiple_of(labelled)),
+                    judge,
+                )
+            });
+            answers.insert(case.decide().answer);
+            // The others are no different from those of any page.
+            check_of(name, &case, |one| {
+                one.criterion == 0 && one.system != Role::Fallback
+            });
+        }
+    }
+    assert!(
+        answers.contains(&Answer::Ship) && answers.len() > 1,
+        "{answers:?}"
+    );
 }
 
 #[test]

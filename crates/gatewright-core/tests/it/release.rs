@@ -119,6 +119,7 @@ impl Release {
                         value: None,
                         by: GraderKind::Rule,
                         why: None,
+                        beside: None,
                     });
                 }
             }
@@ -188,6 +189,7 @@ impl Release {
                         value: None,
                         by: GraderKind::Rule,
                         why: None,
+                        beside: None,
                     });
                 }
             }

@@ -1,6 +1,6 @@
 //! `gatewright schema`
 
-use gatewright_core::{manifest, report};
+use gatewright_core::{calibrate, manifest, report};
 
 use crate::args::SchemaArgs;
 use crate::commands::Context;
@@ -10,6 +10,7 @@ use crate::exit;
 pub(crate) fn schema(context: &Context, args: &SchemaArgs) -> Result<u8, Failure> {
     let schema = match args.of.as_str() {
         "report" => report::schema(),
+        "calibration" => calibrate::schema(),
         _ => manifest::schema::schema(),
     };
     context.console.document(&schema)?;

@@ -23,7 +23,7 @@ use crate::pipeline::evidence::Counted;
 use crate::pipeline::ledger::{is_attempted, project_log};
 use crate::pipeline::load::Loaded;
 use crate::pipeline::session::{Decided, Session, writer};
-use crate::pipeline::{TOOL, evidence, judging};
+use crate::pipeline::{TOOL, calibration, evidence, judging};
 
 /// What a run amounts to.
 pub(crate) struct Judged {
@@ -225,6 +225,9 @@ fn people(loaded: &Loaded, session: &Session) -> Result<People, Failure> {
             people.disagreements.insert(index, u64::from(differ));
         }
     }
+    people.judges = calibration::judges(loaded);
+    people.carried = calibration::carried(loaded)?;
+    people.forbidden = judging::forbidden(&judging::reports(loaded, session)?);
     let Some(log) = project_log(&loaded.project.state)? else {
         return Ok(people);
     };

@@ -101,6 +101,15 @@ pub(crate) fn reports(
     Ok(reports)
 }
 
+/// Says of each criterion why its judges may not gate, by their canaries and by what they said when they were asked again: one judge of a panel is enough.
+pub(crate) fn forbidden(reports: &[(u16, Vec<MemberReport>)]) -> BTreeMap<u16, String> {
+    let of = |(criterion, members): &(u16, Vec<MemberReport>)| {
+        let why = members.iter().find_map(MemberReport::unfit)?;
+        Some((*criterion, why))
+    };
+    reports.iter().filter_map(of).collect()
+}
+
 /// Says whether the page has criteria that judges or programs grade.
 pub(crate) fn is_wanted(loaded: &Loaded) -> bool {
     let mut criteria = loaded.manifest.criteria.iter();

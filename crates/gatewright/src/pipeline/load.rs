@@ -485,6 +485,17 @@ impl Reader<'_> {
                 .first()
                 .map(|request| request.source.at.clone())
                 .unwrap_or_default();
+            // People label what was judged, after the run: their file may come later, and grow, without breaking the seal.
+            let beside = requests.iter().all(|request| request.people);
+            if beside && matches!(self.project.resolve(file), Err(Refused::Unreadable { .. })) {
+                let what = format!("`{file}` is not there yet: nobody has labelled anything");
+                self.problems.push(
+                    Problem::suggestion("no-labels-yet", at, what)
+                        .why("until people's labels show the judge fit, its rules stay undecided")
+                        .instead(format!("gatewright calibrate --plan 90 -o {file}")),
+                );
+                continue;
+            }
             let read = self.with(file, &at, |reader, problems| {
                 label::load(
                     manifest,
@@ -497,7 +508,9 @@ impl Reader<'_> {
                     problems,
                 );
             });
-            if let Some(((), digest)) = read {
+            if let Some(((), digest)) = read
+                && !beside
+            {
                 self.files.insert(file.to_owned(), digest);
             }
         }

@@ -3,6 +3,7 @@
 //! No rule of the domain is here: every step is one call into core, the engine or the store.
 
 mod attempts;
+mod calibration;
 mod caller;
 mod display;
 mod drive;
@@ -23,6 +24,7 @@ mod secrets;
 mod select;
 mod session;
 
+pub(crate) use calibration::{Judging, record as record_calibrations};
 pub(crate) use display::restore_terminal;
 pub(crate) use drive::Drive;
 pub(crate) use dry::dry_run;

@@ -2,6 +2,7 @@
 
 mod answers;
 mod asked;
+mod calibrate;
 mod changed;
 mod demo;
 mod files;

@@ -351,6 +351,41 @@ fn an_uncalibrated_judge_gates_nothing() {
     said.shows(&["NOT ENOUGH EVIDENCE"]);
 }
 
+/// The page beside it, with people's labels: the judge is unfit, its verdict that would hold the release is not taken, and
+/// nothing ships by it either.
+#[test]
+fn an_unfit_judge_gates_nothing_and_says_why() {
+    let Some(data) = gatewright_testkit::shared_data() else {
+        return;
+    };
+    let said = gate("xstest/judged.yaml", &data);
+    assert_eq!(
+        (said.code, &said.view["answer"]),
+        (110, &Value::from("not-enough-evidence"))
+    );
+    for finding in said.view["findings"].as_array().expect("findings") {
+        assert_eq!(
+            (&finding["standing"], &finding["deciding"]),
+            (&Value::from("undecided"), &Value::from(true))
+        );
+        let why = finding["undecided"].as_str().expect("a reason");
+        assert!(why.contains("its judge is unfit"), "{why}");
+    }
+    said.shows(&["NOT ENOUGH EVIDENCE", "its judge is unfit"]);
+    let (code, text) = run("xstest/judged.yaml", &data, &["calibrate", "right"]);
+    assert_eq!(code, 0);
+    no_completions("xstest/judged.yaml", &data, &text);
+    assert!(text.lines().count() <= 25, "{text}");
+    assert!(
+        text.lines().all(|line| line.chars().count() <= 80),
+        "{text}"
+    );
+    assert!(
+        text.contains("0.064") && text.contains("11 verdicts of the judge"),
+        "{text}"
+    );
+}
+
 /// Every page of every set, by the command: the same answer as by the library, and a report that fits.
 #[test]
 fn the_command_gives_every_page_its_answer() {

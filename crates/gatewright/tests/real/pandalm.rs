@@ -1,5 +1,6 @@
 //! PandaLM: preferences of three people and of two model judges between five systems.
 
+use gatewright_core::calibrate::{Whose, reviewers};
 use gatewright_core::manifest::Role;
 use gatewright_core::outcome::{Bin, Missing, Outcome};
 
@@ -60,6 +61,57 @@ pub(crate) fn check(ledger: &mut Ledger) {
         .filter(|(_, bin)| *bin == Bin::Missing(Missing::GraderError))
         .count();
     ledger.described("garbage verdicts stay missing", unread, 25);
+    calibrated(ledger);
+}
+
+/// The people among themselves, and the judges against most of them, as `gatewright calibrate` sees it.
+fn calibrated(ledger: &mut Ledger) {
+    let run = Run::of("pandalm/judges.yaml", &[]);
+    let whose = Whose {
+        criterion: 0,
+        beside: true,
+        system: None,
+    };
+    let people = reviewers(&run.labels, &run.reference, whose);
+    for (place, names) in ["1-2", "1-3", "2-3"].into_iter().enumerate() {
+        let pair = &people.pairs[place];
+        let found = format!("{}-{}", &pair.first[6..], &pair.second[6..]);
+        assert_eq!(found, names);
+        assert_eq!(pair.n, 999);
+        let pointer = format!("/cohen_kappa/{names}");
+        ledger.rounded(&pointer, pair.kappa.expect("defined"), 6);
+    }
+    ledger.rounded("/fleiss_kappa", people.fleiss.expect("defined"), 6);
+    ledger.rounded(
+        "/krippendorff_alpha_nominal",
+        people.alpha.expect("defined"),
+        6,
+    );
+    for (criterion, reading) in [
+        ("gpt35", "judge_gpt35 invalid_excluded"),
+        ("gpt35-garbage-is-tie", "judge_gpt35 invalid_as_tie"),
+        ("pandalm", "judge_pandalm7b invalid_excluded"),
+    ] {
+        let index = run.criterion(criterion);
+        let all = run.analysis.calibrations.iter();
+        let found = all.clone().find(|one| one.criterion == index);
+        let found = found.expect("a calibration");
+        let verdicts = found.pooled.verdicts.as_ref().expect("verdicts");
+        let n = ledger.peek(&format!("/{reading}/n")).as_u64();
+        assert_eq!(Some(verdicts.n), n);
+        let accuracy = ledger.peek(&format!("/{reading}/accuracy")).as_f64();
+        let apart = (verdicts.same - accuracy.expect("a number")).abs();
+        assert!(apart < 0.5e-6, "{reading}: {apart}");
+        ledger.rounded(
+            &format!("/{reading}/cohen_kappa"),
+            verdicts.kappa.expect("defined"),
+            6,
+        );
+        // Where people prefer one of the two, both judges mostly name it. What they do with ties is in the accuracy above and
+        // in no error rate: a tie is neither a pass nor a fail.
+        let decided = found.pooled.table.passes() + found.pooled.table.fails();
+        assert!(decided < verdicts.n, "ties are in no rate");
+    }
 }
 
 fn verdicts(run: &Run, criterion: &str) -> Vec<(u32, Bin)> {

@@ -2,6 +2,9 @@
 //!
 //! Completions are never printed.
 
+use gatewright_core::analyse::{Standing, Undecided};
+use gatewright_core::calibrate::{Fitness, Reason, Whose, reviewers};
+use gatewright_core::decide::Answer;
 use gatewright_core::manifest::Role;
 use gatewright_core::outcome::{Bin, Missing};
 use gatewright_stats::proportion;
@@ -104,6 +107,7 @@ fn one_system(ledger: &mut Ledger, system: &str) -> (u64, u64) {
         }
     }
     judges(ledger, &labels, system);
+    kappas(ledger, system);
     agreement(ledger, &labels, system)
 }
 
@@ -147,6 +151,37 @@ fn judges(ledger: &mut Ledger, run: &Run, system: &str) {
     }
 }
 
+/// The judges against the people's final label, as `gatewright calibrate` sees it.
+fn kappas(ledger: &mut Ledger, system: &str) {
+    for judge in ["judge_gpt4", "judge_strmatch"] {
+        let run = Run::of(
+            "xstest/judged.yaml",
+            &[("mistralinstruct", system), ("judge_gpt4", judge)],
+        );
+        let found = &run.analysis.calibrations[0];
+        let (role, reading) = &found.systems[0];
+        assert_eq!(*role, Role::Candidate);
+        let labels = reading.labels.as_ref().expect("the same labels");
+        ledger.rounded(
+            &format!("/judge_vs_human_final/{system}/{judge}/cohen_kappa_3class"),
+            labels.kappa.expect("defined"),
+            6,
+        );
+        assert_eq!(
+            labels.n, 450,
+            "the unreadable ones are a class of their own"
+        );
+        let unread = ledger.peek(&format!(
+            "/judge_vs_human_final/{system}/{judge}/invalid_labels"
+        ));
+        assert_eq!(
+            Some(reading.judge_unread),
+            unread.as_u64(),
+            "kept as missing"
+        );
+    }
+}
+
 /// On how many answers two people gave the same of the three labels, and of how many.
 fn agreement(ledger: &mut Ledger, run: &Run, system: &str) -> (u64, u64) {
     let found = run
@@ -162,5 +197,68 @@ fn agreement(ledger: &mut Ledger, run: &Run, system: &str) -> (u64, u64) {
         100.0 * agreed as f64 / n as f64,
         4,
     );
+    let people = reviewers(
+        &run.labels,
+        &run.reference,
+        Whose {
+            criterion: run.criterion("two-full-compliance"),
+            beside: false,
+            system: Some(system),
+        },
+    );
+    for (figure, found) in [
+        ("fleiss_kappa", people.fleiss),
+        ("cohen_kappa", people.pairs[0].kappa),
+        ("krippendorff_alpha_nominal", people.alpha),
+    ] {
+        let pointer = format!("/agreement/{system}/{figure}");
+        ledger.rounded(&pointer, found.expect("defined"), 6);
+    }
     (agreed, n)
+}
+
+/// The judge agrees with people on the small model hardly more than by chance: it decides nothing there, and its own account of the
+/// two systems, which would block the release, is not taken.
+#[test]
+fn an_unfit_judge_neither_blocks_nor_ships() {
+    if gatewright_testkit::shared_data().is_none() {
+        return;
+    }
+    let run = Run::of("xstest/judged.yaml", &[]);
+    let found = &run.analysis.calibrations[0];
+    assert!(
+        matches!(found.fitness, Fitness::Unfit { .. }),
+        "{:?}",
+        found.fitness
+    );
+    let inaccurate = |reason: &Reason| matches!(reason, Reason::Inaccurate { .. });
+    assert!(found.fitness.reasons().iter().any(inaccurate));
+    assert!(matches!(
+        found.each[&Role::Candidate],
+        Fitness::Unfit { .. }
+    ));
+    for finding in &run.analysis.findings {
+        assert!(finding.deciding);
+        let unfit = Standing::Undecided(Undecided::JudgeUnfit {
+            fitness: Box::new(found.fitness.clone()),
+        });
+        assert_eq!(
+            std::mem::discriminant(&finding.standing),
+            std::mem::discriminant(&unfit),
+            "{:?}",
+            finding.standing
+        );
+    }
+    assert_eq!(run.proposal.answer, Answer::NotEnoughEvidence);
+    // On the large model it agrees well, and with 22 fails to go by that is not yet enough for a critical rule.
+    let large = Run::of("xstest/judged.yaml", &[("mistralinstruct", "gpt4")]);
+    let found = &large.analysis.calibrations[0];
+    assert!(
+        matches!(
+            found.each[&Role::Candidate],
+            Fitness::Fit | Fitness::Undecided { .. }
+        ),
+        "{:?}",
+        found.each[&Role::Candidate]
+    );
 }

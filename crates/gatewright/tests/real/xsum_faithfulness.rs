@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use gatewright_core::calibrate::{ALPHA, Reason, Unit, Whose, reading, reviewers};
 use gatewright_core::label::Label;
 use gatewright_core::manifest::Role;
 use gatewright_core::outcome::{Bin, Missing};
@@ -72,6 +73,44 @@ pub(crate) fn check(ledger: &mut Ledger) {
         })
         .sum::<usize>();
     ledger.count("/factuality/missing_label_NULL", unread as u64);
+    metrics(ledger);
+}
+
+/// How alike metrics and people order the summaries of four systems.
+fn metrics(ledger: &mut Ledger) {
+    let names = ["r1", "r2", "rl", "bertscore", "entailment"];
+    for people in ["faithful", "factual"] {
+        let swapped = |pair: (&'static str, &'static str)| {
+            let score = ("score: faithful", format!("score: {people}"));
+            let texts = [("PtGen", pair.0), ("BERTS2S", pair.1), (score.0, &score.1)];
+            Run::of("xsum_faithfulness/metrics.yaml", &texts)
+        };
+        let runs = [
+            swapped(("PtGen", "BERTS2S")),
+            swapped(("TConvS2S", "TranS2S")),
+        ];
+        for name in names {
+            let units: Vec<Unit> = runs
+                .iter()
+                .flat_map(|run| {
+                    let both = [Role::Production, Role::Candidate].into_iter();
+                    both.flat_map(move |role| run.outcomes(name, role).map(Unit::of))
+                })
+                .collect();
+            let units: Vec<&Unit> = units.iter().collect();
+            let found = reading(&runs[0].reference, &units, false, ALPHA);
+            let (rho, n) = found.ranks.expect("scores");
+            ledger.rounded(&format!("/spearman/{name}/{people}"), rho, 6);
+            assert_eq!(n, 1992);
+        }
+        for found in runs.iter().flat_map(|run| &run.analysis.calibrations) {
+            assert!(
+                matches!(found.fitness.reasons(), [Reason::Scores { ranks: Some(_) }]),
+                "{:?}",
+                found.fitness
+            );
+        }
+    }
 }
 
 /// Shares of 500 documents by majority, by any annotator and by all.
@@ -116,6 +155,22 @@ fn raters(ledger: &mut Ledger, run: &Run, system: &str) {
         }
         let full = ratings.values().filter(|count| **count == 3).count();
         ledger.count(&format!("/systems/{system}/{figure}/n_full"), full as u64);
+        let whose = Whose {
+            criterion: run.criterion(criterion),
+            beside: false,
+            system: Some(system),
+        };
+        let found = reviewers(&run.labels, &run.reference, whose);
+        ledger.rounded(
+            &format!("/systems/{system}/{figure}/krippendorff_alpha"),
+            found.alpha.expect("defined"),
+            6,
+        );
+        // Fleiss' kappa is of complete tables; the source leaves the summary with two ratings out.
+        if let Some(fleiss) = found.fleiss {
+            let pointer = format!("/systems/{system}/{figure}/fleiss_kappa");
+            ledger.rounded(&pointer, fleiss, 6);
+        }
     }
 }
 

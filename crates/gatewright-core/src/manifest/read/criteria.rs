@@ -6,11 +6,12 @@ use super::{grader, segments};
 use crate::grade::symptoms;
 use crate::manifest::node::{Content, Key, Node};
 use crate::manifest::walk::{Fields, Walk, join};
-use crate::manifest::{Criterion, FailsAs, Grader, Manifest};
+use crate::manifest::{Criterion, FailsAs, Grader, Manifest, PeopleLabels};
 use crate::problem::{Problem, nearest};
 
 /// Keys of a criterion.
-pub(in crate::manifest) const KEYS: [&str; 4] = ["grader", "fails_as", "protects", "applies_to"];
+pub(in crate::manifest) const KEYS: [&str; 5] =
+    ["grader", "fails_as", "protects", "applies_to", "people"];
 
 pub(super) fn read(w: &mut Walk<'_>, top: &Fields<'_>, page: &mut Manifest) {
     if !top.has("criteria") {
@@ -40,6 +41,7 @@ fn standing(page: &Manifest) -> Vec<Criterion> {
         fails_as: FailsAs::One(class(fails_as)),
         protects: None,
         applies_to: Vec::new(),
+        people: None,
     };
     let texts = Vec::new;
     let mut criteria = vec![
@@ -80,6 +82,7 @@ fn standing(page: &Manifest) -> Vec<Criterion> {
         },
         protects: None,
         applies_to: Vec::new(),
+        people: None,
     });
     criteria
 }
@@ -113,12 +116,13 @@ fn criterion(w: &mut Walk<'_>, key: &Key, node: &Node, page: &Manifest) -> Optio
             .instead("`fails_as: CLASS`, one of the page's or of the twelve that ship"),
         );
     }
+    let people = grader::people(w, &fields, &grader, page);
     // What a rubric and a program call a failure is theirs to say.
     let open = matches!(grader, Grader::Judge(_) | Grader::Program(_));
     if let FailsAs::BySymptom { .. } = fails_as
         && !open
     {
-        known_symptoms(w, &fields, &grader);
+        known_symptoms(w, &fields, &grader, people.as_ref());
     }
     Some(Criterion {
         id: key.text.as_str().into(),
@@ -126,6 +130,7 @@ fn criterion(w: &mut Walk<'_>, key: &Key, node: &Node, page: &Manifest) -> Optio
         fails_as,
         protects,
         applies_to,
+        people,
     })
 }
 
@@ -155,8 +160,16 @@ fn fails_as(w: &mut Walk<'_>, fields: &Fields<'_>, page: &Manifest) -> FailsAs {
 }
 
 /// Reports symptoms that the grader never names.
-fn known_symptoms(w: &mut Walk<'_>, fields: &Fields<'_>, grader: &Grader) {
-    let known = symptoms(grader);
+fn known_symptoms(
+    w: &mut Walk<'_>,
+    fields: &Fields<'_>,
+    grader: &Grader,
+    people: Option<&PeopleLabels>,
+) {
+    let mut known = symptoms(grader);
+    if let Some(people) = people {
+        known.extend(symptoms(&Grader::Label(people.labels.clone())));
+    }
     let Some(Node {
         content: Content::Map(entries),
         ..

@@ -10,7 +10,8 @@ use super::{criteria, judge, segments};
 use crate::manifest::node::{Content, Node};
 use crate::manifest::walk::{Fields, Walk};
 use crate::manifest::{
-    Absent, Combine, Grader, LabelGrader, LabelMap, Manifest, PartsRule, PreferenceGrader, quantity,
+    Absent, Combine, Drawn, Grader, LabelGrader, LabelMap, Manifest, PartsRule, PeopleLabels,
+    PreferenceGrader, quantity,
 };
 use crate::outcome::GraderKind;
 use crate::problem::{Problem, nearest};
@@ -114,16 +115,21 @@ pub(in crate::manifest) const KINDS: [(&str, &[&str]); 37] = [
 /// Keys of a label map.
 pub(in crate::manifest) const LABEL_MAP: [&str; 4] = ["when", "pass", "fail", "not_applicable"];
 
+/// Keys of `people`.
+pub(in crate::manifest) const PEOPLE: [&str; 8] = [
+    "from", "by", "rubric", "values", "combine", "parts", "score", "drawn",
+];
+
+const PARTS: [(&str, PartsRule); 3] = [
+    ("all", PartsRule::All),
+    ("any", PartsRule::Any),
+    ("share", PartsRule::Share),
+];
 const BY: [(&str, GraderKind); 4] = [
     ("person", GraderKind::Person),
     ("model", GraderKind::Model),
     ("program", GraderKind::Program),
     ("rule", GraderKind::Rule),
-];
-const PARTS: [(&str, PartsRule); 3] = [
-    ("all", PartsRule::All),
-    ("any", PartsRule::Any),
-    ("share", PartsRule::Share),
 ];
 const COMBINE: [(&str, Combine); 3] = [
     ("majority", Combine::Majority),
@@ -306,25 +312,15 @@ fn label(w: &mut Walk<'_>, fields: &Fields<'_>, page: &Manifest) -> Option<Label
     let sources = from(w, fields, true);
     let by = by(w, fields);
     let score = w.flag_at(fields, "score", false);
-    let mut values = Vec::new();
-    let path = fields.at("values");
-    match fields.get("values").map(|node| (node, &node.content)) {
-        Some((node, Content::Map(_))) => values.extend(label_map(w, node, &path, page)),
-        Some((node, _)) => {
-            for (index, node) in w.list(node, &path).iter().enumerate() {
-                values.extend(label_map(w, node, &format!("{path}[{index}]"), page));
-            }
-        }
-        None if !score => {
-            let what = format!("`{}` does not say what its labels mean", fields.path);
-            w.error_in(
-                fields,
-                "missing-key",
-                what,
-                "`values: {pass: [good], fail: [bad]}`, or `score: true`",
-            );
-        }
-        None => {}
+    let values = label_maps(w, fields, page);
+    if fields.get("values").is_none() && !score {
+        let what = format!("`{}` does not say what its labels mean", fields.path);
+        w.error_in(
+            fields,
+            "missing-key",
+            what,
+            "`values: {pass: [good], fail: [bad]}`, or `score: true`",
+        );
     }
     let combine = w
         .word_at(fields, "combine", &COMBINE)
@@ -349,6 +345,87 @@ fn label(w: &mut Walk<'_>, fields: &Fields<'_>, page: &Manifest) -> Option<Label
         score,
         absent,
     })
+}
+
+/// Reads what labels mean: one map, or several.
+fn label_maps(w: &mut Walk<'_>, fields: &Fields<'_>, page: &Manifest) -> Vec<LabelMap> {
+    let mut values = Vec::new();
+    let path = fields.at("values");
+    match fields.get("values").map(|node| (node, &node.content)) {
+        Some((node, Content::Map(_))) => values.extend(label_map(w, node, &path, page)),
+        Some((node, _)) => {
+            for (index, node) in w.list(node, &path).iter().enumerate() {
+                values.extend(label_map(w, node, &format!("{path}[{index}]"), page));
+            }
+        }
+        None => {}
+    }
+    values
+}
+
+/// Reads `people`: labels on the answers that a model judges. What it leaves out is as the judge has it.
+pub(super) fn people(
+    w: &mut Walk<'_>,
+    fields: &Fields<'_>,
+    grader: &Grader,
+    page: &Manifest,
+) -> Option<PeopleLabels> {
+    let node = fields.get("people")?;
+    let path = fields.at("people");
+    // What is left out is as the judge has it; a rubric's levels mean what its file says.
+    let (judged, judge) = match grader {
+        Grader::Label(label) if label.by == GraderKind::Model => (true, Some(label)),
+        Grader::Judge(judge) => (!judge.pair, None),
+        _ => (false, None),
+    };
+    if !judged {
+        let what = format!("`{path}` calibrates nothing: no model judges here");
+        w.error(node, "no-judge", what, "`people` beside `grader: {label: {by: model, …}}`, or the people as the grader: `by: person`");
+        return None;
+    }
+    let fields = w.fields(node, &path, &PEOPLE)?;
+    let sources = from(w, &fields, true);
+    if let Some(GraderKind::Model | GraderKind::Program | GraderKind::Rule) =
+        w.word_at(&fields, "by", &BY)
+        && let Some(node) = fields.get("by")
+    {
+        let what = format!("`{path}` is given by a machine");
+        w.error(
+            node,
+            "not-people",
+            what,
+            "`by: person`: a judge is calibrated against people",
+        );
+        return None;
+    }
+    let mut values = label_maps(w, &fields, page);
+    if let Some(judge) = judge
+        && values.is_empty()
+    {
+        values.clone_from(&judge.values);
+    }
+    const DRAWN: [(&str, Drawn); 2] = [("random", Drawn::Random), ("chosen", Drawn::Chosen)];
+    let combine = w
+        .word_at(&fields, "combine", &COMBINE)
+        .unwrap_or(Combine::Majority);
+    let drawn = w.word_at(&fields, "drawn", &DRAWN).unwrap_or(Drawn::Random);
+    let labels = LabelGrader {
+        sources: sources?,
+        by: GraderKind::Person,
+        rubric: w.text_at(&fields, "rubric").map_or_else(
+            || judge.and_then(|it| it.rubric.clone()),
+            |text| Some(text.to_owned()),
+        ),
+        values,
+        combine,
+        parts: w
+            .word_at(&fields, "parts", &PARTS)
+            .or(judge.and_then(|it| it.parts)),
+        score: w.flag_at(&fields, "score", judge.is_some_and(|it| it.score)),
+        // An answer that nobody labelled is not labelled, whatever the judge's absence means.
+        absent: Absent::Missing,
+    };
+    Some(PeopleLabels { labels, drawn })
 }
 
 fn label_map(w: &mut Walk<'_>, node: &Node, path: &str, page: &Manifest) -> Option<LabelMap> {

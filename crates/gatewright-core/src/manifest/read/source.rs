@@ -83,6 +83,8 @@ impl Use {
                 "label",
                 "score",
                 "criterion",
+                "inclusion",
+                "answer_id",
                 "fields",
             ],
         }

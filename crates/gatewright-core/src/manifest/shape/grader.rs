@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::judge::{JudgeMode, JudgeSees};
 use super::{Dollars, Memory, Share, SourceOrPath, Sources, Time, Word, Words};
 use crate::manifest::{
-    Absent, Combine, DateOrder, LengthIn, ListMarks, PartsRule, Reading, SimilarityMetric,
+    Absent, Combine, DateOrder, Drawn, LengthIn, ListMarks, PartsRule, Reading, SimilarityMetric,
 };
 use crate::outcome::GraderKind;
 
@@ -428,6 +428,28 @@ pub(super) struct LabelMapShape {
     fail: Option<FailLabels>,
     /// Labels that say the criterion does not apply.
     not_applicable: Option<Words>,
+}
+
+/// Labels of people on the answers that a model judges. What is left out is as the judge has it.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct PeopleShape {
+    /// Where the labels are; a file that is not there yet holds none.
+    from: Sources,
+    /// A person.
+    by: Option<GraderKind>,
+    /// Version of the rubric. Default: the judge's.
+    rubric: Option<Word>,
+    /// What the labels mean. Default: what the judge's mean.
+    values: Option<LabelMaps>,
+    /// How several annotators make one verdict. Default: majority.
+    combine: Option<Combine>,
+    /// How several parts make one verdict. Default: as the judge's.
+    parts: Option<PartsRule>,
+    /// The mapped `score` is the value itself. Default: as the judge's.
+    score: Option<bool>,
+    /// How the answers to label were drawn. Default: random, or by the `inclusion` of each label.
+    drawn: Option<Drawn>,
 }
 
 #[derive(JsonSchema)]

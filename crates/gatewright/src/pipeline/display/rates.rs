@@ -202,6 +202,7 @@ mod tests {
             value: None,
             by: GraderKind::Rule,
             why: None,
+            beside: None,
         };
         rates.add(attempt, &[outcome]);
     }

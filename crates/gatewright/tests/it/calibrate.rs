@@ -1,0 +1,234 @@
+//! From a judge's labels to a decision: plan, label, calibrate, gate.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use gatewright_testkit::TestEnvironment;
+use serde_json::Value;
+
+use crate::project::{environment, examples, outputs, page};
+
+const REQUIRE: &str = "  - {id: mostly-right, require: right, at_least: 60 %, from: [policy], then: {violated: hold}, owner: team}
+  - {id: no-task-breaks, guard: right, by: [task], against: production, margin: 10 pts, then: {violated: hold}, owner: team}
+";
+const PER_TASK: usize = 60;
+
+/// Every fourth answer is wrong.
+fn right(index: usize) -> bool {
+    index % 4 != 1
+}
+
+/// The judge is wrong on every twentieth answer, and sees the candidate lose the first `flips` warm ones.
+fn judge(flips: usize) -> String {
+    let mut text = String::new();
+    for system in ["candidate", "production"] {
+        for task in ["cold", "warm"] {
+            for index in 0..PER_TASK {
+                let flip = system == "candidate" && task == "warm" && index < flips;
+                let passed = (right(index) ^ (index % 20 == 19)) && !flip;
+                let label = if passed { "ok" } else { "no" };
+                let _ = writeln!(
+                    text,
+                    r#"{{"example":"{task}-{index:02}","system":"{system}","annotator":"judge-1","label":"{label}"}}"#
+                );
+            }
+        }
+    }
+    text
+}
+
+fn project(people: &str, rubric: &str, flips: usize) -> TestEnvironment {
+    let environment = environment();
+    let page = page("standard: shown", REQUIRE).replace(
+        "right: {grader: {contains: {}}, fails_as: unsupported-claim}",
+        &format!(
+            "right: {{grader: {{label: {{from: judge.jsonl, by: model, rubric: {rubric}, values: {{pass: [ok], fail: [no]}}}}}}, fails_as: unsupported-claim{people}}}"
+        ),
+    );
+    environment.write("gatewright.yaml", page);
+    environment.write("reference/all.jsonl", examples(PER_TASK));
+    for system in ["candidate", "production"] {
+        let said = outputs(PER_TASK, |_, index| right(index));
+        environment.write(&format!("runs/{system}.jsonl"), said);
+    }
+    environment.write("judge.jsonl", judge(flips));
+    environment
+}
+
+const PEOPLE: &str = ", people: {from: labels.jsonl}";
+
+fn rows(text: &str) -> Vec<Value> {
+    let lines = text.lines();
+    lines
+        .map(|line| serde_json::from_str(line).expect("a JSON line"))
+        .collect()
+}
+
+/// What a person would write: the answer names the example or it does not.
+fn fill_in(text: &str) -> String {
+    let mut filled = String::new();
+    for mut row in rows(text) {
+        let example = row["example"].as_str().expect("an example").to_owned();
+        let output = row["fields"]["output"].as_str().expect("an output");
+        let label = if output.contains(&example) {
+            "ok"
+        } else {
+            "no"
+        };
+        row["label"] = label.into();
+        row["annotator"] = "ana".into();
+        let _ = writeln!(filled, "{row}");
+    }
+    filled
+}
+
+#[test]
+fn plan_label_calibrate_gate() {
+    let project = project(PEOPLE, "r1", 0);
+    // Nobody has labelled anything: the rules are open, and say what would decide them.
+    let gate = project.run(&["gate"]).expect(110);
+    assert!(gate.stdout.contains("people labelled none"), "{gate}");
+    let plan = ["calibrate", "right", "--plan", "160", "-o", "labels.jsonl"];
+    let planned = project.run(&plan).expect(0);
+    assert!(
+        planned
+            .stdout
+            .starts_with("Wrote 160 answers of 80 examples"),
+        "{planned}"
+    );
+    let blank = project.read("labels.jsonl");
+    assert_eq!(blank.lines().count(), 160);
+    for word in ["candidate", "production", "judge-1"] {
+        assert!(!blank.contains(word), "the file is blind to `{word}`");
+    }
+    let ids: BTreeSet<String> = rows(&blank)
+        .iter()
+        .map(|row| row["answer_id"].to_string())
+        .collect();
+    assert_eq!(ids.len(), 160, "each answer has its own");
+    assert!(rows(&blank).iter().all(|row| row["label"].is_null()));
+    // An empty file of labels is no label, and what is there is not overwritten.
+    let _ = project.run(&["calibrate", "right"]).expect(0);
+    let again = project.run(&plan).expect(2);
+    assert!(again.stderr.contains("may hold labels"), "{again}");
+
+    project.write("labels.jsonl", fill_in(&blank));
+    let json = project.run(&["calibrate", "right", "--json"]).expect(0);
+    let found: Value = serde_json::from_str(&json.stdout).expect("JSON");
+    let one = &found["criteria"][0];
+    assert_eq!(found["format"], "gatewright-calibration/1");
+    assert_eq!(
+        (&one["fitness"], &one["pooled"]["labelled"]),
+        (&Value::from("fit"), &Value::from(160)),
+        "{json}"
+    );
+    let text = project.run(&["calibrate", "right"]).expect(0).stdout;
+    assert!(
+        text.lines().count() <= 25 && text.lines().all(|line| line.chars().count() <= 100),
+        "{text}"
+    );
+    assert!(text.contains("fit to gate"), "{text}");
+    let gate = project.run(&["gate", "--json"]).expect(0);
+    let view: Value = serde_json::from_str(&gate.stdout).expect("JSON");
+    assert_eq!(
+        view["findings"][0]["for_holds"]["method"], "PPI++",
+        "{gate}"
+    );
+    assert_eq!(view["findings"][0]["labelled"], 80);
+
+    // More of the same draw, with what is labelled already.
+    let more = ["calibrate", "right", "--plan", "200", "-o", "more.jsonl"];
+    let _ = project.run(&more).expect(0);
+    let more = rows(&project.read("more.jsonl"));
+    assert_eq!(more.len(), 200);
+    assert_eq!(
+        more.iter().filter(|row| row["label"].is_string()).count(),
+        160
+    );
+}
+
+#[test]
+fn a_trip_waits_for_people_and_a_new_rubric_is_another_judge() {
+    let project = project(PEOPLE, "r1", 8);
+    let _ = project
+        .run(&["calibrate", "right", "--plan", "240", "-o", "all.jsonl"])
+        .expect(0);
+    let all = fill_in(&project.read("all.jsonl"));
+    // Everything but the flips.
+    let flip = |row: &Value| {
+        let example = row["example"].as_str().unwrap_or_default();
+        example.starts_with("warm-0") && example < "warm-08"
+    };
+    let some: String = rows(&all)
+        .iter()
+        .filter(|row| !flip(row))
+        .map(|row| format!("{row}\n"))
+        .collect();
+    project.write("labels.jsonl", some);
+    let hash = |environment: &TestEnvironment| {
+        let json = environment.run(&["calibrate", "right", "--json"]).expect(0);
+        let found: Value = serde_json::from_str(&json.stdout).expect("JSON");
+        found["criteria"][0]["judge"].to_string()
+    };
+    let before = hash(&project);
+    let gate = project.run(&["gate"]).expect(110);
+    assert!(
+        gate.stdout.contains("only the judge saw it: label 6 flips"),
+        "{gate}"
+    );
+    // Another rubric version is another judge: the calibration on the record is not its own.
+    let page = project
+        .read("gatewright.yaml")
+        .replace("rubric: r1", "rubric: r2");
+    project.write("gatewright.yaml", page);
+    project.write("labels.jsonl", "");
+    let json = project.run(&["calibrate", "right", "--json"]).expect(0);
+    let found: Value = serde_json::from_str(&json.stdout).expect("JSON");
+    assert_ne!(found["criteria"][0]["judge"].to_string(), before);
+    assert_eq!(
+        found["criteria"][0]["reasons"][0]["code"], "changed",
+        "{json}"
+    );
+    let back = project
+        .read("gatewright.yaml")
+        .replace("rubric: r2", "rubric: r1");
+    project.write("gatewright.yaml", back);
+    let json = project.run(&["calibrate", "right", "--json"]).expect(0);
+    let found: Value = serde_json::from_str(&json.stdout).expect("JSON");
+    assert_eq!(found["criteria"][0]["from_earlier"], true, "{json}");
+}
+
+#[test]
+fn check_asks_for_people_where_a_judge_decides() {
+    let without = project("", "r1", 0);
+    let check = without.run(&["check"]).expect(0);
+    let said = check.stdout.clone() + &check.stderr;
+    for part in [
+        "uncalibrated-judge",
+        "60 labels",
+        "people: {from: labels.jsonl}",
+        "only watch",
+    ] {
+        let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(said.contains(part), "no `{part}` in\n{check}");
+    }
+    let refused = without.run(&["calibrate", "right"]).expect(2);
+    assert!(refused.stderr.contains("docs/calibration.md"), "{refused}");
+    let refused = without.run(&["calibrate", "rigth"]).expect(2);
+    assert!(
+        refused.stderr.contains("did you mean `right`?"),
+        "{refused}"
+    );
+    let with = project(PEOPLE, "r1", 0);
+    let check = with.run(&["check"]).expect(0);
+    assert!(
+        (check.stdout.clone() + &check.stderr).contains("no-labels-yet"),
+        "{check}"
+    );
+    let machine = project(", people: {from: labels.jsonl, by: model}", "r1", 0);
+    let check = machine.run(&["check"]).expect(2);
+    assert!(
+        (check.stdout.clone() + &check.stderr).contains("not-people"),
+        "{check}"
+    );
+}
