@@ -183,9 +183,12 @@ impl RunLog {
     ) -> Result<(), StoreError> {
         let writer = self.writing()?.writer.clone();
         let mut last_seq = self.last_seq;
-        let counted = encoded.inspect(|_| last_seq += 1);
         let from = self.last_seq;
-        let inserted = insert(&mut self.connection, counted, blobs, from, &writer, at);
+        let mut counted = encoded.inspect(|_| last_seq += 1);
+        let connection = &mut self.connection;
+        let inserted = insert(connection, counted.by_ref(), blobs, from, &writer, at);
+        // None of the batch counts, and the error says how many that are: those too that were not reached.
+        counted.for_each(drop);
         let path = self.path.clone();
         match inserted {
             Ok(()) => {
