@@ -32,6 +32,8 @@ pub mod outcome;
 
 pub mod incident;
 
+pub mod perturb;
+
 pub mod check;
 
 pub mod analyse;
