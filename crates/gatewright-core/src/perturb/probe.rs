@@ -83,7 +83,7 @@ pub struct Probe {
 }
 
 /// The capability of a test that names none.
-pub const UNNAMED: &str = "unnamed";
+pub(crate) const UNNAMED: &str = "unnamed";
 
 /// Says what an example tests: a variant by its relation, any other by `fields.test` (`mft` or `never`); most test nothing.
 pub fn probe(example: &Example) -> Option<Probe> {

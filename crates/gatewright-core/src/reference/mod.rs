@@ -277,3 +277,14 @@ pub enum Relation {
     /// It must never happen.
     Never,
 }
+
+impl Relation {
+    /// Returns the word used in files.
+    pub fn word(self) -> &'static str {
+        match self {
+            Relation::Invariance => "invariance",
+            Relation::Directional => "directional",
+            Relation::Never => "never",
+        }
+    }
+}

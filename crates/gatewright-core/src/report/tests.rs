@@ -187,6 +187,7 @@ fn analysis() -> Analysis {
     let page = page();
     let class = |id| page.class_index(id).expect("shipped");
     Analysis {
+        behavioural: Vec::new(),
         denominators: BTreeMap::from([
             (Role::Candidate, denominator(120)),
             (Role::Production, denominator(118)),

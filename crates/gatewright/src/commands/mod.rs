@@ -10,6 +10,7 @@ pub(crate) mod grade;
 pub(crate) mod incident;
 pub(crate) mod init;
 pub(crate) mod merge;
+pub(crate) mod perturb;
 pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod schema;
