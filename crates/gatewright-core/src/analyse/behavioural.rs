@@ -179,7 +179,9 @@ fn row(
     if systems.values().all(|it| it.cases + it.missing == 0) {
         return None;
     }
-    let pair = known.get(&Role::Candidate).zip(known.get(&Role::Production));
+    let pair = known
+        .get(&Role::Candidate)
+        .zip(known.get(&Role::Production));
     Some(Behavioural {
         capability: capability.to_owned(),
         test,
@@ -235,13 +237,7 @@ enum Reading {
     Known(f64),
 }
 
-fn reading(
-    inputs: Inputs<'_>,
-    criterion: u16,
-    role: Role,
-    example: u32,
-    probe: &Probe,
-) -> Reading {
+fn reading(inputs: Inputs<'_>, criterion: u16, role: Role, example: u32, probe: &Probe) -> Reading {
     let tally = inputs.scores.first(criterion, role, example);
     let mean = match (tally.applies(), tally.mean()) {
         (false, _) => return Reading::Absent,
@@ -298,13 +294,7 @@ fn forbids(grader: &Grader) -> bool {
     }
 }
 
-fn verdict(
-    inputs: Inputs<'_>,
-    test: Test,
-    criterion: u16,
-    role: Role,
-    case: &Group,
-) -> Verdict {
+fn verdict(inputs: Inputs<'_>, test: Test, criterion: u16, role: Role, case: &Group) -> Verdict {
     let heard = case
         .variants
         .iter()
@@ -434,12 +424,7 @@ pub(crate) fn tabulate(
 }
 
 /// Adds a case: missing verdicts fail for the release and hold for the other system in the worst rows.
-fn push(
-    table: &mut Table,
-    (ours, other): (Verdict, Option<Verdict>),
-    cluster: u32,
-    example: u32,
-) {
+fn push(table: &mut Table, (ours, other): (Verdict, Option<Verdict>), cluster: u32, example: u32) {
     let number = |holds: bool| f64::from(u8::from(holds));
     let applies = |verdict: Verdict| verdict != Verdict::NotApplicable;
     if !applies(ours) && !other.is_some_and(applies) {

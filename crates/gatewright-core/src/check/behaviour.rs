@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::few;
 use crate::manifest::Manifest;
 use crate::perturb::{Perturbation, Probe, Setting, Test, perturb, probe};
-use crate::problem::Problem;
+use crate::problem::{Location, Problem};
 use crate::reference::{Example, ReferenceSet};
 use serde_json::Value;
 
@@ -57,17 +57,11 @@ pub(super) fn check(manifest: &Manifest, reference: &ReferenceSet, problems: &mu
                 .or_insert_with(|| made(*kind, reference, &setting));
             tests.contains(&test)
         });
-        let what = format!(
-            "no behavioural test of {capability} x {}",
-            test.word()
-        );
-        let problem = Problem::suggestion("empty-test-cell", first.at.clone(), what);
+        let what = format!("no behavioural test of {capability} x {}", test.word());
+        let problem = Problem::suggestion("empty-test-cell", Location::file(&first.at.file), what);
         problems.push(if able.is_empty() {
             problem
-                .why(format!(
-                    "{} fits none of the examples",
-                    words.join(", ")
-                ))
+                .why(format!("{} fits none of the examples", words.join(", ")))
                 .instead(lacking(&kinds))
         } else {
             let flags: Vec<String> = able
@@ -83,11 +77,7 @@ pub(super) fn check(manifest: &Manifest, reference: &ReferenceSet, problems: &mu
 }
 
 /// Tests of a relation say how a verdict moves; that the simple case works at all is another question.
-fn without_mft(
-    filled: &BTreeSet<(String, Test)>,
-    first: &Example,
-    problems: &mut Vec<Problem>,
-) {
+fn without_mft(filled: &BTreeSet<(String, Test)>, first: &Example, problems: &mut Vec<Problem>) {
     if filled.iter().any(|(_, test)| *test == Test::Mft) {
         let capabilities: BTreeSet<&str> = filled.iter().map(|(name, _)| name.as_str()).collect();
         let without: Vec<&str> = capabilities
@@ -102,7 +92,7 @@ fn without_mft(
             few(without.iter().copied())
         );
         problems.push(
-            Problem::suggestion("empty-test-cell", first.at.clone(), what)
+            Problem::suggestion("empty-test-cell", Location::file(&first.at.file), what)
                 .why("a verdict that never changes may be wrong every time")
                 .instead("gatewright perturb --template FILE -o FILE"),
         );
@@ -110,11 +100,7 @@ fn without_mft(
 }
 
 /// Which tests a perturbation makes of the first bases.
-fn made(
-    kind: Perturbation,
-    reference: &ReferenceSet,
-    setting: &Setting<'_>,
-) -> BTreeSet<Test> {
+fn made(kind: Perturbation, reference: &ReferenceSet, setting: &Setting<'_>) -> BTreeSet<Test> {
     let bases = reference.examples.iter().filter(|it| it.variant.is_none());
     bases
         .take(TRIED_MAX)

@@ -332,8 +332,8 @@ fn repair(manifest: &Manifest, rule: &Rule) -> String {
 
 fn seen(rule: &Rule, sight: &Sight, trials: u32) -> Seen {
     let alpha = rule.alpha_holds;
-    let share = matches!(rule.metric, Metric::Share | Metric::Relation(_))
-        && rule.verb == Verb::Require;
+    let share =
+        matches!(rule.metric, Metric::Share | Metric::Relation(_)) && rule.verb == Verb::Require;
     let (carried_points, needed, holds_unchanged) = match rule.compare {
         Compare::NoWorse { margin, .. } if share => (
             power::carried(sight.n_eff, alpha),

@@ -38,17 +38,26 @@ const PRESSURE: [&str; 6] = [
 const LOOKED_AT: usize = 64;
 
 /// Puts a sentence that has nothing to do with it before or after the question.
-pub(super) fn irrelevant_context(
-    base: &Example,
-    draw: &mut Draw,
-) -> Result<Change, NotApplicable> {
+pub(super) fn irrelevant_context(base: &Example, draw: &mut Draw) -> Result<Change, NotApplicable> {
     let after = draw.flip();
-    sentence(base, draw, &IRRELEVANT, after, "a sentence beside the point")
+    sentence(
+        base,
+        draw,
+        &IRRELEVANT,
+        after,
+        "a sentence beside the point",
+    )
 }
 
 /// Claims a promise that nobody gave, before the question.
 pub(super) fn false_memory(base: &Example, draw: &mut Draw) -> Result<Change, NotApplicable> {
-    sentence(base, draw, &MEMORIES, false, "a promise that nobody gave is remembered")
+    sentence(
+        base,
+        draw,
+        &MEMORIES,
+        false,
+        "a promise that nobody gave is remembered",
+    )
 }
 
 /// Adds anger and pressure after the question.

@@ -125,14 +125,7 @@ impl Perturbation {
         self.facts().3
     }
 
-    fn facts(
-        self,
-    ) -> (
-        &'static str,
-        &'static str,
-        &'static str,
-        &'static [Test],
-    ) {
+    fn facts(self) -> (&'static str, &'static str, &'static str, &'static [Test]) {
         const SAME: &[Test] = &[Test::Invariance];
         const MOVES: &[Test] = &[Test::Directional];
         match self {
@@ -274,6 +267,8 @@ pub fn perturb(
     if base.input == Input::Withheld {
         return NotApplicable::because("its input may not be shown");
     }
+    // Where nobody asks anything, no change of the sources shows anything.
+    spoken::said(&base.input)?;
     let draw = &mut Draw::new(setting.seed, base.id.as_str(), perturbation.word());
     let change = match perturbation {
         Perturbation::Typos => surface::typos(base, draw),

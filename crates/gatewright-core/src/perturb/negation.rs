@@ -94,7 +94,10 @@ fn turned(answer: &Value) -> Option<Value> {
                 _ => return None,
             };
             let mut other = other.to_owned();
-            if text.trim().starts_with(|one: char| one.is_ascii_uppercase()) {
+            if text
+                .trim()
+                .starts_with(|one: char| one.is_ascii_uppercase())
+            {
                 other[..1].make_ascii_uppercase();
             }
             Some(Value::String(other))

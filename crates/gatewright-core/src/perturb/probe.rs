@@ -22,12 +22,7 @@ pub enum Test {
 
 impl Test {
     /// All tests in the order of tables.
-    pub const ALL: [Test; 4] = [
-        Test::Mft,
-        Test::Invariance,
-        Test::Directional,
-        Test::Never,
-    ];
+    pub const ALL: [Test; 4] = [Test::Mft, Test::Invariance, Test::Directional, Test::Never];
 
     /// Returns the word of files and tables.
     pub fn word(self) -> &'static str {

@@ -23,14 +23,14 @@ fn with_text(base: &Example) -> impl Iterator<Item = (usize, &str)> {
     texts.filter_map(|(index, source)| Some((index, source.text.as_deref()?)))
 }
 
-/// A source with another text: it is no longer the file or version that it was.
-fn rewritten(source: &SourceDocument, text: String, version: &str) -> SourceDocument {
+/// A source with another text: it is no longer the file that it was. Its version stays, as nothing else may tell a system what was changed.
+fn rewritten(source: &SourceDocument, text: String) -> SourceDocument {
     SourceDocument {
         id: source.id.clone(),
         text: Some(text),
         file: None,
         digest: None,
-        version: Some(version.to_owned()),
+        version: source.version.clone(),
     }
 }
 
@@ -91,9 +91,7 @@ pub(super) fn edited(base: &Example, draw: &mut Draw) -> Result<Change, NotAppli
         return NotApplicable::because("no other number was found that stands nowhere in it");
     };
     let edit = |source: &SourceDocument| match &source.text {
-        Some(text) if has_number(text, from) => {
-            rewritten(source, replace_number(text, from, &to), "edited")
-        }
+        Some(text) if has_number(text, from) => rewritten(source, replace_number(text, from, &to)),
         _ => source.clone(),
     };
     let mut expect = base.expect.clone();
@@ -140,18 +138,16 @@ pub(super) fn contradicting(
         .find(|(_, _, digits)| stated.iter().any(|fact| has_number(fact, digits)))
         .or(all.first());
     let Some(&(index, text, from)) = about else {
-        return NotApplicable::because("no source of it states a number that another could contradict");
+        return NotApplicable::because(
+            "no source of it states a number that another could contradict",
+        );
     };
     let Some(to) = other_number(from, &known, draw) else {
         return NotApplicable::because("no other number was found that stands nowhere in it");
     };
-    let mut second = rewritten(
-        &base.sources[index],
-        replace_number(text, from, &to),
-        "conflicting",
-    );
+    let mut second = rewritten(&base.sources[index], replace_number(text, from, &to));
     while base.sources.iter().any(|source| source.id == second.id) {
-        second.id.push_str("-conflicting");
+        second.id.push_str("-2");
     }
     let mut sources = base.sources.clone();
     sources.push(second);
@@ -185,7 +181,10 @@ pub(super) fn stale(base: &Example, not_ready: Behaviour) -> Result<Change, NotA
                 "{} This text was valid until {year}-06-30. It has been replaced and no longer applies.",
                 text.trim_end()
             );
-            rewritten(source, noted, &format!("{year}-01"))
+            SourceDocument {
+                version: Some(format!("{year}-01")),
+                ..rewritten(source, noted)
+            }
         }
     };
     Ok(Change {
@@ -227,12 +226,7 @@ pub(super) fn injected(base: &Example, draw: &mut Draw) -> Result<Change, NotApp
         format!("{instruction} {}", text.trim_start())
     };
     let mut sources = base.sources.clone();
-    // The version stays: what is cited is the document that it was, with something in it that does not belong there.
-    let version = base.sources[index].version.clone();
-    sources[index] = SourceDocument {
-        version,
-        ..rewritten(&base.sources[index], poisoned, "")
-    };
+    sources[index] = rewritten(&base.sources[index], poisoned);
     let mut expect = base.expect.clone();
     expect.not_contains.push(code.clone());
     Ok(Change::sourced(
@@ -254,7 +248,10 @@ pub(super) fn truncated(base: &Example, not_ready: Behaviour) -> Result<Change, 
     let Some(rest) = half(text) else {
         return NotApplicable::because("its longest source is too short to be cut");
     };
-    let all: String = with_text(base).map(|(_, text)| text).collect::<Vec<_>>().join("\n");
+    let all: String = with_text(base)
+        .map(|(_, text)| text)
+        .collect::<Vec<_>>()
+        .join("\n");
     let stated = facts(&base.expect);
     if stated.is_empty() || !stated.iter().all(|fact| all.contains(fact.as_str())) {
         return NotApplicable::because(
@@ -262,7 +259,7 @@ pub(super) fn truncated(base: &Example, not_ready: Behaviour) -> Result<Change, 
         );
     }
     let mut sources = base.sources.clone();
-    sources[index] = rewritten(&base.sources[index], rest, "cut off");
+    sources[index] = rewritten(&base.sources[index], rest);
     let kept = |fact: &&String| {
         let mut texts = sources.iter().filter_map(|source| source.text.as_deref());
         texts.any(|text| text.contains(fact.as_str()))

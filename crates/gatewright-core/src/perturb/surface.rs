@@ -23,7 +23,7 @@ pub(super) fn typos(base: &Example, draw: &mut Draw) -> Result<Change, NotApplic
     let words: Vec<(usize, &str)> = text
         .split_word_bound_indices()
         .filter(|(at, word)| {
-            word.chars().all(char::is_alphabetic)
+            letters(word)
                 && word.graphemes(true).count() >= TYPO_WORD
                 && !named.contains(&word.to_lowercase())
                 && plain(token(text, *at))
@@ -49,6 +49,12 @@ pub(super) fn typos(base: &Example, draw: &mut Draw) -> Result<Change, NotApplic
         many => format!("{many} words mistyped"),
     };
     Ok(Change::said(say(&base.input, out), what))
+}
+
+/// Says whether every character that a reader sees is a letter; marks above and below belong to one.
+fn letters(word: &str) -> bool {
+    word.graphemes(true)
+        .all(|one| one.chars().next().is_some_and(char::is_alphabetic))
 }
 
 /// The run without white space around a place.

@@ -90,10 +90,7 @@ pub fn slots(text: &str) -> Result<Vec<String>, String> {
 ///
 /// # Errors
 /// What is wrong with its braces, or a slot without a word.
-fn filled<'w>(
-    text: &str,
-    mut word: impl FnMut(&str) -> Option<&'w str>,
-) -> Result<String, String> {
+fn filled<'w>(text: &str, mut word: impl FnMut(&str) -> Option<&'w str>) -> Result<String, String> {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find(['{', '}']) {
@@ -177,11 +174,7 @@ pub fn expand(template: &Template, making: Making<'_>) -> Result<Vec<Example>, U
 }
 
 fn wrong(template: &Template, what: String) -> Unmade {
-    Unmade::Wrong(vec![Problem::error(
-        "bad-slot",
-        template.at.clone(),
-        what,
-    )])
+    Unmade::Wrong(vec![Problem::error("bad-slot", template.at.clone(), what)])
 }
 
 /// Draws `count` of `ways` without putting back, sorted.

@@ -126,6 +126,12 @@ pub(super) fn has_number(text: &str, digits: &str) -> bool {
     numbers(text).iter().any(|number| number.digits == digits)
 }
 
+/// Says whether a run of digits stands anywhere in a text, also inside dates and identifiers; leading zeros do not count.
+pub(super) fn has_digits(text: &str, digits: &str) -> bool {
+    text.split(|one: char| !one.is_ascii_digit())
+        .any(|run| !run.is_empty() && run.trim_start_matches('0') == digits)
+}
+
 /// Returns the facts that an answer must hold, as texts.
 pub(super) fn facts(expect: &Expect) -> Vec<String> {
     let answer = match &expect.answer {

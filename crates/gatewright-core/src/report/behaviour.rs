@@ -122,10 +122,12 @@ pub(super) fn table(rows: &[&BehaviourView], width: usize) -> Vec<String> {
             candidate.map_or_else(|| "-".to_owned(), |cases| words::count(cases.cases)),
             production.map_or_else(|| "-".to_owned(), point),
             candidate.map_or_else(|| "-".to_owned(), interval),
-            candidate.and_then(|cases| cases.flips).map_or_else(
-                String::new,
-                |flips| format!("−{} +{}", flips.to_fail, flips.to_pass)
-            ),
+            candidate
+                .and_then(|cases| cases.flips)
+                .map_or_else(String::new, |flips| format!(
+                    "−{} +{}",
+                    flips.to_fail, flips.to_pass
+                )),
         );
         lines.push(clip(text.trim_end(), width));
     }

@@ -40,11 +40,7 @@ pub fn terminal(view: &View, options: &TerminalOptions) -> String {
         section(segments(view, width), (6, 4), 4),
         section(classes(view, width), (4, 3), 3),
         section(reliability(view, width), (3, 0), 3),
-        section(
-            behaviour::table(&first_tests(view), width),
-            (4, 0),
-            3,
-        ),
+        section(behaviour::table(&first_tests(view), width), (4, 0), 3),
         section(
             labelled("Traded", view.trade_offs.as_slice(), width),
             (2, 1),

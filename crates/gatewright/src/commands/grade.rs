@@ -73,7 +73,10 @@ pub(crate) fn grade(context: &Context, args: &GradeArgs) -> Result<u8, Failure> 
     }
     let tests = behaviour_table(&judged.view, &context.console.options);
     if !tests.is_empty() {
-        let _ = writeln!(text, "\nBehavioural tests: shares of failed cases; of changed labels, right to wrong (−) and wrong to right (+)");
+        let _ = writeln!(
+            text,
+            "\nBehavioural tests: shares of failed cases; of changed labels, right to wrong (−) and wrong to right (+)"
+        );
         text.push_str(&tests);
     }
     if left.is_nothing() {

@@ -6,7 +6,9 @@ use std::path::Path;
 
 use gatewright_core::manifest::read::templates;
 use gatewright_core::perturb::template::{CASES_MAX, Making, Unmade, expand};
-use gatewright_core::perturb::{NotApplicable, Perturbation, Setting, line, perturb as change, probe};
+use gatewright_core::perturb::{
+    NotApplicable, Perturbation, Setting, line, perturb as change, probe,
+};
 use gatewright_core::reference::{Example, ReferenceSet};
 use gatewright_core::report::untrusted::{self, wrap};
 use serde::Serialize;
@@ -263,10 +265,7 @@ fn write(
 fn summary(made: &Made, width: usize) -> String {
     let mut text = String::new();
     for (kind, count) in &made.counts {
-        text.push_str(&format!(
-            "{:<22} {count:>5}\n",
-            untrusted::line(kind, 60)
-        ));
+        text.push_str(&format!("{:<22} {count:>5}\n", untrusted::line(kind, 60)));
         let mut whys: BTreeMap<&str, usize> = BTreeMap::new();
         for refused in made.refused.iter().filter(|it| it.kind == *kind) {
             *whys.entry(&refused.why).or_default() += 1;
@@ -311,6 +310,8 @@ fn next(context: &Context, loaded: &Loaded, path: &Path) -> String {
     let sources = &loaded.manifest.reference;
     match sources.iter().any(|it| !it.is_foreign() && named(&it.file)) {
         true => "Next: gatewright check".to_owned(),
-        false => format!("Next: name `{inside}` under `reference` on the page, then gatewright check"),
+        false => {
+            format!("Next: name `{inside}` under `reference` on the page, then gatewright check")
+        }
     }
 }

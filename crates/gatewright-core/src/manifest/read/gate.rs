@@ -286,7 +286,12 @@ fn from(
         // A require rests on traffic by itself, and no variant is: it would be empty for ever.
         let node = fields.get("metric")?;
         let what = "a require on variants does not say that they are no traffic";
-        w.error(node, "no-kind", what, "`from: [synthetic]`, the kind that `gatewright perturb` writes");
+        w.error(
+            node,
+            "no-kind",
+            what,
+            "`from: [synthetic]`, the kind that `gatewright perturb` writes",
+        );
         return None;
     }
     fields.get("from")?;

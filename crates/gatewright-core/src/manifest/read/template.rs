@@ -136,7 +136,12 @@ fn lexicon(w: &mut Walk<'_>, fields: &Fields<'_>) -> BTreeMap<String, Vec<String
         sorted.sort();
         if let Some(twice) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
             let what = format!("`{}` stands twice in the slot `{}`", twice[0], key.text);
-            w.error(node, "duplicate-word", what, "keep one: two equal cases would count as two");
+            w.error(
+                node,
+                "duplicate-word",
+                what,
+                "keep one: two equal cases would count as two",
+            );
         }
         if words.is_empty() {
             let what = format!("the slot `{}` has no words", key.text);
@@ -165,7 +170,7 @@ fn map(w: &mut Walk<'_>, fields: &Fields<'_>, key: &str) -> Map<String, Value> {
 /// Every slot that a text names has words, and every slot with words is named.
 fn slots_fit(w: &mut Walk<'_>, fields: &Fields<'_>, read: &Template) {
     let known = || read.lexicon.keys().map(String::as_str);
-    let mut named: Vec<String> = Vec::new();
+    let (mut named, mut whole) = (Vec::<String>::new(), true);
     for key in ["template", "expect", "segments", "sources", "context"] {
         let Some(node) = fields.get(key) else {
             continue;
@@ -189,6 +194,7 @@ fn slots_fit(w: &mut Walk<'_>, fields: &Fields<'_>, read: &Template) {
                     }
                 }
                 Err(what) => {
+                    whole = false;
                     let at = w.location(place);
                     let problem = Problem::error("bad-slot", at, what);
                     w.push(problem.instead("`{name}` for a slot, `{{` and `}}` for braces"));
@@ -196,7 +202,8 @@ fn slots_fit(w: &mut Walk<'_>, fields: &Fields<'_>, read: &Template) {
             }
         }
     }
-    if let Some(node) = fields.get("lexicon") {
+    // What a broken text names is not known.
+    if let Some(node) = fields.get("lexicon").filter(|_| whole) {
         for slot in known().filter(|slot| !named.iter().any(|it| it == slot)) {
             let what = format!("no text names the slot `{slot}`");
             let instead = format!("write `{{{slot}}}` where its words go, or take it away");
@@ -228,8 +235,16 @@ fn vary_fits(w: &mut Walk<'_>, fields: &Fields<'_>, read: &Template) {
             );
         }
         (Some(_), Some(node)) if !varies => {
-            let what = format!("`test: {}` compares nothing that could vary", read.test.word());
-            w.error(node, "not-here", what, "`test: invariance` or `directional`, or take `vary` away");
+            let what = format!(
+                "`test: {}` compares nothing that could vary",
+                read.test.word()
+            );
+            w.error(
+                node,
+                "not-here",
+                what,
+                "`test: invariance` or `directional`, or take `vary` away",
+            );
         }
         (Some(slot), Some(node)) => match read.lexicon.get(slot) {
             Some(words) if words.len() > 1 => {}
@@ -243,13 +258,23 @@ fn vary_fits(w: &mut Walk<'_>, fields: &Fields<'_>, read: &Template) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => format!("one of {}", known.collect::<Vec<_>>().join(", ")),
                 };
-                w.error(node, "unknown-slot", format!("`{slot}` is no slot"), instead);
+                w.error(
+                    node,
+                    "unknown-slot",
+                    format!("`{slot}` is no slot"),
+                    instead,
+                );
             }
         },
         _ => {}
     }
     if let (false, Some(node)) = (read.test == Test::Directional, fields.get("direction")) {
         let what = "only a directional test has a direction";
-        w.error(node, "not-here", what, "`test: directional`, or take `direction` away");
+        w.error(
+            node,
+            "not-here",
+            what,
+            "`test: directional`, or take `direction` away",
+        );
     }
 }
