@@ -8,6 +8,7 @@ mod draw;
 mod spoken;
 mod words;
 
+mod carried;
 mod conversation;
 mod entities;
 mod language;
@@ -118,6 +119,18 @@ impl Perturbation {
     /// Returns the shipped failure class that it probes.
     pub fn probes(self) -> &'static str {
         self.facts().2
+    }
+
+    /// Says whether it changes what the answer may rest on, and not the question.
+    pub fn changes_sources(self) -> bool {
+        matches!(
+            self,
+            Self::EditedSource
+                | Self::ContradictingSource
+                | Self::StaleDate
+                | Self::InjectedInstruction
+                | Self::TruncatedContext
+        )
     }
 
     /// Returns the tests that its variants can be: the cells of the table that it fills.
@@ -319,10 +332,14 @@ fn variant(
         fields.insert("direction".to_owned(), Value::from(direction));
     }
     let gap = format!("{} x {}: {word}", perturbation.capability(), test.word());
+    let context = match &change.sources {
+        Some(changed) => carried::context(base, changed),
+        None => base.context.clone(),
+    };
     Example {
         id: ExampleId(format!("{}~{word}", base.id)),
         input: change.input.unwrap_or_else(|| base.input.clone()),
-        context: base.context.clone(),
+        context,
         segments: segments(perturbation, base, setting, change.quality),
         expect: change.expect.unwrap_or_else(|| base.expect.clone()),
         sources: change.sources.unwrap_or_else(|| base.sources.clone()),

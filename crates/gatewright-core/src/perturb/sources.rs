@@ -74,7 +74,7 @@ pub(super) fn edited(base: &Example, draw: &mut Draw) -> Result<Change, NotAppli
         return NotApplicable::because("it has no source with a text");
     }
     let stated = facts(&base.expect);
-    let context: String = base.context.values().map(Value::to_string).collect();
+    let context = super::carried::beside_sources(base);
     let candidates: Vec<&str> = with_text(base)
         .flat_map(|(_, source)| numbers(source))
         .map(|number| number.digits)

@@ -462,6 +462,37 @@ fn a_cut_source_is_judged_by_what_it_takes_away() {
 }
 
 #[test]
+fn a_context_that_carries_the_sources_changes_with_them() {
+    let text = "Data is kept for 60 days after the end of a plan, and 60 days only.";
+    let mut row = sourced(text);
+    row["context"] =
+        json!({"account": "A-1", "documents": [{"id": "s", "text": text}], "plain": [text]});
+    for kind in [
+        "edited-source",
+        "stale-date",
+        "injected-instruction",
+        "truncated-context",
+    ] {
+        let variant = made(kind, &row).unwrap_or_else(|why| panic!("{kind}: {why}"));
+        let changed = variant.sources[0].text.as_deref().expect("a text");
+        assert_eq!(
+            variant.context["documents"],
+            json!([{"id": "s", "text": changed}]),
+            "{kind}"
+        );
+        assert_eq!(variant.context["plain"], json!([changed]));
+        assert_eq!(variant.context["account"], "A-1");
+    }
+    let two = made("contradicting-source", &row).expect("applies");
+    let second = two.sources[1].text.as_deref().expect("a text");
+    assert_eq!(
+        two.context["documents"],
+        json!([{"id": "s", "text": text}, {"id": "s-2", "text": second}])
+    );
+    assert_eq!(two.context["plain"], json!([text, second]));
+}
+
+#[test]
 fn the_last_turn_of_the_user_is_what_changes() {
     let talk = json!({"id": "b", "input": [{"role": "user", "content": "Hello there"}, {"role": "assistant", "content": "Hi"}, {"role": "user", "content": "where is it"}, {"role": "tool", "content": "x"}]});
     let Input::Messages(turns) = made("case", &talk).expect("applies").input else {

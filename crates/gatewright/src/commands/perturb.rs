@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::Path;
 
+use gatewright_core::manifest::Role;
 use gatewright_core::manifest::read::templates;
 use gatewright_core::perturb::template::{CASES_MAX, Making, Unmade, expand};
 use gatewright_core::perturb::{
@@ -29,6 +30,8 @@ struct Made {
     examples: Vec<Example>,
     /// Variants or cases, by kind or template.
     counts: BTreeMap<String, usize>,
+    /// Variants whose changed sources the candidate is not sent.
+    unsent: usize,
     refused: Vec<Refused>,
 }
 
@@ -106,10 +109,20 @@ fn variants(
         // A test is no base: its own changes would be changes of a change.
         .filter(|example| probe(example).is_none())
         .take(args.limit.unwrap_or(usize::MAX));
+    let sees_sources = manifest
+        .systems
+        .get(&Role::Candidate)
+        .is_some_and(|system| system.live().is_some());
     let mut made = Made::default();
     for base in bases {
         for &kind in &kinds {
-            made.take(kind, base, change(kind, base, &setting), reference);
+            let found = change(kind, base, &setting);
+            // A program is sent the context and not the sources.
+            let unsent = |variant: &Example| {
+                !sees_sources && kind.changes_sources() && variant.context == base.context
+            };
+            made.unsent += usize::from(found.as_ref().is_ok_and(unsent));
+            made.take(kind, base, found, reference);
         }
     }
     Ok(made)
@@ -225,6 +238,12 @@ fn write(
     if let Some(path) = &args.output {
         replace(&context.here.join(path), rows.as_bytes())?;
     }
+    if made.unsent > 0 {
+        context.console.note(&format!(
+            "note: {} variants change sources, and the candidate is no endpoint whose prompt shows them: it reads its own, and these say nothing about it. Put the texts of the sources into `context`, which every system is sent",
+            made.unsent
+        ));
+    }
     if context.console.json {
         let examples: Vec<serde_json::Value> = match &args.output {
             Some(_) => Vec::new(),
@@ -237,6 +256,7 @@ fn write(
             "format": "gatewright-perturb/1",
             "output": args.output,
             "made": made.counts,
+            "sources_not_sent": made.unsent,
             "not_applicable": made.refused,
             "examples": examples,
         }))?;

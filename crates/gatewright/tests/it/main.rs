@@ -2,6 +2,7 @@
 
 mod answers;
 mod asked;
+mod behaviour;
 mod demo;
 mod files;
 mod interrupt;
