@@ -9,7 +9,7 @@ use crate::report::view::Materials;
 use crate::report::words;
 
 /// Columns of capability, test and criterion, at 80 columns.
-const NAMES: [usize; 3] = [11, 11, 11];
+const NAMES: [usize; 3] = [10, 11, 9];
 
 /// All rows, in the order of the analysis.
 pub(super) fn behaviour(materials: &Materials<'_>) -> Vec<BehaviourView> {
@@ -97,11 +97,12 @@ pub(super) fn table(rows: &[&BehaviourView], width: usize) -> Vec<String> {
     let spare = width.saturating_sub(80);
     let names = [NAMES[0] + spare / 3, NAMES[1], NAMES[2] + spare - spare / 3];
     let head = format!(
-        "{} {:>4} {:>10} {:<17} {:<8}",
+        "{} {:>4} {:>4} {:>10} {:<17} {:<6}",
         [("Capability", 0), ("test", 1), ("criterion", 2)]
             .map(|(name, place)| pad(name, names[place]))
             .join(" "),
         "n",
+        "miss",
         "production",
         "candidate (95 %)",
         "flips"
@@ -116,10 +117,14 @@ pub(super) fn table(rows: &[&BehaviourView], width: usize) -> Vec<String> {
         .join(" ");
         let candidate = row.systems.get(&Role::Candidate);
         let production = row.systems.get(&Role::Production);
+        let count = |of: fn(&CasesView) -> u64| {
+            candidate.map_or_else(|| "-".to_owned(), |cases| words::count(of(cases)))
+        };
         let text = format!(
-            "{} {name} {:>4} {:>10} {:<17} {}",
+            "{} {name} {:>4} {:>4} {:>10} {:<17} {}",
             mark(row),
-            candidate.map_or_else(|| "-".to_owned(), |cases| words::count(cases.cases)),
+            count(|cases| cases.cases),
+            count(|cases| cases.missing),
             production.map_or_else(|| "-".to_owned(), point),
             candidate.map_or_else(|| "-".to_owned(), interval),
             candidate
@@ -150,23 +155,16 @@ fn point(cases: &CasesView) -> String {
     )
 }
 
-/// `8 % (2 to 20)`, with what is missing behind it.
+/// `8 % (2 to 20)`.
 fn interval(cases: &CasesView) -> String {
     let Some(rate) = &cases.rate else {
-        return match cases.missing {
-            0 => "no interval".to_owned(),
-            missing => format!("{missing} missing"),
-        };
+        return "no interval".to_owned();
     };
     let bound = |bound: Option<f64>| {
         bound.map_or_else(|| "?".to_owned(), |bound| words::short(bound * 100.0, 0))
     };
-    let missing = match cases.missing {
-        0 => String::new(),
-        missing => format!(", {missing} miss."),
-    };
     format!(
-        "{} ({} to {}){missing}",
+        "{} ({} to {})",
         words::amount(Unit::Share, rate.point),
         bound(rate.lower),
         bound(rate.upper)

@@ -592,7 +592,12 @@ fn behavioural_tests_fit_eighty_columns_and_say_what_is_worse() {
     ];
     let view = made(&page(), &proposal(), &analysis);
     let table = behaviour_table(&view, &PLAIN);
-    insta::assert_snapshot!(table, @"");
+    insta::assert_snapshot!(table, @r"
+      Capability test        criterion    n miss production candidate (95 %)  flips
+    ▼ robustness invariance  grounded    10    2        0 % 30 % (7 to 65)    −3 +1
+    · a capabil… directional grounded    10    2        0 % 0 % (0 to 31)     −0 +1
+    · 能力       never       grounded    10    2      100 % 100 % (69 to 100) −10 +1
+    ");
     assert!(table.lines().all(|line| columns(line) <= 80), "{table}");
     let narrow = TerminalOptions { width: 40, ..PLAIN };
     assert!(

@@ -10,6 +10,7 @@ use gatewright_core::perturb::template::{CASES_MAX, Making, Unmade, expand};
 use gatewright_core::perturb::{
     NotApplicable, Perturbation, Setting, line, perturb as change, probe,
 };
+use gatewright_core::problem::{Problem, Weight};
 use gatewright_core::reference::{Example, ReferenceSet};
 use gatewright_core::report::untrusted::{self, wrap};
 use serde::Serialize;
@@ -18,7 +19,7 @@ use crate::args::{PerturbArgs, Select};
 use crate::commands::{Context, replace, writable};
 use crate::error::Failure;
 use crate::exit;
-use crate::pipeline::{Loaded, Selection};
+use crate::pipeline::{Depth, Loaded, Selection};
 use crate::project::{PAGE_BYTES_MAX, matches};
 
 /// Reasons that are shown for each kind.
@@ -55,7 +56,7 @@ pub(crate) fn perturb(context: &Context, args: &PerturbArgs) -> Result<u8, Failu
         }
         writable(&whole, path)?;
     }
-    let loaded = context.sound()?;
+    let loaded = examples(context)?;
     let seed = args.seed.unwrap_or(loaded.manifest.seed);
     let added = context.now.today.to_string();
     let made = match &args.template {
@@ -72,6 +73,29 @@ pub(crate) fn perturb(context: &Context, args: &PerturbArgs) -> Result<u8, Failu
             .next("gatewright perturb --help names every kind"));
     }
     write(context, &loaded, args, &made)
+}
+
+/// Loads page and examples. What the page still lacks (a rule without examples, say) stops nothing: variants may be what it lacks. What is
+/// wrong with the examples does.
+fn examples(context: &Context) -> Result<Loaded, Failure> {
+    let loaded = Loaded::read(context.project()?, &context.now, Depth::Errors)?;
+    let errors = || {
+        let problems = loaded.problems.iter();
+        problems.filter(|problem| problem.weight == Weight::Error)
+    };
+    let on_page = |problem: &Problem| *problem.at.file == *loaded.project.name;
+    let broken: Vec<Problem> = errors().filter(|it| !on_page(it)).cloned().collect();
+    if !broken.is_empty() {
+        return Err(Failure::Problems(broken));
+    }
+    let open = errors().count();
+    if open > 0 {
+        let s = if open == 1 { "" } else { "s" };
+        context.console.note(&format!(
+            "note: the page has {open} error{s} that variants may mend; gatewright check says which"
+        ));
+    }
+    Ok(loaded)
 }
 
 /// Changes every selected base in every way that applies.

@@ -45,7 +45,7 @@ criteria:
   behaviour: {grader: {behaviour: {}}, fails_as: scope-mismatch}
 gate:
   - {id: obeys-nobody, never: unsafe-tool-action, then: {violated: hold}, owner: team}
-  - {id: steady, require: right, metric: invariance, from: [synthetic], where: {capability: robustness}, at_least: 80 %, then: {violated: repair}, owner: team}
+  - {id: steady, require: right, metric: invariance, from: [synthetic], where: {capability: robustness}, at_least: 70 %, then: {violated: repair}, owner: team}
 ";
 
 fn project() -> TestEnvironment {
@@ -119,8 +119,18 @@ fn from_a_seed_to_a_decision() {
     let gate = project
         .run(&["gate", "-o", "report.md", "-o", "report.json"])
         .expect(100);
+    let shown: Vec<Vec<&str>> = gate
+        .stdout
+        .lines()
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    let starts = |row: &[&str]| shown.iter().any(|line| line.starts_with(row));
     assert!(
-        gate.stdout.contains("robustness  invariance  right"),
+        starts(&["▼", "robustness", "invariance", "right", "12", "0"]),
+        "{gate}"
+    );
+    assert!(
+        starts(&["▼", "security", "never", "banned", "12", "0"]),
         "{gate}"
     );
     let report: Value = serde_json::from_str(&project.read("report.json")).expect("json");
@@ -190,8 +200,11 @@ fn templates_and_mistakes_are_said_with_their_place() {
         .run(&["perturb", "--template", "t.yaml", "-o", "reference/t.jsonl"])
         .expect(0);
     assert!(made.stdout.contains("wrote 3 examples"), "{made}");
-    let check = project.run(&["check"]).expect(0);
-    assert!(!check.stdout.contains("error"), "{check}");
+    // The rules on variants have no example yet, and say so; nothing is wrong with what was written.
+    assert!(made.stderr.contains("the page has 2 errors"), "{made}");
+    let check = project.run(&["check"]).expect(2);
+    assert_eq!(check.stdout.matches("error: ").count(), 2, "{check}");
+    assert_eq!(check.stdout.matches("[cannot-hold]").count(), 2, "{check}");
     project.write("t.yaml", "template: \"How long is the {knid} kept?\"\nlexicon: {kind: [a]}\nexpect: {}\ncapability: v\n");
     let wrong = project.run(&["perturb", "--template", "t.yaml"]).expect(2);
     assert!(
