@@ -33,6 +33,7 @@ pub mod outcome;
 pub mod incident;
 
 pub mod calibrate;
+pub mod perturb;
 
 pub mod check;
 

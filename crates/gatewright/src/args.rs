@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::builder::FalseyValueParser;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use gatewright_core::decide::Answer;
+use gatewright_core::perturb::Perturbation;
 use gatewright_core::plan::{RunOptions, Shard};
 
 use crate::pipeline::Asked;
@@ -71,6 +72,7 @@ pub(crate) struct Global {
 pub(crate) enum Command {
     Init(InitArgs),
     Check(CheckArgs),
+    Perturb(PerturbArgs),
     Run(RunArgs),
     Grade(GradeArgs),
     Confirm(ConfirmArgs),
@@ -136,6 +138,39 @@ pub(crate) struct CheckArgs {
     /// Say what follows each result of a rule, what it can see at this n, and why.
     #[arg(long, value_name = "RULE")]
     pub(crate) explain: Option<String>,
+}
+
+/// Write behavioural tests: variants of examples with the relation that must hold, or cases from a template.
+///
+/// The same seed writes the same file. Variants are synthetic examples: read them before they count.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  gatewright perturb --kind typos --kind injected-instruction -o reference/variants.jsonl\n  gatewright perturb --template tests/negation.yaml --limit 50 -o reference/negation.jsonl"
+)]
+pub(crate) struct PerturbArgs {
+    /// What to change (repeat it); everything that applies by default.
+    #[arg(long, value_name = "KIND", value_delimiter = ',', value_parser = kinds())]
+    pub(crate) kind: Vec<String>,
+    /// Make cases from this file of templates (YAML or JSON), instead of variants of examples.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["kind", "where"])]
+    pub(crate) template: Option<PathBuf>,
+    /// Only examples of this segment, or whose id matches `id=GLOB` (repeat it; all must match).
+    #[arg(id = "where", long = "where", value_name = "DIM=VALUE")]
+    pub(crate) filter: Vec<String>,
+    /// Only the first so many examples; of a template, so many cases drawn by the seed.
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<usize>,
+    /// Take this seed instead of the page's.
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// Write the examples here, as JSON lines; on standard output without it. It never overwrites.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+/// The words of all perturbations, for help and for "did you mean".
+fn kinds() -> clap::builder::PossibleValuesParser {
+    clap::builder::PossibleValuesParser::new(Perturbation::ALL.map(Perturbation::word))
 }
 
 /// Make the attempts: examples × systems × trials. Every result is on disk before it counts.
@@ -563,7 +598,14 @@ impl Asks {
 const GROUPS: [(&str, &[&str]); 4] = [
     (
         "Start",
-        &["init", "check", "graders", "schema", "completions"],
+        &[
+            "init",
+            "check",
+            "graders",
+            "perturb",
+            "schema",
+            "completions",
+        ],
     ),
     (
         "Work",

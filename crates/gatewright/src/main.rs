@@ -70,6 +70,7 @@ fn work(cli: Cli, console: Console) -> Result<u8, Failure> {
     match &cli.command {
         Command::Init(args) => commands::init::init(&context, args),
         Command::Check(args) => commands::check::check(&context, args),
+        Command::Perturb(args) => commands::perturb::perturb(&context, args),
         Command::Run(args) => commands::run::run(&context, args),
         Command::Grade(args) => commands::grade::grade(&context, args),
         Command::Confirm(args) => commands::confirm::confirm(&context, args),

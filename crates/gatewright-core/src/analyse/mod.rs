@@ -2,6 +2,7 @@
 //!
 //! Nothing is decided here. A finding says how one rule stands in one segment and what would decide it.
 
+mod behavioural;
 mod cell;
 mod confirm;
 mod finding;
@@ -27,6 +28,7 @@ use crate::plan::{AttemptSpec, Plan};
 use crate::reference::ReferenceSet;
 use crate::response::AttemptEnd;
 
+pub use behavioural::{Behavioural, CaseRate};
 pub use confirm::{confirmation, confirmation_at_most};
 pub use guard::{Resolution, Resolutions};
 
@@ -66,6 +68,7 @@ pub fn analyse(
             findings: finding::findings(inputs, &people.resolutions),
             routes: finding::routes(with_p_values, &people.resolutions),
             flips: flips::flips(inputs),
+            behavioural: behavioural::behavioural(inputs),
             disagreements: people.disagreements.clone(),
             causes: people.causes.clone(),
             uncalibrated: (0..manifest.criteria.len() as u16)
@@ -179,6 +182,8 @@ pub struct Analysis {
     pub routes: Vec<Route>,
     /// Examples whose outcome differs between production and candidate: regressed first, by cost.
     pub flips: Vec<Flip>,
+    /// Behavioural tests: capability × kind of test × criterion, in that order.
+    pub behavioural: Vec<Behavioural>,
     /// Examples judged by several people with different verdicts, per criterion.
     pub disagreements: BTreeMap<u16, u64>,
     /// Causes set by triage: example and criterion to a class.

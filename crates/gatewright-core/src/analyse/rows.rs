@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use gatewright_stats::choose::Rows;
 use gatewright_stats::repeats;
 
+use crate::analyse::behavioural;
 use crate::analyse::require::{Inputs, compared_with, subject_role};
 use crate::analyse::scores::{Shape, Tally};
 use crate::analyse::slice::Members;
@@ -29,7 +30,7 @@ impl Column {
         }
     }
 
-    fn push(&mut self, value: f64, cluster: u32, weight: Option<f64>) {
+    pub(crate) fn push(&mut self, value: f64, cluster: u32, weight: Option<f64>) {
         self.value.push(value);
         self.cluster.push(cluster);
         if let (Some(weights), Some(weight)) = (&mut self.weight, weight) {
@@ -51,6 +52,15 @@ pub(crate) struct Table {
     pub(crate) preference: bool,
     /// Weighted sums of the two systems' values over observed rows, and of the weights.
     pub(crate) sums: (f64, f64, f64),
+}
+
+impl Table {
+    /// Adds an unweighted observed row's values to the sums.
+    pub(crate) fn add_sums(&mut self, ours: f64, other: f64) {
+        self.sums.0 += ours;
+        self.sums.1 += other;
+        self.sums.2 += 1.0;
+    }
 }
 
 /// What kind of statistic the rows carry.
@@ -90,6 +100,14 @@ pub(crate) fn tabulate(
     };
     let role = subject_role(rule);
     let other = compared_with(rule);
+    if let Metric::Relation(relation) = rule.metric {
+        behavioural::tabulate(inputs, rule, relation, members, &mut table);
+        let statistic = match other {
+            Some(_) => Statistic::Difference,
+            None => Statistic::Share,
+        };
+        return (table, statistic);
+    }
     let reader = Reader { inputs, rule };
     let preference = reader.is_preference();
     table.preference = preference;

@@ -227,10 +227,12 @@ fn limit(rule: &Rule, value: f64) -> String {
         Compare::NoWorse { .. } | Compare::Better { .. }
     );
     match rule.metric {
-        Metric::Share | Metric::PassHatK(_) | Metric::PassAtK(_) if difference => {
-            format!("{} points", percent(value))
+        Metric::Share | Metric::PassHatK(_) | Metric::PassAtK(_) | Metric::Relation(_) => {
+            match difference {
+                true => format!("{} points", percent(value)),
+                false => format!("{} %", percent(value)),
+            }
         }
-        Metric::Share | Metric::PassHatK(_) | Metric::PassAtK(_) => format!("{} %", percent(value)),
         Metric::Mean | Metric::Quantile(_) | Metric::CostPerSolved | Metric::FailureCost => {
             format!("{value}")
         }
@@ -330,7 +332,8 @@ fn repair(manifest: &Manifest, rule: &Rule) -> String {
 
 fn seen(rule: &Rule, sight: &Sight, trials: u32) -> Seen {
     let alpha = rule.alpha_holds;
-    let share = rule.metric == Metric::Share && rule.verb == Verb::Require;
+    let share =
+        matches!(rule.metric, Metric::Share | Metric::Relation(_)) && rule.verb == Verb::Require;
     let (carried_points, needed, holds_unchanged) = match rule.compare {
         Compare::NoWorse { margin, .. } if share => (
             power::carried(sight.n_eff, alpha),
@@ -448,6 +451,12 @@ fn method(rule: &Rule) -> &'static str {
         }
         (Verb::Never, ..) => {
             "one confirmed event (a rule or a person saw it) is enough; an event that only a judge saw, or anything missing, leaves it undecided. A cap is held against the exact upper bound of a rate without events (Clopper–Pearson)"
+        }
+        (_, Metric::Relation(_), Compare::NoWorse { .. } | Compare::Better { .. }) => {
+            "a base with its admitted variants is one case, which holds or fails: paired cases by Tango's score bound; where bases share a cluster (a template) CR2 or Tango at the effective count. A case whose verdict is missing counts against the candidate"
+        }
+        (_, Metric::Relation(_), _) => {
+            "a base with its admitted variants is one case, which holds or fails: Clopper–Pearson's exact bound; where bases share a cluster (a template) Korn–Graubard. A case whose verdict is missing counts against the system"
         }
         (_, Metric::Share, Compare::NoWorse { .. } | Compare::Better { .. }) => {
             "paired passes and failures: Tango's score bound; with clusters or weights CR2 with Satterthwaite's t, or Tango at the effective count. What is missing counts against the candidate"

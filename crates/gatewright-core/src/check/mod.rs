@@ -4,6 +4,7 @@
 //! make hold at this n. Suggestions are what the team should know and may leave. `explain` answers "what follows each result, and what can
 //! this rule see" for one rule.
 
+mod behaviour;
 mod coverage;
 mod examples;
 mod explain;
@@ -62,6 +63,7 @@ pub fn check(manifest: &Manifest, reference: &ReferenceSet, facts: &Facts) -> Ve
     let mut problems = Vec::new();
     promise::check(manifest, &mut problems);
     coverage::check(manifest, reference, &mut problems);
+    behaviour::check(manifest, reference, &mut problems);
     examples::check(manifest, reference, facts, &mut problems);
     let labels = Labels::default();
     match Graders::new(manifest, reference, &labels) {

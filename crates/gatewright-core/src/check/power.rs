@@ -41,12 +41,18 @@ pub(super) fn impossible(rule: &Rule, sight: &Sight, trials: u32) -> Option<Impo
         return None;
     }
     match (rule.metric, rule.compare) {
-        (Metric::Share, Compare::AtLeast { floor, .. }) => floor_unreachable(n, floor, alpha),
-        (Metric::Share, Compare::AtMost { ceiling, .. }) => {
+        (Metric::Share | Metric::Relation(_), Compare::AtLeast { floor, .. }) => {
+            floor_unreachable(n, floor, alpha)
+        }
+        (Metric::Share | Metric::Relation(_), Compare::AtMost { ceiling, .. }) => {
             floor_unreachable(n, 1.0 - ceiling, alpha)
         }
-        (Metric::Share, Compare::NoWorse { margin, .. }) => pair_unreachable(n, -margin, alpha),
-        (Metric::Share, Compare::Better { by, .. }) => pair_unreachable(n, by, alpha),
+        (Metric::Share | Metric::Relation(_), Compare::NoWorse { margin, .. }) => {
+            pair_unreachable(n, -margin, alpha)
+        }
+        (Metric::Share | Metric::Relation(_), Compare::Better { by, .. }) => {
+            pair_unreachable(n, by, alpha)
+        }
         (Metric::Quantile(p), Compare::AtMost { .. }) => ranks_unreachable(n, p, alpha),
         (Metric::Quantile(p), Compare::AtLeast { .. }) => ranks_unreachable(n, 1.0 - p, alpha),
         (Metric::PassHatK(k) | Metric::PassAtK(k), _) if k > trials && trials > 1 => {

@@ -1,15 +1,16 @@
 //! What a rule rests on in each of its segments.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::classes_of;
 use crate::analyse::Slice;
 use crate::analyse::slice::rule_slices;
 use crate::analyse::weight::weights;
 use crate::grade::Graders;
-use crate::manifest::{Manifest, Role, Rule, Subject, Trials, Verb};
+use crate::id::ExampleId;
+use crate::manifest::{Manifest, Metric, Role, Rule, Subject, Trials, Verb};
 use crate::plan::auto_trials;
-use crate::reference::ReferenceSet;
+use crate::reference::{Example, ReferenceSet, Relation};
 
 /// Correlation inside a cluster where nothing is known of it (statistics.md §5: never 0).
 const ICC: f64 = 0.1;
@@ -60,6 +61,9 @@ pub(super) fn sights(
         .into_iter()
         .map(|mut members| {
             members.examples.retain(|&example| applies(example));
+            if let Metric::Relation(relation) = rule.metric {
+                one_for_each_base(reference, relation, &mut members.examples);
+            }
             let mut sizes: HashMap<u32, u64> = HashMap::new();
             for &example in &members.examples {
                 let cluster = reference.cluster.get(example as usize);
@@ -97,6 +101,18 @@ pub(super) fn sights(
             }
         })
         .collect()
+}
+
+/// Keeps one variant of each base: a base with its variants is one case.
+fn one_for_each_base(reference: &ReferenceSet, relation: Relation, examples: &mut Vec<u32>) {
+    let base_of = |(index, example): (u32, std::sync::Arc<Example>)| {
+        let variant = example.variant.as_ref();
+        let variant = variant.filter(|variant| variant.relation == relation)?;
+        Some((index, variant.of.clone()))
+    };
+    let bases: BTreeMap<u32, ExampleId> = reference.tests().filter_map(base_of).collect();
+    let mut seen = BTreeSet::new();
+    examples.retain(|example| bases.get(example).is_some_and(|base| seen.insert(base)));
 }
 
 /// First-look trials of the candidate; recorded systems may carry more than one, which only their file says.

@@ -474,3 +474,69 @@ fn a_large_set_is_checked_in_linear_time() {
         "{spent:?}"
     );
 }
+
+#[test]
+fn empty_cells_of_behavioural_tests_are_named_with_what_fills_them() {
+    let variant = |more: &str| {
+        format!(
+            "{{\"id\":\"e00000~typos\",\"input\":\"May I have my mony back?\",\"segments\":{{\"task\":\"refund\"}},\"expect\":{{\"contains\":[\"30 days\"]}},\"provenance\":{{\"kind\":\"synthetic\",\"ref\":\"gap\"}},\"variant_of\":\"e00000\",\"relation\":\"invariance\",\"fields\":{{\"capability\":\"robustness\"{more}}}}}\n"
+        )
+    };
+    let found = |examples: &str| {
+        let (manifest, set) = given(PAGE, examples);
+        super::check(&manifest, &set, &facts())
+    };
+    let cells = |problems: &[Problem]| {
+        let cells = problems.iter().filter(|it| it.code == "empty-test-cell");
+        cells
+            .map(|it| format!("{}: {} / {}", it.at, it.what, it.instead))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(cells(&found(&lines(60, ""))), Vec::<String>::new());
+    let said = cells(&found(&(lines(60, "") + &variant(""))));
+    assert!(
+        said.contains(
+            &"r.jsonl: no behavioural test of firmness x invariance / gatewright perturb --kind false-memory --kind pressure -o FILE".to_owned()
+        ),
+        "{said:#?}"
+    );
+    let security = said.iter().find(|it| it.contains("security x never"));
+    assert!(
+        security.is_some_and(|it| it.contains("examples with `sources` that hold a `text`")),
+        "{said:#?}"
+    );
+    assert!(
+        !said.iter().any(|it| it.contains("robustness")),
+        "{said:#?}"
+    );
+    let mft = "{\"id\":\"m\",\"input\":\"m?\",\"segments\":{\"task\":\"refund\"},\"expect\":{\"contains\":[\"x\"]},\"provenance\":{\"kind\":\"synthetic\",\"ref\":\"gap\"},\"fields\":{\"capability\":\"vocabulary\",\"test\":\"mft\"}}\n";
+    let said = cells(&found(&(lines(60, "") + &variant("") + mft)));
+    assert!(
+        said.iter()
+            .any(|it| it.contains("no minimum-functionality test of robustness")),
+        "{said:#?}"
+    );
+    for (more, code) in [
+        (",\"tolerance\":-1", "bad-quantity"),
+        (",\"tolerance\":\"much\"", "bad-quantity"),
+    ] {
+        let problems = found(&(lines(60, "") + &variant(more)));
+        let error = problems.iter().find(|it| it.code == code);
+        assert!(
+            error.is_some_and(|it| it.at.line == 61),
+            "{more}: {problems:#?}"
+        );
+    }
+    let wrong = mft.replace("\"mft\"", "\"mtf\"");
+    assert!(
+        found(&(lines(60, "") + &wrong))
+            .iter()
+            .any(|it| it.code == "unknown-word")
+    );
+    let sideways = variant(",\"direction\":\"sideways\"").replace("invariance", "directional");
+    assert!(
+        found(&(lines(60, "") + &sideways))
+            .iter()
+            .any(|it| it.code == "unknown-word")
+    );
+}

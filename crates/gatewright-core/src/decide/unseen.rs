@@ -29,7 +29,7 @@ pub(crate) fn unseen(case: Case<'_>) -> Vec<String> {
             && finding.measured.other.is_some()
             && matches!(
                 case.rule(finding).metric,
-                Metric::Share | Metric::PassHatK(_) | Metric::PassAtK(_)
+                Metric::Share | Metric::PassHatK(_) | Metric::PassAtK(_) | Metric::Relation(_)
             )
         {
             let loss = if finding.measured.smaller_is_better {

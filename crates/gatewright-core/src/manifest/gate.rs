@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{Kind, Role};
 use crate::class::Severity;
 use crate::id::{OwnerId, RuleId};
+use crate::reference::Relation;
 
 /// A line of the gate.
 #[derive(Clone, Debug)]
@@ -99,6 +100,8 @@ pub enum Metric {
     CostPerSolved,
     /// Expected cost of failures per answer, from the classes' costs.
     FailureCost,
+    /// Share of behavioural cases in which a relation holds between a base and its variants (`invariance`, `directional`).
+    Relation(Relation),
 }
 
 /// What a rule compares with. Margins and floors of shares are fractions (5 pts = 0.05).

@@ -13,6 +13,7 @@ mod rubric;
 mod segments;
 mod source;
 mod systems;
+mod template;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -27,6 +28,7 @@ use crate::problem::{Location, Problem, has_errors, nearest};
 use crate::source::Source;
 
 pub use rubric::rubric_head;
+pub use template::templates;
 
 /// The version of the page's format that this program reads.
 pub const VERSION: &str = "1";

@@ -97,7 +97,7 @@ quantity!(
 );
 quantity!(
     MetricName,
-    json_schema!({"description": "What is measured.", "type": "string", "pattern": "^(share|mean|p50|p95|p99|cost_per_solved|failure_cost|pass[\\^@][1-9][0-9]*)$"})
+    json_schema!({"description": "What is measured.", "type": "string", "pattern": "^(share|mean|p50|p95|p99|cost_per_solved|failure_cost|invariance|directional|pass[\\^@][1-9][0-9]*)$"})
 );
 quantity!(
     RestWord,

@@ -61,6 +61,10 @@ pub struct Traits {
     pub expects_nothing: bool,
     /// It names tools that must not be called.
     pub forbids_calls: bool,
+    /// It is a variant of another example.
+    pub variant: bool,
+    /// It is a variant, or says of itself that it tests something (`fields.test`).
+    pub tests: bool,
     /// Whoever loaded the set wants to look at it again ([`super::load::Loader::noting`]).
     pub noted: bool,
 }
@@ -107,6 +111,8 @@ impl Traits {
             empty: !withheld && text.is_empty(),
             expects_nothing: example.expect == Expect::default(),
             forbids_calls: !example.expect.must_not_call.is_empty(),
+            variant: example.variant.is_some(),
+            tests: example.variant.is_some() || example.fields.contains_key("test"),
             noted: false,
         }
     }

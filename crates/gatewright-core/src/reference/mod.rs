@@ -98,6 +98,15 @@ impl ReferenceSet {
             .map(String::as_str)
     }
 
+    /// Reads the behavioural tests among the active examples, whole. One that is not what it was when the set was loaded is left out: whoever grades it
+    /// reads it as well, and says so.
+    pub fn tests(&self) -> impl Iterator<Item = (u32, Arc<Example>)> + '_ {
+        (0..)
+            .zip(&self.examples)
+            .filter(|(_, entry)| entry.traits.tests)
+            .filter_map(|(index, _)| Some((index, self.example(index).ok()?)))
+    }
+
     /// Reads a whole active example, by its index.
     ///
     /// # Errors
@@ -369,4 +378,15 @@ pub enum Relation {
     Directional,
     /// It must never happen.
     Never,
+}
+
+impl Relation {
+    /// Returns the word used in files.
+    pub fn word(self) -> &'static str {
+        match self {
+            Relation::Invariance => "invariance",
+            Relation::Directional => "directional",
+            Relation::Never => "never",
+        }
+    }
 }

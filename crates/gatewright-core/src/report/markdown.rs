@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::manifest::{Enforce, Role};
-use crate::report::model::{EstimateView, FindingView, View};
+use crate::report::model::{CasesView, EstimateView, FindingView, FlipsView, Unit, View};
 use crate::report::untrusted::markdown as safe;
 use crate::report::words;
 
@@ -30,6 +30,7 @@ fn sized(view: &View, rows: usize) -> String {
     classes(&mut out, view, rows);
     denominators(&mut out, view);
     reliability(&mut out, view, rows);
+    behaviour(&mut out, view, rows);
     flips(&mut out, view, rows);
     lists(&mut out, view, rows);
     provenance(&mut out, view);
@@ -320,6 +321,69 @@ fn reliability(out: &mut String, view: &View, rows: usize) {
         body,
         rows,
     );
+}
+
+fn behaviour(out: &mut String, view: &View, rows: usize) {
+    let failed = |cases: Option<&CasesView>| {
+        let Some(cases) = cases else {
+            return String::new();
+        };
+        let missing = match cases.missing {
+            0 => String::new(),
+            missing => format!(", {missing} missing"),
+        };
+        let rate = cases.rate.as_ref().map_or_else(
+            || safe(cases.no_interval.as_deref().unwrap_or("none"), 100),
+            |rate| {
+                let share = |value: f64| words::amount(Unit::Share, value);
+                let bound = |bound: Option<f64>| bound.map_or_else(|| "?".to_owned(), share);
+                let (low, high) = (bound(rate.lower), bound(rate.upper));
+                let point = share(rate.point);
+                safe(&format!("{point} ({low} to {high}), {}", rate.method), 120)
+            },
+        );
+        format!("{} of {}: {rate}{missing}", cases.failures, cases.cases)
+    };
+    let body = view
+        .behaviour
+        .iter()
+        .map(|row| {
+            let candidate = row.systems.get(&Role::Candidate);
+            let against = row.against.as_ref();
+            let flips = candidate.and_then(|cases| cases.flips.as_ref());
+            let flip = |count: fn(&FlipsView) -> u64| {
+                flips.map_or_else(String::new, |flips| words::count(count(flips)))
+            };
+            vec![
+                safe(&row.capability, 80),
+                row.test.word().to_owned(),
+                safe(&row.criterion, 80),
+                failed(candidate),
+                failed(row.systems.get(&Role::Production)),
+                against.map_or_else(String::new, |pair| {
+                    interval(
+                        Unit::Share,
+                        pair.difference.as_ref(),
+                        pair.no_interval.as_deref(),
+                    )
+                }),
+                flip(|flips| flips.to_fail),
+                flip(|flips| flips.to_pass),
+            ]
+        })
+        .collect();
+    let header = [
+        "capability",
+        "test",
+        "criterion",
+        "candidate: failed cases",
+        "production: failed cases",
+        "cases that hold, candidate less production",
+        "right to wrong",
+        "wrong to right",
+    ];
+    let title = "Behavioural tests (cases written at the boundary: no rates of traffic)";
+    table(out, title, &header, body, rows);
 }
 
 fn flips(out: &mut String, view: &View, rows: usize) {

@@ -7,6 +7,7 @@ pub mod model;
 pub mod untrusted;
 pub mod words;
 
+mod behaviour;
 mod markdown;
 mod sentence;
 mod tables;
@@ -15,7 +16,7 @@ mod view;
 
 pub use markdown::{MARKDOWN_BYTES_MAX, markdown};
 pub use model::View;
-pub use terminal::{TerminalOptions, terminal};
+pub use terminal::{TerminalOptions, behaviour_table, terminal};
 pub use view::{RunFacts, view};
 
 /// Returns the JSON Schema of the report.

@@ -2,6 +2,7 @@
 //!
 //! Text that others wrote (`why`, ids, names, reasons) is kept as it came; renderers escape it.
 
+mod behaviour;
 mod tables;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use crate::decide::{Answer, WorkKind};
 use crate::judge::MemberReport;
 use crate::manifest::{Action, Enforce, Kind, Role, Standard, Verb};
 
+pub use behaviour::{BehaviourView, CasesAgainstView, CasesView, FlipsView};
 pub use tables::{CellView, DenominatorView, PairedView, ReliabilityView, ShareOf, SystemCellView};
 
 /// The format this build writes.
@@ -70,6 +72,9 @@ pub struct View {
     pub tables: Vec<CellView>,
     /// pass^k in both readings, where there are several trials.
     pub reliability: Vec<ReliabilityView>,
+    /// Behavioural tests by capability, kind of test and criterion; absent when the reference set has none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub behaviour: Vec<BehaviourView>,
     /// What is asked of whom.
     pub work_items: Vec<WorkItemView>,
     /// What would decide the undecided rules.

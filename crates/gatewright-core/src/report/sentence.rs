@@ -342,13 +342,16 @@ pub(super) fn metric(metric: Metric) -> String {
         Metric::Quantile(q) => format!("p{}", words::short(q * 100.0, 2)),
         Metric::CostPerSolved => "cost per solved".to_owned(),
         Metric::FailureCost => "failure cost".to_owned(),
+        Metric::Relation(relation) => relation.word().to_owned(),
     }
 }
 
 /// Says what a rule's numbers are measured in.
 pub(super) fn unit(manifest: &Manifest, rule: &Rule) -> Unit {
     match rule.metric {
-        Metric::Share | Metric::PassHatK(_) | Metric::PassAtK(_) => Unit::Share,
+        Metric::Share | Metric::PassHatK(_) | Metric::PassAtK(_) | Metric::Relation(_) => {
+            Unit::Share
+        }
         Metric::CostPerSolved => Unit::Usd,
         Metric::FailureCost => Unit::Cost,
         Metric::Mean | Metric::Quantile(_) => match rule.subject {

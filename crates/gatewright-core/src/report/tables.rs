@@ -25,7 +25,7 @@ pub(super) fn example_ids(materials: &Materials<'_>, examples: &[u32]) -> Vec<St
 }
 
 /// Splits an estimate that may be undefined into what to show and why not.
-fn shown(result: &Result<Bounds, Undefined>) -> (Option<EstimateView>, Option<String>) {
+pub(super) fn shown(result: &Result<Bounds, Undefined>) -> (Option<EstimateView>, Option<String>) {
     match result {
         Ok(bounds) => (Some(estimate(bounds)), None),
         Err(Undefined::FewDegreesOfFreedom { shown, .. }) => (

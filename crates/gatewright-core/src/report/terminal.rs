@@ -2,7 +2,8 @@
 
 use crate::decide::Answer;
 use crate::manifest::{Enforce, Role};
-use crate::report::model::{EstimateView, ReliabilityView, SegmentView, Unit, View};
+use crate::report::behaviour;
+use crate::report::model::{BehaviourView, EstimateView, ReliabilityView, SegmentView, Unit, View};
 use crate::report::untrusted::{clip, columns, line, wrap};
 use crate::report::words;
 
@@ -39,6 +40,7 @@ pub fn terminal(view: &View, options: &TerminalOptions) -> String {
         section(segments(view, width), (6, 4), 4),
         section(classes(view, width), (4, 3), 3),
         section(reliability(view, width), (3, 0), 3),
+        section(behaviour::table(&first_tests(view), width), (4, 0), 3),
         section(
             labelled("Traded", view.trade_offs.as_slice(), width),
             (2, 1),
@@ -66,6 +68,31 @@ pub fn terminal(view: &View, options: &TerminalOptions) -> String {
             0 if options.colour => text.push_str(&coloured(view, &line)),
             _ => text.push_str(&line),
         }
+        text.push('\n');
+    }
+    text
+}
+
+/// Most behavioural tests in the summary.
+const TESTS_MAX: usize = 5;
+
+/// The behavioural tests that fail most; those that nothing fails are no news.
+fn first_tests(view: &View) -> Vec<&BehaviourView> {
+    let mut rows = behaviour::worst_first(view);
+    rows.retain(|row| row.systems.values().any(|cases| cases.failures > 0));
+    rows.truncate(TESTS_MAX);
+    rows
+}
+
+/// Shows every behavioural test of a view, none of the lines wider than the terminal; nothing when there are none.
+pub fn behaviour_table(view: &View, options: &TerminalOptions) -> String {
+    let rows: Vec<&BehaviourView> = view.behaviour.iter().collect();
+    let mut text = String::new();
+    for line in behaviour::table(&rows, options.width.max(40)) {
+        text.push_str(&match options.symbols {
+            true => line,
+            false => ascii(&line),
+        });
         text.push('\n');
     }
     text

@@ -188,6 +188,7 @@ fn analysis() -> Analysis {
     let page = page();
     let class = |id| page.class_index(id).expect("shipped");
     Analysis {
+        behavioural: Vec::new(),
         denominators: BTreeMap::from([
             (Role::Candidate, denominator(120)),
             (Role::Production, denominator(118)),
@@ -542,4 +543,85 @@ fn the_page_documents_every_field() {
             "docs/format-report.md lacks `{name}`"
         );
     }
+}
+
+/// A row of the table of behavioural tests: failures of ten cases, candidate and production.
+fn behavioural(capability: &str, test: crate::perturb::Test, failures: (u64, u64)) -> Behavioural {
+    use gatewright_stats::checklist::{self, Flips};
+    let verdicts = |failures: u64| -> Vec<Option<bool>> {
+        (0..10_u64).map(|case| Some(case >= failures)).collect()
+    };
+    let clusters: Vec<u32> = (0..10).collect();
+    let cases = |failures: u64| CaseRate {
+        cases: 10,
+        failures,
+        missing: 2,
+        not_applicable: 1,
+        rate: checklist::failure_rate_by_template(&verdicts(failures), &clusters, 0.025),
+        flips: Some(Flips {
+            compared: 20,
+            to_fail: failures,
+            to_pass: 1,
+            ..Flips::default()
+        }),
+        failed: Vec::new(),
+    };
+    let both = (verdicts(failures.0), verdicts(failures.1));
+    Behavioural {
+        capability: capability.to_owned(),
+        test,
+        criterion: 0,
+        systems: BTreeMap::from([
+            (Role::Candidate, cases(failures.0)),
+            (Role::Production, cases(failures.1)),
+        ]),
+        against: checklist::compare(&both.0, &both.1, Some(&clusters), 0.025).ok(),
+    }
+}
+
+#[test]
+fn behavioural_tests_fit_eighty_columns_and_say_what_is_worse() {
+    use crate::perturb::Test;
+    let mut analysis = analysis();
+    analysis.behavioural = vec![
+        behavioural("robustness", Test::Invariance, (3, 0)),
+        behavioural(
+            "a capability with a long name\u{202e}<b>",
+            Test::Directional,
+            (0, 0),
+        ),
+        behavioural("能力", Test::Never, (10, 10)),
+    ];
+    let view = made(&page(), &proposal(), &analysis);
+    let table = behaviour_table(&view, &PLAIN);
+    insta::assert_snapshot!(table, @r"
+      Capability test        criterion    n miss production candidate (95 %)  flips
+    ▼ robustness invariance  grounded    10    2        0 % 30 % (7 to 65)    −3 +1
+    · a capabil… directional grounded    10    2        0 % 0 % (0 to 31)     −0 +1
+    · 能力       never       grounded    10    2      100 % 100 % (69 to 100) −10 +1
+    ");
+    assert!(table.lines().all(|line| columns(line) <= 80), "{table}");
+    let narrow = TerminalOptions { width: 40, ..PLAIN };
+    assert!(
+        behaviour_table(&view, &narrow)
+            .lines()
+            .all(|line| columns(line) <= 40)
+    );
+    let summary = terminal(&view, &PLAIN);
+    assert!(
+        summary.lines().count() <= super::terminal::LINES_MAX,
+        "{summary}"
+    );
+    assert!(summary.contains("▼ robustness"), "{summary}");
+    assert!(
+        !summary.contains("directional"),
+        "what nothing fails is no news: {summary}"
+    );
+    let text = markdown(&view);
+    assert!(text.contains("| robustness | invariance | grounded | 3 of 10: 30 % (6.7 % to 65.2 %), Clopper-Pearson, 2 missing |"), "{text}");
+    assert!(!text.contains("<b>") && !text.contains('\u{202e}'));
+    let plain = made(&page(), &proposal(), &super::tests::analysis());
+    assert!(behaviour_table(&plain, &PLAIN).is_empty());
+    let json = serde_json::to_value(&plain).expect("JSON");
+    assert!(json.get("behaviour").is_none(), "absent without tests");
 }

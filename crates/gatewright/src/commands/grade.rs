@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use gatewright_core::report::behaviour_table;
 use gatewright_core::report::untrusted::{clip, line};
 
 use crate::args::GradeArgs;
@@ -43,6 +44,7 @@ pub(crate) fn grade(context: &Context, args: &GradeArgs) -> Result<u8, Failure> 
             "run": session.name,
             "denominators": judged.view.denominators,
             "criteria": cells,
+            "behaviour": judged.view.behaviour,
         }))?;
         return Ok(exit::SHIP);
     }
@@ -68,6 +70,14 @@ pub(crate) fn grade(context: &Context, args: &GradeArgs) -> Result<u8, Failure> 
                 missing
             );
         }
+    }
+    let tests = behaviour_table(&judged.view, &context.console.options);
+    if !tests.is_empty() {
+        let _ = writeln!(
+            text,
+            "\nBehavioural tests: shares of failed cases; of changed labels, right to wrong (−) and wrong to right (+)"
+        );
+        text.push_str(&tests);
     }
     if left.is_nothing() {
         text.push_str("Next: gatewright decide\n");

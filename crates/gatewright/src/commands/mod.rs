@@ -12,6 +12,7 @@ pub(crate) mod graders;
 pub(crate) mod incident;
 pub(crate) mod init;
 pub(crate) mod merge;
+pub(crate) mod perturb;
 pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod schema;

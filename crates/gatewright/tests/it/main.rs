@@ -2,6 +2,7 @@
 
 mod answers;
 mod asked;
+mod behaviour;
 mod calibrate;
 mod changed;
 mod demo;

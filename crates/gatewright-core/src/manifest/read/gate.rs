@@ -12,6 +12,7 @@ use crate::manifest::quantity;
 use crate::manifest::walk::{Fields, Walk};
 use crate::manifest::{Action, Kind, Manifest, Metric, Rule, Subject, Verb};
 use crate::problem::{Problem, nearest};
+use crate::reference::Relation;
 
 /// Keys of a rule.
 pub(in crate::manifest) const KEYS: [&str; 20] = [
@@ -111,7 +112,7 @@ fn rule(w: &mut Walk<'_>, fields: &Fields<'_>, node: &Node, page: &Manifest) -> 
         restrict,
         by,
         compare: compare?,
-        from: from(w, fields),
+        from: from(w, fields, metric, verb),
         cap: cap(w, fields, verb),
         violated: violated.0,
         undecided_narrow: violated.1,
@@ -241,12 +242,14 @@ fn metric(w: &mut Walk<'_>, fields: &Fields<'_>) -> Option<Metric> {
         "p99" => Some(Metric::Quantile(0.99)),
         "cost_per_solved" => Some(Metric::CostPerSolved),
         "failure_cost" => Some(Metric::FailureCost),
+        "invariance" => Some(Metric::Relation(Relation::Invariance)),
+        "directional" => Some(Metric::Relation(Relation::Directional)),
         _ => times("pass^")
             .map(Metric::PassHatK)
             .or_else(|| times("pass@").map(Metric::PassAtK)),
     };
     if found.is_none() {
-        const NAMES: [&str; 9] = [
+        const NAMES: [&str; 11] = [
             "share",
             "mean",
             "p50",
@@ -256,6 +259,8 @@ fn metric(w: &mut Walk<'_>, fields: &Fields<'_>) -> Option<Metric> {
             "pass@4",
             "cost_per_solved",
             "failure_cost",
+            "invariance",
+            "directional",
         ];
         let instead = match nearest(text, NAMES) {
             Some(known) => format!("did you mean `{known}`?"),
@@ -271,7 +276,24 @@ fn metric(w: &mut Walk<'_>, fields: &Fields<'_>) -> Option<Metric> {
     found
 }
 
-fn from(w: &mut Walk<'_>, fields: &Fields<'_>) -> Option<BTreeSet<Kind>> {
+fn from(
+    w: &mut Walk<'_>,
+    fields: &Fields<'_>,
+    metric: Metric,
+    verb: Verb,
+) -> Option<BTreeSet<Kind>> {
+    if let (None, Verb::Require, Metric::Relation(_)) = (fields.get("from"), verb, metric) {
+        // A require rests on traffic by itself, and no variant is: it would be empty for ever.
+        let node = fields.get("metric")?;
+        let what = "a require on variants does not say that they are no traffic";
+        w.error(
+            node,
+            "no-kind",
+            what,
+            "`from: [synthetic]`, the kind that `gatewright perturb` writes",
+        );
+        return None;
+    }
     fields.get("from")?;
     let kinds = Kind::ALL.map(|kind| (kind.word(), kind));
     let path = fields.at("from");

@@ -40,7 +40,9 @@ pub(super) fn unit(
         _ => false,
     };
     let unit = match metric {
-        Metric::Share | Metric::PassHatK(_) | Metric::PassAtK(_) => Unit::Share,
+        Metric::Share | Metric::PassHatK(_) | Metric::PassAtK(_) | Metric::Relation(_) => {
+            Unit::Share
+        }
         Metric::Mean | Metric::Quantile(_) => value,
         Metric::CostPerSolved => Unit::Dollars,
         Metric::FailureCost => Unit::Money,
