@@ -3,6 +3,7 @@
 //! Reading (`read`) turns the file's serde shape (`shape`) into these types and returns everything
 //! wrong at once. Nothing here is serialised: the shape is the file format, these are the meaning.
 
+mod adapter;
 mod criterion;
 mod gate;
 mod judge;
@@ -26,6 +27,7 @@ use crate::judge::Rubric;
 use crate::problem::Location;
 use crate::source::Source;
 
+pub use adapter::{ADAPTERS, Adapter, EFFORTS};
 pub use criterion::{
     Absent, Combine, Criterion, FailsAs, Grader, LabelGrader, LabelMap, PartsRule, PreferenceGrader,
 };

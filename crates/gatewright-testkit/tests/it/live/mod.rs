@@ -98,6 +98,7 @@ pub(crate) fn system(way: &str, provider: &str) -> LiveTarget {
         timeout: system.timeout_ms.map(Duration::from_millis),
         private_allowed: true,
         proxy: None,
+        door: None,
     }
 }
 
