@@ -3,6 +3,7 @@
 mod ahead;
 mod budget;
 mod disk;
+mod door;
 mod faults;
 mod room;
 mod secrets;
