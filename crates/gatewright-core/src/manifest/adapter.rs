@@ -174,4 +174,26 @@ mod tests {
         assert_eq!(own("ollama"), None);
         assert_eq!(own("vertex"), None);
     }
+
+    /// docs/live-systems.md lists every adapter with its address and its key, in this order.
+    #[test]
+    fn the_documented_adapters_are_true() {
+        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/live-systems.md");
+        let page = std::fs::read_to_string(page).expect("committed");
+        let rows: Vec<&str> = page
+            .lines()
+            .skip_while(|line| !line.starts_with("| adapter |"))
+            .skip(2)
+            .take_while(|line| line.starts_with('|'))
+            .collect();
+        let expect = ADAPTERS.iter().map(|adapter| {
+            let url = adapter.base_url.and_then(|url| url::Url::parse(url).ok());
+            let host = url.and_then(|url| url.host_str().map(str::to_owned));
+            let host = host.unwrap_or("base_url".to_owned());
+            let key = adapter.key.filter(|_| adapter.base_url.is_some());
+            let key = key.map_or("none".to_owned(), |key| format!("`env:{key}`"));
+            format!("| `{}` | `{host}` | {key} |", adapter.name)
+        });
+        assert_eq!(rows, expect.collect::<Vec<_>>());
+    }
 }

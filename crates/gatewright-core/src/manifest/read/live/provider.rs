@@ -190,12 +190,12 @@ mod tests {
     #[test]
     fn what_an_adapter_cannot_do_is_an_error_with_its_place() {
         for (provider, expect) in [
-            ("{model: m}", "8:5 missing-key"),
+            ("{model: m}", "8:15 missing-key"),
             ("{adapter: gemni, model: m}", "8:25 unknown-word"),
-            ("{adapter: gemini}", "8:5 no-model"),
+            ("{adapter: gemini}", "8:15 no-model"),
             ("{adapter: aliyun, model: qwen-max}", "8:40 bad-model"),
             ("{adapter: groq, model: \"a::b\"}", "8:38 bad-model"),
-            ("{adapter: vertex, model: gemini-x}", "8:5 no-target"),
+            ("{adapter: vertex, model: gemini-x}", "8:15 no-target"),
             (
                 "{adapter: groq, model: m, base_url: \"https://x.example/?a=b\"}",
                 "8:51 bad-address",
