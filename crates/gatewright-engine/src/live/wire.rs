@@ -230,22 +230,7 @@ async fn call(line: &Line, order: Order, limits: &Limits, rooms: Arc<Semaphore>)
     let mut got = Received::default();
     let total = line.promise.unwrap_or(limits.answer_timeout);
     let start = Instant::now();
-    let ended = match &line.door {
-        _ if !line.reachable => {
-            let what = "its address is private, and nobody allowed it".to_owned();
-            Err((Fault::PrivateAddress, what))
-        }
-        None => exchange(line, order.body, limits, start + total, rooms, &mut got)
-            .await
-            .map(|()| None),
-        Some(door) => {
-            let limits = (limits, start + total);
-            let scrub = &asker.scrub;
-            through::call(&**door, &order.body, limits, rooms, scrub, &mut got)
-                .await
-                .map(Some)
-        }
-    };
+    let ended = go(line, order.body, limits, start + total, rooms, &mut got).await;
     let latency = start.elapsed().saturating_sub(got.held);
     let wait = retry_after(got.header("retry-after"), got.header("date"));
     // Secrets go before anything is read: an answer may repeat them.
@@ -298,6 +283,28 @@ async fn call(line: &Line, order: Order, limits: &Limits, rooms: Arc<Semaphore>)
         followed: None,
         room: got.room,
     }
+}
+
+/// Makes the exchange; returns what a door made of it, where one is used.
+async fn go(
+    line: &Line,
+    body: Vec<u8>,
+    limits: &Limits,
+    deadline: Instant,
+    rooms: Arc<Semaphore>,
+    got: &mut Received,
+) -> Result<Option<Reading>, (Fault, String)> {
+    if !line.reachable {
+        let what = "its address is private, and nobody allowed it".to_owned();
+        return Err((Fault::PrivateAddress, what));
+    }
+    let Some(door) = &line.door else {
+        let ended = exchange(line, body, limits, deadline, rooms, got).await;
+        return ended.map(|()| None);
+    };
+    let scrub = &line.asker.scrub;
+    let ended = through::call(&**door, &body, (limits, deadline), rooms, scrub, got).await;
+    ended.map(Some)
 }
 
 /// Notes what the answer says of itself, and what it cost.

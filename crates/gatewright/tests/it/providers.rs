@@ -34,7 +34,7 @@ mod without {
             let refused = project.run(arguments).expect(2);
             let all = format!("{}{}", refused.stdout, refused.stderr);
             for part in [
-                "gatewright.yaml:13:25",
+                "gatewright.yaml:15:15",
                 "[no-adapters]",
                 "the candidate is reached through the adapter `gemini`",
                 "--features providers",
