@@ -27,6 +27,7 @@ pub use event::EngineEvent;
 pub use inputs::{Inputs, Request};
 pub use limits::Limits;
 pub use live::address::{is_private, is_private_host};
+pub use live::door::{Answer, Calling, Came, Door, Message, OpenDoor, Wanted};
 pub use protocol::{attempt_id, trial_seed};
 pub use run::{Limit, RunEnd, RunError, SinkError, run};
 pub use secret::{Scrubber, SecretText};

@@ -11,6 +11,7 @@ use gatewright_core::plan::AttemptSpec;
 use gatewright_core::recorded::RecordedAttempt;
 use gatewright_core::response::Response;
 
+use crate::live::door::OpenDoor;
 use crate::secret::SecretText;
 
 /// The systems of a run.
@@ -59,6 +60,8 @@ pub struct LiveTarget {
     pub private_allowed: bool,
     /// Proxy for plain and for encrypted connections, when the operator's environment names one for this host.
     pub proxy: Option<SecretText>,
+    /// Opens the way to a further provider (`Protocol::Provider`); no other system needs one.
+    pub door: Option<OpenDoor>,
 }
 
 /// A program that reads and writes JSON lines.

@@ -86,8 +86,10 @@ pub(crate) struct Encoded {
 
 impl Encoded {
     pub(crate) fn of<B: Body>(body: &B) -> Result<Self, serde_json::Error> {
-        // Through `Value`, so that keys are sorted: the text is what `Digest::of_json` hashes.
-        let json = serde_json::to_value(body)?.to_string();
+        // Through `Value` with its keys sorted: the text is what `Digest::of_json` hashes.
+        let mut tree = serde_json::to_value(body)?;
+        tree.sort_all_objects();
+        let json = tree.to_string();
         Ok(Self {
             kind: body.kind(),
             attempt: body.attempt(),

@@ -8,11 +8,15 @@ use super::Finding;
 use crate::repository::{self, Failure};
 
 /// For each crate: the crates of ours that it may depend on. What is not listed is forbidden.
-const ARROWS: [(&str, &[&str]); 9] = [
+const ARROWS: [(&str, &[&str]); 10] = [
     ("gatewright-stats", &[]),
     ("gatewright-core", &["gatewright-stats"]),
     ("gatewright-engine", &["gatewright-core"]),
     ("gatewright-store", &["gatewright-core"]),
+    (
+        "gatewright-providers",
+        &["gatewright-core", "gatewright-engine"],
+    ),
     ("gatewright-web", &["gatewright-core", "gatewright-store"]),
     ("gatewright-traffic", &["gatewright-core"]),
     (
@@ -21,6 +25,7 @@ const ARROWS: [(&str, &[&str]); 9] = [
             "gatewright-stats",
             "gatewright-core",
             "gatewright-engine",
+            "gatewright-providers",
             "gatewright-store",
             "gatewright-web",
         ],
@@ -30,6 +35,12 @@ const ARROWS: [(&str, &[&str]); 9] = [
         &["gatewright-core", "gatewright-engine", "gatewright-store"],
     ),
     ("xtask", &["gatewright-core", "gatewright-stats"]),
+];
+
+/// Dependencies that only a feature brings: the first crate, the second, and the feature, which nothing turns on by itself.
+const OPTIONAL: [(&str, &str, &str); 2] = [
+    ("gatewright", "gatewright-providers", "providers"),
+    ("gatewright-providers", "genai", "genai"),
 ];
 
 /// Crates that must not be in the tree, each with the reason.
@@ -49,11 +60,25 @@ const BANNED: [(&str, &str); 4] = [
 /// Features of serde_json that change what a number or an object is for every crate at once.
 const BANNED_JSON_FEATURES: [&str; 2] = ["arbitrary_precision", "preserve_order"];
 
-/// Asks cargo for the resolved tree of all platforms and features in use.
-pub(crate) fn metadata() -> Result<Value, Failure> {
+/// Which build a tree is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Build {
+    /// The everyday one.
+    Everyday,
+    /// With the adapters to further providers.
+    Providers,
+}
+
+/// Asks cargo for the resolved tree of all platforms.
+pub(crate) fn metadata(build: Build) -> Result<Value, Failure> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let features: &[&str] = match build {
+        Build::Everyday => &[],
+        Build::Providers => &["--features", "gatewright/providers"],
+    };
     let output = Command::new(cargo)
         .args(["metadata", "--format-version", "1", "--locked"])
+        .args(features)
         .current_dir(repository::root())
         .output()?;
     if !output.status.success() {
@@ -99,8 +124,29 @@ pub(crate) fn arrows(metadata: &Value) -> Vec<Finding> {
     findings
 }
 
-/// Checks the whole resolved tree for crates and features that must not be there.
-pub(crate) fn banned(metadata: &Value) -> Vec<Finding> {
+/// Checks that what only a feature may bring is optional, and that no feature which is on by itself brings it.
+pub(crate) fn optional(metadata: &Value) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (name, other, feature) in OPTIONAL {
+        for package in named(metadata, name) {
+            let dependency = list(package, "dependencies")
+                .find(|one| text(one, "name") == other && text(one, "kind").is_empty());
+            let is_optional = dependency.is_none_or(|one| one["optional"] == true);
+            let by_default = list(&package["features"], "default").next().is_some();
+            if !is_optional || by_default {
+                findings.push(Finding::error(
+                    name,
+                    format!("must not bring {other} into the everyday build: only its feature `{feature}` does"),
+                ));
+            }
+        }
+    }
+    findings
+}
+
+/// Checks the whole resolved tree for crates and features that must not be there. A build with adapters keeps the order of keys, whatever we want:
+/// what rests on sorted keys sorts them (`Digest::of_json`).
+pub(crate) fn banned(metadata: &Value, build: Build) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (name, reason) in BANNED {
         if named(metadata, name).next().is_some() {
@@ -121,7 +167,8 @@ pub(crate) fn banned(metadata: &Value) -> Vec<Finding> {
             continue;
         }
         for feature in list(node, "features").filter_map(Value::as_str) {
-            if BANNED_JSON_FEATURES.contains(&feature) {
+            let is_known = build == Build::Providers && feature == "preserve_order";
+            if BANNED_JSON_FEATURES.contains(&feature) && !is_known {
                 findings.push(Finding::error(
                     "serde_json",
                     format!(
@@ -162,9 +209,33 @@ mod tests {
 
     #[test]
     fn crates_point_one_way() {
-        let here = metadata().expect("cargo metadata runs in a checkout");
+        let here = metadata(Build::Everyday).expect("cargo metadata runs in a checkout");
         assert_eq!(arrows(&here), []);
-        assert_eq!(banned(&here), []);
+        assert_eq!(banned(&here, Build::Everyday), []);
+    }
+
+    #[test]
+    fn adapters_are_not_in_the_everyday_build() {
+        let everyday = metadata(Build::Everyday).expect("cargo metadata runs in a checkout");
+        assert_eq!(optional(&everyday), []);
+        assert_eq!(named(&everyday, "genai").count(), 0);
+        let more = metadata(Build::Providers).expect("cargo metadata runs in a checkout");
+        assert_eq!(named(&more, "genai").count(), 1);
+        assert_eq!(banned(&more, Build::Providers), []);
+        assert!(!banned(&more, Build::Everyday).is_empty(), "keys in order");
+    }
+
+    #[test]
+    fn what_should_be_optional_and_is_not_is_found() {
+        let tree = |optional: bool, default: Value| {
+            json!({"packages": [{
+                "name": "gatewright", "features": {"providers": [], "default": default},
+                "dependencies": [{"name": "gatewright-providers", "kind": null, "optional": optional}],
+            }]})
+        };
+        assert_eq!(optional(&tree(true, json!([]))), []);
+        assert_eq!(optional(&tree(false, json!([]))).len(), 1);
+        assert_eq!(optional(&tree(true, json!(["providers"]))).len(), 1);
     }
 
     #[test]
@@ -210,7 +281,7 @@ mod tests {
             ],
             "resolve": {"nodes": [{"id": "j", "features": ["std", "preserve_order"]}]},
         });
-        let at: Vec<String> = banned(&tree)
+        let at: Vec<String> = banned(&tree, Build::Everyday)
             .into_iter()
             .map(|finding| finding.at)
             .collect();

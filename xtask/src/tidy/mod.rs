@@ -9,6 +9,8 @@ mod invariants;
 mod licence;
 mod sources;
 
+use dependencies::Build;
+
 use crate::repository::{self, Failure};
 
 /// One thing that a rule has to say.
@@ -43,11 +45,15 @@ impl Finding {
 /// Checks everything and prints all findings; fails when one of them is an error.
 pub(crate) fn run() -> Result<(), Failure> {
     let files = repository::text_files()?;
-    let metadata = dependencies::metadata()?;
+    let metadata = dependencies::metadata(Build::Everyday)?;
+    let providers = dependencies::metadata(Build::Providers)?;
     let mut findings = Vec::new();
     findings.extend(dependencies::arrows(&metadata));
-    findings.extend(dependencies::banned(&metadata));
-    findings.extend(licence::check(&metadata));
+    findings.extend(dependencies::optional(&metadata));
+    findings.extend(dependencies::banned(&metadata, Build::Everyday));
+    findings.extend(dependencies::banned(&providers, Build::Providers));
+    // The larger tree holds the everyday one.
+    findings.extend(licence::check(&providers));
     findings.extend(sources::check(&files));
     findings.extend(documents::check(&files));
     findings.extend(invariants::check(&files));

@@ -131,7 +131,9 @@ fn walls(path: &str) -> &'static [Absence] {
         || path.starts_with("crates/gatewright-core/src/")
     {
         &PURE
-    } else if path.starts_with("crates/gatewright-engine/src/") {
+    } else if path.starts_with("crates/gatewright-engine/src/")
+        || path.starts_with("crates/gatewright-providers/src/")
+    {
         &ENGINE
     } else if path.starts_with("crates/gatewright-store/src/") {
         &STORE

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::Adapter;
 use crate::problem::Location;
 
 /// A system that is reached over HTTP.
@@ -10,7 +11,9 @@ use crate::problem::Location;
 pub struct Live {
     /// What is spoken there.
     pub protocol: Protocol,
-    /// The address that is called, whole: no user name or password in it.
+    /// The adapter that speaks, for a further provider.
+    pub adapter: Option<&'static Adapter>,
+    /// The address that is called, whole, and for an adapter what its own paths follow: no user name or password in it.
     pub url: String,
     /// The key, by reference.
     pub key: Option<Secret>,
@@ -54,6 +57,8 @@ pub enum Protocol {
     Anthropic,
     /// A request and an answer of the team's own shape.
     Http,
+    /// Whatever a further provider speaks, through an adapter.
+    Provider,
 }
 
 /// Where a secret stands. The page never holds its value.

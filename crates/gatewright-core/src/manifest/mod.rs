@@ -3,6 +3,7 @@
 //! Reading (`read`) turns the file's serde shape (`shape`) into these types and returns everything
 //! wrong at once. Nothing here is serialised: the shape is the file format, these are the meaning.
 
+mod adapter;
 mod conduct;
 mod criterion;
 mod gate;
@@ -27,6 +28,7 @@ use crate::judge::{Meaning, Rubric};
 use crate::problem::Location;
 use crate::source::Source;
 
+pub use adapter::{ADAPTERS, Adapter, EFFORTS};
 pub use conduct::{CallRule, Grounding, Trajectory};
 pub use criterion::{
     Absent, Combine, Criterion, Drawn, FailsAs, Grader, LabelGrader, LabelMap, PartsRule,

@@ -75,6 +75,7 @@ pub(super) fn known_keys() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("OpenAi", &live::OPENAI),
         ("Anthropic", &live::ANTHROPIC),
         ("Http", &live::HTTP),
+        ("Provider", &live::PROVIDER),
         ("PriceShape", &live::PRICE),
         ("PaceShape", &live::LIMITS),
         ("SourceShape", &source::KEYS),

@@ -20,7 +20,7 @@ use serde_json::Value;
 
 use self::grader::{GraderOrName, PeopleShape};
 use self::judge::JudgeShape;
-use self::live::{Anthropic, Http, OpenAi};
+use self::live::{Anthropic, Http, OpenAi, Provider};
 use super::{Action, Enforce, Kind, MixedModels, Standard, Uses};
 use crate::class::Severity;
 
@@ -311,6 +311,8 @@ struct SystemShape {
     anthropic: Option<Anthropic>,
     /// An HTTP endpoint of the team's own shape.
     http: Option<Http>,
+    /// A further provider, through an adapter: in builds with the feature `providers`.
+    provider: Option<Provider>,
     /// The system's own promise of time; exceeding it fails as `latency`.
     timeout: Option<Time>,
 }

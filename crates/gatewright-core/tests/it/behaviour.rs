@@ -42,15 +42,13 @@ fn set(page: &Manifest, bases: usize, variants: &[(&str, &str, &str)], more: &st
         }
     }
     rows += more;
-    let (mut examples, mut problems) = (Vec::new(), Vec::new());
-    load::examples(
-        &page.reference[0],
-        "r.jsonl",
-        rows.as_bytes(),
-        &mut examples,
-        &mut problems,
+    let mut problems = Vec::new();
+    let file = (
+        page.reference[0].clone(),
+        "r.jsonl".to_owned(),
+        rows.into_bytes(),
     );
-    let set = load::assemble(page, examples, &mut problems);
+    let set = load::in_memory(page, [file], &mut problems);
     assert!(problems.is_empty(), "{problems:#?}");
     set
 }
@@ -81,6 +79,7 @@ fn analysed(
                     value: None,
                     by: GraderKind::Rule,
                     why: None,
+                    beside: None,
                 });
             }
         }

@@ -9,6 +9,8 @@ use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Map, Value, json};
 use url::Url;
 
+use super::door::Wanted;
+use super::said::{Said, anthropic, chat, neutral, responses};
 use crate::secret::{REDACTED, Scrubber};
 use crate::target::LiveTarget;
 
@@ -16,6 +18,8 @@ use crate::target::LiveTarget;
 const BYTES_PER_TOKEN: u64 = 4;
 /// Tokens of an answer that are expected where the page sets no limit.
 const ANSWER_TOKENS: u64 = 256;
+/// Some servers read a seed as a 32-bit number.
+const SEED_MASK: u64 = 0x7fff_ffff;
 const ANTHROPIC_VERSION: &str = "2023-06-01";
 
 /// A live system, ready to be asked.
@@ -69,7 +73,10 @@ impl Asker {
             _ => Method::POST,
         };
         let (headers, shown) = headers(&live, target)?;
-        let mut head = format!("{method} {url}\n");
+        let mut head = match live.adapter {
+            Some(adapter) => format!("{} {url}\n", adapter.name),
+            None => format!("{method} {url}\n"),
+        };
         for (name, value) in shown {
             head.push_str(&format!("{name}: {value}\n"));
         }
@@ -124,7 +131,7 @@ impl Asker {
             SeedUse::Trial => Some(trial_seed),
             SeedUse::Fixed(seed) => Some(seed),
         };
-        let body = if self.live.protocol == Protocol::Http {
+        let mut body = if self.live.protocol == Protocol::Http {
             self.own_shape(example, user, seed)?
         } else {
             let talk = self.talk(
@@ -132,8 +139,13 @@ impl Asker {
                 history,
                 &said[..said.len().min(spoken + usize::from(user.is_some()))],
             )?;
-            self.known_shape(&talk, seed)
+            match self.live.protocol {
+                Protocol::Provider => self.through_a_door(&talk, seed)?,
+                _ => self.known_shape(&talk, seed),
+            }
         };
+        // Does nothing where maps are sorted by themselves: see `Digest::of_json`.
+        body.sort_all_objects();
         let bytes = match &body {
             Value::Null => Vec::new(),
             body => body.to_string().into_bytes(),
@@ -227,7 +239,8 @@ impl Asker {
                 talk.push(Said::Results(
                     (0..)
                         .zip(results)
-                        .map(|(place, result)| (call(place), result))
+                        .zip(&turn.tool_calls)
+                        .map(|((place, result), tool)| (call(place), tool.name.clone(), result))
                         .collect(),
                 ));
             }
@@ -264,7 +277,7 @@ impl Asker {
                     talk.iter().flat_map(anthropic).collect(),
                 );
             }
-            Protocol::Http => {}
+            Protocol::Http | Protocol::Provider => {}
         }
         for (name, value) in &live.parameters {
             if name != "version" {
@@ -277,38 +290,31 @@ impl Asker {
         if let Some(seed) = seed
             && live.protocol == Protocol::OpenAiChat
         {
-            // Some servers read a seed as a 32-bit number.
-            body.insert("seed".to_owned(), (seed & 0x7fff_ffff).into());
+            body.insert("seed".to_owned(), (seed & SEED_MASK).into());
         }
         body.into()
     }
-}
 
-/// One part of a conversation.
-#[derive(Debug)]
-enum Said {
-    System(String),
-    User(String),
-    Other {
-        role: String,
-        content: String,
-    },
-    /// What the system under test said, with the tools it called.
-    Assistant {
-        output: String,
-        calls: Vec<(String, ToolCall)>,
-    },
-    /// What the tools gave back.
-    Results(Vec<(String, String)>),
-}
-
-impl Said {
-    fn system(&self) -> Option<&str> {
-        match self {
-            Said::System(text) => Some(text),
-            Said::Other { role, content } if role == "system" => Some(content),
-            _ => None,
+    fn through_a_door(&self, talk: &[Said], seed: Option<u64>) -> Result<Value, String> {
+        let mut messages = Vec::new();
+        for said in talk {
+            messages.extend(neutral(said)?);
         }
+        let parameter = |name: &str| self.live.parameters.get(name);
+        let number = |name: &str| parameter(name).and_then(Value::as_f64);
+        let most = parameter("max_tokens").and_then(Value::as_u64);
+        let stop = parameter("stop").and_then(Value::as_array);
+        let stop = stop.into_iter().flatten().filter_map(Value::as_str);
+        let wanted = Wanted {
+            model: self.live.model.clone(),
+            messages,
+            temperature: number("temperature"),
+            top_p: number("top_p"),
+            max_tokens: most.and_then(|most| u32::try_from(most).ok()),
+            stop: stop.map(str::to_owned).collect(),
+            seed: seed.map(|seed| seed & SEED_MASK),
+        };
+        serde_json::to_value(wanted).map_err(|error| error.to_string())
     }
 }
 
@@ -329,88 +335,14 @@ fn tool_results(example: &Example, calls: &[ToolCall]) -> Option<Vec<String>> {
         .collect()
 }
 
-fn arguments(call: &ToolCall) -> String {
-    match &call.arguments {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    }
-}
-
-fn chat(said: &Said) -> Vec<Value> {
-    match said {
-        Said::System(text) => vec![json!({"role": "system", "content": text})],
-        Said::User(text) => vec![json!({"role": "user", "content": text})],
-        Said::Other { role, content } => vec![json!({"role": role, "content": content})],
-        Said::Assistant { output, calls } if calls.is_empty() => {
-            vec![json!({"role": "assistant", "content": output})]
-        }
-        Said::Assistant { output, calls } => {
-            let calls: Vec<Value> = calls
-                .iter()
-                .map(|(id, call)| {
-                    json!({"id": id, "type": "function",
-                           "function": {"name": call.name, "arguments": arguments(call)}})
-                })
-                .collect();
-            vec![json!({"role": "assistant", "content": output, "tool_calls": calls})]
-        }
-        Said::Results(results) => results
-            .iter()
-            .map(|(id, result)| json!({"role": "tool", "tool_call_id": id, "content": result}))
-            .collect(),
-    }
-}
-
-fn responses(said: &Said) -> Vec<Value> {
-    match said {
-        Said::Assistant { output, calls } => {
-            let mut items = Vec::new();
-            if !output.is_empty() {
-                items.push(json!({"role": "assistant", "content": output}));
-            }
-            items.extend(calls.iter().map(|(id, call)| {
-                json!({"type": "function_call", "call_id": id, "name": call.name, "arguments": arguments(call)})
-            }));
-            items
-        }
-        Said::Results(results) => results
-            .iter()
-            .map(|(id, result)| json!({"type": "function_call_output", "call_id": id, "output": result}))
-            .collect(),
-        other => chat(other),
-    }
-}
-
-fn anthropic(said: &Said) -> Vec<Value> {
-    if said.system().is_some() {
-        return Vec::new();
-    }
-    match said {
-        Said::Assistant { output, calls } if !calls.is_empty() => {
-            let mut blocks = Vec::new();
-            if !output.is_empty() {
-                blocks.push(json!({"type": "text", "text": output}));
-            }
-            blocks.extend(calls.iter().map(|(id, call)| {
-                json!({"type": "tool_use", "id": id, "name": call.name, "input": call.arguments})
-            }));
-            vec![json!({"role": "assistant", "content": blocks})]
-        }
-        Said::Results(results) => {
-            let blocks: Vec<Value> = results
-                .iter()
-                .map(|(id, result)| json!({"type": "tool_result", "tool_use_id": id, "content": result}))
-                .collect();
-            vec![json!({"role": "user", "content": blocks})]
-        }
-        other => chat(other),
-    }
-}
-
 /// Builds the headers that are sent, and the lines that are kept of them.
 fn headers(live: &Live, target: &LiveTarget) -> Result<(HeaderMap, Vec<(String, String)>), String> {
     let mut sent = HeaderMap::new();
     let mut kept = Vec::new();
+    if live.protocol == Protocol::Provider {
+        // They are the adapter's own affair.
+        return Ok((sent, kept));
+    }
     let mut put = |name: &str, value: &str, shown: &str| -> Result<(), String> {
         let key = HeaderName::from_bytes(name.as_bytes())
             .map_err(|_| format!("`{name}` is no header"))?;

@@ -2,35 +2,39 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use gatewright_core::exchange::{Blob, Exchange, Fault};
+use gatewright_core::manifest::Protocol;
 use gatewright_core::response::Usage;
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Client, header};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{Instant, timeout_at};
 
-use super::address::{is_private, is_private_host};
+use super::address::is_private_host;
 use super::ask::Asker;
+use super::door::Door;
 use super::reply::{self, Head, Reading};
 use super::reserve::Reserve;
+use super::resolve::{Elsewhere, PrivateAddress, Resolver, Unresolved, names, proxy};
 use super::retry::retry_after;
+use super::through;
 use crate::limits::Limits;
 use crate::target::LiveTarget;
 
 /// Headers of an answer that are kept, and the characters of each.
-const HEADERS_MAX: usize = 64;
-const HEADER_CHARS_MAX: usize = 1000;
+pub(super) const HEADERS_MAX: usize = 64;
+pub(super) const HEADER_CHARS_MAX: usize = 1000;
 
 /// One system's way to its host.
 #[derive(Debug)]
 pub(crate) struct Line {
     pub(crate) asker: Asker,
     client: Client,
+    /// Where the provider's protocol is not spoken here.
+    door: Option<Arc<dyn Door>>,
     promise: Option<Duration>,
     reachable: bool,
     /// What follows an answer of its host at once.
@@ -87,8 +91,16 @@ impl Line {
         // Installed once for the process; a second time changes nothing.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let most = target.live.pace.concurrency.unwrap_or(limits.concurrency);
+        let host = asker.url.host_str().unwrap_or_default().to_owned();
+        let is_through = target.live.protocol == Protocol::Provider;
+        let proxy = proxy(target, is_through.then_some(host.as_str()))?;
         let mut builder = Client::builder()
             .no_proxy()
+            // Another part of the build may have compiled them in, and then they would be on.
+            .no_gzip()
+            .no_brotli()
+            .no_zstd()
+            .no_deflate()
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .referer(false)
@@ -98,21 +110,28 @@ impl Line {
             .pool_idle_timeout(Duration::from_secs(20))
             .dns_resolver(Arc::new(Resolver {
                 private_allowed: target.private_allowed,
+                only: is_through.then(|| names(&host, target.proxy.as_ref())),
             }));
-        if let Some(proxy) = &target.proxy {
-            let proxy = reqwest::Proxy::all(proxy.reveal())
-                .map_err(|_| "the proxy's address cannot be used".to_owned())?;
+        if let Some(proxy) = proxy {
             builder = builder.proxy(proxy);
         }
         let client = builder
             .build()
             .map_err(|error| format!("the connection cannot be prepared: {}", chain(&error)))?;
         // A number in an address is never resolved, so it is looked at here.
-        let host = asker.url.host_str().unwrap_or_default();
-        let reachable = target.private_allowed || !is_private_host(host);
+        let reachable = target.private_allowed || !is_private_host(&host);
+        let door = match (is_through, target.door) {
+            (false, _) => None,
+            (true, None) => return Err("this build has no adapters".to_owned()),
+            (true, Some(open)) => {
+                let key = target.secrets.first();
+                Some(open(&target.live, key, client.clone())?)
+            }
+        };
         Ok(Self {
             asker,
             client,
+            door,
             promise: target.timeout,
             reachable,
             reserve: Arc::default(),
@@ -187,15 +206,22 @@ impl Drop for Wire {
 
 /// What has come so far.
 #[derive(Default)]
-struct Received {
-    status: Option<u16>,
-    headers: BTreeMap<String, String>,
-    body: Vec<u8>,
+pub(super) struct Received {
+    pub(super) status: Option<u16>,
+    pub(super) headers: BTreeMap<String, String>,
+    /// Nothing before an answer began.
+    pub(super) body: Option<Vec<u8>>,
     first_token: Option<Instant>,
     /// Taken once the answer is large.
-    room: Option<OwnedSemaphorePermit>,
+    pub(super) room: Option<OwnedSemaphorePermit>,
     /// How long it waited for room of ours: no time of the system's.
-    held: Duration,
+    pub(super) held: Duration,
+}
+
+impl Received {
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(String::as_str)
+    }
 }
 
 async fn call(line: &Line, order: Order, limits: &Limits, rooms: Arc<Semaphore>) -> Heard {
@@ -204,25 +230,21 @@ async fn call(line: &Line, order: Order, limits: &Limits, rooms: Arc<Semaphore>)
     let mut got = Received::default();
     let total = line.promise.unwrap_or(limits.answer_timeout);
     let start = Instant::now();
-    let ended = if line.reachable {
-        exchange(line, order.body, limits, start + total, rooms, &mut got).await
-    } else {
-        let what = "its address is private, and nobody allowed it".to_owned();
-        Err((Fault::PrivateAddress, what))
-    };
+    let ended = go(line, order.body, limits, start + total, rooms, &mut got).await;
     let latency = start.elapsed().saturating_sub(got.held);
-    let header = |name: &str| got.headers.get(name).map(String::as_str);
-    let wait = retry_after(header("retry-after"), header("date"));
+    let wait = retry_after(got.header("retry-after"), got.header("date"));
     // Secrets go before anything is read: an answer may repeat them.
-    let body = asker.scrub.bytes(std::mem::take(&mut got.body));
+    let body = got.body.take().map(|body| asker.scrub.bytes(body));
     let outcome = match ended {
-        Ok(()) => {
+        Ok(Some(reading)) => Outcome::Read(reading),
+        Ok(None) => {
             let head = Head {
                 status: got.status.unwrap_or_default(),
-                content_type: header("content-type").unwrap_or_default(),
-                content_encoding: header("content-encoding"),
+                content_type: got.header("content-type").unwrap_or_default(),
+                content_encoding: got.header("content-encoding"),
             };
-            Outcome::Read(reply::read(&asker.live, &head, &body))
+            let body = body.as_deref().unwrap_or_default();
+            Outcome::Read(reply::read(&asker.live, &head, body))
         }
         Err((Fault::TookTooLong, _)) => match line.promise {
             Some(promise) => Outcome::PromiseBroken(promise.as_millis() as u64),
@@ -235,7 +257,7 @@ async fn call(line: &Line, order: Order, limits: &Limits, rooms: Arc<Semaphore>)
             Outcome::Read(Reading::Fault(fault, asker.scrub.text(&what).into_owned()))
         }
     };
-    let response = got.status.is_some().then(|| Blob::of(body));
+    let response = body.map(Blob::of);
     let mut exchange = Exchange {
         step: order.step,
         call: order.call,
@@ -261,6 +283,28 @@ async fn call(line: &Line, order: Order, limits: &Limits, rooms: Arc<Semaphore>)
         followed: None,
         room: got.room,
     }
+}
+
+/// Makes the exchange; returns what a door made of it, where one is used.
+async fn go(
+    line: &Line,
+    body: Vec<u8>,
+    limits: &Limits,
+    deadline: Instant,
+    rooms: Arc<Semaphore>,
+    got: &mut Received,
+) -> Result<Option<Reading>, (Fault, String)> {
+    if !line.reachable {
+        let what = "its address is private, and nobody allowed it".to_owned();
+        return Err((Fault::PrivateAddress, what));
+    }
+    let Some(door) = &line.door else {
+        let ended = exchange(line, body, limits, deadline, rooms, got).await;
+        return ended.map(|()| None);
+    };
+    let scrub = &line.asker.scrub;
+    let ended = through::call(&**door, &body, (limits, deadline), rooms, scrub, got).await;
+    ended.map(Some)
 }
 
 /// Notes what the answer says of itself, and what it cost.
@@ -318,6 +362,7 @@ async fn exchange(
         };
         got.headers.insert(name.as_str().to_owned(), value);
     }
+    let read = got.body.insert(Vec::new());
     loop {
         let patience = Instant::now() + limits.idle_timeout;
         let chunk = match timeout_at(patience.min(deadline), response.chunk()).await {
@@ -325,39 +370,41 @@ async fn exchange(
             Err(elapsed) if deadline <= patience => return Err(too_long(elapsed)),
             Err(_) => {
                 let idle = limits.idle_timeout.as_secs();
-                let what = format!("nothing came for {idle} s, after {} bytes", got.body.len());
+                let what = format!("nothing came for {idle} s, after {} bytes", read.len());
                 return Err((Fault::Stalled, what));
             }
         };
         let Some(chunk) = chunk else { return Ok(()) };
-        if got.body.len() + chunk.len() > limits.response_bytes_max {
+        if read.len() + chunk.len() > limits.response_bytes_max {
             let what = format!(
                 "its answer is longer than {} bytes",
                 limits.response_bytes_max
             );
             return Err((Fault::TooLarge, what));
         }
-        if got.room.is_none() && got.body.len() + chunk.len() > limits.small_body_bytes {
+        if got.room.is_none() && read.len() + chunk.len() > limits.small_body_bytes {
             let since = Instant::now();
             // Closed only with the thread itself.
             got.room = rooms.clone().acquire_owned().await.ok();
             got.held += since.elapsed();
             deadline += since.elapsed();
         }
-        got.body.extend_from_slice(&chunk);
-        if got.first_token.is_none() && reply::has_token(&asker.live, &got.body) {
+        read.extend_from_slice(&chunk);
+        if got.first_token.is_none() && reply::has_token(&asker.live, read) {
             got.first_token = Some(Instant::now());
         }
     }
 }
 
 /// Says what a failed exchange means.
-fn classify(error: &reqwest::Error) -> (Fault, String) {
+pub(super) fn classify(error: &reqwest::Error) -> (Fault, String) {
     let mut fault = None;
     let mut cause: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(one) = cause {
         if one.is::<PrivateAddress>() {
             fault = Some(Fault::PrivateAddress);
+        } else if one.is::<Elsewhere>() {
+            fault = Some(Fault::Redirect);
         } else if one.is::<Unresolved>() {
             fault = Some(Fault::Dns);
         } else if is_tls(one) {
@@ -431,41 +478,4 @@ fn chain(error: &reqwest::Error) -> String {
         return "the request failed".to_owned();
     }
     texts.join(": ")
-}
-
-/// Resolves names, and refuses those that lead to private addresses unless the operator allowed it (A15). Each new connection resolves anew, so
-/// a name that changes its address is judged each time.
-struct Resolver {
-    private_allowed: bool,
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error("`{0}` leads to a private address, and nobody allowed it")]
-struct PrivateAddress(String);
-
-#[derive(Debug, thiserror::Error)]
-#[error("`{0}` could not be resolved")]
-struct Unresolved(String, #[source] Option<std::io::Error>);
-
-impl Resolve for Resolver {
-    fn resolve(&self, name: Name) -> Resolving {
-        let private_allowed = self.private_allowed;
-        Box::pin(async move {
-            let host = name.as_str().to_owned();
-            let found = tokio::net::lookup_host((host.as_str(), 0)).await;
-            let found = match found.map(Iterator::collect::<Vec<SocketAddr>>) {
-                Ok(found) => found,
-                Err(error) => return Err(Unresolved(host, Some(error)).into()),
-            };
-            if found.is_empty() {
-                return Err(Unresolved(host, None).into());
-            }
-            // One private address among public ones is refused as well: which one is used is not ours to choose.
-            if !private_allowed && found.iter().any(|address| is_private(address.ip())) {
-                return Err(PrivateAddress(host).into());
-            }
-            let addresses: Addrs = Box::new(found.into_iter());
-            Ok(addresses)
-        })
-    }
 }

@@ -103,6 +103,7 @@ pub(super) fn echo_auth(status: u16, case: Case<'_>) -> Plan {
         "authorization",
         "x-api-key",
         "api-key",
+        "x-goog-api-key",
         "proxy-authorization",
     ]
     .iter()

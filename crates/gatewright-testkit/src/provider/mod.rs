@@ -2,8 +2,8 @@
 //! wrong in any byte, and with a log of its own (faults F8–F16 and F27, attacks A15–A17).
 //!
 //! A [`Script`] says what is answered ([`Reply`]) and which requests are dealt with how ([`When`], [`Behaviour`]). The
-//! dialect follows from the end of the path: `/chat/completions`, `/responses`, `/messages`, or any other path for a
-//! plain JSON endpoint. [`Provider::start`] serves in this process; the binary `provider` serves in its own, so that
+//! dialect follows from the end of the path: `/chat/completions`, `/responses`, `/messages`, Gemini's `:generateContent`,
+//! Ollama's `/api/chat`, or any other path for a plain JSON endpoint. [`Provider::start`] serves in this process; the binary `provider` serves in its own, so that
 //! its log outlives a client that is killed.
 
 mod behaviour;

@@ -123,15 +123,17 @@ pub(super) fn asked(request: &Request) -> Asked {
     let dialect = Dialect::of(request.plain_path());
     let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
     let content = match dialect {
-        Dialect::Chat | Dialect::Messages => last_user(&body["messages"]),
+        Dialect::Chat | Dialect::Messages | Dialect::Ollama => last_user(&body["messages"]),
         Dialect::Responses => match &body["input"] {
             Value::Array(_) => last_user(&body["input"]),
             input => input.as_str().map(str::to_owned),
         },
+        Dialect::Gemini => last_user(&body["contents"]),
         Dialect::Generic => None,
     }
     .unwrap_or_else(|| String::from_utf8_lossy(&request.body).into_owned());
-    let seed = body["seed"].as_i64();
+    let places = ["/seed", "/options/seed", "/generationConfig/seed"];
+    let seed = places.iter().find_map(|at| body.pointer(at)?.as_i64());
     let key = match seed {
         Some(seed) => format!("{content} #{seed}"),
         None => content.clone(),
@@ -141,10 +143,24 @@ pub(super) fn asked(request: &Request) -> Asked {
         content,
         seed,
         key,
-        model: body["model"].as_str().unwrap_or("scripted").to_owned(),
-        stream: body["stream"] == true && dialect != Dialect::Generic,
+        model: body["model"]
+            .as_str()
+            .or_else(|| in_path(request.plain_path()))
+            .unwrap_or("scripted")
+            .to_owned(),
+        stream: body["stream"] == true
+            && matches!(
+                dialect,
+                Dialect::Chat | Dialect::Responses | Dialect::Messages
+            ),
         usage_in_stream: body["stream_options"]["include_usage"] == true,
     }
+}
+
+/// Returns the model that Gemini's paths name: `…/models/MODEL:generateContent`.
+fn in_path(path: &str) -> Option<&str> {
+    let (model, _) = path.rsplit_once("/models/")?.1.split_once(':')?;
+    Some(model)
 }
 
 /// Returns the text of the last message of the user: a string, or parts whose texts are joined.
@@ -154,7 +170,9 @@ fn last_user(messages: &Value) -> Option<String> {
         .iter()
         .rev()
         .find(|message| message["role"] == "user")?;
-    match &message["content"] {
+    // Gemini calls what is said `parts`.
+    let said = message.get("content").unwrap_or(&message["parts"]);
+    match said {
         Value::String(text) => Some(text.clone()),
         Value::Array(parts) => Some(
             parts
@@ -219,6 +237,11 @@ mod tests {
             pair("b #7", "b", Some(7))
         );
         assert_eq!(key("/v1/messages", chat), pair("b #7", "b", Some(7)));
+        let ollama = chat.replace(r#""seed": 7"#, r#""options": {"seed": 7}"#);
+        assert_eq!(key("/api/chat", &ollama), pair("b #7", "b", Some(7)));
+        let gemini = r#"{"contents": [{"role": "user", "parts": [{"text": "b"}]}]}"#;
+        let path = "/v1beta/models/m:generateContent";
+        assert_eq!(key(path, gemini), pair("b", "b", None));
         let input = r#"{"input": "x"}"#;
         assert_eq!(key("/v1/responses", input), pair("x", "x", None));
         assert_eq!(key("/anything", input), pair(input, input, None));

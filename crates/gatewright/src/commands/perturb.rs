@@ -11,7 +11,7 @@ use gatewright_core::perturb::{
     NotApplicable, Perturbation, Setting, line, perturb as change, probe,
 };
 use gatewright_core::problem::{Problem, Weight};
-use gatewright_core::reference::{Example, ReferenceSet};
+use gatewright_core::reference::{Entry, Example, ReferenceSet};
 use gatewright_core::report::untrusted::{self, wrap};
 use serde::Serialize;
 
@@ -187,7 +187,7 @@ impl Made {
 
 /// Says whether an example has an id, in force or set aside.
 fn taken(reference: &ReferenceSet, id: &str) -> bool {
-    let aside = |example: &Example| example.id.as_str().cmp(id);
+    let aside = |entry: &Entry| entry.id.as_str().cmp(id);
     reference.index_of(id).is_some() || reference.set_aside.binary_search_by(aside).is_ok()
 }
 

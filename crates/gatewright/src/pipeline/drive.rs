@@ -13,6 +13,7 @@ use gatewright_engine::{
 use crate::args::Budget;
 use crate::console::{self, Console};
 use crate::error::Failure;
+use crate::pipeline::adapters;
 use crate::pipeline::caller::{Caller, callers};
 use crate::pipeline::dry;
 use crate::pipeline::hosts::{self, Allowed};
@@ -142,6 +143,10 @@ impl Drive {
         if self.is_open {
             return Ok(());
         }
+        let missing = adapters::problems(&loaded.manifest);
+        if !missing.is_empty() {
+            return Err(Failure::Problems(missing));
+        }
         let var = |name: &str| std::env::var(name).ok();
         let called = hosts::called(&loaded.manifest);
         let mut allowed = Allowed::read(&self.allow_host, var, console)?;
@@ -166,6 +171,7 @@ impl Drive {
                 secrets: secrets.get(&one.caller).cloned().unwrap_or_default(),
                 timeout: timeout.map(Duration::from_millis),
                 private_allowed,
+                door: adapters::OPEN,
             };
             let target = Target::Live(Box::new(target));
             match &one.caller {

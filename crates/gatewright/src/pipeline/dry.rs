@@ -15,6 +15,7 @@ use crate::args::Budget;
 use crate::console::Console;
 use crate::error::{Failure, problems_text};
 use crate::exit;
+use crate::pipeline::adapters;
 use crate::pipeline::caller::Caller;
 use crate::pipeline::display::{dollars, number, span};
 use crate::pipeline::hosts::{self, Allowed, Known};
@@ -108,7 +109,7 @@ pub(crate) fn dry_run(
             todo.entry(attempt.system).or_default().push(attempt);
         }
     }
-    let mut problems = Vec::new();
+    let mut problems = adapters::problems(&loaded.manifest);
     let mut systems = Vec::new();
     for (role, system) in &loaded.manifest.systems {
         let attempts = todo.remove(role).unwrap_or_default();
@@ -120,6 +121,7 @@ pub(crate) fn dry_run(
                 Protocol::OpenAiChat | Protocol::OpenAiResponses => "openai",
                 Protocol::Anthropic => "anthropic",
                 Protocol::Http => "http",
+                Protocol::Provider => "provider",
             },
         };
         let mut shown = DrySystem {

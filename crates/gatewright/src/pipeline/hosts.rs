@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead as _, Write as _};
 use std::path::PathBuf;
 
-use gatewright_core::manifest::{Live, Manifest, Protocol};
+use gatewright_core::manifest::{Adapter, Live, Manifest, Protocol};
 use gatewright_core::problem::{Location, Problem};
 use gatewright_core::report::untrusted;
 use url::{Host, Url};
@@ -101,17 +101,22 @@ fn of(live: &Live, caller: Caller, at: Location) -> Option<Called> {
     let url = Url::parse(&live.url).ok()?;
     let host = live.host()?;
     let keys: BTreeSet<String> = live.secrets().iter().map(ToString::to_string).collect();
+    let is = |own: &str, key: &str| host == own && keys.iter().all(|it| it == key);
     let own = match live.protocol {
         Protocol::OpenAiChat | Protocol::OpenAiResponses => {
-            Some(("api.openai.com:443", "env:OPENAI_API_KEY"))
+            is("api.openai.com:443", "env:OPENAI_API_KEY")
         }
-        Protocol::Anthropic => Some(("api.anthropic.com:443", "env:ANTHROPIC_API_KEY")),
-        Protocol::Http => None,
+        Protocol::Anthropic => is("api.anthropic.com:443", "env:ANTHROPIC_API_KEY"),
+        Protocol::Http => false,
+        // Not without a key: many of them are hosts that nobody here knows.
+        Protocol::Provider => {
+            let own = live.adapter.and_then(Adapter::own);
+            !keys.is_empty() && own.is_some_and(|(own, key)| is(&own, &key))
+        }
     };
     Some(Called {
         caller,
-        own: url.scheme() == "https"
-            && own.is_some_and(|(own, key)| host == own && keys.iter().all(|it| it == key)),
+        own: url.scheme() == "https" && own,
         plain: url.scheme() == "http",
         private: is_private(&url),
         host,

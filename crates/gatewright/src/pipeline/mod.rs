@@ -2,6 +2,7 @@
 //!
 //! No rule of the domain is here: every step is one call into core, the engine or the store.
 
+mod adapters;
 mod attempts;
 mod calibration;
 mod caller;
@@ -24,6 +25,7 @@ mod secrets;
 mod select;
 mod session;
 
+pub(crate) use adapters::problems as adapter_problems;
 pub(crate) use calibration::{Judging, record as record_calibrations};
 pub(crate) use display::restore_terminal;
 pub(crate) use drive::Drive;

@@ -14,5 +14,6 @@ mod live;
 mod machine;
 mod odd;
 mod project;
+mod providers;
 mod shards;
 mod team;

@@ -10,17 +10,18 @@ use crate::manifest::{Judge, JudgeGrader, Manifest, ProgramGrader, Sees, Target,
 use crate::problem::{Problem, nearest};
 
 /// Keys of a judge.
-pub(in crate::manifest) const JUDGE: [&str; 7] = [
+pub(in crate::manifest) const JUDGE: [&str; 8] = [
     "command",
     "workers",
     "env",
     "openai",
     "anthropic",
     "http",
+    "provider",
     "timeout",
 ];
 /// The ways to reach a judge; each has exactly one.
-const WAYS: [&str; 4] = ["command", "openai", "anthropic", "http"];
+const WAYS: [&str; 5] = ["command", "openai", "anthropic", "http", "provider"];
 /// Most judges of one panel, votes of one judge, and canaries of one kind.
 const PANEL_MAX: usize = 9;
 const VOTES_MAX: u64 = 9;

@@ -1,5 +1,7 @@
 //! Live systems: endpoints, what they are asked and what they cost.
 
+mod provider;
+
 use serde_json::{Map, Value};
 
 use crate::manifest::node::Node;
@@ -88,6 +90,9 @@ pub(in crate::manifest) const HTTP: [&str; 18] = [
     "price",
     "limits",
 ];
+#[cfg(test)]
+pub(in crate::manifest) use provider::PROVIDER;
+
 /// Keys of `price`.
 pub(in crate::manifest) const PRICE: [&str; 2] = ["input", "output"];
 /// Keys of `limits`.
@@ -168,6 +173,9 @@ const SECRET_QUERY: [&str; 7] = [
 pub(in crate::manifest) const CONCURRENCY_MAX: u64 = 4096;
 
 pub(super) fn read(w: &mut Walk<'_>, node: &Node, path: &str, way: &str) -> Option<Target> {
+    if way == "provider" {
+        return provider::read(w, node, path);
+    }
     let known: &[&str] = match way {
         "openai" => &OPENAI,
         "anthropic" => &ANTHROPIC,
@@ -186,15 +194,10 @@ pub(super) fn read(w: &mut Walk<'_>, node: &Node, path: &str, way: &str) -> Opti
         _ => Protocol::Http,
     };
     let url = url(w, &f, protocol);
-    let model = w.text_at(&f, "model").unwrap_or_default().to_owned();
-    if model.is_empty() && protocol != Protocol::Http {
-        w.error_in(
-            &f,
-            "no-model",
-            format!("`{path}` names no model"),
-            "`model: NAME`, as the provider calls it",
-        );
-    }
+    let model = match protocol {
+        Protocol::Http => String::new(),
+        _ => model(w, &f),
+    };
     let variables = variables(w, &f);
     let system = template(w, &f, "system", &variables);
     let prompt = template(w, &f, "prompt", &variables);
@@ -203,6 +206,7 @@ pub(super) fn read(w: &mut Walk<'_>, node: &Node, path: &str, way: &str) -> Opti
     let (key, key_header) = key(w, &f, protocol);
     Some(Target::Live(Box::new(Live {
         protocol,
+        adapter: None,
         url: url?,
         key,
         key_header,
@@ -221,12 +225,25 @@ pub(super) fn read(w: &mut Walk<'_>, node: &Node, path: &str, way: &str) -> Opti
     })))
 }
 
+fn model(w: &mut Walk<'_>, f: &Fields<'_>) -> String {
+    let model = w.text_at(f, "model").unwrap_or_default().to_owned();
+    if model.is_empty() {
+        w.error_in(
+            f,
+            "no-model",
+            format!("`{}` names no model", f.path),
+            "`model: NAME`, as the provider calls it",
+        );
+    }
+    model
+}
+
 fn url(w: &mut Walk<'_>, f: &Fields<'_>, protocol: Protocol) -> Option<String> {
     let (key, default, path) = match protocol {
         Protocol::OpenAiChat => ("base_url", "https://api.openai.com/v1", "chat/completions"),
         Protocol::OpenAiResponses => ("base_url", "https://api.openai.com/v1", "responses"),
         Protocol::Anthropic => ("base_url", "https://api.anthropic.com/v1", "messages"),
-        Protocol::Http => ("url", "", ""),
+        Protocol::Http | Protocol::Provider => ("url", "", ""),
     };
     let Some(node) = f.get(key) else {
         if default.is_empty() {
@@ -298,14 +315,19 @@ fn key(w: &mut Walk<'_>, f: &Fields<'_>, protocol: Protocol) -> (Option<Secret>,
         _ if f.has("base_url") => None,
         Protocol::OpenAiChat | Protocol::OpenAiResponses => Some("OPENAI_API_KEY"),
         Protocol::Anthropic => Some("ANTHROPIC_API_KEY"),
-        Protocol::Http => None,
+        Protocol::Http | Protocol::Provider => None,
     };
+    (reference(w, f, default), header)
+}
+
+/// Reads where the key stands; `default` names the environment variable that is taken without one.
+fn reference(w: &mut Walk<'_>, f: &Fields<'_>, default: Option<&str>) -> Option<Secret> {
     let Some(node) = f.get("key") else {
-        return (default.map(|name| Secret::Env(name.to_owned())), header);
+        return default.map(|name| Secret::Env(name.to_owned()));
     };
     let text = w.text(node, &f.at("key")).unwrap_or("none");
     if text == "none" {
-        return (None, header);
+        return None;
     }
     let secret = secret(text);
     if secret.is_none() {
@@ -318,7 +340,7 @@ fn key(w: &mut Walk<'_>, f: &Fields<'_>, protocol: Protocol) -> (Option<Secret>,
             "`env:NAME`, `file:PATH` or `none`; values of secrets never stand on the page",
         );
     }
-    (secret, header)
+    secret
 }
 
 fn secret(text: &str) -> Option<Secret> {

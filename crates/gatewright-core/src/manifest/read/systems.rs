@@ -7,7 +7,7 @@ use crate::manifest::walk::{Fields, Walk, join};
 use crate::manifest::{Manifest, Role, System, Target, quantity};
 
 /// Keys of a system.
-pub(in crate::manifest) const KEYS: [&str; 10] = [
+pub(in crate::manifest) const KEYS: [&str; 11] = [
     "name",
     "recorded",
     "labels_only",
@@ -17,16 +17,18 @@ pub(in crate::manifest) const KEYS: [&str; 10] = [
     "openai",
     "anthropic",
     "http",
+    "provider",
     "timeout",
 ];
 /// The ways to reach a system; each has exactly one.
-const WAYS: [&str; 6] = [
+const WAYS: [&str; 7] = [
     "recorded",
     "labels_only",
     "command",
     "openai",
     "anthropic",
     "http",
+    "provider",
 ];
 
 pub(super) fn read(w: &mut Walk<'_>, top: &Fields<'_>, page: &mut Manifest) {

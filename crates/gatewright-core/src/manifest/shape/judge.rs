@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 
-use super::live::{Anthropic, Http, OpenAi};
+use super::live::{Anthropic, Http, OpenAi, Provider};
 use super::{Time, Words};
 
 /// A model judge and how it is reached: exactly one way.
@@ -21,6 +21,8 @@ pub(super) struct JudgeShape {
     anthropic: Option<Anthropic>,
     /// An HTTP endpoint of the team's own shape.
     http: Option<Http>,
+    /// A further provider, through an adapter, without a prompt: in builds with the feature `providers`.
+    provider: Option<Provider>,
     /// Its promise of time.
     timeout: Option<Time>,
 }

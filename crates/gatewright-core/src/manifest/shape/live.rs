@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde_json::Value;
 
 use super::{Dollars, Word, Words};
+use crate::manifest::adapter;
 
 /// An endpoint of the OpenAI shape: OpenAI, Azure, vLLM, Ollama, LiteLLM, llama.cpp and many more.
 #[derive(JsonSchema)]
@@ -141,6 +142,35 @@ pub(super) struct Http {
     cost_usd: Option<String>,
     /// Where an error stands: what is there and not empty makes the answer an error.
     error: Option<String>,
+    price: Option<PriceShape>,
+    limits: Option<PaceShape>,
+}
+
+/// A further provider, through an adapter: in builds with the feature `providers`.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct Provider {
+    /// Who is asked, and how.
+    #[schemars(extend("enum" = adapter::names()))]
+    adapter: String,
+    /// The model, as the provider calls it.
+    model: Word,
+    /// Where it is. Default: the provider's own address; `bedrock_api` and `vertex` need one.
+    base_url: Option<String>,
+    /// The key by reference: `env:NAME`, `file:PATH` or `none`. Default: the provider's usual variable at its own address, none elsewhere.
+    key: Option<String>,
+    /// Template of the system message, or a file that holds it.
+    system: Option<Word>,
+    /// Template of the user's message, or a file that holds it. Default: the input as it is.
+    prompt: Option<Word>,
+    /// Values that templates read besides `input`, `messages`, `context` and `sources`.
+    variables: Option<BTreeMap<String, Value>>,
+    /// The seed that is sent: a number, or `trial` for each attempt's own. Default: none.
+    seed: Option<Word>,
+    temperature: Option<f64>,
+    top_p: Option<f64>,
+    max_tokens: Option<u64>,
+    stop: Option<Words>,
     price: Option<PriceShape>,
     limits: Option<PaceShape>,
 }

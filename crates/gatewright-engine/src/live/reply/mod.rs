@@ -54,8 +54,7 @@ pub(crate) fn read(live: &Live, head: &Head<'_>, body: &[u8]) -> Reading {
     let streamed = live.stream && live.protocol != Protocol::Http;
     let is_stream = streamed && !text.trim_start().starts_with(['{', '<']);
     if !is_stream && looks_like_a_page(head, &text) {
-        let what = "it sent a page for people: a login or a captive portal answers in its place";
-        return Reading::Fault(Fault::Page, what.to_owned());
+        return page();
     }
     if is_stream {
         let events = sse::events(&text);
@@ -82,7 +81,37 @@ pub(crate) fn read(live: &Live, head: &Head<'_>, body: &[u8]) -> Reading {
         Protocol::OpenAiResponses => responses::whole(&value),
         Protocol::Anthropic => anthropic::whole(&value),
         Protocol::Http => http::whole(live, &value),
+        Protocol::Provider => {
+            let what = "its answer was not read by its adapter".to_owned();
+            Reading::Fault(Fault::Unreadable, what)
+        }
     }
+}
+
+/// Reads what a door did not take for an answer; `why` is its reason, for a status of success.
+pub(crate) fn unread(head: &Head<'_>, body: &[u8], why: &str) -> Reading {
+    let text = text_of(body);
+    if !(200..300).contains(&head.status) {
+        return refused(head.status, &text);
+    }
+    if looks_like_a_page(head, &text) {
+        return page();
+    }
+    error_in(&text).unwrap_or_else(|| {
+        let what = format!("its answer could not be read: {}", clip(why));
+        Reading::Fault(Fault::Unreadable, what)
+    })
+}
+
+/// Reads the error that a body with a status of success says, if it says one.
+pub(crate) fn error_in(text: &str) -> Option<Reading> {
+    let error = error_of(&parse(text).ok()?)?;
+    Some(Reading::Fault(fault_of_error(&error), error.message))
+}
+
+fn page() -> Reading {
+    let what = "it sent a page for people: a login or a captive portal answers in its place";
+    Reading::Fault(Fault::Page, what.to_owned())
 }
 
 /// Says whether a stream has brought a part of the answer yet.
@@ -96,7 +125,7 @@ pub(crate) fn has_token(live: &Live, body: &[u8]) -> bool {
         Protocol::OpenAiChat => chat::is_token(&event.data),
         Protocol::OpenAiResponses => responses::is_token(&event.data),
         Protocol::Anthropic => anthropic::is_token(&event.data),
-        Protocol::Http => false,
+        Protocol::Http | Protocol::Provider => false,
     })
 }
 
@@ -184,6 +213,8 @@ fn refused(status: u16, text: &str) -> Reading {
         429 if said.as_ref().is_some_and(is_money) => Fault::MoneyGone,
         429 => Fault::RateLimited,
         400 if said.as_ref().is_some_and(is_money) => Fault::MoneyGone,
+        // Gemini says so of a wrong key.
+        400 if text.contains("API_KEY_INVALID") => Fault::Unauthorised,
         400..500 => Fault::BadRequest,
         503 | 529 => Fault::Overloaded,
         _ => Fault::Server,
@@ -206,7 +237,7 @@ fn looks_like_a_page(head: &Head<'_>, text: &str) -> bool {
 }
 
 /// Takes bytes for text: a byte order mark goes, bytes that are no UTF-8 become U+FFFD. The bytes themselves are kept beside.
-fn text_of(body: &[u8]) -> Cow<'_, str> {
+pub(crate) fn text_of(body: &[u8]) -> Cow<'_, str> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     String::from_utf8_lossy(body)
 }

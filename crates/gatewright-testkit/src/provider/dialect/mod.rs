@@ -1,7 +1,9 @@
 //! The dialects that are spoken: what an answer looks like whole, and as a stream of events.
 
 mod chat;
+mod gemini;
 mod messages;
+mod ollama;
 mod responses;
 
 use serde_json::{Value, json};
@@ -15,6 +17,10 @@ pub(super) enum Dialect {
     Responses,
     /// Anthropic messages.
     Messages,
+    /// Gemini's `generateContent`, without streams.
+    Gemini,
+    /// Ollama's `/api/chat`, without streams.
+    Ollama,
     /// Any other path: JSON in, `{"output": …}` out.
     Generic,
 }
@@ -69,6 +75,10 @@ impl Dialect {
             Self::Responses
         } else if path.ends_with("/messages") {
             Self::Messages
+        } else if path.ends_with(":generateContent") {
+            Self::Gemini
+        } else if path.ends_with("/api/chat") {
+            Self::Ollama
         } else {
             Self::Generic
         }
@@ -87,6 +97,8 @@ impl Dialect {
             Self::Chat => chat::whole(answer),
             Self::Responses => responses::whole(answer, true),
             Self::Messages => messages::whole(answer),
+            Self::Gemini => gemini::whole(answer),
+            Self::Ollama => ollama::whole(answer),
             Self::Generic => match &answer.say {
                 Say::Text(text) => json!({"output": text, "model": answer.model}),
                 Say::Tool { name, arguments } => json!({"tool": name, "arguments": arguments}),
@@ -101,7 +113,7 @@ impl Dialect {
         match self {
             Self::Responses => responses::delta(answer, piece),
             Self::Messages => messages::delta(answer, piece),
-            Self::Chat | Self::Generic => chat::delta(answer, piece),
+            Self::Chat | Self::Gemini | Self::Ollama | Self::Generic => chat::delta(answer, piece),
         }
     }
 
@@ -120,7 +132,7 @@ impl Dialect {
         let (opening, closing, terminator) = match self {
             Self::Responses => responses::around(answer),
             Self::Messages => messages::around(answer),
-            Self::Chat | Self::Generic => chat::around(answer),
+            Self::Chat | Self::Gemini | Self::Ollama | Self::Generic => chat::around(answer),
         };
         Stream {
             opening,
@@ -138,6 +150,8 @@ impl Dialect {
                 "error": {"type": kind, "message": message},
                 "request_id": "req_scripted"
             }),
+            Self::Gemini => json!({"error": {"message": message, "status": kind}}),
+            Self::Ollama => json!({"error": message}),
             _ => json!({
                 "error": {"message": message, "type": kind, "param": null, "code": code}
             }),

@@ -3,6 +3,7 @@
 mod ahead;
 mod budget;
 mod disk;
+mod door;
 mod faults;
 mod room;
 mod secrets;
@@ -100,6 +101,7 @@ pub(crate) fn system(way: &str, provider: &str) -> LiveTarget {
         timeout: system.timeout_ms.map(Duration::from_millis),
         private_allowed: true,
         proxy: None,
+        door: None,
     }
 }
 

@@ -114,6 +114,19 @@ fn a16_the_own_address_and_the_own_key() {
         ),
         [false, false]
     );
+    // An adapter's own address needs its own key, too: without a key nobody knows who is asked.
+    assert_eq!(
+        known(
+            "{candidate: {provider: {adapter: gemini, model: m}}, production: {provider: {adapter: gemini, model: m, key: env:OPENAI_API_KEY}}, fallback: {provider: {adapter: mistral, model: m, key: none}}}"
+        ),
+        [true, false, false]
+    );
+    assert_eq!(
+        known(
+            "{candidate: {provider: {adapter: gemini, model: m, base_url: \"https://evil.example.com/\", key: env:GEMINI_API_KEY}}, production: {provider: {adapter: ollama, model: m}}}"
+        ),
+        [false, false]
+    );
 }
 
 /// A16: in CI, and wherever nobody can answer, a new host is refused with its place; `--yes` changes nothing.
