@@ -94,7 +94,7 @@ fn analysed(
     )
 }
 
-fn row<'a>(analysis: &'a Analysis, test: Test, criterion: u16) -> &'a Behavioural {
+fn row(analysis: &Analysis, test: Test, criterion: u16) -> &Behavioural {
     let mut rows = analysis.behavioural.iter();
     rows.find(|row| row.test == test && row.criterion == criterion)
         .unwrap_or_else(|| panic!("no row in {:#?}", analysis.behavioural))
