@@ -53,7 +53,7 @@ pub struct Drawing<'u> {
     pub answers: Vec<Answer<'u>>,
     /// Per stratum: examples drawn, and examples there are.
     pub strata: BTreeMap<Stratum, (usize, usize)>,
-    /// Answers that would take in every flip, every fail and [`LEAST_PASSES`] passes.
+    /// Answers that would take in every flip, every fail and `LEAST_PASSES` passes.
     pub whole: usize,
 }
 
