@@ -487,7 +487,7 @@ pub fn reason_words(reason: &Reason) -> String {
             "the labelled answers were chosen by hand and say nothing about the others".to_owned()
         }
         Reason::Canaries => {
-            "it passed canaries of this run, or contradicted itself when it was asked again"
+            "its canaries of this run do not let it gate (the notes on judges say what they showed)"
                 .to_owned()
         }
         Reason::Scores { ranks } => match ranks {

@@ -270,7 +270,17 @@ fn add(values: &mut Vec<f64>, text: &str) {
 /// `1.` or `2)` at the beginning of a line counts items and claims nothing.
 fn is_item_mark(text: &str, start: usize, end: usize) -> bool {
     let before = text[..start].rsplit('\n').next().unwrap_or_default();
-    before.trim().is_empty() && text[end..].starts_with(['.', ')']) && end - start <= 3
+    let (Ok(number), Some(mark)) = (text[start..end].parse::<u32>(), text[end..].chars().next())
+    else {
+        return false;
+    };
+    // The first item, or one whose predecessor stands at the beginning of a line before it.
+    let follows = || {
+        let earlier = format!("{}{mark}", number.saturating_sub(1));
+        let mut lines = text[..start].lines();
+        lines.any(|line| line.trim_start().starts_with(&earlier))
+    };
+    before.trim().is_empty() && matches!(mark, '.' | ')') && (number == 1 || follows())
 }
 
 /// `B2`, `x86`: a name, not a number.

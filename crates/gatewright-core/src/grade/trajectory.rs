@@ -365,6 +365,32 @@ fn cut(text: &str) -> String {
     }
 }
 
+/// Loops (`all`, `exists`, `map`, `filter`) that may stand inside one another: each multiplies the work by the number of calls.
+const LOOPS_MAX: usize = 2;
+/// Calls that expressions look at; with more of them the rule cannot be worked out.
+const CALLS_MAX: usize = 1000;
+
+/// Counts how deep loops stand inside one another.
+fn loops(text: &str) -> usize {
+    const NAMES: [&str; 5] = [".all", ".exists", ".exists_one", ".map", ".filter"];
+    let mut open: Vec<bool> = Vec::new();
+    let mut deepest = 0;
+    for (at, one) in text.char_indices() {
+        match one {
+            '(' => {
+                let before = text[..at].trim_end();
+                open.push(NAMES.iter().any(|name| before.ends_with(name)));
+                deepest = deepest.max(open.iter().filter(|is_loop| **is_loop).count());
+            }
+            ')' => {
+                open.pop();
+            }
+            _ => {}
+        }
+    }
+    deepest
+}
+
 fn expression(text: &str) -> Result<Program, String> {
     // The parser recurses: what nests deeper than people write is refused before it is read.
     const NESTING_MAX: usize = 64;
@@ -378,6 +404,11 @@ fn expression(text: &str) -> Result<Program, String> {
         if depth > NESTING_MAX {
             return Err("it is nested too deeply".to_owned());
         }
+    }
+    if loops(text) > LOOPS_MAX {
+        return Err(format!(
+            "more than {LOOPS_MAX} loops stand inside one another"
+        ));
     }
     Program::compile(text).map_err(|error| {
         let first = error.to_string();
@@ -416,6 +447,9 @@ impl Facts<'_> {
         program: &Program,
         call: Option<(usize, &str, &Value)>,
     ) -> Result<bool, Broken> {
+        if self.calls().nth(CALLS_MAX).is_some() {
+            return Err(Broken::Unknown(format!("more than {CALLS_MAX} calls")));
+        }
         let at = call.map_or(usize::MAX, |(number, ..)| number);
         let listed = |until: usize| -> Vec<Value> {
             self.calls()

@@ -427,12 +427,15 @@ impl<'a> BlockReader<'a, '_> {
         (trial, part): (Option<u32>, Option<u32>),
     ) -> Option<u8> {
         let example = text(&request.example, slots).unwrap_or_default();
-        let systems = self.plan.systems.iter();
+        let systems = self.plan.answering.iter();
         let trial = trial.unwrap_or(0);
         let place = systems.clone().position(|system| {
             answer_id(&request.criterion, &example, system, trial, part) == answer
         });
-        if place.is_none() {
+        if place.is_none() && self.plan.changes {
+            // Said of an answer that a system gave before it was changed.
+            self.found.other_system_rows += 1;
+        } else if place.is_none() {
             let what = format!("`answer_id` {answer} is no answer of this page's systems");
             let instead = "leave the rows of `gatewright calibrate --plan` as they are, but for `label` and `annotator`";
             self.bad(line, "unknown-answer", what, instead.to_owned());

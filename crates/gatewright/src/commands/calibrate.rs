@@ -205,7 +205,7 @@ fn rows(
             answer_id: answer_id(
                 declared.id.as_str(),
                 example.id.as_str(),
-                &system.name,
+                &system.answers_as(),
                 trial,
                 unit.part,
             ),

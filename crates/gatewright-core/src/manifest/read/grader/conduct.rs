@@ -54,6 +54,19 @@ pub(super) fn trajectory(w: &mut Walk<'_>, fields: &Fields<'_>) -> Option<Grader
         }),
         final_state: w.text_at(fields, "final").map(str::to_owned),
     };
+    for key in ["only", "never", "writes"] {
+        if let Some(node) = fields.get(key)
+            && w.list(node, &fields.at(key)).is_empty()
+        {
+            let what = format!("`{}` names no tool", fields.at(key));
+            w.error(
+                node,
+                "missing-key",
+                what,
+                "the tools it is about, or no such key",
+            );
+        }
+    }
     if let Some(node) = fields.get("confirmed_by")
         && trajectory.writes.is_empty()
     {
