@@ -46,7 +46,7 @@ use self::preference::ReadyPreference;
 use self::ready::{Ready, applies, judge, prepare};
 use self::verdict::{Graded, Verdict, clip};
 use crate::judge::Judged;
-use crate::label::Labels;
+use crate::label::{Labels, TextCode};
 use crate::manifest::{Criterion, FailsAs, Grader, Manifest, Role, System};
 use crate::outcome::{Bin, GraderKind, Missing, Outcome};
 use crate::plan::AttemptSpec;
@@ -140,7 +140,14 @@ impl<'a> Graders<'a> {
     ) -> Result<(), Changed> {
         let from = out.len();
         self.graded(attempt, recorded_trial, end, out)?;
-        self.put_beside(attempt, recorded_trial, &mut out[from..]);
+        let text = match end {
+            // Nobody labels beside a judge: nothing to compare.
+            AttemptEnd::Answered { response } if !self.people.is_empty() => {
+                Some(TextCode::of(&response.output))
+            }
+            _ => None,
+        };
+        self.put_beside(attempt, recorded_trial, text, &mut out[from..]);
         Ok(())
     }
 
@@ -231,7 +238,7 @@ impl<'a> Graders<'a> {
                     self.labelled(attempt, index, ready, there, out);
                 }
                 if let Some(there) = there {
-                    self.put_beside(attempt, Some(there), &mut out[from..]);
+                    self.put_beside(attempt, Some(there), None, &mut out[from..]);
                 }
             }
         }

@@ -37,6 +37,36 @@ pub struct Label {
     pub label: Arc<str>,
     /// The score, when the grader reads one.
     pub score: Option<f64>,
+    /// The text that it was said of, where its row tells.
+    pub text: Option<TextCode>,
+}
+
+/// Stands for the text of an answer that somebody labelled: 64 bits of its hash. What was said of one text is not said of another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TextCode(u64);
+
+impl TextCode {
+    /// Takes the code of an answer's text.
+    pub fn of(output: &str) -> Self {
+        let hash = Digest::of(output.as_bytes());
+        let bytes = hash.bytes().iter().take(8);
+        Self(bytes.fold(0, |code, byte| code << 8 | u64::from(*byte)))
+    }
+
+    /// Reads the 16 hexadecimal digits that it is written as.
+    fn parse(text: &str) -> Option<Self> {
+        let digits = text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        u64::from_str_radix(text, 16)
+            .ok()
+            .filter(|_| digits)
+            .map(Self)
+    }
+}
+
+impl std::fmt::Display for TextCode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
 }
 
 /// What one criterion wants from a file of labels.
@@ -121,19 +151,33 @@ pub fn load(
     );
 }
 
-/// Returns the code that stands for an answer where whoever labels it must not see which system gave it.
+/// Returns the code that stands for an answer where whoever labels it must not see which system gave it: 16 hexadecimal digits
+/// for its place, and where its text is known a dash and 16 more for that.
 ///
-/// It depends on nothing but the arguments, so that a file of labels joins again in any later run on the same answers.
+/// It depends on nothing but the arguments, so that a file of labels joins again in any later run on the same answers, and
+/// on no other ones.
 pub fn answer_id(
     criterion: &str,
     example: &str,
     system: &str,
-    trial: u32,
-    part: Option<u32>,
+    (trial, part): (u32, Option<u32>),
+    text: Option<TextCode>,
 ) -> String {
-    let named = Digest::of_json(&("answer/1", criterion, example, system, trial, part)).to_string();
-    let hex = named.rsplit(':').next().unwrap_or_default();
-    hex.chars().take(16).collect()
+    let named = Digest::of_json(&("answer/1", criterion, example, system, trial, part));
+    let hex = named.hex();
+    let place = &hex[..16];
+    match text {
+        Some(text) => format!("{place}-{text}"),
+        None => place.to_owned(),
+    }
+}
+
+/// Splits an answer's code into its place and its text; nothing when the text is none.
+fn split_answer_id(id: &str) -> Option<(&str, Option<TextCode>)> {
+    match id.split_once('-') {
+        Some((place, text)) => Some((place, Some(TextCode::parse(text)?))),
+        None => Some((id, None)),
+    }
 }
 
 /// Reads the word that files use for a kind of annotator.

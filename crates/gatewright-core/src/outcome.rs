@@ -137,6 +137,8 @@ pub struct Beside {
     pub judge: Option<Arc<str>>,
     /// True or false when the judge was asked more than once: whether its verdicts differ.
     pub flips: Option<bool>,
+    /// People labelled another answer in this place, and not this one.
+    pub outdated: bool,
 }
 
 /// What people said of a unit.

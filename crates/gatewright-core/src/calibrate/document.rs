@@ -86,6 +86,8 @@ pub struct ReadingView {
     pub judge_unread: u64,
     /// Labels of people that cannot be read, or on which they are split.
     pub people_unread: u64,
+    /// Labels of answers that are others now: in no rate.
+    pub outdated: u64,
     /// People pass, judge passes.
     pub true_pass: u64,
     /// People pass, judge fails.
@@ -286,6 +288,7 @@ fn reading_view(manifest: &Manifest, id: &str, reading: &Reading, segment: &str)
         labelled: reading.labelled,
         judge_unread: reading.judge_unread,
         people_unread: reading.people_unread,
+        outdated: reading.outdated,
         true_pass: reading.table.true_pass,
         false_fail: reading.table.false_fail,
         false_pass: reading.table.false_pass,

@@ -26,6 +26,8 @@ pub struct Reading {
     pub judge_unread: u64,
     /// Labelled units on which people are split or wrote what the page does not know.
     pub people_unread: u64,
+    /// Units whose only labels are about another answer than the one of now: in no rate.
+    pub outdated: u64,
     /// People against the judge, each label counted once.
     pub table: Confusion,
     /// Sensitivity and specificity with one-sided bounds: weighed by inclusion, by clusters where answers share one.
@@ -73,6 +75,7 @@ pub fn reading(reference: &ReferenceSet, units: &[&Unit], written: bool, alpha: 
             .iter()
             .filter(|unit| said(unit).is_some_and(unread))
             .count() as u64,
+        outdated: units.iter().filter(|unit| unit.beside.outdated).count() as u64,
         table: Confusion::count(both.iter().map(|(_, said, judged)| (*said, *judged))),
         accuracy,
         weighted,

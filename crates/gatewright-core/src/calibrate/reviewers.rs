@@ -76,7 +76,7 @@ pub fn reviewers(labels: &Labels, reference: &ReferenceSet, whose: Whose<'_>) ->
             let next = texts.len() as u32;
             let number = *texts.entry(label.label.clone()).or_insert(next);
             let unit = units
-                .entry((label.system.clone(), label.trial, label.part))
+                .entry((label.system.clone(), label.trial, label.part, label.text))
                 .or_insert_with(|| vec![None; names.len()]);
             if let Ok(place) = names.binary_search(&label.annotator) {
                 unit[place] = Some(number);

@@ -57,6 +57,7 @@ fn unit(role: Role, example: u32, people: Option<bool>, judge: bool) -> Unit {
             }),
             judge: Some(word(judge).into()),
             flips: None,
+            outdated: false,
         },
     }
 }

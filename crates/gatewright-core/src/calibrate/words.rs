@@ -187,6 +187,12 @@ fn notes(one: &CriterionView) -> Vec<String> {
             pooled.judge_unread, pooled.people_unread
         ));
     }
+    if pooled.outdated > 0 {
+        notes.push(format!(
+            "People labelled {} more answers that are others now: label them again (--plan).",
+            pooled.outdated
+        ));
+    }
     notes.push(if pooled.retest_asked > 0 {
         format!(
             "Asked more than once, it changed its mind on {} of {} answers.",

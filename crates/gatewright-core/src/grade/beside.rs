@@ -3,7 +3,7 @@
 use super::label::ReadyLabel;
 use super::scope::Marks;
 use super::{Graders, Ready};
-use crate::label::{Labels, PEOPLE};
+use crate::label::{Labels, PEOPLE, TextCode};
 use crate::manifest::Manifest;
 use crate::outcome::{Beside, Outcome, Said};
 use crate::plan::AttemptSpec;
@@ -35,11 +35,13 @@ pub(super) fn prepare<'a>(
 }
 
 impl Graders<'_> {
-    /// Joins people's labels to the outcomes of one attempt, on example, system, recorded trial and part; whoever judged.
+    /// Joins people's labels to the outcomes of one attempt, on example, system, recorded trial, part and, where the label tells it, the text of the
+    /// answer; whoever judged.
     pub(super) fn put_beside(
         &self,
         attempt: AttemptSpec,
         recorded_trial: Option<u32>,
+        text: Option<TextCode>,
         outcomes: &mut [Outcome],
     ) {
         let trial = recorded_trial.unwrap_or(attempt.trial);
@@ -47,9 +49,10 @@ impl Graders<'_> {
             if !self.applies(*criterion, attempt.example) {
                 continue;
             }
-            let said = people.units(self.labels, attempt, trial, self.manifest);
+            let answer = (attempt, text);
+            let (said, of_another) = people.units(self.labels, answer, trial, self.manifest);
             let judged = match &self.ready[usize::from(*criterion)] {
-                Ready::Label(judge) => judge.units(self.labels, attempt, trial, self.manifest),
+                Ready::Label(judge) => judge.units(self.labels, answer, trial, self.manifest).0,
                 _ => Vec::new(),
             };
             let of_it = outcomes
@@ -58,10 +61,15 @@ impl Graders<'_> {
             for outcome in of_it {
                 let judge = judged.iter().find(|unit| unit.part == outcome.part);
                 let people = said.iter().find(|unit| unit.part == outcome.part);
-                if judge.is_none() && people.is_none() {
+                let outdated = people.is_none()
+                    && of_another
+                        .iter()
+                        .any(|part| outcome.part.is_none() || *part == outcome.part);
+                if judge.is_none() && people.is_none() && !outdated {
                     continue;
                 }
                 let beside = outcome.beside.get_or_insert_default();
+                beside.outdated = outdated;
                 if let Some(unit) = judge {
                     beside.judge.clone_from(&unit.label);
                     beside.flips = unit.flips;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::scope::Marks;
 use super::sheet::{Measures, Sheet};
 use super::{Sink, class_of};
-use crate::label::{Labels, NO_PART, PEOPLE, Row};
+use crate::label::{Labels, NO_PART, PEOPLE, Row, TextCode};
 use crate::manifest::{
     Absent, Combine, Criterion, LabelGrader, LabelMap, Manifest, PartsRule, Role,
 };
@@ -203,7 +203,11 @@ impl<'a> ReadyLabel<'a> {
         // Rows are in the order of trial, then part.
         let from = all.partition_point(|row| row.trial < recorded_trial);
         let to = all.partition_point(|row| row.trial <= recorded_trial);
-        let rows = &all[from..to];
+        self.grade_rows(labels, &all[from..to], manifest, sink);
+    }
+
+    /// Grades one answer by these of its labels, in the order of parts.
+    fn grade_rows(&self, labels: &Labels, rows: &[Row], manifest: &Manifest, sink: &mut Sink<'_>) {
         if rows.is_empty() {
             return self.absent(sink);
         }
@@ -215,7 +219,7 @@ impl<'a> ReadyLabel<'a> {
             }
             None => rows,
         };
-        let map = usize::from(self.maps[attempt.example as usize]);
+        let map = usize::from(self.maps[sink.attempt.example as usize]);
         let severity = |class: u16| {
             let class = manifest.classes.get(usize::from(class));
             class.map_or(crate::class::Severity::Low, |class| class.severity)
@@ -251,22 +255,26 @@ impl<'a> ReadyLabel<'a> {
         }
     }
 
-    /// Returns what the labels of one answer say, unit by unit; nothing where there is no label.
+    /// Returns what the labels of one answer say, unit by unit; nothing where there is no label. The second are the units with labels of
+    /// another text only, by part: what was said of another answer is not said of this one.
     pub(super) fn units(
         &self,
         labels: &Labels,
-        attempt: AttemptSpec,
+        (attempt, text): (AttemptSpec, Option<TextCode>),
         recorded_trial: u32,
         manifest: &Manifest,
-    ) -> Vec<Unit> {
+    ) -> (Vec<Unit>, Vec<Option<u32>>) {
         let Some(system) = self.systems[attempt.system.index()] else {
-            return Vec::new();
+            return Default::default();
         };
         let all = labels.rows(self.criterion, system, attempt.example);
-        let of_trial = |row: &&Row| row.trial == recorded_trial;
-        let rows: Vec<Row> = all.iter().filter(of_trial).copied().collect();
+        let of_trial = all.iter().filter(|row| row.trial == recorded_trial);
+        let (rows, others): (Vec<Row>, Vec<Row>) =
+            of_trial.partition(|row| labels.is_about(self.criterion, row, text));
+        let place = |row: &Row| (row.part != NO_PART).then_some(row.part);
+        let of_another = others.iter().map(place).collect();
         if rows.is_empty() {
-            return Vec::new();
+            return (Vec::new(), of_another);
         }
         let map = usize::from(self.maps[attempt.example as usize]);
         let mut graded = Vec::new();
@@ -275,11 +283,11 @@ impl<'a> ReadyLabel<'a> {
             attempt,
             index: self.criterion,
         };
-        self.grade(labels, attempt, recorded_trial, manifest, &mut sink);
+        self.grade_rows(labels, &rows, manifest, &mut sink);
         let units = graded.into_iter().filter_map(|outcome| {
             let of_unit = |row: &&Row| match (self.grader.parts, outcome.part) {
                 (Some(_), _) => true,
-                (None, part) => (row.part != NO_PART).then_some(row.part) == part,
+                (None, part) => place(row) == part,
             };
             let rows: Vec<&Row> = rows.iter().filter(of_unit).collect();
             let first = *rows.first()?;
@@ -293,7 +301,7 @@ impl<'a> ReadyLabel<'a> {
                 inclusion: labels.inclusion(self.criterion & !PEOPLE, first),
             })
         });
-        units.collect()
+        (units.collect(), of_another)
     }
 
     /// With several labels of one unit: whether their verdicts differ.

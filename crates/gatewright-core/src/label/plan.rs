@@ -69,10 +69,6 @@ pub(super) struct Plan<'r> {
     pub(super) groups: Vec<Group>,
     pub(super) requests: Vec<Compiled>,
     pub(super) systems: Vec<String>,
-    /// What stands for each system in the code of an answer.
-    pub(super) answering: Vec<String>,
-    /// A system of the page is called: codes of answers from before it was changed are known to nobody.
-    pub(super) changes: bool,
     pub(super) ids: HashMap<&'r str, u32>,
     pub(super) reference: &'r ReferenceSet,
     /// Keys that rows may have; `None` when every criterion maps the file.
@@ -135,19 +131,6 @@ impl<'r> Plan<'r> {
             paths,
             groups,
             requests: compiled,
-            answering: labels
-                .system_names()
-                .iter()
-                .map(|name| {
-                    let mut known = manifest.systems.values();
-                    let system = known.find(|system| *system.name == **name);
-                    system.map_or_else(|| name.to_string(), crate::manifest::System::answers_as)
-                })
-                .collect(),
-            changes: manifest
-                .systems
-                .values()
-                .any(|system| system.target.can_rerun()),
             systems: labels
                 .system_names()
                 .iter()

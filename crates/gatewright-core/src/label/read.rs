@@ -5,8 +5,8 @@ use std::io::BufRead;
 use std::num::NonZeroUsize;
 
 use super::plan::{Compiled, Field, KEYS, Plan, is_text, is_there, score, sign, text};
-use super::table::{Interner, Labels, NO_PART, Row, Table};
-use super::{PEOPLE, Request, answer_id, kind_of};
+use super::table::{Interner, Labels, NO_PART, Row, Stated, Table};
+use super::{PEOPLE, Request, TextCode, answer_id, kind_of, split_answer_id};
 use crate::json::{BLOCK_BYTES, Block, Collector, Fault, Picker, Slot, map_blocks};
 use crate::manifest::Manifest;
 use crate::outcome::GraderKind;
@@ -120,8 +120,8 @@ fn index(
 /// What one block holds. Texts are numbered in the block's own order of appearance.
 struct Found {
     rows: Vec<Vec<Row>>,
-    /// Line and probability of the labels that state how they were drawn.
-    inclusions: Vec<Vec<(u32, f64)>>,
+    /// Line of the labels that state how they were drawn, or of which text they are.
+    stated: Vec<Vec<(u32, Stated)>>,
     texts: Interner,
     annotators: Interner,
     other_system_rows: u64,
@@ -175,7 +175,7 @@ fn merge(
         .iter()
         .map(|text| into.annotators.intern(text))
         .collect();
-    for ((request, mut rows), inclusions) in requests.iter().zip(found.rows).zip(found.inclusions) {
+    for ((request, mut rows), stated) in requests.iter().zip(found.rows).zip(found.stated) {
         for row in &mut rows {
             if !request.score {
                 row.value = u64::from(texts[row.value as usize]);
@@ -184,10 +184,10 @@ fn merge(
             row.file = file;
         }
         let table = into.tables.entry(request.table()).or_default();
-        let drawn = inclusions.into_iter();
+        let stated = stated.into_iter();
         table
-            .inclusion
-            .extend(drawn.map(|(line, share)| ((file, line), share)));
+            .stated
+            .extend(stated.map(|(line, stated)| ((file, line), stated)));
         if !rows.is_empty() {
             table.pieces.push(rows);
         }
@@ -207,7 +207,7 @@ fn read_block(plan: &Plan<'_>, block: &Block) -> Found {
         plan,
         found: Found {
             rows: plan.requests.iter().map(|_| Vec::new()).collect(),
-            inclusions: plan.requests.iter().map(|_| Vec::new()).collect(),
+            stated: plan.requests.iter().map(|_| Vec::new()).collect(),
             texts: Interner::default(),
             annotators: Interner::default(),
             other_system_rows: 0,
@@ -330,13 +330,16 @@ impl<'a> BlockReader<'a, '_> {
         let trial = self.count(line, "trial", &request.trial, slots);
         let part = self.count(line, "part", &request.part, slots);
         let answer = text(&request.answer_id, slots).filter(|_| request.people);
-        let system = match (answer, trial, part) {
+        let place = match (answer, trial, part) {
             (Some(answer), Some(trial), Some(part)) => {
                 self.answer(line, request, slots, &answer, (trial, part))
             }
-            _ => self.system(line, request, slots),
+            _ => {
+                let system = self.system(line, request, slots);
+                system.map(|system| (system, None))
+            }
         };
-        let Some(system) = system else {
+        let Some((system, text_code)) = place else {
             return;
         };
         let Some(example) = self.example(line, request, slots) else {
@@ -375,8 +378,13 @@ impl<'a> BlockReader<'a, '_> {
                 "split the file".to_owned(),
             );
         }
-        if let Some(share) = self.inclusion(line, request, slots) {
-            self.found.inclusions[index].push((line, share));
+        let inclusion = self.inclusion(line, request, slots);
+        if inclusion.is_some() || text_code.is_some() {
+            let stated = Stated {
+                inclusion: inclusion.unwrap_or(1.0),
+                text: text_code,
+            };
+            self.found.stated[index].push((line, stated));
         }
         self.found.rows[index].push(Row {
             value,
@@ -417,7 +425,8 @@ impl<'a> BlockReader<'a, '_> {
         found.map(|index| index as u8 + 1)
     }
 
-    /// Returns the system that a row names by the code of its answer only, so that whoever labels it does not see which it is.
+    /// Returns the system that a row names by the code of its answer only, so that whoever labels it does not see which it is, and
+    /// the text of that answer.
     fn answer(
         &mut self,
         line: u32,
@@ -425,22 +434,22 @@ impl<'a> BlockReader<'a, '_> {
         slots: &[Slot<'_>],
         answer: &str,
         (trial, part): (Option<u32>, Option<u32>),
-    ) -> Option<u8> {
+    ) -> Option<(u8, Option<TextCode>)> {
         let example = text(&request.example, slots).unwrap_or_default();
-        let systems = self.plan.answering.iter();
-        let trial = trial.unwrap_or(0);
-        let place = systems.clone().position(|system| {
-            answer_id(&request.criterion, &example, system, trial, part) == answer
+        let unit = (trial.unwrap_or(0), part);
+        let found = split_answer_id(answer).and_then(|(place, text)| {
+            let mut systems = self.plan.systems.iter();
+            let at = systems.position(|system| {
+                answer_id(&request.criterion, &example, system, unit, None) == place
+            })?;
+            Some((at as u8 + 1, text))
         });
-        if place.is_none() && self.plan.changes {
-            // Said of an answer that a system gave before it was changed.
-            self.found.other_system_rows += 1;
-        } else if place.is_none() {
+        if found.is_none() {
             let what = format!("`answer_id` {answer} is no answer of this page's systems");
             let instead = "leave the rows of `gatewright calibrate --plan` as they are, but for `label` and `annotator`";
             self.bad(line, "unknown-answer", what, instead.to_owned());
         }
-        place.map(|index| index as u8 + 1)
+        found
     }
 
     /// Reads the probability with which a unit was drawn.

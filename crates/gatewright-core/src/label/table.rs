@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::{Label, PEOPLE};
+use super::{Label, PEOPLE, TextCode};
 use crate::manifest::Manifest;
 use crate::outcome::GraderKind;
 use crate::reference::ReferenceSet;
@@ -83,8 +83,17 @@ pub(super) struct Table {
     pub(super) score: bool,
     /// A row names a trial other than 0.
     trials: bool,
-    /// How labels were drawn, by file and line, for those that say so.
-    pub(super) inclusion: HashMap<(u8, u32), f64>,
+    /// What labels say of themselves, by file and line, for those that say anything.
+    pub(super) stated: HashMap<(u8, u32), Stated>,
+}
+
+/// What the row of a label says of it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Stated {
+    /// The probability with which the unit was drawn, in (0, 1].
+    pub(super) inclusion: f64,
+    /// The text that was labelled, where the row tells.
+    pub(super) text: Option<TextCode>,
 }
 
 impl Table {
@@ -119,16 +128,18 @@ impl Table {
         for pair in starts.windows(2) {
             let rows = &mut self.rows[pair[0] as usize..pair[1] as usize];
             if rows.len() > 1 {
-                rows.sort_by_key(Row::unit);
-                let same = rows.windows(2).filter(|two| two[0].unit() == two[1].unit());
+                rows.sort_by_key(|row| (row.unit(), text_of(&self.stated, row)));
+                let same = rows
+                    .windows(2)
+                    .filter(|two| is_same(&self.stated, &two[0], &two[1]));
                 twice.extend(same.map(|two| (two[0], two[1])));
             }
         }
         self.starts = starts;
         if !twice.is_empty() {
             self.rows.dedup_by(|later, first| {
-                (later.system, later.example, later.unit())
-                    == (first.system, first.example, first.unit())
+                (later.system, later.example) == (first.system, first.example)
+                    && is_same(&self.stated, first, later)
             });
             self.index(systems, examples);
         }
@@ -142,6 +153,16 @@ impl Table {
             _ => &[],
         }
     }
+}
+
+/// Says whether two labels of one answer are by the same annotator about the same text of it.
+fn is_same(stated: &HashMap<(u8, u32), Stated>, one: &Row, other: &Row) -> bool {
+    one.unit() == other.unit() && text_of(stated, one) == text_of(stated, other)
+}
+
+/// Returns the text that was labelled, where its row tells.
+fn text_of(stated: &HashMap<(u8, u32), Stated>, row: &Row) -> Option<TextCode> {
+    stated.get(&(row.file, row.line))?.text
 }
 
 /// How far annotators agree about one criterion.
@@ -204,11 +225,12 @@ impl Labels {
         };
         (0..=self.systems.len())
             .flat_map(|system| table.of(system, example, self.examples))
-            .map(|row| self.label(row, table.score))
+            .map(|row| self.label(row, table))
             .collect()
     }
 
-    fn label(&self, row: &Row, score: bool) -> Label {
+    fn label(&self, row: &Row, table: &Table) -> Label {
+        let score = table.score;
         Label {
             example: row.example,
             system: usize::from(row.system)
@@ -220,6 +242,7 @@ impl Labels {
             kind: row.kind,
             label: if score { "".into() } else { self.text(row) },
             score: (score && row.score().is_finite()).then(|| row.score()),
+            text: text_of(&table.stated, row),
         }
     }
 
@@ -309,8 +332,16 @@ impl Labels {
     /// Returns the probability with which people's label was drawn; 1 where its row says nothing.
     pub(crate) fn inclusion(&self, criterion: u16, row: &Row) -> f64 {
         let table = self.tables.get(&(criterion | PEOPLE));
-        let stated = table.and_then(|table| table.inclusion.get(&(row.file, row.line)));
-        stated.copied().unwrap_or(1.0)
+        let stated = table.and_then(|table| table.stated.get(&(row.file, row.line)));
+        stated.map_or(1.0, |stated| stated.inclusion)
+    }
+
+    /// Says whether a label is about an answer of this text. One whose row does not tell its text is about whatever answer is in its place;
+    /// one that does is about nothing else, not even about an answer whose text nobody knows.
+    pub(crate) fn is_about(&self, criterion: u16, row: &Row, answer: Option<TextCode>) -> bool {
+        let table = self.tables.get(&criterion);
+        let text = table.and_then(|table| text_of(&table.stated, row));
+        text.is_none() || text == answer
     }
 
     /// Returns the place of a system's name in the tables; 0 is the pair.

@@ -508,7 +508,7 @@ fn people_s_labels_are_apart_and_their_places_may_be_empty() {
         pair: false,
         people,
     };
-    let id = answer_id("good", "a", "old", 0, None);
+    let id = answer_id("good", "a", "old", (0, None), None);
     let text = format!(
         r#"{{"criterion":"good","example":"a","answer_id":"{id}","label":"yes","annotator":"ana","inclusion":0.25}}
 {{"criterion":"good","example":"5","answer_id":"x","label":null,"inclusion":1}}

@@ -536,15 +536,6 @@ pub struct System {
 }
 
 impl System {
-    /// Names its answers for labels without telling which system it is. A system that is called answers otherwise once it was changed, so what people
-    /// said of its answers before is not about those of now; recorded answers stay what they are.
-    pub fn answers_as(&self) -> String {
-        match self.target.can_rerun() {
-            true => format!("{}@{}", self.name, self.fingerprint),
-            false => self.name.clone(),
-        }
-    }
-
     /// Returns its endpoint, when it is reached over HTTP.
     pub fn live(&self) -> Option<&Live> {
         match &self.target {

@@ -64,6 +64,7 @@ gate: [{watch: right, owner: team}]
             }),
             judge: None,
             flips: None,
+            outdated: false,
         }));
     }
     case

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use gatewright_core::calibrate::{self, Answer, Drawing, Stratum, Unit};
-use gatewright_core::label::answer_id;
+use gatewright_core::label::{TextCode, answer_id};
 use gatewright_core::manifest::{Grader, Manifest};
 use serde::Serialize;
 
@@ -184,11 +184,14 @@ fn rows(
         .unwrap_or(unit.trial);
     let people = declared.people.as_ref().map(|people| &people.labels);
     let known = labels_of(&declared.grader);
+    let output = answered.and_then(|(_, output)| output.as_deref());
+    let text_code = output.map(TextCode::of);
     let given = loaded.labels.people_of_example(criterion, unit.example);
     let given = given.into_iter().filter(|label| {
         label.system.as_deref() == Some(system.name.as_str())
             && label.trial == trial
             && label.part == unit.part
+            && (label.text.is_none() || label.text == text_code)
     });
     let mut given: Vec<(Option<String>, String)> = given
         .map(|label| (Some(label.label.to_string()), label.annotator.to_string()))
@@ -205,9 +208,9 @@ fn rows(
             answer_id: answer_id(
                 declared.id.as_str(),
                 example.id.as_str(),
-                &system.answers_as(),
-                trial,
-                unit.part,
+                &system.name,
+                (trial, unit.part),
+                text_code,
             ),
             trial,
             part: unit.part,
@@ -217,7 +220,7 @@ fn rows(
                 labels: &known,
                 rubric: people.and_then(|labels| labels.rubric.as_deref()),
                 input: input.clone(),
-                output: answered.and_then(|(_, output)| output.as_deref()),
+                output,
             },
             inclusion: answer.inclusion,
         };

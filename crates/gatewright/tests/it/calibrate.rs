@@ -232,3 +232,61 @@ fn check_asks_for_people_where_a_judge_decides() {
         "{check}"
     );
 }
+
+/// What people said of one answer is not said of another that took its place: fewer labels, never somebody else's.
+#[test]
+fn labels_are_about_the_text_that_was_read() {
+    let project = project(PEOPLE, "r1", 0);
+    let _ = project
+        .run(&["calibrate", "right", "--plan", "240", "-o", "labels.jsonl"])
+        .expect(0);
+    let filled = fill_in(&project.read("labels.jsonl"));
+    project.write("labels.jsonl", &filled);
+    let reading = |environment: &TestEnvironment| {
+        let json = environment.run(&["calibrate", "right", "--json"]).expect(0);
+        let found: Value = serde_json::from_str(&json.stdout).expect("JSON");
+        let pooled = &found["criteria"][0]["pooled"];
+        (pooled["labelled"].clone(), pooled["outdated"].clone())
+    };
+    assert_eq!(reading(&project), (240.into(), 0.into()));
+    let before = project.run(&["gate"]);
+
+    // The candidate answers 30 of its 120 examples in other words.
+    let mut said = String::new();
+    for (index, line) in project.read("runs/candidate.jsonl").lines().enumerate() {
+        let mut row: Value = serde_json::from_str(line).expect("a JSON line");
+        if index % 4 == 0 {
+            row["output"] =
+                format!("{} Anything else?", row["output"].as_str().expect("text")).into();
+        }
+        let _ = writeln!(said, "{row}");
+    }
+    project.write("runs/candidate.jsonl", said);
+    assert_eq!(reading(&project), (210.into(), 30.into()));
+    let text = project.run(&["calibrate", "right"]).expect(0).stdout;
+    assert!(
+        text.contains("People labelled 30 more answers that are others now"),
+        "{text}"
+    );
+    let gate = project.run(&["gate", "--json"]);
+    let view: Value = serde_json::from_str(&gate.stdout).expect("JSON");
+    assert_eq!(view["findings"][0]["labelled"], 90, "{before}");
+
+    // They are asked about again, beside what still stands; the old rows may stay.
+    let again = ["calibrate", "right", "--plan", "240", "-o", "again.jsonl"];
+    let _ = project.run(&again).expect(0);
+    let asked = rows(&project.read("again.jsonl"));
+    let open: Vec<&Value> = asked.iter().filter(|row| row["label"].is_null()).collect();
+    assert_eq!((asked.len(), open.len()), (240, 30));
+    let lines: String = open.iter().map(|row| format!("{row}\n")).collect();
+    project.write("labels.jsonl", filled + &fill_in(&lines));
+    assert_eq!(reading(&project), (240.into(), 0.into()));
+
+    // A code whose text is no code is none of ours.
+    let mut broken = rows(&fill_in(&lines)).swap_remove(0);
+    let id = broken["answer_id"].as_str().expect("text")[..20].to_owned();
+    broken["answer_id"] = id.into();
+    project.write("labels.jsonl", broken.to_string());
+    let refused = project.run(&["calibrate", "right"]).expect(2);
+    assert!(refused.stderr.contains("unknown-answer"), "{refused}");
+}

@@ -57,6 +57,7 @@ fn units(world: World, seed: u64) -> Vec<Unit> {
                     }),
                     judge: None,
                     flips: None,
+                    outdated: false,
                 },
             });
         }
