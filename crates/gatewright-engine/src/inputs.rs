@@ -8,6 +8,9 @@ use serde_json::{Map, Value, json};
 /// What an example asks. What is expected of the answer is not in it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Request {
+    /// What the id and the seed on the wire are derived from, beside role and trial: the example's id, for a system. Two requests of one run
+    /// that ask different things have different keys.
+    pub key: String,
     /// The example's id.
     pub example: String,
     /// Text, or the messages of a conversation.
@@ -61,6 +64,7 @@ impl Inputs for ReferenceSet {
             Input::Withheld => return Ok(None),
         };
         Ok(Some(Request {
+            key: example.id.as_str().to_owned(),
             example: example.id.as_str().to_owned(),
             input,
             context: example.context.clone(),

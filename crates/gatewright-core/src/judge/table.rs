@@ -281,7 +281,14 @@ impl MemberReport {
                 self.judge, self.again.count, self.again.n
             ));
         }
-        (self.wrong.n == 0 || self.injected.n == 0)
-            .then(|| format!("{} was shown no canary", self.judge))
+        if self.judged == 0 {
+            return Some(format!("{} judged no answer", self.judge));
+        }
+        (self.wrong.n == 0 || self.injected.n == 0).then(|| {
+            format!(
+                "{} judged no canary: it could not be asked, or the answers are too alike to make one",
+                self.judge
+            )
+        })
     }
 }

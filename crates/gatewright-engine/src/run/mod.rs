@@ -426,8 +426,8 @@ where
             return Ok(None);
         };
         let (role, trial) = (attempt.system, attempt.trial);
-        let id = attempt_id(self.seed, role, &request.example, trial);
-        let seed = trial_seed(self.seed, role, &request.example, trial);
+        let id = attempt_id(self.seed, role, &request.key, trial);
+        let seed = trial_seed(self.seed, role, &request.key, trial);
         let line = request_line(&id, &request, trial, seed);
         Ok(Some(Question { attempt, id, line }))
     }

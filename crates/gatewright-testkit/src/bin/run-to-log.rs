@@ -36,6 +36,7 @@ impl Inputs for Numbers {
 
     fn request(&self, example: u32) -> Result<Option<Request>, Changed> {
         Ok(Some(Request {
+            key: name(example),
             example: name(example),
             input: Value::String(format!("question {example}")),
             context: Map::new(),

@@ -35,6 +35,7 @@ impl Inputs for Numbers {
 
     fn request(&self, example: u32) -> Result<Option<Request>, Changed> {
         Ok(self.is_shown(example).then(|| Request {
+            key: format!("e{example}"),
             example: format!("e{example}"),
             input: Value::String(format!("question {example}")),
             context: Map::from_iter([("account".to_owned(), json!("A-1"))]),

@@ -22,6 +22,9 @@ use crate::pipeline::evidence;
 use crate::pipeline::load::Loaded;
 use crate::pipeline::session::Session;
 
+/// Oddities of one round that are told, of those that differ.
+const ODD_SHOWN: usize = 3;
+
 /// What systems answered, of every attempt that a judged criterion applies to.
 pub(super) type Answers = BTreeMap<AttemptSpec, Response>;
 
@@ -253,9 +256,13 @@ fn one_round(
         why,
         calls,
         dollars,
+        odd,
         said,
     } = asking.run(&mut session.log, &limits, &now.at, drive.command, console)?;
     drive.spend(calls, dollars);
+    for what in odd.iter().take(ODD_SHOWN) {
+        console.note(&format!("{}: {}", work.who(), line(what, 200)));
+    }
     for event in said {
         judged.take(event);
     }

@@ -251,3 +251,38 @@ fn what_is_wrong_with_a_judge_is_said_before_anything_is_asked() {
         "{all}"
     );
 }
+
+/// Every answer has its own id on the wire, which depends on the answer: what a grader says late of one is never taken for another's, and no
+/// system can write into its answer what a careless grader would print as its verdict.
+#[test]
+fn a_program_that_answers_twice_says_nothing_of_the_next_answer() {
+    let project = project("{command: [python3, judge.py]}", 2);
+    let print = TONE.find("    print(").expect("a reply");
+    let twice = format!(
+        "{}{}{}",
+        &TONE[..print],
+        "    open(\"ids.log\", \"a\").write(request[\"id\"] + \"\\n\")\n",
+        TONE[print..].replace(
+            "    print(",
+            "    for verdict in [\"fail\" if rude else \"pass\", \"pass\" if rude else \"fail\"]:\n     print("
+        )
+        .replace("\"verdict\": \"fail\" if rude else \"pass\"", "\"verdict\": verdict")
+    );
+    project.write("tone.py", twice);
+    let page = std::fs::read_to_string(project.project().join("gatewright.yaml")).expect("page");
+    project.write(
+        "gatewright.yaml",
+        page.replace("[python3, tone.py]", "[python3, tone.py], workers: 1"),
+    );
+    let gate = project.run(&["gate"]);
+    assert!(
+        gate.stderr
+            .contains("tone: the program: it answered one request twice; the first answer counts"),
+        "{gate}"
+    );
+    assert_eq!(counts(&project, "tone", "candidate"), (18, 2, 0));
+    assert_eq!(counts(&project, "tone", "production"), (20, 0, 0));
+    let ids = std::fs::read_to_string(project.project().join("ids.log")).expect("ids");
+    let ids: std::collections::BTreeSet<&str> = ids.lines().collect();
+    assert_eq!(ids.len(), 40, "one for each answer");
+}

@@ -53,6 +53,8 @@ pub(super) struct Asked {
     pub(super) why: Option<String>,
     pub(super) calls: u64,
     pub(super) dollars: f64,
+    /// What was odd about it, and changes no verdict.
+    pub(super) odd: BTreeSet<String>,
     /// What is on the disk now.
     pub(super) said: Vec<RunEvent>,
 }
@@ -85,7 +87,11 @@ impl Inputs for Lines<'_> {
             Input::Messages(messages) => serde_json::to_value(messages).ok(),
             _ => None,
         };
+        let unit = self.units.get(example as usize);
+        // The hash of an answer cannot stand in that answer: no system can write a verdict on itself that would be taken for the grader's.
+        let key = unit.map_or_else(String::new, |unit| unit.key().hex());
         Ok(one.line.or(messages).map(|input| Request {
+            key,
             example: one.example.id.as_str().to_owned(),
             input,
             context: serde_json::Map::new(),
@@ -100,6 +106,8 @@ impl Inputs for Lines<'_> {
 /// What is counted while judging.
 #[derive(Default)]
 struct Counts {
+    /// What was odd, each once.
+    odd: BTreeSet<String>,
     ended: u64,
     calls: u64,
     dollars: f64,
@@ -111,6 +119,10 @@ impl Counts {
             EngineEvent::Ended { exchange, .. } => {
                 self.ended += 1;
                 *exchange
+            }
+            EngineEvent::Note { what, .. } => {
+                self.odd.insert((*what).to_owned());
+                None
             }
             EngineEvent::Exchanged { exchange, .. } => Some(exchange),
             _ => None,
@@ -208,6 +220,7 @@ impl Session<'_> {
             calls: counts.calls,
             dollars: counts.dollars,
             said: said.into_inner(),
+            odd: counts.odd,
         })
     }
 }
