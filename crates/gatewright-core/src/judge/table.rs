@@ -282,7 +282,7 @@ impl MemberReport {
             ));
         }
         if self.judged == 0 {
-            return Some(format!("{} judged no answer", self.judge));
+            return Some(format!("{} judged no answer and no canary", self.judge));
         }
         (self.wrong.n == 0 || self.injected.n == 0).then(|| {
             format!(

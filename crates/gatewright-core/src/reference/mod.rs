@@ -191,6 +191,35 @@ pub struct Example {
     pub digest: Digest,
 }
 
+impl Example {
+    /// Makes an example that asks this and expects nothing: for what is asked without being an example of a set.
+    pub fn asking(id: &str, input: Input) -> Self {
+        Self {
+            id: ExampleId(id.into()),
+            input,
+            context: Map::new(),
+            segments: Stated::default(),
+            expect: Expect::default(),
+            sources: Vec::new(),
+            cluster: None,
+            provenance: Provenance {
+                kind: Kind::Synthetic,
+                reference: None,
+                added: None,
+                by: None,
+                why: None,
+            },
+            design: Design::Purposive,
+            review_by: None,
+            status: Status::Active,
+            variant: None,
+            fields: Map::new(),
+            at: Location::default(),
+            digest: Digest::default(),
+        }
+    }
+}
+
 /// Segment values by dimension, sorted by name. A handful for each of hundreds of thousands of examples: a map with room for eleven would be
 /// most of an example's memory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

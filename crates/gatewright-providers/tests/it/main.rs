@@ -7,13 +7,9 @@ use std::time::{Duration, Instant};
 use gatewright_core::digest::Digest;
 use gatewright_core::event::RunEvent;
 use gatewright_core::exchange::{Blob, Exchange};
-use gatewright_core::id::ExampleId;
-use gatewright_core::manifest::{Kind, Role, read};
+use gatewright_core::manifest::{Role, read};
 use gatewright_core::plan::AttemptSpec;
-use gatewright_core::problem::Location;
-use gatewright_core::reference::{
-    Design, Example, Expect, Input, Provenance, ReferenceSet, Status,
-};
+use gatewright_core::reference::{Example, Input, ReferenceSet};
 use gatewright_core::response::{AttemptEnd, Behaviour, Response};
 use gatewright_engine::{
     EngineEvent, Limits, LiveTarget, RunEnd, RunError, SecretText, Target, Targets, stop_pair,
@@ -85,32 +81,10 @@ impl Ran {
 
 fn examples(inputs: impl IntoIterator<Item = Input>) -> ReferenceSet {
     let one = |(index, input): (usize, Input)| Example {
-        id: ExampleId(format!("e{index:03}")),
-        input,
-        context: serde_json::Map::new(),
-        segments: Default::default(),
-        expect: Expect::default(),
-        sources: Vec::new(),
-        cluster: None,
-        provenance: Provenance {
-            kind: Kind::Synthetic,
-            reference: None,
-            added: None,
-            by: None,
-            why: None,
-        },
-        design: Design::Purposive,
-        review_by: None,
-        status: Status::Active,
-        variant: None,
-        fields: serde_json::Map::new(),
-        at: Location::default(),
         digest: Digest::of(&index.to_le_bytes()),
+        ..Example::asking(&format!("e{index:03}"), input)
     };
-    ReferenceSet {
-        examples: inputs.into_iter().enumerate().map(one).collect(),
-        ..ReferenceSet::default()
-    }
+    ReferenceSet::of(inputs.into_iter().enumerate().map(one).collect())
 }
 
 fn questions(n: u32) -> ReferenceSet {

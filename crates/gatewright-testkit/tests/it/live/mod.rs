@@ -16,13 +16,9 @@ use std::time::Duration;
 use gatewright_core::digest::Digest;
 use gatewright_core::event::RunEvent;
 use gatewright_core::exchange::{Blob, Exchange};
-use gatewright_core::id::ExampleId;
-use gatewright_core::manifest::{Kind, Manifest, Role, read};
+use gatewright_core::manifest::{Manifest, Role, read};
 use gatewright_core::plan::AttemptSpec;
-use gatewright_core::problem::Location;
-use gatewright_core::reference::{
-    Design, Example, Expect, Input, Provenance, ReferenceSet, Status,
-};
+use gatewright_core::reference::{Example, Input, ReferenceSet};
 use gatewright_engine::{
     EngineEvent, Inputs, Limits, LiveTarget, RunEnd, SecretText, SinkError, StopSignal, Target,
     Targets, stop_pair,
@@ -43,27 +39,8 @@ pub(crate) fn with_inputs(inputs: impl IntoIterator<Item = Input>) -> ReferenceS
 /// Examples that ask this and expect nothing.
 pub(crate) fn each(inputs: impl IntoIterator<Item = Input>) -> Vec<Example> {
     let examples = inputs.into_iter().enumerate().map(|(i, input)| Example {
-        id: ExampleId(format!("e{i:03}").into()),
-        input,
-        context: serde_json::Map::new(),
-        segments: Default::default(),
-        expect: Expect::default(),
-        sources: Vec::new(),
-        cluster: None,
-        provenance: Provenance {
-            kind: Kind::Synthetic,
-            reference: None,
-            added: None,
-            by: None,
-            why: None,
-        },
-        design: Design::Purposive,
-        review_by: None,
-        status: Status::Active,
-        variant: None,
-        fields: serde_json::Map::new(),
-        at: Location::default(),
         digest: Digest::of(&i.to_le_bytes()),
+        ..Example::asking(&format!("e{i:03}"), input)
     });
     examples.collect()
 }

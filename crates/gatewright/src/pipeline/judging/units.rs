@@ -1,16 +1,15 @@
 //! What is judged: every answer, pairs in both orders, canaries, and some answers a second time.
 
 use gatewright_core::digest::Digest;
-use gatewright_core::id::{CriterionId, ExampleId};
+use gatewright_core::id::CriterionId;
 use gatewright_core::judge::ask::{Ask, Names, messages, schema};
 use gatewright_core::judge::{
     Canary, Judged, JudgedUnit, Rubric, Said, Subject, canaries, hash_of_judge, hash_of_program,
     hash_of_response,
 };
-use gatewright_core::manifest::{Grader, JudgeGrader, Kind, ProgramGrader, Protocol, Role};
+use gatewright_core::manifest::{Grader, JudgeGrader, ProgramGrader, Protocol, Role};
 use gatewright_core::plan::AttemptSpec;
-use gatewright_core::problem::Location;
-use gatewright_core::reference::{Changed, Design, Example, Expect, Input, Provenance, Status};
+use gatewright_core::reference::{Changed, Example, Input};
 use gatewright_core::response::Response;
 use gatewright_engine::Target;
 use serde_json::{Value, json};
@@ -301,7 +300,7 @@ impl Work<'_> {
             By::Program(_) => {
                 let line = line(&example, shown[0]);
                 Some(Asks {
-                    example: blank(example.id.as_str(), Input::Withheld),
+                    example: Example::asking(example.id.as_str(), Input::Withheld),
                     line: Some(line),
                 })
             }
@@ -324,7 +323,7 @@ impl Work<'_> {
                 };
                 let messages = messages(&ask, &first, seed);
                 Some(Asks {
-                    example: blank(&id, Input::Messages(messages)),
+                    example: Example::asking(&id, Input::Messages(messages)),
                     line: None,
                 })
             }
@@ -393,31 +392,4 @@ fn line(example: &Example, response: &Response) -> Value {
         },
         "example_fields": example.fields,
     })
-}
-
-/// An example that only asks.
-fn blank(id: &str, input: Input) -> Example {
-    Example {
-        id: ExampleId(id.into()),
-        input,
-        context: serde_json::Map::new(),
-        segments: Default::default(),
-        expect: Expect::default(),
-        sources: Vec::new(),
-        cluster: None,
-        provenance: Provenance {
-            kind: Kind::Handpicked,
-            reference: None,
-            added: None,
-            by: None,
-            why: None,
-        },
-        design: Design::Purposive,
-        review_by: None,
-        status: Status::Active,
-        variant: None,
-        fields: serde_json::Map::new(),
-        at: Location::default(),
-        digest: Digest::default(),
-    }
 }
