@@ -15,9 +15,13 @@ pub(crate) struct TextFile {
     pub(crate) text: String,
 }
 
-/// Returns the root of the project.
+/// Returns the root of the project: where cargo runs this from, for two checkouts that
+/// share a target directory also share what was built in the other one.
 pub(crate) fn root() -> PathBuf {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let run_from = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    let here = run_from
+        .as_deref()
+        .unwrap_or(Path::new(env!("CARGO_MANIFEST_DIR")));
     here.parent().unwrap_or(here).to_path_buf()
 }
 
