@@ -103,6 +103,18 @@ pub enum GraderKind {
     Person,
 }
 
+impl GraderKind {
+    /// Returns the word used in files.
+    pub fn word(self) -> &'static str {
+        match self {
+            GraderKind::Rule => "rule",
+            GraderKind::Program => "program",
+            GraderKind::Model => "model",
+            GraderKind::Person => "person",
+        }
+    }
+}
+
 /// One unit of evidence and where it ended.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {

@@ -5,10 +5,11 @@ mod work;
 use std::path::PathBuf;
 
 use clap::builder::FalseyValueParser;
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use gatewright_core::decide::Answer;
 use gatewright_core::perturb::Perturbation;
 use gatewright_core::plan::{RunOptions, Shard};
+use gatewright_core::report::Cells;
 
 use crate::pipeline::Asked;
 
@@ -131,6 +132,21 @@ pub(crate) struct InitArgs {
     /// Who owns the gate.
     #[arg(long)]
     pub(crate) owner: Option<String>,
+    /// Write a workflow that gates every pull request; beside a page that is there, only that.
+    #[arg(long, value_name = "SYSTEM", value_parser = named_ci)]
+    pub(crate) ci: Option<Ci>,
+    /// Where the workflow installs gatewright from.
+    #[arg(long, value_name = "URL#REVISION", requires = "ci")]
+    pub(crate) source: Option<String>,
+}
+
+/// Reads the name of a CI system.
+fn named_ci(text: &str) -> Result<Ci, String> {
+    match text {
+        "github" => Ok(Ci::Github),
+        "gitlab" => Ok(Ci::Gitlab),
+        _ => Err("github or gitlab".to_owned()),
+    }
 }
 
 /// Say everything that is wrong with the page and the data, and what each rule can see.
@@ -330,9 +346,36 @@ pub(crate) struct Accept {
 /// Where reports go.
 #[derive(Debug, Args)]
 pub(crate) struct Output {
-    /// Write the report here too; the name ends in .md or .json (repeat it).
+    /// Write the report here too; the name ends in .md, .json, .xml (JUnit), .sarif or .csv (repeat it).
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Vec<PathBuf>,
+    /// Tell the CI system that this runs in: a summary, annotations and outputs (GitHub), or JUnit, Markdown and variables (GitLab).
+    #[arg(long, value_name = "SYSTEM", num_args = 0..=1, require_equals = true, default_missing_value = "auto")]
+    pub(crate) ci: Option<Ci>,
+    /// Write CSV cells as they are. Without it, what a spreadsheet would run as a formula gets a `'` before it.
+    #[arg(long)]
+    pub(crate) exact: bool,
+}
+
+impl Output {
+    /// How CSV cells are written.
+    pub(crate) fn cells(&self) -> Cells {
+        match self.exact {
+            true => Cells::Exact,
+            false => Cells::Safe,
+        }
+    }
+}
+
+/// A CI system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Ci {
+    /// Whichever the environment names.
+    Auto,
+    /// GitHub Actions.
+    Github,
+    /// GitLab CI.
+    Gitlab,
 }
 
 /// Show the examples that changed between production and candidate: regressed first, by cost.

@@ -10,6 +10,8 @@ mod exit;
 mod now;
 mod pipeline;
 mod project;
+mod reports;
+mod workflow;
 
 /// A hundred thousand examples are millions of small texts: the system's allocator takes a third longer over them.
 #[global_allocator]

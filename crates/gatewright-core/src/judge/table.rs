@@ -281,7 +281,7 @@ impl MemberReport {
                 self.judge, self.again.count, self.again.n
             ));
         }
-        if self.judged == 0 {
+        if self.judged + self.wrong.n + self.injected.n == 0 {
             return Some(format!("{} judged no answer and no canary", self.judge));
         }
         (self.wrong.n == 0 || self.injected.n == 0).then(|| {

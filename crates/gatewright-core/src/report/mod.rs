@@ -1,22 +1,32 @@
 //! The report: a view model with every number already chosen, and its renderers.
 //!
 //! `view` chooses and computes, `model` is what it makes (`gatewright-report/1`, docs/format-report.md), and
-//! `terminal` and `markdown` only arrange. `untrusted` is the one door for text that others wrote.
+//! `terminal`, `markdown`, `junit`, `sarif`, `csv` and `annotations` only arrange (`units` is what the three in the middle are made of). `untrusted` is the one door for text that others wrote.
 
 pub mod model;
 pub mod untrusted;
 pub mod words;
 
+mod annotations;
 mod behaviour;
+mod csv;
+mod junit;
 mod markdown;
+mod sarif;
 mod sentence;
 mod tables;
 mod terminal;
+mod units;
 mod view;
 
+pub use annotations::{ANNOTATIONS_MAX, annotations};
+pub use csv::{Cells, Csv};
+pub use junit::junit;
 pub use markdown::{MARKDOWN_BYTES_MAX, markdown};
 pub use model::View;
+pub use sarif::{RESULTS_MAX, sarif};
 pub use terminal::{TerminalOptions, behaviour_table, terminal};
+pub use units::{Stands, Tally, Unit, Units};
 pub use view::{RunFacts, view};
 
 /// Returns the JSON Schema of the report.

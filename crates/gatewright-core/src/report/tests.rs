@@ -1,5 +1,7 @@
 //! Views built by hand from a hand-made analysis.
 
+mod formats;
+
 use std::collections::BTreeMap;
 
 use gatewright_stats::estimate::{Bounds, Method, Undefined};

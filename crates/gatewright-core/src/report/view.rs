@@ -443,7 +443,7 @@ fn canary_note(criterion: &str, report: &MemberReport) -> String {
         ));
     }
     if report.unreadable > 0 {
-        note.push_str(&format!("; {} could not be read", report.unreadable));
+        note.push_str(&format!("; {} have no verdict", report.unreadable));
     }
     note
 }

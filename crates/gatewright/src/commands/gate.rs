@@ -3,20 +3,18 @@
 use gatewright_core::decide::Answer;
 
 use crate::args::GateArgs;
-use crate::commands::{Context, extension, writable};
+use crate::commands::Context;
 use crate::crash;
 use crate::error::Failure;
 use crate::exit;
 use crate::pipeline::{Drive, Session, Start, ask_judges, confirm, dry_run, judge, record};
+use crate::reports;
 
 const COMMAND: &str = "gatewright gate";
 
 pub(crate) fn gate(context: &Context, args: &GateArgs) -> Result<u8, Failure> {
-    for path in &args.output.output {
-        // Before anything is spent.
-        extension(path)?;
-        writable(&context.here.join(path), path)?;
-    }
+    // Before anything is spent.
+    reports::writable(context, &args.output)?;
     let mut loaded = context.sound()?;
     let start = if args.fresh {
         Start::Fresh
@@ -49,7 +47,7 @@ pub(crate) fn gate(context: &Context, args: &GateArgs) -> Result<u8, Failure> {
     if left.is_nothing() {
         record(&loaded, &mut session, &judged.view, now, COMMAND)?;
     }
-    context.write_reports(&judged.view, &args.output.output)?;
+    reports::write(context, (&loaded, &session), &judged.view, &args.output)?;
     crash::point("report-written");
     context.show(&judged.view)?;
     if !left.is_nothing() {

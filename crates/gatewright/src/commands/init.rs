@@ -12,13 +12,20 @@ use crate::error::Failure;
 use crate::example;
 use crate::exit;
 use crate::project::PAGE;
+use crate::workflow::workflow;
 
 const SCHEMA: &str = "gatewright.schema.json";
 const SCHEMA_COMMENT: &str = "# yaml-language-server: $schema=";
 
 pub(crate) fn init(context: &Context, args: &InitArgs) -> Result<u8, Failure> {
     let dir = context.here.join(&args.dir);
+    let workflow = workflow(args, &dir)?;
+    if let Some(workflow) = &workflow {
+        refuse_existing(&workflow.path)?;
+    }
     let mut files = match &args.example {
+        // Whoever has a page wants the workflow beside it.
+        None if workflow.is_some() && dir.join(PAGE).exists() => Vec::new(),
         Some(_) => shipped(),
         None => {
             let page = dir.join(PAGE);
@@ -32,17 +39,24 @@ pub(crate) fn init(context: &Context, args: &InitArgs) -> Result<u8, Failure> {
             started(&answers, &context.now.today.to_string())
         }
     };
-    files.push((
-        SCHEMA.to_owned(),
-        document(&manifest::schema::schema())?.into_bytes(),
-    ));
+    if !files.is_empty() {
+        files.push((
+            SCHEMA.to_owned(),
+            document(&manifest::schema::schema())?.into_bytes(),
+        ));
+    }
     for (path, _) in &files {
         refuse_existing(&dir.join(path))?;
     }
     for (path, bytes) in &files {
         write(&dir.join(path), bytes)?;
     }
-    let paths: Vec<&str> = files.iter().map(|(path, _)| path.as_str()).collect();
+    let mut paths: Vec<String> = files.into_iter().map(|(path, _)| path).collect();
+    if let Some(workflow) = workflow {
+        write(&workflow.path, &workflow.bytes)?;
+        let shown = workflow.path.strip_prefix(&context.here);
+        paths.push(shown.unwrap_or(&workflow.path).display().to_string());
+    }
     if context.console.json {
         context.console.document(&serde_json::json!({
             "format": "gatewright-init/1", "dir": args.dir, "files": paths, "next": "gatewright check",
@@ -53,9 +67,12 @@ pub(crate) fn init(context: &Context, args: &InitArgs) -> Result<u8, Failure> {
         here if here == Path::new(".") => String::new(),
         dir => format!("  cd {}\n", shell(dir)),
     };
+    let wrote = match paths.as_slice() {
+        [one] => one.clone(),
+        many => format!("{} files, {PAGE} among them", many.len()),
+    };
     context.console.out(&format!(
-        "Wrote {} files, {PAGE} among them. Next:\n{go}  gatewright check\n  gatewright gate\n",
-        files.len()
+        "Wrote {wrote}. Next:\n{go}  gatewright check\n  gatewright gate\n",
     ))?;
     Ok(exit::SHIP)
 }

@@ -20,10 +20,10 @@ pub(crate) mod triage;
 
 use std::path::{Path, PathBuf};
 
-use gatewright_core::report::{View, markdown, terminal};
+use gatewright_core::report::{View, terminal};
 
 use crate::args::Global;
-use crate::console::{Console, clean, document};
+use crate::console::Console;
 use crate::error::{Failure, problems_text};
 use crate::now::Now;
 use crate::pipeline::{Depth, Loaded};
@@ -80,59 +80,18 @@ impl Context {
             self.console.out(&terminal(view, &self.console.options))
         }
     }
-
-    /// Writes reports; the type follows from the name.
-    ///
-    /// # Errors
-    /// For a name that ends otherwise, or a file that cannot be written.
-    pub(crate) fn write_reports(&self, view: &View, paths: &[PathBuf]) -> Result<(), Failure> {
-        for path in paths {
-            let text = match extension(path)? {
-                Format::Json => document(view)?,
-                Format::Markdown => clean(&markdown(view)).into_owned(),
-            };
-            replace(&self.here.join(path), text.as_bytes())?;
-            self.console.detail(&format!("wrote {}", path.display()));
-        }
-        Ok(())
-    }
 }
 
-/// A report's format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Format {
-    /// JSON.
-    Json,
-    /// Markdown.
-    Markdown,
-}
-
-/// Reads a report's format from its name.
+/// Checks that a file can go where it is wanted, before anything is spent on what it would hold.
 ///
 /// # Errors
-/// For other names.
-pub(crate) fn extension(path: &Path) -> Result<Format, Failure> {
-    match path.extension().and_then(|extension| extension.to_str()) {
-        Some("json") => Ok(Format::Json),
-        Some("md" | "markdown") => Ok(Format::Markdown),
-        _ => Err(Failure::usage(format!(
-            "`{}` has no type that a report can have",
-            path.display()
-        ))
-        .next("a name that ends in .md or .json")),
-    }
-}
-
-/// Checks that a report's folder is there, before anything is spent on what it would hold.
-///
-/// # Errors
-/// When there is no such folder, or a folder stands where the report would go.
+/// When its folder is not there, or a folder stands in its place.
 pub(crate) fn writable(whole: &Path, path: &Path) -> Result<(), Failure> {
     let cannot = |why: &str| {
         Failure::usage(format!("cannot write `{}`", path.display())).why(why.to_owned())
     };
     if whole.is_dir() {
-        return Err(cannot("it is a folder").next("a file name that ends in .md or .json"));
+        return Err(cannot("it is a folder").next("the name of a file"));
     }
     match whole.parent().filter(|folder| !folder.is_dir()) {
         Some(_) => Err(

@@ -3,15 +3,14 @@
 use gatewright_core::report::markdown;
 
 use crate::args::ReportArgs;
-use crate::commands::{Context, extension};
+use crate::commands::Context;
 use crate::error::Failure;
 use crate::exit;
 use crate::pipeline::{Session, judge};
+use crate::reports;
 
 pub(crate) fn report(context: &Context, args: &ReportArgs) -> Result<u8, Failure> {
-    for path in &args.output.output {
-        extension(path)?;
-    }
+    reports::writable(context, &args.output)?;
     let mut loaded = context.sound()?;
     let session = Session::read(
         &mut loaded,
@@ -22,7 +21,7 @@ pub(crate) fn report(context: &Context, args: &ReportArgs) -> Result<u8, Failure
     )?;
     session.whole()?;
     let judged = judge(&loaded, &session, &context.now)?;
-    context.write_reports(&judged.view, &args.output.output)?;
+    reports::write(context, (&loaded, &session), &judged.view, &args.output)?;
     if context.console.json {
         context.console.document(&judged.view)?;
     } else if args.output.output.is_empty() {

@@ -33,7 +33,7 @@ pub(crate) fn graders(loaded: &Loaded) -> Result<Graders<'_>, Failure> {
 ///
 /// # Errors
 /// When the log cannot be read, or an example is not what it was; `fold` has then seen only a part and its result is dropped.
-pub(super) fn with_outcomes<T>(
+pub(crate) fn with_outcomes<T>(
     loaded: &Loaded,
     session: &Session,
     fold: impl FnOnce(&mut dyn Iterator<Item = Outcome>) -> T,

@@ -30,7 +30,7 @@ pub(crate) use calibration::{Judging, record as record_calibrations};
 pub(crate) use display::restore_terminal;
 pub(crate) use drive::Drive;
 pub(crate) use dry::dry_run;
-pub(crate) use evidence::{Answers, answers, ends, graders};
+pub(crate) use evidence::{Answers, answers, ends, graders, with_outcomes};
 pub(crate) use judge::{confirm, judge, record};
 pub(crate) use judging::{Left, ask as ask_judges, judged as what_judges_said};
 pub(crate) use ledger::project_log;

@@ -7,6 +7,7 @@ mod calibrate;
 mod changed;
 mod demo;
 mod files;
+mod formats;
 mod graders;
 mod interrupt;
 mod judges;

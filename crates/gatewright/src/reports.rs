@@ -1,0 +1,227 @@
+//! Reports as files, and what a CI system is told.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use gatewright_core::digest::Digest;
+use gatewright_core::report::{Cells, Csv, Units, View, annotations, junit, markdown, sarif};
+
+use crate::args::{Ci, Output};
+use crate::commands::{self, Context, replace};
+use crate::console::{clean, document};
+use crate::error::Failure;
+use crate::pipeline::{Loaded, Session, with_outcomes};
+
+/// What names may end in.
+const ENDINGS: &str = ".md, .json, .xml, .sarif or .csv";
+
+/// A report's format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    Json,
+    Markdown,
+    Junit,
+    Sarif,
+    Csv,
+}
+
+/// Reads a report's format from its name.
+fn format(path: &Path) -> Result<Format, Failure> {
+    match path.extension().and_then(|extension| extension.to_str()) {
+        Some("json") => Ok(Format::Json),
+        Some("md" | "markdown") => Ok(Format::Markdown),
+        Some("xml") => Ok(Format::Junit),
+        Some("sarif") => Ok(Format::Sarif),
+        Some("csv") => Ok(Format::Csv),
+        _ => Err(Failure::usage(format!(
+            "`{}` has no type that a report can have",
+            path.display()
+        ))
+        .next(format!("a name that ends in {ENDINGS}"))),
+    }
+}
+
+/// Checks that every report has a type, and a folder to go to, before anything is spent on what it would hold.
+///
+/// # Errors
+/// For other names, for a folder that is not there, and where a folder stands in the report's place.
+pub(crate) fn writable(context: &Context, output: &Output) -> Result<(), Failure> {
+    for path in &output.output {
+        format(path)?;
+        commands::writable(&context.here.join(path), path)?;
+    }
+    Ok(())
+}
+
+/// Writes the reports that were asked for, and tells a CI system what it can show.
+///
+/// # Errors
+/// When a file cannot be written, or the run cannot be read.
+pub(crate) fn write(
+    context: &Context,
+    (loaded, session): (&Loaded, &Session),
+    view: &View,
+    output: &Output,
+) -> Result<(), Failure> {
+    let mut wanted: Vec<(Format, PathBuf)> = Vec::new();
+    for path in &output.output {
+        wanted.push((format(path)?, context.here.join(path)));
+    }
+    let ci = output.ci.and_then(Ci::resolve);
+    if let Some(Ci::Gitlab) = ci {
+        let folder = folder_of_gitlab(context);
+        wanted.push((Format::Junit, folder.join("gatewright-junit.xml")));
+        wanted.push((Format::Markdown, folder.join("gatewright-report.md")));
+    }
+    let mut units = None;
+    for (format, path) in &wanted {
+        let text = match format {
+            Format::Json => document(view)?,
+            Format::Markdown => markdown(view),
+            Format::Csv => table(loaded, session, output.cells())?,
+            Format::Junit | Format::Sarif => {
+                let units = match &units {
+                    Some(units) => units,
+                    None => units.insert(self::units(loaded, session)?),
+                };
+                match format {
+                    Format::Junit => tests(view, units)?,
+                    _ => document(&sarif(view, units))?,
+                }
+            }
+        };
+        replace(path, clean(&text).as_bytes())?;
+        context.console.detail(&format!("wrote {}", path.display()));
+    }
+    match ci {
+        Some(Ci::Github) => github(context, loaded, view),
+        Some(Ci::Gitlab) => gitlab(context, view),
+        Some(Ci::Auto) | None => {
+            if output.ci.is_some() {
+                context.console.note(
+                    "--ci: no CI system is recognised here (GITHUB_ACTIONS, GITLAB_CI): nothing more is written",
+                );
+            }
+            Ok(())
+        }
+    }
+}
+
+fn units<'a>(loaded: &'a Loaded, session: &'a Session) -> Result<Units<'a>, Failure> {
+    with_outcomes(loaded, session, |outcomes| {
+        let mut units = Units::new(&loaded.manifest, &loaded.reference, &session.plan);
+        outcomes.for_each(|outcome| units.add(&outcome));
+        units
+    })
+}
+
+fn tests(view: &View, units: &Units<'_>) -> Result<String, Failure> {
+    let mut bytes = Vec::new();
+    junit(view, units, &mut bytes).map_err(|error| unwritten(&error))?;
+    text(bytes)
+}
+
+fn table(loaded: &Loaded, session: &Session, cells: Cells) -> Result<String, Failure> {
+    let bytes = with_outcomes(loaded, session, |outcomes| {
+        let mut csv = Csv::new(&loaded.manifest, &loaded.reference, cells, Vec::new())?;
+        for outcome in outcomes {
+            csv.add(&outcome)?;
+        }
+        csv.end()
+    })?;
+    text(bytes.map_err(|error| unwritten(&error))?)
+}
+
+fn text(bytes: Vec<u8>) -> Result<String, Failure> {
+    String::from_utf8(bytes).map_err(|error| unwritten(&error))
+}
+
+fn unwritten(error: &dyn std::fmt::Display) -> Failure {
+    Failure::usage("a report could not be made").why(error.to_string())
+}
+
+/// Names of the environment hold no secrets that are wanted here: only paths.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+impl Ci {
+    /// Looks at the environment for the system that was not named.
+    fn resolve(self) -> Option<Self> {
+        match self {
+            Ci::Auto if variable("GITHUB_ACTIONS").is_some() => Some(Ci::Github),
+            Ci::Auto if variable("GITLAB_CI").is_some() => Some(Ci::Gitlab),
+            Ci::Auto => None,
+            named => Some(named),
+        }
+    }
+}
+
+/// Writes the step summary and the step's outputs, and prints annotations.
+fn github(context: &Context, loaded: &Loaded, view: &View) -> Result<(), Failure> {
+    if let Some(path) = variable("GITHUB_STEP_SUMMARY") {
+        append(Path::new(&path), &markdown(view))?;
+    }
+    if let Some(path) = variable("GITHUB_OUTPUT") {
+        append(Path::new(&path), &outputs(view))?;
+    }
+    let page = &loaded.project.page;
+    let root = variable("GITHUB_WORKSPACE").map(PathBuf::from);
+    let page = root
+        .and_then(|root| {
+            Some(
+                page.strip_prefix(root.canonicalize().ok()?)
+                    .ok()?
+                    .to_owned(),
+            )
+        })
+        .unwrap_or_else(|| page.clone());
+    // A runner reads commands from both streams; standard output may be one JSON document.
+    let text = annotations(view, &page.display().to_string());
+    context.console.say(&text);
+    Ok(())
+}
+
+/// Outputs of a step: `answer`, `exit-code`, `run`, `sentence`.
+fn outputs(view: &View) -> String {
+    // A delimiter that the sentence cannot hold, for it is made of the sentence's hash.
+    let end = format!("end-{}", Digest::of_json(&view.sentence).hex());
+    format!(
+        "answer={}\nexit-code={}\nrun={}\nsentence<<{end}\n{}\n{end}\n",
+        view.answer.word().replace(' ', "-"),
+        view.exit_code,
+        view.run.name,
+        view.sentence.replace(['\r', '\n'], " "),
+    )
+}
+
+fn folder_of_gitlab(context: &Context) -> PathBuf {
+    variable("CI_PROJECT_DIR").map_or_else(|| context.here.clone(), PathBuf::from)
+}
+
+/// Writes what a later job can read as variables (`artifacts:reports:dotenv`).
+fn gitlab(context: &Context, view: &View) -> Result<(), Failure> {
+    let mut text = String::new();
+    let _ = writeln!(text, "GATE_ANSWER={}", view.answer.word().replace(' ', "-"));
+    let _ = writeln!(text, "GATE_EXIT_CODE={}", view.exit_code);
+    let _ = writeln!(text, "GATE_RUN={}", view.run.name);
+    replace(
+        &folder_of_gitlab(context).join("gatewright.env"),
+        text.as_bytes(),
+    )
+}
+
+fn append(path: &Path, text: &str) -> Result<(), Failure> {
+    let mut file = std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path);
+    let written = file
+        .as_mut()
+        .map_err(|error| std::io::Error::new(error.kind(), error.to_string()))
+        .and_then(|file| file.write_all(clean(text).as_bytes()));
+    written.map_err(|source| {
+        Failure::usage(format!("cannot write `{}`", path.display())).why(source.to_string())
+    })
+}
