@@ -20,6 +20,7 @@ use crate::now::Now;
 use crate::pipeline::drive::{self, Drive};
 use crate::pipeline::evidence;
 use crate::pipeline::load::Loaded;
+use crate::pipeline::programs::{self, Whose};
 use crate::pipeline::session::Session;
 
 /// Oddities of one round that are told, of those that differ.
@@ -142,6 +143,7 @@ pub(crate) fn ask(
         ));
     }
     let answers = answers(loaded, session)?;
+    programs_are_there(loaded, session, &answers, &judged, errors)?;
     let mut left = Left::default();
     for index in 0..loaded.manifest.criteria.len() as u16 {
         for work in units::of(loaded, session, index, &answers)? {
@@ -160,6 +162,30 @@ pub(crate) fn ask(
         }
     }
     Ok(left)
+}
+
+/// Refuses to begin while a program is not there that would be asked: nobody else is paid for what it could not judge.
+fn programs_are_there(
+    loaded: &Loaded,
+    session: &Session,
+    answers: &Answers,
+    judged: &Judged,
+    errors: bool,
+) -> Result<(), Failure> {
+    let all = |whose: &Whose| !matches!(whose, Whose::System(_));
+    if programs::present(loaded, all).is_ok() {
+        return Ok(());
+    }
+    let mut asked = Vec::new();
+    for index in 0..loaded.manifest.criteria.len() as u16 {
+        for work in units::of(loaded, session, index, answers)? {
+            let mut units = work.units.iter();
+            if units.any(|unit| judged.is_outstanding(unit, errors)) {
+                asked.push(work.whose());
+            }
+        }
+    }
+    programs::present(loaded, |whose| asked.contains(whose))
 }
 
 #[expect(

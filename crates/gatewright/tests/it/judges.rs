@@ -42,7 +42,7 @@ for line in sys.stdin:
     print(json.dumps({"id": request["id"], "verdict": "fail" if rude else "pass", "symptom": "rude", "score": len(answer["output"])}), flush=True)
 "#;
 
-fn project(judge: &str, lost: usize) -> TestEnvironment {
+pub(crate) fn project(judge: &str, lost: usize) -> TestEnvironment {
     let environment = environment();
     let criteria = "  judged: {grader: {judge: {rubric: rubric.md, by: strict}}, fails_as: unsupported-claim}\n  tone: {grader: {program: {command: [python3, tone.py]}}, fails_as: {rude: scope-mismatch}}\ngate:\n";
     let page = page("standard: unbroken", GUARD)
@@ -64,12 +64,12 @@ fn project(judge: &str, lost: usize) -> TestEnvironment {
     environment
 }
 
-fn lines(project: &TestEnvironment, file: &str) -> usize {
+pub(crate) fn lines(project: &TestEnvironment, file: &str) -> usize {
     std::fs::read_to_string(project.project().join(file)).map_or(0, |text| text.lines().count())
 }
 
 /// The counts of one criterion and system from `grade --json`: pass, fail, missing.
-fn counts(project: &TestEnvironment, criterion: &str, system: &str) -> (u64, u64, u64) {
+pub(crate) fn counts(project: &TestEnvironment, criterion: &str, system: &str) -> (u64, u64, u64) {
     let graded = project.run(&["grade", "--json"]).expect(0);
     let graded: Value = serde_json::from_str(&graded.stdout).expect("JSON");
     let cells = graded["criteria"].as_array().expect("cells");

@@ -13,6 +13,7 @@ mod judges;
 mod live;
 mod machine;
 mod odd;
+mod programs;
 mod project;
 mod providers;
 mod shards;

@@ -20,6 +20,7 @@ use crate::error::Failure;
 use crate::pipeline::drive::Drive;
 use crate::pipeline::evidence;
 use crate::pipeline::load::Loaded;
+use crate::pipeline::programs::Whose;
 use crate::pipeline::session::Session;
 
 /// The units of one criterion and one judge, or of a program.
@@ -209,6 +210,14 @@ impl Work<'_> {
         match self.by {
             By::Judge(..) => format!("{}: judge {}", self.criterion, self.judge),
             By::Program(_) => format!("{}: the program", self.criterion),
+        }
+    }
+
+    /// Says whose program is asked, where it is one.
+    pub(super) fn whose(&self) -> Whose {
+        match self.by {
+            By::Judge(..) => Whose::Judge(self.judge.clone()),
+            By::Program(_) => Whose::Grader(self.criterion.to_string()),
         }
     }
 
