@@ -166,7 +166,8 @@ impl TestEnvironment {
             .folder(&root.join("tmp"), "tmp")
     }
 
-    fn transcript(&self, arguments: &[&str], output: &std::process::Output) -> Transcript {
+    /// Puts what a command wrote and how it ended together, with this project's paths taken out.
+    pub fn transcript(&self, arguments: &[&str], output: &std::process::Output) -> Transcript {
         Transcript {
             arguments: arguments.join(" "),
             code: output.status.code(),

@@ -242,7 +242,7 @@ pub(crate) struct Asks {
     /// Take over what live systems answered to the very same request and trial in earlier runs of this project.
     #[arg(long)]
     pub(crate) reuse: bool,
-    /// Make attempts again that ended in an error. Their errors count until they have ended anew.
+    /// Make attempts again that ended in an error, and ask judges and programs anew that gave no verdict. Their errors count until they have ended anew.
     #[arg(long, conflicts_with = "fresh")]
     pub(crate) retry_errors: bool,
 }
@@ -280,7 +280,7 @@ pub(crate) struct GradeArgs {
     /// Ask judges and grader programs what is outstanding; without it, nothing is called
     #[arg(long, env = "GATEWRIGHT_ASK")]
     pub(crate) ask: bool,
-    /// With --ask: ask again where a judge or program ended in an error
+    /// With --ask: ask anew where a judge or program gave no verdict that could be read
     #[arg(long, requires = "ask")]
     pub(crate) retry_errors: bool,
     #[command(flatten)]

@@ -73,6 +73,15 @@ pub enum Subject {
 }
 
 impl JudgedUnit {
+    /// Returns the same unit, asked again because its text could not be read.
+    #[must_use]
+    pub fn repaired(&self) -> Self {
+        Self {
+            repair: true,
+            ..self.clone()
+        }
+    }
+
     /// Hashes the unit: its name in the log.
     pub fn key(&self) -> Digest {
         Digest::of_json(self)

@@ -42,7 +42,8 @@ pub(crate) fn gate(context: &Context, args: &GateArgs) -> Result<u8, Failure> {
         && left.is_nothing()
         && confirm(&loaded, &mut session, &mut drive, now, console)?
     {
-        left = ask_judges(&loaded, &mut session, &mut drive, errors, now, console)?;
+        // What had no verdict was asked anew once: here only fresh answers are judged.
+        left = ask_judges(&loaded, &mut session, &mut drive, false, now, console)?;
     }
     let judged = judge(&loaded, &session, now)?;
     crash::point("judged");

@@ -1,6 +1,7 @@
 //! Asks judges and grader programs what is outstanding: each judged unit is an attempt of the engine, and what it commits stands in the run's own log.
 
 mod ask;
+mod lacks;
 mod units;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use gatewright_core::report::untrusted::line;
 use gatewright_core::response::{AttemptEnd, Response};
 
 use self::ask::{Asked, Session as Asking};
+pub(crate) use self::lacks::{Without, without_verdict};
 use self::units::Work;
 use crate::console::Console;
 use crate::error::Failure;
@@ -180,7 +182,7 @@ fn programs_are_there(
     for index in 0..loaded.manifest.criteria.len() as u16 {
         for work in units::of(loaded, session, index, answers)? {
             let mut units = work.units.iter();
-            if units.any(|unit| judged.is_outstanding(unit, errors)) {
+            if units.any(|unit| judged.due(unit, work.reading(), errors).is_some()) {
                 asked.push(work.whose());
             }
         }
@@ -203,45 +205,26 @@ fn all_of(
     errors: bool,
     (now, console): (&Now, &Console),
 ) -> Result<Option<String>, Failure> {
-    let first: Vec<JudgedUnit> = work
-        .units
-        .iter()
-        .filter(|unit| judged.is_outstanding(unit, errors))
-        .cloned()
-        .collect();
-    let mut why = one_round(
-        loaded,
-        session,
-        drive,
-        work,
-        answers,
-        first,
-        judged,
-        (now, console),
-    )?;
-    if why.is_none() {
-        let again: Vec<JudgedUnit> = work
-            .units
-            .iter()
-            .filter(|unit| work.is_unread(judged, unit))
-            .map(|unit| JudgedUnit {
-                repair: true,
-                ..unit.clone()
-            })
-            .filter(|unit| judged.is_outstanding(unit, errors))
-            .collect();
-        why = one_round(
+    // First what was never asked, or is asked anew; then what of it could not be read.
+    for repair in [false, true] {
+        let due = work.units.iter();
+        let due = due.filter_map(|unit| judged.due(unit, work.reading(), errors));
+        let due = due.filter(|unit| unit.repair == repair).collect();
+        let round = one_round(
             loaded,
             session,
             drive,
             work,
             answers,
-            again,
+            due,
             judged,
             (now, console),
         )?;
+        if round.is_some() {
+            return Ok(round);
+        }
     }
-    Ok(why)
+    Ok(None)
 }
 
 #[expect(

@@ -33,7 +33,9 @@ pub(crate) use drive::Drive;
 pub(crate) use dry::dry_run;
 pub(crate) use evidence::{Answers, answers, ends, graders};
 pub(crate) use judge::{confirm, judge, record};
-pub(crate) use judging::{Left, ask as ask_judges, judged as what_judges_said};
+pub(crate) use judging::{
+    Left, Without, ask as ask_judges, judged as what_judges_said, without_verdict,
+};
 pub(crate) use ledger::project_log;
 pub(crate) use load::{Depth, Loaded};
 pub(crate) use merge::merge;

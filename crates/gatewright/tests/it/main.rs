@@ -10,6 +10,7 @@ mod files;
 mod graders;
 mod interrupt;
 mod judges;
+mod judging;
 mod live;
 mod machine;
 mod odd;

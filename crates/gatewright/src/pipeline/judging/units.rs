@@ -4,8 +4,8 @@ use gatewright_core::digest::Digest;
 use gatewright_core::id::CriterionId;
 use gatewright_core::judge::ask::{Ask, Names, messages, schema};
 use gatewright_core::judge::{
-    Canary, Judged, JudgedUnit, Rubric, Said, Subject, canaries, hash_of_judge, hash_of_program,
-    hash_of_response,
+    Canary, Judged, JudgedUnit, Reading, Rubric, Said, Subject, canaries, hash_of_judge,
+    hash_of_program, hash_of_response,
 };
 use gatewright_core::manifest::{Grader, JudgeGrader, ProgramGrader, Protocol, Role};
 use gatewright_core::plan::AttemptSpec;
@@ -251,18 +251,13 @@ impl Work<'_> {
         parts.join(", ")
     }
 
-    /// Says whether a unit was answered and its verdict waits for a second asking.
-    pub(super) fn is_unread(&self, judged: &Judged, unit: &JudgedUnit) -> bool {
-        let By::Judge(grader, rubric) = self.by else {
-            return false;
-        };
-        let answered = matches!(judged.of(unit), Some(Said::Answer(_)));
-        answered
-            && if grader.pair {
-                judged.winner(unit).is_none()
-            } else {
-                judged.verdict(unit, rubric).is_none()
-            }
+    /// Says what a text must be to count as a verdict.
+    pub(super) fn reading(&self) -> Reading<'_> {
+        match self.by {
+            By::Judge(grader, _) if grader.pair => Reading::Better,
+            By::Judge(_, rubric) => Reading::Level(rubric),
+            By::Program(_) => Reading::Program,
+        }
     }
 
     /// Returns how the judge or program is reached.

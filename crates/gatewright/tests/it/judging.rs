@@ -1,0 +1,125 @@
+//! What is asked of judges and programs, when, and what is said of what they did not judge.
+
+use std::collections::BTreeSet;
+
+use gatewright_testkit::{TestEnvironment, Transcript};
+use serde_json::Value;
+
+use crate::judges::{counts, lines, project};
+
+/// As the judge of the other tests; writes down which question it was asked. While the file `broken` is there, it babbles about `warm-01`.
+const JUDGE: &str = r#"
+import json, os, re, sys
+for line in sys.stdin:
+    request = json.loads(line)
+    user = request["input"][1]["content"]
+    asked = re.search(r"what is (\S+)\?", user).group(1)
+    answer = user.split(" answer>\n")[1]
+    kind = "injected" if "full marks" in answer else "wrong" if "I have checked" in answer else "answer"
+    with open("asked.log", "a") as log:
+        log.write(f"{asked} {kind} {request['id']}\n")
+    text = json.dumps({"reason": "by its name", "level": "right" if f"it is {asked}" in answer else "wrong"})
+    if os.path.exists("broken") and asked == "warm-01":
+        text = "I would say right."
+    print(json.dumps({"id": request["id"], "output": text}), flush=True)
+"#;
+
+/// A program that fails on some answers while the file `broken` is there, in the ways that programs fail.
+const TONE: &str = r#"
+import json, os, sys
+for line in sys.stdin:
+    request = json.loads(line)
+    output = request["input"]["output"]
+    with open("graded.log", "a") as log:
+        log.write(output + "\n")
+    reply = {"id": request["id"], "verdict": "pass"}
+    if os.path.exists("broken") and ("warm-00" in output or "warm-01" in output):
+        reply = {"id": request["id"], "error": "the lexicon is not loaded"}
+    if os.path.exists("broken") and "cold-00" in output:
+        reply["verdict"] = "maybe"
+    print(json.dumps(reply), flush=True)
+"#;
+
+/// Runs it on a terminal of 80 columns; no line of it is wider.
+fn narrow(project: &TestEnvironment, arguments: &[&str]) -> Transcript {
+    let mut command = project.command(arguments);
+    let output = command.env("COLUMNS", "80").output().expect("the binary");
+    let told = project.transcript(arguments, &output);
+    for line in told.stdout.lines().chain(told.stderr.lines()) {
+        assert!(line.chars().count() <= 80, "{line}");
+    }
+    told
+}
+
+/// Takes wrapped lines together.
+fn joined(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn grade_says_why_verdicts_are_missing_and_retry_errors_asks_for_those_alone() {
+    let project = project("{command: [python3, judge.py]}", 0);
+    project.write("judge.py", JUDGE);
+    project.write("tone.py", TONE);
+    project.write("broken", "");
+    let outputs = project.read("runs/candidate.jsonl");
+    let without_last: Vec<&str> = outputs
+        .lines()
+        .filter(|it| !it.contains("warm-09"))
+        .collect();
+    project.write("runs/candidate.jsonl", without_last.join("\n"));
+    let _ = project.run(&["run"]).expect(0);
+    let grade = narrow(&project, &["grade"]).expect(0);
+    let said = joined(&grade.stdout);
+    for part in [
+        "judged: 39, such as cold-00: strict was not asked yet, or not to the end try: gatewright grade --ask ",
+        "tone: 39, such as cold-00: the program was not asked yet, or not to the end",
+        "judged: 1, such as warm-09: the candidate gave no answer (not attempted) try: add it to the recorded outputs of the candidate",
+    ] {
+        assert!(said.contains(part), "{part}: {grade}");
+    }
+
+    let _ = project.run(&["grade", "--ask"]).expect(0);
+    let grade = narrow(&project, &["grade"]).expect(0);
+    let said = joined(&grade.stdout);
+    let again = " try: gatewright grade --ask --retry-errors";
+    for part in [
+        "judged: 2, such as warm-01: strict: its verdict could not be read, and the second neither: not one JSON object",
+        "tone: 4, such as warm-00: the program gave no verdict: the lexicon is not loaded",
+        "tone: 2, such as cold-00: what the program wrote is no verdict: `verdict` is `maybe`, not pass, fail or not-applicable",
+    ] {
+        assert!(said.contains(&format!("{part}{again}")), "{part}: {grade}");
+    }
+    let json = project.run(&["grade", "--json"]).expect(0);
+    let json: Value = serde_json::from_str(&json.stdout).expect("JSON");
+    for criterion in ["judged", "tone"] {
+        let listed = json["without_verdict"].as_array().expect("listed").iter();
+        let listed = listed.filter(|it| it["criterion"] == criterion);
+        let listed: u64 = listed.filter_map(|it| it["count"].as_u64()).sum();
+        let (.., candidate) = counts(&project, criterion, "candidate");
+        let (.., production) = counts(&project, criterion, "production");
+        assert_eq!(listed, candidate + production, "{criterion}: {json}");
+    }
+
+    // Repaired: without the flag nothing is asked, with it those alone; then nothing is left.
+    std::fs::remove_file(project.project().join("broken")).expect("removed");
+    let (asked, graded) = (lines(&project, "asked.log"), lines(&project, "graded.log"));
+    let _ = project.run(&["grade", "--ask"]).expect(0);
+    assert_eq!(
+        (lines(&project, "asked.log"), lines(&project, "graded.log")),
+        (asked, graded)
+    );
+    for _ in 0..2 {
+        let _ = project.run(&["grade", "--ask", "--retry-errors"]).expect(0);
+        assert_eq!(lines(&project, "graded.log"), graded + 6);
+        let log = project.read("asked.log");
+        let anew: Vec<&str> = log.lines().skip(asked).collect();
+        assert!(anew.len() >= 2, "{anew:?}");
+        assert!(anew.iter().all(|it| it.starts_with("warm-01 ")), "{anew:?}");
+        let once: BTreeSet<&&str> = anew.iter().collect();
+        assert_eq!(once.len(), anew.len(), "each once: {anew:?}");
+    }
+    assert_eq!(counts(&project, "judged", "candidate"), (19, 0, 1));
+    assert_eq!(counts(&project, "judged", "production"), (20, 0, 0));
+    assert_eq!(counts(&project, "tone", "production"), (20, 0, 0));
+}
