@@ -162,14 +162,23 @@ pub(crate) struct PerturbArgs {
     #[arg(id = "where", long = "where", value_name = "DIM=VALUE")]
     pub(crate) filter: Vec<String>,
     /// Only the first so many examples; of a template, so many cases drawn by the seed.
-    #[arg(long, value_name = "N")]
-    pub(crate) limit: Option<usize>,
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub(crate) limit: Option<u64>,
     /// Take this seed instead of the page's.
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
     /// Write the examples here, as JSON lines; on standard output without it. It never overwrites.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+}
+
+/// Reads a whole number from 1.
+fn at_least_one(text: &str) -> Result<u64, String> {
+    match text.parse() {
+        Ok(0) => Err("nothing would be made; at least 1".to_owned()),
+        Ok(number) => Ok(number),
+        Err(_) => Err("a whole number from 1".to_owned()),
+    }
 }
 
 /// The words of all perturbations, for help and for "did you mean".

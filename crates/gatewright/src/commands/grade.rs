@@ -91,8 +91,8 @@ pub(crate) fn grade(context: &Context, args: &GradeArgs) -> Result<u8, Failure> 
     if left.is_nothing() {
         return Ok(exit::SHIP);
     }
-    left.tell(ASK, console);
-    Ok(exit::INCOMPLETE)
+    left.tell(console);
+    Err(left.incomplete(ASK))
 }
 
 /// Says why verdicts of judges and programs are missing: by criterion, the most frequent reasons.

@@ -154,6 +154,10 @@ fn f28_a_judge_that_is_down_leaves_the_answers_and_decides_nothing() {
     drop(nobody);
     let way = format!("{{openai: {{model: m, base_url: \"http://{address}/v1\"}}}}");
     let project = project(&way, 2);
+    // A never asks for every verdict that could show the class.
+    let page = project.read("gatewright.yaml");
+    let never = "  - {id: none, never: unsupported-claim, then: {violated: hold}, owner: team}\n";
+    project.write("gatewright.yaml", page + never);
     let host = format!("--allow-host=127.0.0.1:{}", address.port());
     let down = project.run(&["gate", &host]);
     assert_eq!(down.code, Some(111), "{down}");
@@ -162,6 +166,15 @@ fn f28_a_judge_that_is_down_leaves_the_answers_and_decides_nothing() {
         "{down}"
     );
     assert!(down.stderr.contains("nothing is decided"), "{down}");
+    assert!(
+        down.stderr
+            .contains("gatewright gate (only the judging goes on)")
+            || down
+                .stderr
+                .contains("gatewright gate   (only the judging goes on)"),
+        "{down}"
+    );
+    assert_eq!(down.stdout, "", "no decision stands beside it");
     assert_eq!(lines(&project, "graded.log"), 40, "the program was asked");
     let runs = || {
         std::fs::read_dir(project.project().join(".gatewright/runs"))
@@ -200,9 +213,13 @@ fn a_program_that_fails_is_missing_and_never_a_pass() {
         "gatewright.yaml",
         page.replace("[python3, tone.py]", "[python3, tone.py, fails]"),
     );
+    let guard = "  - {id: tone, guard: tone, against: production, margin: 10 pts, then: {violated: hold}, owner: team}\n";
+    let page = project.read("gatewright.yaml");
+    project.write("gatewright.yaml", format!("{page}{guard}"));
     let gate = project.run(&["gate"]);
     assert_eq!(gate.code, Some(111), "{gate}");
     assert!(gate.stderr.contains("tone: the program"), "{gate}");
+    assert_eq!(gate.stdout, "", "{gate}");
     let (pass, fail, missing) = counts(&project, "tone", "candidate");
     assert_eq!((pass, fail, missing), (0, 0, 20));
 }

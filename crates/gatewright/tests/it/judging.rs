@@ -123,3 +123,98 @@ fn grade_says_why_verdicts_are_missing_and_retry_errors_asks_for_those_alone() {
     assert_eq!(counts(&project, "judged", "production"), (20, 0, 0));
     assert_eq!(counts(&project, "tone", "production"), (20, 0, 0));
 }
+
+/// A judge that is down keeps nobody from deciding what does not rest on it: the criterion is only watched, whatever the verdicts would be.
+#[test]
+fn what_only_watches_may_be_down() {
+    let project = project("{command: [python3, judge.py]}", 0);
+    project.write("judge.py", "import sys\nsys.exit(3)\n");
+    // A rule on a judge that nobody calibrates is a watch, as is a criterion that no rule is on.
+    let guard = "  - {id: judged, guard: judged, against: production, margin: 10 pts, then: {violated: hold}, owner: team}\n";
+    let page = project.read("gatewright.yaml");
+    project.write("gatewright.yaml", format!("{page}{guard}"));
+    let gate = narrow(&project, &["gate"]);
+    assert_eq!(gate.code, Some(0), "{gate}");
+    assert!(gate.stdout.starts_with("SHIP"), "{gate}");
+    assert!(
+        gate.stderr.contains("not judged: judged: judge strict"),
+        "{gate}"
+    );
+    assert!(
+        joined(&gate.stderr).contains("the answer does not rest on it"),
+        "{gate}"
+    );
+    assert_eq!(counts(&project, "judged", "candidate"), (0, 0, 20));
+}
+
+/// Canaries are asked among the answers, in an order that the seed alone draws.
+#[test]
+fn canaries_are_asked_among_the_answers() {
+    let asked = || {
+        let project = project("{command: [python3, judge.py]}", 2);
+        project.write("judge.py", JUDGE);
+        let _ = project.run(&["gate"]).expect(0);
+        project.read("asked.log")
+    };
+    let first = asked();
+    let kinds: Vec<&str> = first
+        .lines()
+        .filter_map(|it| it.split(' ').nth(1))
+        .collect();
+    let places: Vec<usize> = (0..kinds.len())
+        .filter(|&at| kinds[at] != "answer")
+        .collect();
+    assert_eq!((kinds.len(), places.len()), (64, 16), "{first}");
+    let early = places.iter().filter(|&&at| at < 32).count();
+    assert!((3..=13).contains(&early), "{places:?}");
+    assert_eq!(asked(), first, "the same again");
+}
+
+#[test]
+fn what_is_said_fits_eighty_columns_and_names_what_was_typed() {
+    let project = project("{command: [python3, judge.py]}", 0);
+    for (arguments, said) in [
+        (
+            &["graders", "try", "judge", "--response", "x"][..],
+            "it asks a model",
+        ),
+        (
+            &["graders", "try", "program", "--response", "x"],
+            "it asks a program",
+        ),
+        (
+            &["graders", "try", "label", "--response", "x"],
+            "reads recorded labels",
+        ),
+        (&["perturb", "--kind", "typoes"], "[possible values: typos,"),
+        (&["perturb", "--where", "xx"], "try: --where task=refund"),
+        (&["perturb", "--limit", "0"], "at least 1"),
+        (&["run", "--filter", "xx"], "try: --filter task=refund"),
+        (
+            &["graders", "try", "lenght", "--response", "x"],
+            "did you mean `length`?",
+        ),
+        (
+            &["graders", "try", "zzz", "--response", "x"],
+            "try: one of:",
+        ),
+    ] {
+        let told = narrow(&project, arguments).expect(2);
+        assert!(told.stderr.contains(said), "{said}: {told}");
+        assert!(!told.stderr.contains("--segment"), "{told}");
+    }
+    let page = project.read("gatewright.yaml");
+    let pair = page.replace(
+        "by: strict}}, fails_as: unsupported-claim}",
+        "by: strict, mode: pair}}, fails_as: unsupported-claim, people: {by: person}}",
+    );
+    assert_ne!(pair, page);
+    project.write("gatewright.yaml", pair);
+    let told = narrow(&project, &["check"]).expect(2);
+    let said = joined(&told.stdout);
+    assert!(
+        said.contains("a preference between two answers has no calibration"),
+        "{told}"
+    );
+    assert!(!said.contains("no model judges here"), "{told}");
+}

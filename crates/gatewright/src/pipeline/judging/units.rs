@@ -5,7 +5,7 @@ use gatewright_core::id::CriterionId;
 use gatewright_core::judge::ask::{Ask, Names, messages, schema};
 use gatewright_core::judge::{
     Canary, Judged, JudgedUnit, Reading, Rubric, Said, Subject, canaries, hash_of_judge,
-    hash_of_program, hash_of_response,
+    hash_of_program, hash_of_response, in_order,
 };
 use gatewright_core::manifest::{Grader, JudgeGrader, ProgramGrader, Protocol, Role};
 use gatewright_core::plan::AttemptSpec;
@@ -109,7 +109,7 @@ pub(super) fn of<'a>(
                 }
                 Some(Work {
                     judge: name.clone(),
-                    units,
+                    units: in_order(units, seed),
                     criterion: &criterion.id,
                     canaries: made.clone(),
                     by: By::Judge(grader, rubric),
@@ -238,14 +238,16 @@ impl Work<'_> {
         let canaries = count(|it| matches!(it, Subject::Wrong { .. } | Subject::Injected { .. }));
         let twice = count(|it| matches!(it, Subject::Again { .. }));
         let mut parts = Vec::new();
-        for (count, what) in [
-            (answers, "answers"),
-            (pairs, "ordered pairs"),
-            (canaries, "canaries"),
-            (twice, "answers a second time"),
+        for (count, one, several) in [
+            (answers, "answer", "answers"),
+            (pairs, "ordered pair", "ordered pairs"),
+            (canaries, "canary", "canaries"),
+            (twice, "answer a second time", "answers a second time"),
         ] {
-            if count > 0 {
-                parts.push(format!("{count} {what}"));
+            match count {
+                0 => {}
+                1 => parts.push(format!("1 {one}")),
+                _ => parts.push(format!("{count} {several}")),
             }
         }
         parts.join(", ")
