@@ -2,6 +2,7 @@
 
 mod ask;
 mod lacks;
+mod planned;
 mod units;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use gatewright_core::response::{AttemptEnd, Response};
 
 use self::ask::{Asked, Session as Asking};
 pub(crate) use self::lacks::{Without, without_verdict};
+pub(super) use self::planned::{Planned, judgements, planned};
 use self::units::Work;
 use crate::console::Console;
 use crate::error::Failure;
@@ -175,7 +177,7 @@ pub(crate) fn ask(
     programs_are_there(loaded, session, &answers, &judged, errors)?;
     let mut left = Left::default();
     for index in 0..loaded.manifest.criteria.len() as u16 {
-        for work in units::of(loaded, session, index, &answers)? {
+        for work in units::of(loaded, &session.plan, index, &answers)? {
             if let Some(why) = all_of(
                 loaded,
                 session,
@@ -207,7 +209,7 @@ fn programs_are_there(
     }
     let mut asked = Vec::new();
     for index in 0..loaded.manifest.criteria.len() as u16 {
-        for work in units::of(loaded, session, index, answers)? {
+        for work in units::of(loaded, &session.plan, index, answers)? {
             let mut units = work.units.iter();
             if units.any(|unit| judged.due(unit, work.reading(), errors).is_some()) {
                 asked.push(work.whose());

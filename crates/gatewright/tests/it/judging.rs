@@ -218,3 +218,90 @@ fn what_is_said_fits_eighty_columns_and_names_what_was_typed() {
     );
     assert!(!said.contains("no model judges here"), "{told}");
 }
+
+/// A dry run counts what judges and programs are asked, apart from systems; and those are the calls that are made then.
+#[test]
+fn a_dry_run_counts_what_judges_and_programs_are_asked() {
+    let project = project("{command: [python3, judge.py]}", 2);
+    let dry = |arguments: &[&str]| -> Value {
+        let dry = project.run(arguments).expect(0);
+        serde_json::from_str(&dry.stdout).expect("JSON")
+    };
+    let planned = dry(&["gate", "--dry-run", "--json"]);
+    let of = |dry: &Value, at: usize, key: &str| dry["judges"][at][key].as_u64().expect("counted");
+    let all = |dry: &Value, at: usize| {
+        ["answers", "canaries", "again", "calls"].map(|key| of(dry, at, key))
+    };
+    assert_eq!(all(&planned, 0), [40, 16, 8, 64], "{planned}");
+    assert_eq!(all(&planned, 1), [40, 0, 0, 40], "{planned}");
+    assert_eq!(planned["systems"][0]["calls"], 0, "{planned}");
+    let told = narrow(&project, &["run", "--dry-run"]).expect(0);
+    let said = joined(&told.stdout);
+    for part in [
+        "Then, by `gatewright gate` or `gatewright grade --ask`:",
+        "judge strict on judged (command): 40 answers, 16 canaries, 8 answers a second time: at most 64 calls",
+        "program on tone: 40 answers: 40 calls",
+    ] {
+        assert!(said.contains(part), "{part}: {told}");
+    }
+    assert!(!project.project().join(".gatewright").exists());
+    let _ = project.run(&["gate"]).expect(0);
+    assert_eq!(
+        (lines(&project, "asked.log"), lines(&project, "graded.log")),
+        (64, 40)
+    );
+    let rest = dry(&["gate", "--dry-run", "--json"]);
+    assert_eq!(
+        (of(&rest, 0, "calls"), of(&rest, 1, "calls")),
+        (0, 0),
+        "{rest}"
+    );
+}
+
+/// Of a judge that is an endpoint: tokens, money and where they go. What systems are still to answer is said not to be in it.
+#[test]
+fn a_dry_run_prices_what_a_judge_is_asked() {
+    let way = "{openai: {model: m, base_url: \"http://127.0.0.1:9/v1\", max_tokens: 100, price: {input: 2 USD, output: 10 USD}}}";
+    let project = project(way, 2);
+    let dry = project.run(&["gate", "--dry-run", "--json"]).expect(0);
+    let dry: Value = serde_json::from_str(&dry.stdout).expect("JSON");
+    let live = &dry["judges"][0]["live"];
+    let read = live["tokens_read"].as_u64().expect("read");
+    assert!((64 * 100..64 * 1000).contains(&read), "{live}");
+    assert_eq!(live["tokens_written_max"], 6400);
+    let money = |key: &str| live[key].as_f64().expect("priced");
+    let from = read as f64 * 2.0 / 1e6;
+    assert!((money("usd_from") - from).abs() < 1e-9, "{live}");
+    assert!((money("usd_to") - from - 0.064).abs() < 1e-9, "{live}");
+    assert_eq!(live["consent"], "unknown");
+
+    let page = project.read("gatewright.yaml");
+    let command = page.replace(
+        "{recorded: runs/candidate.jsonl}",
+        "{command: [python3, slow.py]}",
+    );
+    project.write(
+        "gatewright.yaml",
+        command.replace("reference: [", "trials: 1\nreference: ["),
+    );
+    project.write("slow.py", "");
+    let dry = project.run(&["gate", "--dry-run", "--json"]).expect(0);
+    let json: Value = serde_json::from_str(&dry.stdout).expect("JSON");
+    let judge = &json["judges"][0];
+    assert_eq!(
+        (&judge["to_come"], &judge["answers"]),
+        (&Value::from(20), &Value::from(40)),
+        "{judge}"
+    );
+    assert_eq!(judge["canaries"], 16, "{judge}");
+    let told = narrow(&project, &["gate", "--dry-run"]).expect(0);
+    assert!(
+        joined(&told.stdout).contains("answers that are still to come"),
+        "{told}"
+    );
+    let confirmed = json["confirmation"]["judgements"].as_u64();
+    assert_eq!(
+        confirmed, None,
+        "a recorded production cannot be run again: {json}"
+    );
+}

@@ -8,7 +8,7 @@ use gatewright_core::judge::{
     hash_of_program, hash_of_response, in_order,
 };
 use gatewright_core::manifest::{Grader, JudgeGrader, ProgramGrader, Protocol, Role};
-use gatewright_core::plan::AttemptSpec;
+use gatewright_core::plan::{AttemptSpec, Plan};
 use gatewright_core::reference::{Changed, Example, Input};
 use gatewright_core::response::Response;
 use gatewright_engine::Target;
@@ -21,7 +21,6 @@ use crate::pipeline::drive::Drive;
 use crate::pipeline::evidence;
 use crate::pipeline::load::Loaded;
 use crate::pipeline::programs::Whose;
-use crate::pipeline::session::Session;
 
 /// The units of one criterion and one judge, or of a program.
 pub(super) struct Work<'a> {
@@ -42,7 +41,7 @@ enum By<'a> {
 /// Lists the work of one criterion: one entry for each judge.
 pub(super) fn of<'a>(
     loaded: &'a Loaded,
-    session: &Session,
+    plan: &Plan,
     index: u16,
     answers: &Answers,
 ) -> Result<Vec<Work<'a>>, Failure> {
@@ -86,7 +85,7 @@ pub(super) fn of<'a>(
                 return Ok(Vec::new());
             };
             let subjects = subjects(grader, &of_it, answers);
-            let seed = session.plan.seed;
+            let seed = plan.seed;
             let made = canaries_of(loaded, grader, rubric, answers, &applies, seed)?;
             let work = grader.by.iter().filter_map(|name| {
                 let judge = loaded.manifest.judges.get(name)?;
@@ -100,7 +99,7 @@ pub(super) fn of<'a>(
                         made.iter()
                             .map(|canary| unit(name, hash, canary.subject, 0)),
                     );
-                    let again = again(&of_it, grader.canaries as usize, session);
+                    let again = again(&of_it, grader.canaries as usize, plan);
                     units.extend(
                         again
                             .into_iter()
@@ -156,11 +155,10 @@ fn subjects(
 }
 
 /// Draws answers of the first look that are judged a second time.
-fn again(of_it: &[(AttemptSpec, &Response)], count: usize, session: &Session) -> Vec<Subject> {
-    let seed = session.plan.seed;
-    let first_look = |(attempt, _): &&(AttemptSpec, &Response)| {
-        attempt.trial < session.plan.trials(attempt.system)
-    };
+fn again(of_it: &[(AttemptSpec, &Response)], count: usize, plan: &Plan) -> Vec<Subject> {
+    let seed = plan.seed;
+    let first_look =
+        |(attempt, _): &&(AttemptSpec, &Response)| attempt.trial < plan.trials(attempt.system);
     let mut drawn: Vec<&(AttemptSpec, &Response)> = of_it.iter().filter(first_look).collect();
     drawn.sort_by_cached_key(|(attempt, _)| {
         *Digest::of_json(&("gatewright-again", seed, attempt)).bytes()
@@ -210,6 +208,19 @@ impl Work<'_> {
         match self.by {
             By::Judge(..) => format!("{}: judge {}", self.criterion, self.judge),
             By::Program(_) => format!("{}: the program", self.criterion),
+        }
+    }
+
+    /// Returns the criterion's id.
+    pub(super) fn criterion(&self) -> &str {
+        self.criterion.as_str()
+    }
+
+    /// Returns the judge's name; nothing for a program.
+    pub(super) fn judge_name(&self) -> Option<&str> {
+        match self.by {
+            By::Judge(..) => Some(&self.judge),
+            By::Program(_) => None,
         }
     }
 
