@@ -34,6 +34,7 @@ mod verdict;
 
 use std::sync::Arc;
 
+pub use self::judged::Lack;
 pub use self::language::{knows_language, knows_script, languages};
 pub use self::quantity::is_quantity;
 pub(crate) use self::scope::{Bits, Marks, Scope};
@@ -174,6 +175,32 @@ impl<'a> Graders<'a> {
         };
         self.missing(attempt, why.0, &why.1, out);
         Ok(())
+    }
+
+    /// Says why an answer has no verdict on a criterion that judges or a program grade, if it has none. Where the criterion does not apply, or
+    /// the answer is production's beside which the candidate's is put, none is wanted.
+    pub fn lack(&self, criterion: u16, attempt: AttemptSpec, response: &Response) -> Option<Lack> {
+        let nothing = Judged::default();
+        let judged = self.judged.unwrap_or(&nothing);
+        let ready = self.ready.get(usize::from(criterion))?;
+        if !self.wants(criterion, attempt) {
+            return None;
+        }
+        match ready {
+            Ready::Judge(ready) => ready.lack(judged, attempt, response),
+            Ready::Program(ready) => ready.lack(judged, attempt, response),
+            _ => None,
+        }
+    }
+
+    /// Says whether an answer is to be judged on a criterion that judges or a program grade.
+    pub fn wants(&self, criterion: u16, attempt: AttemptSpec) -> bool {
+        let Some(ready) = self.ready.get(usize::from(criterion)) else {
+            return false;
+        };
+        matches!(ready, Ready::Judge(_) | Ready::Program(_))
+            && (!is_pair(ready) || attempt.system == Role::Candidate)
+            && self.applies(criterion, attempt.example)
     }
 
     /// Marks a planned attempt that was never made.

@@ -78,6 +78,17 @@ impl TestEnvironment {
         std::fs::write(path, text).expect("a test's file");
     }
 
+    /// Sets who may read, write and execute a file of the project.
+    ///
+    /// # Panics
+    /// When it is not there.
+    #[cfg(unix)]
+    pub fn mode(&self, path: &str, mode: u32) {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(self.project.join(path), mode).expect("a test's file");
+    }
+
     /// Reads a file of the project.
     ///
     /// # Panics
@@ -155,7 +166,8 @@ impl TestEnvironment {
             .folder(&root.join("tmp"), "tmp")
     }
 
-    fn transcript(&self, arguments: &[&str], output: &std::process::Output) -> Transcript {
+    /// Puts what a command wrote and how it ended together, with this project's paths taken out.
+    pub fn transcript(&self, arguments: &[&str], output: &std::process::Output) -> Transcript {
         Transcript {
             arguments: arguments.join(" "),
             code: output.status.code(),

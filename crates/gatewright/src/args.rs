@@ -178,14 +178,23 @@ pub(crate) struct PerturbArgs {
     #[arg(id = "where", long = "where", value_name = "DIM=VALUE")]
     pub(crate) filter: Vec<String>,
     /// Only the first so many examples; of a template, so many cases drawn by the seed.
-    #[arg(long, value_name = "N")]
-    pub(crate) limit: Option<usize>,
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub(crate) limit: Option<u64>,
     /// Take this seed instead of the page's.
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
     /// Write the examples here, as JSON lines; on standard output without it. It never overwrites.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+}
+
+/// Reads a whole number from 1.
+fn at_least_one(text: &str) -> Result<u64, String> {
+    match text.parse() {
+        Ok(0) => Err("nothing would be made; at least 1".to_owned()),
+        Ok(number) => Ok(number),
+        Err(_) => Err("a whole number from 1".to_owned()),
+    }
 }
 
 /// The words of all perturbations, for help and for "did you mean".
@@ -258,7 +267,7 @@ pub(crate) struct Asks {
     /// Take over what live systems answered to the very same request and trial in earlier runs of this project.
     #[arg(long)]
     pub(crate) reuse: bool,
-    /// Make attempts again that ended in an error. Their errors count until they have ended anew.
+    /// Make attempts again that ended in an error, and ask judges and programs anew that gave no verdict. Their errors count until they have ended anew.
     #[arg(long, conflicts_with = "fresh")]
     pub(crate) retry_errors: bool,
 }
@@ -296,7 +305,7 @@ pub(crate) struct GradeArgs {
     /// Ask judges and grader programs what is outstanding; without it, nothing is called
     #[arg(long, env = "GATEWRIGHT_ASK")]
     pub(crate) ask: bool,
-    /// With --ask: ask again where a judge or program ended in an error
+    /// With --ask: ask anew where a judge or program gave no verdict that could be read
     #[arg(long, requires = "ask")]
     pub(crate) retry_errors: bool,
     #[command(flatten)]

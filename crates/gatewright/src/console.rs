@@ -111,11 +111,21 @@ impl Console {
         }
     }
 
+    /// Says something of several sentences on standard error, unless quiet: no line is wider than the terminal.
+    pub(crate) fn wrapped(&self, text: &str) {
+        self.note(&untrusted::wrap(text, self.options.width, 2).join("\n"));
+    }
+
     /// Says something on standard error when asked to say more.
     pub(crate) fn detail(&self, text: &str) {
         if self.verbose {
             self.say(text);
         }
+    }
+
+    /// Says something of several sentences on standard error in any case: no line is wider than the terminal.
+    pub(crate) fn say_wrapped(&self, text: &str) {
+        self.say(&untrusted::wrap(text, self.options.width, 2).join("\n"));
     }
 
     /// Says something on standard error in any case.

@@ -92,12 +92,12 @@ impl Failure {
     pub(crate) fn text(&self, width: usize) -> String {
         match self {
             Self::Expected(expected) => {
-                let mut text = format!("error: {}\n", visible(&expected.what));
+                let mut text = rows(&format!("error: {}", visible(&expected.what)), width, 2);
                 if !expected.why.is_empty() {
-                    let _ = writeln!(text, "  why: {}", visible(&expected.why));
+                    text += &rows(&format!("  why: {}", visible(&expected.why)), width, 7);
                 }
                 for next in &expected.next {
-                    let _ = writeln!(text, "  try: {}", visible(next));
+                    text += &rows(&format!("  try: {}", visible(next)), width, 7);
                 }
                 text
             }
@@ -213,6 +213,16 @@ pub(crate) fn problems_text(problems: &[Problem], width: usize) -> String {
         }
     }
     text
+}
+
+/// Wraps a line where it is too wide. One with a word that fits in no line stays as it is: a path or an address is told whole.
+fn rows(line: &str, width: usize, indent: usize) -> String {
+    let fits = untrusted::columns(line) <= width;
+    let mut words = line.split(' ');
+    if fits || words.any(|word| untrusted::columns(word) + indent > width) {
+        return format!("{line}\n");
+    }
+    untrusted::wrap(line, width, indent).join("\n") + "\n"
 }
 
 fn visible(text: &str) -> String {

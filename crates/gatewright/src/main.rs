@@ -26,6 +26,9 @@ use error::Failure;
 use gatewright_core::report::untrusted;
 use now::Now;
 
+/// Columns of what is said before the terminal is measured.
+const WIDTH: usize = 80;
+
 fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|info| {
         pipeline::restore_terminal();
@@ -42,7 +45,7 @@ fn main() -> ExitCode {
             } else {
                 exit::SHIP
             };
-            let _ = error.print();
+            tell(&error);
             return ExitCode::from(code);
         }
     };
@@ -56,6 +59,21 @@ fn main() -> ExitCode {
                 let _ = console.document(&failure.json());
             }
             ExitCode::from(failure.code())
+        }
+    }
+}
+
+/// Prints what is wrong with the arguments, or the help. A list of values that is wider than a terminal is wrapped.
+fn tell(error: &clap::Error) {
+    let text = error.render().to_string();
+    if !error.use_stderr() || text.lines().all(|line| untrusted::columns(line) <= WIDTH) {
+        let _ = error.print();
+        return;
+    }
+    for line in text.lines() {
+        match untrusted::columns(line) <= WIDTH {
+            true => eprintln!("{line}"),
+            false => eprintln!("{}", untrusted::wrap(line, WIDTH, 4).join("\n")),
         }
     }
 }

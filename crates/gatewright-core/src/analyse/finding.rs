@@ -5,7 +5,8 @@ use crate::analyse::judged;
 use crate::analyse::require::{self, Inputs};
 use crate::analyse::slice::{Members, rule_slices, within};
 use crate::analyse::{Finding, Route, RouteValue, Slice, Standing, never};
-use crate::manifest::{Compare, Kind, Rule, Subject, Verb};
+use crate::manifest::{Compare, Criterion, Kind, Manifest, Rule, Subject, Verb};
+use crate::outcome::GraderKind;
 
 /// Evaluates every rule in every slice, in page order.
 pub(crate) fn findings(inputs: Inputs<'_>, resolutions: &Resolutions) -> Vec<Finding> {
@@ -173,6 +174,32 @@ fn evaluate(
         measured,
         examples,
     }
+}
+
+/// Says whether what the gate answers can change with verdicts of a criterion. It cannot where rules only watch it: no rule is on it, or
+/// it is a model judge's and nobody calibrates the judge. Taking such verdicts away turns no answer into another.
+pub fn rests_on(manifest: &Manifest, criterion: u16) -> bool {
+    let Some(of_it) = manifest.criteria.get(usize::from(criterion)) else {
+        return false;
+    };
+    let by_model = |criterion: &Criterion| criterion.judged_by() == GraderKind::Model;
+    let fails_as = |class: u16| of_it.classes().contains(&class);
+    manifest
+        .gate
+        .iter()
+        .any(|rule| match (rule.verb, rule.subject) {
+            (Verb::Watch, _) => false,
+            (Verb::Never, Subject::Criterion(it)) => it == criterion,
+            (Verb::Never, Subject::Class(class)) => fails_as(class),
+            (_, Subject::Criterion(it)) => {
+                it == criterion && (!by_model(of_it) || of_it.is_calibrated())
+            }
+            // A rule on a class that a model can report is a watch.
+            (_, Subject::Class(class)) => {
+                let mut all = manifest.criteria.iter();
+                fails_as(class) && !all.any(|it| it.classes().contains(&class) && by_model(it))
+            }
+        })
 }
 
 /// True when the page lets a model judge the rule's subject, and no people's labels are beside it (design.md §6: then it is a

@@ -30,6 +30,7 @@ use crate::response::AttemptEnd;
 
 pub use behavioural::{Behavioural, CaseRate};
 pub use confirm::{confirmation, confirmation_at_most};
+pub use finding::rests_on;
 pub use guard::{Resolution, Resolutions};
 
 /// Turns outcomes into numbers and findings. Pure: the same inputs give the same analysis, whatever their order.

@@ -1,13 +1,14 @@
 //! Criteria that model judges or programs grade: their verdicts, taken from what they said in this run.
 
+use std::fmt;
 use std::sync::Arc;
 
 use super::sheet::{Measures, Sheet};
 use super::{Sink, class_of, clip};
 use crate::digest::Digest;
 use crate::judge::{
-    Judged, JudgedUnit, Meaning, Rubric, Subject, Verdict, hash_of_judge, hash_of_program,
-    hash_of_response,
+    Judged, JudgedUnit, Meaning, NoVerdict, Rubric, Subject, Verdict, hash_of_judge,
+    hash_of_program, hash_of_response,
 };
 use crate::manifest::{Criterion, JudgeGrader, Manifest, ProgramGrader};
 use crate::outcome::{Bin, GraderKind, Missing};
@@ -56,7 +57,91 @@ pub(super) struct ReadyProgram<'a> {
 /// What one judge or a panel came to.
 enum Came {
     Verdict(Verdict),
-    Missing(Missing, String),
+    Missing(Lack),
+}
+
+/// Why an answer has no verdict of a judge or program that counts. Texts are untrusted.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Lack {
+    /// It was not asked, or not to the end.
+    NotJudged {
+        /// Who.
+        who: String,
+    },
+    /// It was asked, and nothing came back.
+    Nothing {
+        /// Who.
+        who: String,
+        /// What happened instead.
+        why: String,
+    },
+    /// What it said is no verdict.
+    Unreadable {
+        /// Who.
+        who: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// No verdict has most of the votes.
+    Split {
+        /// Who.
+        who: String,
+        /// Votes for a pass.
+        pass: usize,
+        /// Votes for a fail.
+        fail: usize,
+        /// Votes for neither, those that are missing among them.
+        neither: usize,
+    },
+    /// It fails, and the page names no class for it.
+    NoClass {
+        /// What the judge or program calls the failure.
+        symptom: String,
+    },
+    /// It was judged not applicable, which only an example can be.
+    NotApplicable {
+        /// Why, in the judge's words.
+        why: String,
+    },
+    /// Production gave no answer to compare it with.
+    NotBeside,
+}
+
+impl Lack {
+    /// Returns the bin's reason.
+    pub fn missing(&self) -> Missing {
+        match self {
+            Lack::NotJudged { .. } | Lack::NotBeside => Missing::NotAttempted,
+            _ => Missing::GraderError,
+        }
+    }
+
+    fn bin(&self) -> Bin {
+        Bin::Missing(self.missing())
+    }
+}
+
+impl fmt::Display for Lack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Lack::NotJudged { who } => write!(f, "{who} has not judged it yet"),
+            Lack::Nothing { who, why } | Lack::Unreadable { who, why } => {
+                write!(f, "{who}: {why}")
+            }
+            Lack::Split {
+                who,
+                pass,
+                fail,
+                neither,
+            } => write!(
+                f,
+                "{who} is split: {pass} pass, {fail} fail, {neither} neither"
+            ),
+            Lack::NoClass { symptom } => write!(f, "`fails_as` names no class for `{symptom}`"),
+            Lack::NotApplicable { why } => write!(f, "judged not applicable: {why}"),
+            Lack::NotBeside => f.write_str("production gave no answer to compare it with"),
+        }
+    }
 }
 
 impl<'a> ReadyJudge<'a> {
@@ -87,6 +172,24 @@ impl<'a> ReadyJudge<'a> {
         response: &Response,
         sink: &mut Sink<'_>,
     ) {
+        let came = settled(self.criterion, self.came(judged, attempt, response));
+        push(GraderKind::Model, came, sink);
+    }
+
+    /// Says why an answer has no verdict, if it has none.
+    pub(super) fn lack(
+        &self,
+        judged: &Judged,
+        attempt: AttemptSpec,
+        response: &Response,
+    ) -> Option<Lack> {
+        match self.pair {
+            true => self.preferred(judged, attempt, response).err(),
+            false => settled(self.criterion, self.came(judged, attempt, response)).err(),
+        }
+    }
+
+    fn came(&self, judged: &Judged, attempt: AttemptSpec, response: &Response) -> Came {
         let said = hash_of_response(response);
         let of_members: Vec<Came> = self
             .members
@@ -111,12 +214,7 @@ impl<'a> ReadyJudge<'a> {
         } else {
             "the judge"
         };
-        settle(
-            self.criterion,
-            GraderKind::Model,
-            majority(of_members, panel),
-            sink,
-        );
+        majority(of_members, panel)
     }
 
     /// Grades the candidate's answer beside production's: a judge's preference counts only when it is the same in both orders.
@@ -127,9 +225,34 @@ impl<'a> ReadyJudge<'a> {
         response: &Response,
         sink: &mut Sink<'_>,
     ) {
+        let (sum, turned) = match self.preferred(judged, attempt, response) {
+            Ok(preferred) => preferred,
+            Err(lack) => return push(GraderKind::Model, Err(lack), sink),
+        };
+        let bin = match sum.signum() {
+            1 => Bin::Win,
+            -1 => Bin::Loss,
+            _ => Bin::Tie,
+        };
+        let why = (!turned.is_empty()).then(|| {
+            let what = format!(
+                "{} preferred another one when the order was turned",
+                turned.join(", ")
+            );
+            Arc::from(clip(&what))
+        });
+        sink.push(GraderKind::Model, bin, None, why);
+    }
+
+    /// Adds up what the judges prefer, from the candidate's side, and names those whose preference turned with the order.
+    fn preferred(
+        &self,
+        judged: &Judged,
+        attempt: AttemptSpec,
+        response: &Response,
+    ) -> Result<(i32, Vec<&'a str>), Lack> {
         let Some(said) = judged.pair(attempt, hash_of_response(response)) else {
-            let why = "production gave no answer to compare it with";
-            return missing(Missing::NotAttempted, why, sink);
+            return Err(Lack::NotBeside);
         };
         let mut sum = 0_i32;
         let mut turned = Vec::new();
@@ -150,12 +273,10 @@ impl<'a> ReadyJudge<'a> {
                         vote,
                         repair: false,
                     };
+                    let who = || (*name).to_owned();
                     let which = match judged.winner(&unit) {
-                        None => {
-                            let why = format!("{name} has not compared them yet");
-                            return missing(Missing::NotAttempted, &why, sink);
-                        }
-                        Some(Err(why)) => return missing(Missing::GraderError, &why, sink),
+                        None => return Err(Lack::NotJudged { who: who() }),
+                        Some(Err(why)) => return Err(lack(why, who())),
                         Some(Ok((which, _))) => which,
                     };
                     // From the candidate's side.
@@ -173,19 +294,7 @@ impl<'a> ReadyJudge<'a> {
             }
             sum += wins.signum();
         }
-        let bin = match sum.signum() {
-            1 => Bin::Win,
-            -1 => Bin::Loss,
-            _ => Bin::Tie,
-        };
-        let why = (!turned.is_empty()).then(|| {
-            let what = format!(
-                "{} preferred another one when the order was turned",
-                turned.join(", ")
-            );
-            Arc::from(clip(&what))
-        });
-        sink.push(GraderKind::Model, bin, None, why);
+        Ok((sum, turned))
     }
 }
 
@@ -205,6 +314,29 @@ impl<'a> ReadyProgram<'a> {
         response: &Response,
         sink: &mut Sink<'_>,
     ) {
+        push(
+            GraderKind::Program,
+            self.settled(judged, attempt, response),
+            sink,
+        );
+    }
+
+    /// Says why an answer has no verdict, if it has none.
+    pub(super) fn lack(
+        &self,
+        judged: &Judged,
+        attempt: AttemptSpec,
+        response: &Response,
+    ) -> Option<Lack> {
+        self.settled(judged, attempt, response).err()
+    }
+
+    fn settled(
+        &self,
+        judged: &Judged,
+        attempt: AttemptSpec,
+        response: &Response,
+    ) -> Result<Settled, Lack> {
         let unit = JudgedUnit {
             criterion: self.criterion.id.clone(),
             judge: "program".to_owned(),
@@ -217,18 +349,27 @@ impl<'a> ReadyProgram<'a> {
             repair: false,
         };
         let came = came(judged.program(&unit), "the program");
-        settle(self.criterion, GraderKind::Program, came, sink);
+        settled(self.criterion, came)
     }
 }
 
-fn came(read: Option<Result<Verdict, String>>, who: &str) -> Came {
+/// What counts of a verdict: the bin, a program's number, and why.
+type Settled = (Bin, Option<f64>, Option<String>);
+
+fn came(read: Option<Result<Verdict, NoVerdict>>, who: &str) -> Came {
     match read {
         Some(Ok(verdict)) => Came::Verdict(verdict),
-        Some(Err(why)) => Came::Missing(Missing::GraderError, format!("{who}: {why}")),
-        None => Came::Missing(
-            Missing::NotAttempted,
-            format!("{who} has not judged it yet"),
-        ),
+        Some(Err(why)) => Came::Missing(lack(why, who.to_owned())),
+        None => Came::Missing(Lack::NotJudged {
+            who: who.to_owned(),
+        }),
+    }
+}
+
+fn lack(why: NoVerdict, who: String) -> Lack {
+    match why {
+        NoVerdict::Nothing(why) => Lack::Nothing { who, why },
+        NoVerdict::Unreadable(why) => Lack::Unreadable { who, why },
     }
 }
 
@@ -268,65 +409,45 @@ fn majority(mut votes: Vec<Came>, who: &str) -> Came {
     }
     let outstanding = votes
         .iter()
-        .any(|came| matches!(came, Came::Missing(Missing::NotAttempted, _)));
+        .any(|came| matches!(came, Came::Missing(Lack::NotJudged { .. })));
+    let who = who.to_owned();
     if outstanding {
-        return Came::Missing(
-            Missing::NotAttempted,
-            format!("{who} has not judged it wholly yet"),
-        );
+        return Came::Missing(Lack::NotJudged { who });
     }
     let (pass, fail) = (count(Meaning::Pass), count(Meaning::Fail));
-    Came::Missing(
-        Missing::GraderError,
-        format!(
-            "{who} is split: {pass} pass, {fail} fail, {} neither",
-            all - pass - fail
-        ),
-    )
+    Came::Missing(Lack::Split {
+        who,
+        pass,
+        fail,
+        neither: all - pass - fail,
+    })
 }
 
-fn settle(criterion: &Criterion, by: GraderKind, came: Came, sink: &mut Sink<'_>) {
+fn settled(criterion: &Criterion, came: Came) -> Result<Settled, Lack> {
     let verdict = match came {
-        Came::Missing(missing, why) => {
-            return sink.push(by, Bin::Missing(missing), None, Some(clip(&why).into()));
-        }
+        Came::Missing(lack) => return Err(lack),
         Came::Verdict(verdict) => verdict,
     };
     match verdict.meaning {
-        Meaning::Pass => sink.push(by, Bin::Pass, verdict.score, None),
+        Meaning::Pass => Ok((Bin::Pass, verdict.score, None)),
         // What a judge says of an answer cannot take the example out: whether a criterion applies is a property of the example alone.
-        Meaning::NotApplicable => {
-            let why = format!("judged not applicable: {}", verdict.why);
-            sink.push(
-                by,
-                Bin::Missing(Missing::GraderError),
-                None,
-                Some(clip(&why).into()),
-            );
-        }
+        Meaning::NotApplicable => Err(Lack::NotApplicable { why: verdict.why }),
         Meaning::Fail => match class_of(&criterion.fails_as, &verdict.symptom) {
             Some(class) => {
                 let why = format!("{}: {}", verdict.symptom, verdict.why);
-                sink.push(by, Bin::Fail(class), verdict.score, Some(clip(&why).into()));
+                Ok((Bin::Fail(class), verdict.score, Some(why)))
             }
-            None => {
-                let why = format!("`fails_as` names no class for `{}`", verdict.symptom);
-                sink.push(
-                    by,
-                    Bin::Missing(Missing::GraderError),
-                    None,
-                    Some(clip(&why).into()),
-                );
-            }
+            None => Err(Lack::NoClass {
+                symptom: verdict.symptom,
+            }),
         },
     }
 }
 
-fn missing(missing: Missing, why: &str, sink: &mut Sink<'_>) {
-    sink.push(
-        GraderKind::Model,
-        Bin::Missing(missing),
-        None,
-        Some(clip(why).into()),
-    );
+fn push(by: GraderKind, came: Result<Settled, Lack>, sink: &mut Sink<'_>) {
+    let (bin, score, why) = match came {
+        Ok(settled) => settled,
+        Err(lack) => (lack.bin(), None, Some(lack.to_string())),
+    };
+    sink.push(by, bin, score, why.map(|why| clip(&why).into()));
 }

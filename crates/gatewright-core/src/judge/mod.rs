@@ -11,6 +11,6 @@ mod verdict;
 
 pub use canary::{Canary, canaries};
 pub use rubric::{Level, Meaning, Rubric};
-pub use table::{CanaryCount, Judged, MemberReport, Said};
-pub use unit::{JudgedUnit, Subject, hash_of_judge, hash_of_program, hash_of_response};
+pub use table::{CanaryCount, Judged, MemberReport, NoVerdict, Reading, Said};
+pub use unit::{JudgedUnit, Subject, hash_of_judge, hash_of_program, hash_of_response, in_order};
 pub use verdict::{Unreadable, Verdict, level, program, winner};

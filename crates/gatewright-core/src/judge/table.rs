@@ -36,6 +36,38 @@ pub enum Said {
     Nothing(String),
 }
 
+/// Why a unit that ended has no verdict. Untrusted text.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoVerdict {
+    /// Nothing came back.
+    #[error("{0}")]
+    Nothing(String),
+    /// What came back is none, a second time where it was asked for again.
+    #[error("{0}")]
+    Unreadable(String),
+}
+
+/// What a text must be to count as a verdict.
+#[derive(Clone, Copy, Debug)]
+pub enum Reading<'a> {
+    /// A level of this rubric.
+    Level(&'a Rubric),
+    /// Which of two is better.
+    Better,
+    /// A program's line.
+    Program,
+}
+
+impl Reading<'_> {
+    fn reads(self, response: &Response) -> bool {
+        match self {
+            Reading::Level(rubric) => verdict::level(&response.output, rubric).is_ok(),
+            Reading::Better => verdict::winner(&response.output).is_ok(),
+            Reading::Program => verdict::program(&response.fields).is_ok(),
+        }
+    }
+}
+
 impl Judged {
     /// Also remembers what production said, for pairs.
     #[must_use]
@@ -94,6 +126,10 @@ impl Judged {
                     AttemptEnd::ProviderError { message, .. }
                     | AttemptEnd::HarnessError { message } => Said::Nothing(message),
                 };
+                // What was asked anew is read anew: an earlier second asking was about another text.
+                if !unit.repair {
+                    self.said.remove(&unit.repaired());
+                }
                 self.said.insert(*unit, said);
             }
             _ => {}
@@ -105,12 +141,26 @@ impl Judged {
         self.said.get(unit)
     }
 
-    /// Says whether a unit is to be asked: it has not ended, or only in an error and `errors` are asked again.
-    pub fn is_outstanding(&self, unit: &JudgedUnit, errors: bool) -> bool {
+    /// Says what is to be asked next of a unit: itself, the same once more because its text could not be read (`repair`), or nothing. With
+    /// `errors` a unit without a verdict is asked anew: nothing came back, or what came back could not be read to the end. One with a verdict
+    /// never is.
+    pub fn due(&self, unit: &JudgedUnit, reading: Reading<'_>, errors: bool) -> Option<JudgedUnit> {
+        let itself = || unit.clone();
         match self.said.get(unit) {
-            None => true,
-            Some(Said::Nothing(_)) => errors,
-            Some(Said::Answer(_)) => false,
+            None => Some(itself()),
+            Some(Said::Nothing(_)) => errors.then(itself),
+            Some(Said::Answer(response)) if reading.reads(response) => None,
+            Some(Said::Answer(_)) if matches!(reading, Reading::Program) => errors.then(itself),
+            Some(Said::Answer(_)) => {
+                let repair = unit.repaired();
+                match self.said.get(&repair) {
+                    None => Some(repair),
+                    Some(Said::Nothing(_)) => errors.then_some(repair),
+                    Some(Said::Answer(response)) => {
+                        (errors && !reading.reads(response)).then(itself)
+                    }
+                }
+            }
         }
     }
 
@@ -125,22 +175,25 @@ impl Judged {
     }
 
     /// Reads a judge's verdict on a unit, from the second text when the first could not be read.
-    pub fn verdict(&self, unit: &JudgedUnit, rubric: &Rubric) -> Option<Result<Verdict, String>> {
+    pub fn verdict(
+        &self,
+        unit: &JudgedUnit,
+        rubric: &Rubric,
+    ) -> Option<Result<Verdict, NoVerdict>> {
         self.read(unit, |response| verdict::level(&response.output, rubric))
     }
 
     /// Reads which answer of a pair a judge prefers: 1, 2, or 0 for neither, in the order that was shown.
-    pub fn winner(&self, unit: &JudgedUnit) -> Option<Result<(u8, String), String>> {
+    pub fn winner(&self, unit: &JudgedUnit) -> Option<Result<(u8, String), NoVerdict>> {
         self.read(unit, |response| verdict::winner(&response.output))
     }
 
     /// Reads a program's verdict on a unit.
-    pub fn program(&self, unit: &JudgedUnit) -> Option<Result<Verdict, String>> {
+    pub fn program(&self, unit: &JudgedUnit) -> Option<Result<Verdict, NoVerdict>> {
         Some(match self.of(unit)? {
-            Said::Nothing(why) => Err(why.clone()),
-            Said::Answer(response) => {
-                verdict::program(&response.fields).map_err(|why| why.to_string())
-            }
+            Said::Nothing(why) => Err(NoVerdict::Nothing(why.clone())),
+            Said::Answer(response) => verdict::program(&response.fields)
+                .map_err(|why| NoVerdict::Unreadable(why.to_string())),
         })
     }
 
@@ -148,25 +201,25 @@ impl Judged {
         &self,
         unit: &JudgedUnit,
         read: impl Fn(&Response) -> Result<T, Unreadable>,
-    ) -> Option<Result<T, String>> {
+    ) -> Option<Result<T, NoVerdict>> {
         let first = match self.of(unit)? {
-            Said::Nothing(why) => return Some(Err(why.clone())),
+            Said::Nothing(why) => return Some(Err(NoVerdict::Nothing(why.clone()))),
             Said::Answer(response) => read(response),
         };
         let why = match first {
             Ok(verdict) => return Some(Ok(verdict)),
             Err(why) => why,
         };
-        let again = JudgedUnit {
-            repair: true,
-            ..unit.clone()
-        };
-        match self.of(&again) {
+        match self.of(&unit.repaired()) {
             // The second asking is outstanding.
             None => None,
-            Some(Said::Nothing(_)) => Some(Err(format!("its verdict could not be read: {why}"))),
+            Some(Said::Nothing(_)) => {
+                let what = format!("its verdict could not be read: {why}");
+                Some(Err(NoVerdict::Unreadable(what)))
+            }
             Some(Said::Answer(response)) => Some(read(response).map_err(|why| {
-                format!("its verdict could not be read, and the second neither: {why}")
+                let what = format!("its verdict could not be read, and the second neither: {why}");
+                NoVerdict::Unreadable(what)
             })),
         }
     }

@@ -73,10 +73,28 @@ pub enum Subject {
 }
 
 impl JudgedUnit {
+    /// Returns the same unit, asked again because its text could not be read.
+    #[must_use]
+    pub fn repaired(&self) -> Self {
+        Self {
+            repair: true,
+            ..self.clone()
+        }
+    }
+
     /// Hashes the unit: its name in the log.
     pub fn key(&self) -> Digest {
         Digest::of_json(self)
     }
+}
+
+/// Puts units into the order that a judge is asked in: by the seed and each unit's own key, so that canaries stand among the answers, and
+/// what is left of an interrupted run comes in the order it would have come in.
+pub fn in_order(mut units: Vec<JudgedUnit>, seed: u64) -> Vec<JudgedUnit> {
+    units.sort_by_cached_key(|unit| {
+        *Digest::of_json(&("gatewright-order", seed, unit.key())).bytes()
+    });
+    units
 }
 
 /// Hashes everything that makes a judge of one criterion what it is.
@@ -114,4 +132,71 @@ pub fn hash_of_response(response: &Response) -> Digest {
         &response.fields,
     );
     Digest::of_json(&shown)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::Role;
+
+    fn unit(subject: Subject) -> JudgedUnit {
+        JudgedUnit {
+            criterion: "grounded".into(),
+            judge: "one".to_owned(),
+            hash: Digest::of(b"h"),
+            subject,
+            vote: 0,
+            repair: false,
+        }
+    }
+
+    /// A judge cannot know canaries by when they come, and a run that goes on asks in the same order.
+    #[test]
+    fn canaries_stand_among_the_answers_in_an_order_that_a_seed_draws() {
+        let said = Digest::of(b"s");
+        let mut units: Vec<JudgedUnit> = (0..64)
+            .map(|example| {
+                let attempt = AttemptSpec {
+                    example,
+                    system: Role::Candidate,
+                    trial: 0,
+                };
+                unit(Subject::Answer { attempt, said })
+            })
+            .collect();
+        for example in 0..8 {
+            units.push(unit(Subject::Wrong { example, said }));
+            units.push(unit(Subject::Injected { example, said }));
+        }
+        let order = in_order(units.clone(), 7);
+        let places: Vec<usize> = (0..order.len())
+            .filter(|&at| !matches!(order[at].subject, Subject::Answer { .. }))
+            .collect();
+        assert_eq!(places.len(), 16);
+        for quarter in 0..4 {
+            let here = places.iter().filter(|&&at| at / 20 == quarter).count();
+            assert!((1..=10).contains(&here), "{places:?}");
+        }
+        units.reverse();
+        assert_eq!(
+            in_order(units.clone(), 7),
+            order,
+            "whatever order they come in"
+        );
+        let left: Vec<JudgedUnit> = units
+            .into_iter()
+            .filter(|it| it.key().bytes()[0] > 99)
+            .collect();
+        let same: Vec<JudgedUnit> = order
+            .iter()
+            .filter(|it| it.key().bytes()[0] > 99)
+            .cloned()
+            .collect();
+        assert_eq!(in_order(left, 7), same, "what is left keeps its order");
+        assert_ne!(
+            in_order(order.clone(), 8),
+            order,
+            "another seed, another order"
+        );
+    }
 }

@@ -8,7 +8,7 @@ use crate::args::CheckArgs;
 use crate::commands::{Context, unknown};
 use crate::error::{Failure, problems_text};
 use crate::exit;
-use crate::pipeline::{Depth, Loaded, adapter_problems, prompt_problems};
+use crate::pipeline::{Depth, Loaded, adapter_problems, program_problems, prompt_problems};
 
 pub(crate) fn check(context: &Context, args: &CheckArgs) -> Result<u8, Failure> {
     let project = context.project()?;
@@ -21,6 +21,7 @@ pub(crate) fn check(context: &Context, args: &CheckArgs) -> Result<u8, Failure> 
     // Every prompt is tried out on every example: what fails here would fail after it was paid for.
     loaded.problems.extend(prompt_problems(&loaded));
     loaded.problems.extend(adapter_problems(&loaded.manifest));
+    loaded.problems.extend(program_problems(&loaded));
     match &args.explain {
         Some(rule) => explain(context, &loaded, rule),
         None => show(context, &name, &loaded.problems, Some(&loaded)),

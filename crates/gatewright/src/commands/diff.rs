@@ -106,7 +106,7 @@ impl Filter {
     fn new(loaded: &Loaded, args: &DiffArgs) -> Result<Self, Failure> {
         let manifest = &loaded.manifest;
         let mut segments = Vec::new();
-        for (dimension, value) in pairs(&args.segment)? {
+        for (dimension, value) in pairs(&args.segment, "--segment task=refund")? {
             let Some((index, _)) = manifest.dimension(&dimension) else {
                 let known: Vec<&str> = manifest
                     .dimensions

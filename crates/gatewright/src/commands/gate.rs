@@ -1,7 +1,5 @@
 //! `gatewright gate`
 
-use gatewright_core::decide::Answer;
-
 use crate::args::GateArgs;
 use crate::commands::Context;
 use crate::crash;
@@ -37,26 +35,27 @@ pub(crate) fn gate(context: &Context, args: &GateArgs) -> Result<u8, Failure> {
     let errors = args.asks.retry_errors;
     let mut left = ask_judges(&loaded, &mut session, &mut drive, errors, now, console)?;
     if session.decided.is_none()
-        && left.is_nothing()
+        && !left.blocks(&loaded)
         && confirm(&loaded, &mut session, &mut drive, now, console)?
     {
-        left = ask_judges(&loaded, &mut session, &mut drive, errors, now, console)?;
+        // What had no verdict was asked anew once: here only fresh answers are judged.
+        left = ask_judges(&loaded, &mut session, &mut drive, false, now, console)?;
+    }
+    left.tell(console);
+    if left.blocks(&loaded) {
+        return Err(left.incomplete(COMMAND));
+    }
+    if !left.is_nothing() {
+        console.say_wrapped(
+            "the answer does not rest on it: no rule that decides is on what was not judged",
+        );
     }
     let judged = judge(&loaded, &session, now)?;
     crash::point("judged");
-    if left.is_nothing() {
-        record(&loaded, &mut session, &judged.view, now, COMMAND)?;
-    }
+    record(&loaded, &mut session, &judged.view, now, COMMAND)?;
     reports::write(context, (&loaded, &session), &judged.view, &args.output)?;
     crash::point("report-written");
     context.show(&judged.view)?;
-    if !left.is_nothing() {
-        left.tell(COMMAND, console);
-        // Whatever the rest says, nothing is decided while judgements are missing.
-        if judged.view.answer != Answer::NotEnoughEvidence {
-            return Ok(exit::INCOMPLETE);
-        }
-    }
     Ok(exit::of_answer(
         judged.view.answer,
         judged.view.enforce,

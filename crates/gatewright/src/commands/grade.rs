@@ -3,16 +3,18 @@
 use std::fmt::Write as _;
 
 use gatewright_core::report::behaviour_table;
-use gatewright_core::report::untrusted::{clip, line};
+use gatewright_core::report::untrusted::{clip, line, wrap};
 
 use crate::args::GradeArgs;
 use crate::commands::Context;
 use crate::error::Failure;
 use crate::exit;
-use crate::pipeline::{Drive, Left, Session, ask_judges, judge};
+use crate::pipeline::{Drive, Left, Session, Without, ask_judges, judge, without_verdict};
 
 const COMMAND: &str = "gatewright grade";
 const ASK: &str = "gatewright grade --ask";
+/// Reasons that are shown of each criterion.
+const REASONS_SHOWN: usize = 3;
 
 pub(crate) fn grade(context: &Context, args: &GradeArgs) -> Result<u8, Failure> {
     let mut loaded = context.sound()?;
@@ -30,6 +32,7 @@ pub(crate) fn grade(context: &Context, args: &GradeArgs) -> Result<u8, Failure> 
         Session::read(&mut loaded, wanted, now, console, COMMAND)?
     };
     let judged = judge(&loaded, &session, &context.now)?;
+    let without = without_verdict(&loaded, &session)?;
     let whole = || {
         judged
             .view
@@ -44,6 +47,7 @@ pub(crate) fn grade(context: &Context, args: &GradeArgs) -> Result<u8, Failure> 
             "run": session.name,
             "denominators": judged.view.denominators,
             "criteria": cells,
+            "without_verdict": without,
             "behaviour": judged.view.behaviour,
         }))?;
         return Ok(exit::SHIP);
@@ -79,6 +83,7 @@ pub(crate) fn grade(context: &Context, args: &GradeArgs) -> Result<u8, Failure> 
         );
         text.push_str(&tests);
     }
+    text.push_str(&reasons(&without, context.console.options.width));
     if left.is_nothing() {
         text.push_str("Next: gatewright decide\n");
     }
@@ -86,6 +91,45 @@ pub(crate) fn grade(context: &Context, args: &GradeArgs) -> Result<u8, Failure> 
     if left.is_nothing() {
         return Ok(exit::SHIP);
     }
-    left.tell(ASK, console);
-    Ok(exit::INCOMPLETE)
+    left.tell(console);
+    Err(left.incomplete(ASK))
+}
+
+/// Says why verdicts of judges and programs are missing: by criterion, the most frequent reasons.
+fn reasons(without: &[Without], width: usize) -> String {
+    let mut text = String::new();
+    let mut put = |line: &str, indent: usize| {
+        for row in wrap(line, width, indent) {
+            text.push_str(&row);
+            text.push('\n');
+        }
+    };
+    if !without.is_empty() {
+        put("Without a verdict of a judge or program:", 0);
+    }
+    for of_one in without.chunk_by(|a, b| a.criterion == b.criterion) {
+        for one in of_one.iter().take(REASONS_SHOWN) {
+            let said = format!(
+                "  {}: {}, such as {}: {}",
+                line(&one.criterion, 60),
+                one.count,
+                line(&one.example, 60),
+                one.reason
+            );
+            put(&said, 6);
+            put(&format!("    try: {}", one.next), 9);
+        }
+        let rest = of_one.iter().skip(REASONS_SHOWN);
+        let more: u64 = rest.clone().map(|one| one.count).sum();
+        if more > 0 {
+            put(
+                &format!(
+                    "    and {more} for {} other reasons: --json has all",
+                    rest.count()
+                ),
+                6,
+            );
+        }
+    }
+    text
 }

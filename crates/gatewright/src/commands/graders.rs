@@ -95,9 +95,18 @@ fn attempt(context: &Context, args: &GradersTryArgs) -> Result<u8, Failure> {
         ));
     }
     if sheet(&args.kind).is_some_and(|sheet| sheet.measures == Measures::Judgement) {
-        return Err(Failure::usage(format!("`{}` cannot be tried", args.kind))
-            .why("it reads recorded labels, and a single response has none")
-            .next("gatewright graders"));
+        let failure = Failure::usage(format!("`{}` cannot be tried", args.kind));
+        return Err(match args.kind.as_str() {
+            "judge" => failure
+                .why("it asks a model, and only a run does that: within a budget, and kept")
+                .next("gatewright grade --ask"),
+            "program" => failure
+                .why("it asks a program, and only a run does that: what it says is kept")
+                .next("gatewright grade --ask"),
+            _ => failure
+                .why("it reads recorded labels, and a single response has none")
+                .next("gatewright graders"),
+        });
     }
     let (grader, problems) = read::grader(&args.kind, &args.options, OPTIONS);
     let Some(grader) = grader.filter(|_| !has_errors(&problems)) else {
@@ -212,7 +221,9 @@ fn example(context: &Context, args: &GradersTryArgs) -> Result<Example, Failure>
     };
     let name = path.display().to_string();
     let mut source = Source::plain(name.as_str(), Location::file(&name));
-    source.map = pairs(&args.map)?.into_iter().collect();
+    source.map = pairs(&args.map, "--map input=question")?
+        .into_iter()
+        .collect();
     let file = File::open(context.here.join(path))
         .map_err(|error| Failure::usage(format!("cannot read `{name}`")).why(error.to_string()))?;
     let found = examples(&source, BufReader::new(file))?;

@@ -44,7 +44,7 @@ fn add(context: &Context, loaded: &Loaded, args: &IncidentAddArgs) -> Result<u8,
             .into(),
     );
     put("class", args.class.clone().into());
-    let segment: Map<String, Value> = pairs(&args.segment)?
+    let segment: Map<String, Value> = pairs(&args.segment, "--segment task=refund")?
         .into_iter()
         .map(|(dimension, value)| (dimension, value.into()))
         .collect();

@@ -138,20 +138,17 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     })
 }
 
-/// Reads `DIM=VALUE` pairs.
+/// Reads the `NAME=VALUE` pairs of a flag.
 ///
 /// # Errors
-/// For a text without `=`.
-pub(crate) fn pairs(texts: &[String]) -> Result<Vec<(String, String)>, Failure> {
+/// For a text without `=`, with a pair as it is written after the flag.
+pub(crate) fn pairs(texts: &[String], example: &str) -> Result<Vec<(String, String)>, Failure> {
     texts
         .iter()
         .map(|text| {
             text.split_once('=')
                 .map(|(dimension, value)| (dimension.to_owned(), value.to_owned()))
-                .ok_or_else(|| {
-                    Failure::usage(format!("`{text}` is not DIM=VALUE"))
-                        .next("--segment task=refund")
-                })
+                .ok_or_else(|| Failure::usage(format!("`{text}` is not NAME=VALUE")).next(example))
         })
         .collect()
 }

@@ -91,7 +91,7 @@ fn examples(context: &Context) -> Result<Loaded, Failure> {
     let open = errors().count();
     if open > 0 {
         let s = if open == 1 { "" } else { "s" };
-        context.console.note(&format!(
+        context.console.wrapped(&format!(
             "note: the page has {open} error{s} that variants may mend; gatewright check says which"
         ));
     }
@@ -109,7 +109,7 @@ fn variants(
         ..Select::default()
     };
     let (manifest, reference) = (&loaded.manifest, &loaded.reference);
-    let selection = Selection::read(manifest, reference, seed, &select)?;
+    let selection = Selection::read(manifest, reference, seed, &select, "--where")?;
     let qualities: Vec<String> = manifest
         .dimension("source_quality")
         .map(|(_, dimension)| dimension.values.iter().map(|it| it.name.clone()).collect())
@@ -137,7 +137,7 @@ fn variants(
         .map(|(_, example)| example)
         // A test is no base: its own changes would be changes of a change.
         .filter(|example| probe(example).is_none())
-        .take(args.limit.unwrap_or(usize::MAX));
+        .take(args.limit.map_or(usize::MAX, |limit| limit as usize));
     let sees_sources = manifest
         .systems
         .get(&Role::Candidate)
@@ -204,7 +204,7 @@ fn from_templates(
     let templates = templates(&bytes, &name).map_err(Failure::Problems)?;
     let making = Making {
         seed,
-        limit: args.limit.map(|limit| limit as u64),
+        limit: args.limit,
         by_capability: loaded.manifest.dimension("capability").is_some(),
         added,
     };
@@ -268,7 +268,7 @@ fn write(
         replace(&context.here.join(path), rows.as_bytes())?;
     }
     if made.unsent > 0 {
-        context.console.note(&format!(
+        context.console.wrapped(&format!(
             "note: {} variants change sources, and the candidate is no endpoint whose prompt shows them: it reads its own, and these say nothing about it. Put the texts of the sources into `context`, which every system is sent",
             made.unsent
         ));

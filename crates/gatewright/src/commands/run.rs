@@ -20,7 +20,13 @@ pub(crate) fn run(context: &Context, args: &RunArgs) -> Result<u8, Failure> {
     };
     let console = &context.console;
     let (manifest, reference) = (&loaded.manifest, &loaded.reference);
-    let selection = Selection::read(manifest, reference, loaded.manifest.seed, &args.select)?;
+    let selection = Selection::read(
+        manifest,
+        reference,
+        loaded.manifest.seed,
+        &args.select,
+        "--filter",
+    )?;
     let selected = selection.is_some();
     let allowed = &context.global.allow_host;
     if args.dry_run {

@@ -18,6 +18,7 @@ use crate::pipeline::caller::{Caller, callers};
 use crate::pipeline::dry;
 use crate::pipeline::hosts::{self, Allowed};
 use crate::pipeline::load::Loaded;
+use crate::pipeline::programs::{self, Whose};
 use crate::pipeline::secrets;
 use crate::pipeline::select::Selection;
 use crate::pipeline::session::{Asked, Session, Start};
@@ -100,11 +101,11 @@ impl Drive {
         })
     }
 
-    /// Opens live systems before anything is written, when the run that would go on has something for them. What only a later round
-    /// sends is asked about then.
+    /// Looks for every program and opens live systems before anything is written, when the run that would go on has something for them. What
+    /// only a later round sends is asked about then.
     ///
     /// # Errors
-    /// As [`Drive::open`], and when a log cannot be read.
+    /// Programs that are not there, with their places; as [`Drive::open`]; and when a log cannot be read.
     pub(crate) fn open_for(
         &mut self,
         loaded: &mut Loaded,
@@ -112,10 +113,13 @@ impl Drive {
         asks: &Asked,
         console: &Console,
     ) -> Result<(), Failure> {
-        if self.lives.is_empty() {
+        let missing = programs::present(loaded, |_| true).err();
+        if self.lives.is_empty() && missing.is_none() {
             return Ok(());
         }
-        let (plan, progress, again) = match Session::standing(loaded, start, asks)? {
+        let standing = Session::standing(loaded, start, asks)?;
+        let is_new = standing.is_none();
+        let (plan, progress, again) = match standing {
             None => (loaded.plan(), Progress::default(), false),
             Some(session) => {
                 let progress = session.log.progress()?;
@@ -123,8 +127,13 @@ impl Drive {
                 (session.plan, progress, again)
             }
         };
-        let sends = again || outstanding(&plan, &progress).any(|attempt| self.sends(&attempt));
-        if sends {
+        let todo = || outstanding(&plan, &progress);
+        if is_new || again || todo().any(|attempt| self.calls(loaded, &attempt)) {
+            // A part is judged where all of them are put together.
+            let here = |whose: &Whose| plan.shard.is_none() || matches!(whose, Whose::System(_));
+            programs::present(loaded, here)?;
+        }
+        if !self.lives.is_empty() && (again || todo().any(|attempt| self.sends(&attempt))) {
             self.open(loaded, &plan, console)?;
         }
         Ok(())
@@ -187,6 +196,12 @@ impl Drive {
         console::guard(guarded(targets));
         self.is_open = true;
         Ok(())
+    }
+
+    /// Says whether an attempt asks somebody now, when it is outstanding: a program or an endpoint.
+    fn calls(&self, loaded: &Loaded, attempt: &AttemptSpec) -> bool {
+        let system = loaded.manifest.systems.get(&attempt.system);
+        system.is_some_and(|system| system.target.can_rerun()) && self.takes(attempt)
     }
 
     /// Says whether an attempt of a live system is made now, when it is outstanding.

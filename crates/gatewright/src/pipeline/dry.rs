@@ -1,5 +1,7 @@
 //! `--dry-run`: what would be sent, where to, at what price and how long at least. Nothing is sent and nothing is written.
 
+mod judges;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -11,6 +13,7 @@ use gatewright_core::reference::Changed;
 use gatewright_core::report::untrusted;
 use serde::Serialize;
 
+use self::judges::DryJudge;
 use crate::args::Budget;
 use crate::console::Console;
 use crate::error::{Failure, problems_text};
@@ -40,6 +43,8 @@ struct Dry {
     /// The run that would go on; none when a new one would begin.
     run: Option<String>,
     systems: Vec<DrySystem>,
+    /// What judges and grader programs would be asked then, by `gatewright gate` or `gatewright grade --ask`.
+    judges: Vec<DryJudge>,
     /// What `gatewright gate` and `gatewright confirm` may add at most; none when nothing can be confirmed.
     confirmation: Option<DryConfirmation>,
     problems: Vec<Problem>,
@@ -51,6 +56,8 @@ struct DryConfirmation {
     examples: usize,
     attempts: u64,
     calls: u64,
+    /// Verdicts of judges and programs on the fresh answers.
+    judgements: u64,
     usd_from: Option<f64>,
     usd_to: Option<f64>,
 }
@@ -101,33 +108,24 @@ pub(crate) fn dry_run(
 ) -> Result<u8, Failure> {
     let var = |name: &str| std::env::var(name).ok();
     let allowed = Allowed::read(allow_host, var, console)?;
-    let (run, plan, progress) = standing(loaded, start, asked)?;
+    let (session, plan, progress) = standing(loaded, start, asked)?;
     let loaded = &*loaded;
+    let mut to_make = Vec::new();
     let mut todo: BTreeMap<Role, Vec<AttemptSpec>> = BTreeMap::new();
     for attempt in outstanding(&plan, &progress) {
         if selection.is_none_or(|selection| selection.holds(attempt.example)) {
             todo.entry(attempt.system).or_default().push(attempt);
+            to_make.push(attempt);
         }
     }
     let mut problems = adapters::problems(&loaded.manifest);
     let mut systems = Vec::new();
     for (role, system) in &loaded.manifest.systems {
         let attempts = todo.remove(role).unwrap_or_default();
-        let kind = match &system.target {
-            Target::Recorded(_) => "recorded",
-            Target::LabelsOnly => "labels only",
-            Target::Command { .. } => "command",
-            Target::Live(live) => match live.protocol {
-                Protocol::OpenAiChat | Protocol::OpenAiResponses => "openai",
-                Protocol::Anthropic => "anthropic",
-                Protocol::Http => "http",
-                Protocol::Provider => "provider",
-            },
-        };
         let mut shown = DrySystem {
             role: *role,
             name: system.name.clone(),
-            kind,
+            kind: kind(&system.target),
             attempts: attempts.len() as u64,
             calls: 0,
             live: None,
@@ -136,13 +134,22 @@ pub(crate) fn dry_run(
             Target::Live(live) => {
                 let filled = fill(loaded, *role, live, &attempts, &mut problems)?;
                 shown.calls = filled.calls;
-                shown.live = Some(estimate(loaded, *role, live, filled, &allowed, budget));
+                let caller = Caller::System(*role);
+                shown.live = Some(estimate(loaded, &caller, live, filled, &allowed, budget));
             }
             Target::Command { .. } => shown.calls = shown.attempts,
             _ => {}
         }
         systems.push(shown);
     }
+    let judges = judges::dry(
+        loaded,
+        &plan,
+        session.as_ref(),
+        (&to_make, asked.retry_errors),
+        &allowed,
+        budget,
+    )?;
     let confirmation = most(loaded, &plan, &allowed, budget);
     let code = if problems.is_empty() {
         exit::SHIP
@@ -151,8 +158,9 @@ pub(crate) fn dry_run(
     };
     let dry = Dry {
         format: "gatewright-dry-run/1",
-        run,
+        run: session.map(|session| session.name),
         systems,
+        judges,
         confirmation,
         problems,
     };
@@ -162,6 +170,20 @@ pub(crate) fn dry_run(
         console.out(&dry.text(console.options.width))?;
     }
     Ok(code)
+}
+
+fn kind(target: &Target) -> &'static str {
+    match target {
+        Target::Recorded(_) => "recorded",
+        Target::LabelsOnly => "labels only",
+        Target::Command { .. } => "command",
+        Target::Live(live) => match live.protocol {
+            Protocol::OpenAiChat | Protocol::OpenAiResponses => "openai",
+            Protocol::Anthropic => "anthropic",
+            Protocol::Http => "http",
+            Protocol::Provider => "provider",
+        },
+    }
 }
 
 /// Says in one line what a confirmation may add at most; nothing when nothing can be confirmed.
@@ -189,6 +211,7 @@ fn most(
         examples: round.examples.len(),
         attempts: round.attempts().count() as u64,
         calls: 0,
+        judgements: judges::on_fresh(loaded, &round)?,
         usd_from: Some(0.0),
         usd_to: Some(0.0),
     };
@@ -204,7 +227,14 @@ fn most(
         // Prompts that cannot be filled in, and examples that changed, are named where the first look is.
         let filled = fill(loaded, *role, live, &attempts, &mut Vec::new()).ok()?;
         most.calls += filled.calls;
-        let live = estimate(loaded, *role, live, filled, allowed, budget);
+        let live = estimate(
+            loaded,
+            &Caller::System(*role),
+            live,
+            filled,
+            allowed,
+            budget,
+        );
         let add = |a: Option<f64>, b: Option<f64>| Some(a? + b?);
         most.usd_from = add(most.usd_from, live.usd_from);
         most.usd_to = add(most.usd_to, live.usd_to);
@@ -217,12 +247,13 @@ fn standing(
     loaded: &mut Loaded,
     start: Start,
     asked: &Asked,
-) -> Result<(Option<String>, Plan, Progress), Failure> {
+) -> Result<(Option<Session>, Plan, Progress), Failure> {
     match Session::standing(loaded, start, asked)? {
         None => Ok((None, loaded.plan(), Progress::default())),
         Some(session) => {
             let progress = session.log.progress()?;
-            Ok((Some(session.name), session.plan, progress))
+            let plan = session.plan.clone();
+            Ok((Some(session), plan, progress))
         }
     }
 }
@@ -280,7 +311,7 @@ fn fill(
 
 fn estimate(
     loaded: &Loaded,
-    role: Role,
+    caller: &Caller,
     live: &Live,
     sum: Sum,
     allowed: &Allowed,
@@ -298,7 +329,7 @@ fn estimate(
         .and_then(|(written, read)| live.cost(read, written));
     let consent = hosts::called(&loaded.manifest)
         .iter()
-        .find(|one| one.caller == Caller::System(role))
+        .find(|one| one.caller == *caller)
         .and_then(|one| allowed.knows(one));
     let (requests, tokens) = (live.pace.requests_per_minute, live.pace.tokens_per_minute);
     let minutes = |amount: u64, pace: Option<u32>| pace.map(|pace| amount as f64 / f64::from(pace));
@@ -347,6 +378,16 @@ impl Dry {
                 }
             }
         }
+        if !self.judges.is_empty() {
+            text += "Then, by `gatewright gate` or `gatewright grade --ask`:\n";
+        }
+        for judge in &self.judges {
+            for line in judge.lines() {
+                for row in untrusted::wrap(&line, width, 4) {
+                    text += &(row + "\n");
+                }
+            }
+        }
         if let Some(most) = &self.confirmation {
             for row in untrusted::wrap(&most.line(), width, 4) {
                 text += &(row + "\n");
@@ -371,8 +412,13 @@ impl DryConfirmation {
             (None, _) => "money unknown without a `price:` of each".to_owned(),
         };
         format!(
-            "confirmation: guards that trip are run again by `gatewright gate`: at most {} further calls ({money})",
-            number(self.calls)
+            "confirmation: guards that trip are run again by `gatewright gate`: at most {} further calls ({money}){}",
+            number(self.calls),
+            match self.judgements {
+                0 => String::new(),
+                1 => ", and 1 judgement".to_owned(),
+                count => format!(", and {} judgements", number(count)),
+            }
         )
     }
 }

@@ -157,7 +157,8 @@ mod tests {
             };
             let failure = settle(Ok(end), &manifest, "gatewright gate").expect_err("paused");
             assert_eq!(failure.code(), exit::INCOMPLETE);
-            let text = failure.text(100);
+            // A line each, before a terminal makes more of it.
+            let text = failure.text(400);
             assert_eq!(text.lines().count(), 3, "{text}");
             assert!(text.contains("gatewright gate"), "{text}");
         }

@@ -22,6 +22,7 @@ use crate::pipeline::drive::Drive;
 use crate::pipeline::evidence::Counted;
 use crate::pipeline::ledger::{is_attempted, project_log};
 use crate::pipeline::load::Loaded;
+use crate::pipeline::programs::{self, Whose};
 use crate::pipeline::session::{Decided, Session, writer};
 use crate::pipeline::{TOOL, calibration, evidence, judging};
 
@@ -57,6 +58,10 @@ pub(crate) fn confirm(
     let Some(round) = wanted(loaded, session, &analysis) else {
         return Ok(false);
     };
+    programs::present(loaded, |whose| match whose {
+        Whose::System(role) => round.roles.contains(role),
+        Whose::Judge(_) | Whose::Grader(_) => true,
+    })?;
     console.note(&format!(
         "{} examples tripped a guard: {} fresh trials of each on {} systems",
         round.examples.len(),

@@ -1,25 +1,34 @@
 //! Asks judges and grader programs what is outstanding: each judged unit is an attempt of the engine, and what it commits stands in the run's own log.
 
 mod ask;
+mod lacks;
+mod planned;
 mod units;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use gatewright_core::analyse;
+use gatewright_core::incident::IncidentStatus;
 use gatewright_core::judge::{Judged, JudgedUnit, MemberReport, Subject, hash_of_judge};
 use gatewright_core::manifest::{Grader, Role};
+use gatewright_core::outcome::GraderKind;
 use gatewright_core::plan::AttemptSpec;
 use gatewright_core::report::untrusted::line;
 use gatewright_core::response::{AttemptEnd, Response};
 
 use self::ask::{Asked, Session as Asking};
+pub(crate) use self::lacks::{Without, without_verdict};
+pub(super) use self::planned::{Planned, judgements, planned};
 use self::units::Work;
 use crate::console::Console;
 use crate::error::Failure;
+use crate::exit;
 use crate::now::Now;
 use crate::pipeline::drive::{self, Drive};
 use crate::pipeline::evidence;
 use crate::pipeline::load::Loaded;
+use crate::pipeline::programs::{self, Whose};
 use crate::pipeline::session::Session;
 
 /// Oddities of one round that are told, of those that differ.
@@ -31,25 +40,48 @@ pub(super) type Answers = BTreeMap<AttemptSpec, Response>;
 /// What is left to judge after the judges were asked.
 #[derive(Debug, Default)]
 pub(crate) struct Left {
-    /// Why judges or programs could not be asked, one for each.
-    pub(crate) why: Vec<String>,
+    /// Judges and programs that could not be asked to the end: of which criterion, and why.
+    of: Vec<(u16, String)>,
 }
 
 impl Left {
-    /// Says what is missing, and what goes on with it: the answers are kept, and only the judging is made again.
-    pub(crate) fn tell(&self, command: &str, console: &Console) {
-        for why in &self.why {
-            console.say(&format!("not judged: {}", line(why, 400)));
-        }
-        console.say(&format!(
-            "nothing is decided while judgements are missing; what systems answered is kept\nNext: {command}   (only the judging goes on)"
-        ));
-    }
-
     /// Says whether everything was asked.
     pub(crate) fn is_nothing(&self) -> bool {
-        self.why.is_empty()
+        self.of.is_empty()
     }
+
+    /// Says whether what is missing could change the answer: then nothing is decided. What is only watched cannot, nor what no rule is on.
+    pub(crate) fn blocks(&self, loaded: &Loaded) -> bool {
+        let mut of = self.of.iter();
+        of.any(|(criterion, _)| rests_on(loaded, *criterion))
+    }
+
+    /// Says what was not judged, and why.
+    pub(crate) fn tell(&self, console: &Console) {
+        for (_, why) in &self.of {
+            console.say_wrapped(&format!("not judged: {}", line(why, 400)));
+        }
+    }
+
+    /// The run is incomplete: nothing is decided, and the same command goes on with the judging alone.
+    pub(crate) fn incomplete(&self, command: &str) -> Failure {
+        Failure::expected(
+            exit::INCOMPLETE,
+            "the run is incomplete: judgements are missing",
+        )
+        .why("nothing is decided while they are; what systems answered is kept")
+        .next(format!("{command}   (only the judging goes on)"))
+        .next("gatewright decide   (what is missing stays missing)")
+    }
+}
+
+/// Says whether the answer can change with verdicts on a criterion. An open incident asks for those of programs too.
+fn rests_on(loaded: &Loaded, criterion: u16) -> bool {
+    let by = loaded.manifest.criteria[usize::from(criterion)].judged_by();
+    let mut incidents = loaded.incidents.iter();
+    analyse::rests_on(&loaded.manifest, criterion)
+        || by != GraderKind::Model
+            && incidents.any(|incident| incident.status == IncidentStatus::Open)
 }
 
 /// Folds what judges and programs said in a run so far; `None` where nothing on the page is judged.
@@ -142,9 +174,10 @@ pub(crate) fn ask(
         ));
     }
     let answers = answers(loaded, session)?;
+    programs_are_there(loaded, session, &answers, &judged, errors)?;
     let mut left = Left::default();
     for index in 0..loaded.manifest.criteria.len() as u16 {
-        for work in units::of(loaded, session, index, &answers)? {
+        for work in units::of(loaded, &session.plan, index, &answers)? {
             if let Some(why) = all_of(
                 loaded,
                 session,
@@ -155,11 +188,35 @@ pub(crate) fn ask(
                 errors,
                 (now, console),
             )? {
-                left.why.push(why);
+                left.of.push((index, why));
             }
         }
     }
     Ok(left)
+}
+
+/// Refuses to begin while a program is not there that would be asked: nobody else is paid for what it could not judge.
+fn programs_are_there(
+    loaded: &Loaded,
+    session: &Session,
+    answers: &Answers,
+    judged: &Judged,
+    errors: bool,
+) -> Result<(), Failure> {
+    let all = |whose: &Whose| !matches!(whose, Whose::System(_));
+    if programs::present(loaded, all).is_ok() {
+        return Ok(());
+    }
+    let mut asked = Vec::new();
+    for index in 0..loaded.manifest.criteria.len() as u16 {
+        for work in units::of(loaded, &session.plan, index, answers)? {
+            let mut units = work.units.iter();
+            if units.any(|unit| judged.due(unit, work.reading(), errors).is_some()) {
+                asked.push(work.whose());
+            }
+        }
+    }
+    programs::present(loaded, |whose| asked.contains(whose))
 }
 
 #[expect(
@@ -177,45 +234,26 @@ fn all_of(
     errors: bool,
     (now, console): (&Now, &Console),
 ) -> Result<Option<String>, Failure> {
-    let first: Vec<JudgedUnit> = work
-        .units
-        .iter()
-        .filter(|unit| judged.is_outstanding(unit, errors))
-        .cloned()
-        .collect();
-    let mut why = one_round(
-        loaded,
-        session,
-        drive,
-        work,
-        answers,
-        first,
-        judged,
-        (now, console),
-    )?;
-    if why.is_none() {
-        let again: Vec<JudgedUnit> = work
-            .units
-            .iter()
-            .filter(|unit| work.is_unread(judged, unit))
-            .map(|unit| JudgedUnit {
-                repair: true,
-                ..unit.clone()
-            })
-            .filter(|unit| judged.is_outstanding(unit, errors))
-            .collect();
-        why = one_round(
+    // First what was never asked, or is asked anew; then what of it could not be read.
+    for repair in [false, true] {
+        let due = work.units.iter();
+        let due = due.filter_map(|unit| judged.due(unit, work.reading(), errors));
+        let due = due.filter(|unit| unit.repair == repair).collect();
+        let round = one_round(
             loaded,
             session,
             drive,
             work,
             answers,
-            again,
+            due,
             judged,
             (now, console),
         )?;
+        if round.is_some() {
+            return Ok(round);
+        }
     }
-    Ok(why)
+    Ok(None)
 }
 
 #[expect(
@@ -239,7 +277,7 @@ fn one_round(
     let Some(target) = work.target(loaded, drive) else {
         return Ok(None);
     };
-    console.note(&format!("{} judges {}", work.who(), work.counts(&units)));
+    console.wrapped(&format!("{} judges {}", work.who(), work.counts(&units)));
     let names = units::names(loaded);
     let seed = session.plan.seed;
     let known: &Judged = judged;
@@ -261,7 +299,7 @@ fn one_round(
     } = asking.run(&mut session.log, &limits, &now.at, drive.command, console)?;
     drive.spend(calls, dollars);
     for what in odd.iter().take(ODD_SHOWN) {
-        console.note(&format!("{}: {}", work.who(), line(what, 200)));
+        console.wrapped(&format!("{}: {}", work.who(), line(what, 200)));
     }
     for event in said {
         judged.take(event);

@@ -17,6 +17,7 @@ mod judging;
 mod ledger;
 mod load;
 mod merge;
+mod programs;
 mod prompts;
 mod reuse;
 mod rows;
@@ -32,10 +33,13 @@ pub(crate) use drive::Drive;
 pub(crate) use dry::dry_run;
 pub(crate) use evidence::{Answers, answers, ends, graders, with_outcomes};
 pub(crate) use judge::{confirm, judge, record};
-pub(crate) use judging::{Left, ask as ask_judges, judged as what_judges_said};
+pub(crate) use judging::{
+    Left, Without, ask as ask_judges, judged as what_judges_said, without_verdict,
+};
 pub(crate) use ledger::project_log;
 pub(crate) use load::{Depth, Loaded};
 pub(crate) use merge::merge;
+pub(crate) use programs::problems as program_problems;
 pub(crate) use prompts::problems as prompt_problems;
 pub(crate) use select::Selection;
 pub(crate) use session::{Asked, Session, Start, writer};

@@ -17,7 +17,7 @@ pub(crate) struct Selection {
 }
 
 impl Selection {
-    /// Picks what the flags say: filters first, then the lot, then the first ones. Nothing when no flag was given.
+    /// Picks what the flags say (`flag` is the one that filters): filters first, then the lot, then the first ones. Nothing when no flag was given.
     ///
     /// # Errors
     /// For a dimension or value that is not there, and when nothing is left (exit code 4).
@@ -26,12 +26,13 @@ impl Selection {
         reference: &ReferenceSet,
         seed: u64,
         select: &Select,
+        flag: &str,
     ) -> Result<Option<Self>, Failure> {
         if select.filter.is_empty() && select.limit.is_none() && select.sample.is_none() {
             return Ok(None);
         }
         let mut indices: Vec<u32> = (0..reference.examples.len() as u32).collect();
-        for (name, value) in pairs(&select.filter)? {
+        for (name, value) in pairs(&select.filter, &format!("{flag} task=refund"))? {
             if name == "id" {
                 let id = |index: &u32| reference.examples[*index as usize].id.as_str();
                 indices.retain(|index| matches(&value, id(index)));
@@ -66,7 +67,9 @@ impl Selection {
                 "no example was selected: nothing to run",
             )
             .why("an answer about nothing would look like a green build")
-            .next("gatewright run --dry-run"));
+            .next(format!(
+                "another {flag}; gatewright check counts the examples"
+            )));
         }
         let mut holds = vec![false; reference.examples.len()];
         for index in indices {
@@ -110,9 +113,15 @@ mod tests {
     }
 
     fn chosen(loaded: &Loaded, seed: u64, select: &Select) -> Vec<String> {
-        let selection = Selection::read(&loaded.manifest, &loaded.reference, seed, select)
-            .expect("selected")
-            .expect("something was asked for");
+        let selection = Selection::read(
+            &loaded.manifest,
+            &loaded.reference,
+            seed,
+            select,
+            "--filter",
+        )
+        .expect("selected")
+        .expect("something was asked for");
         let examples = &loaded.reference.examples;
         (0..examples.len() as u32)
             .filter(|&index| selection.holds(index))
@@ -158,7 +167,8 @@ mod tests {
                 filter: vec![text.to_owned()],
                 ..Select::default()
             };
-            let failure = Selection::read(&loaded.manifest, &loaded.reference, 1, &select);
+            let failure =
+                Selection::read(&loaded.manifest, &loaded.reference, 1, &select, "--filter");
             let failure = failure.expect_err("refused");
             (failure.code(), failure.text(100))
         };

@@ -196,7 +196,11 @@ impl Session {
                 .seal
                 .as_ref()
                 .is_some_and(|sealed| sealed.differences(&seal).is_empty());
-            let goes_on = session.decided.is_none() || left || !is_attempted(loaded, &session)?;
+            // A decided run of recorded files alone is decided again.
+            let mut systems = loaded.manifest.systems.values();
+            let callable = systems.any(|system| system.target.can_rerun());
+            let goes_on =
+                session.decided.is_none() || left || !callable || !is_attempted(loaded, &session)?;
             if session.same_plan && goes_on && same {
                 return Ok(Some(session));
             }

@@ -25,6 +25,13 @@ fn init_writes_a_page_that_check_accepts_and_never_overwrites() {
         ])
         .expect(0);
     assert!(said.stdout.contains("gatewright check"), "{said}");
+    // What is left to do is to put the program there.
+    let check = place.run(&["check"]).expect(2);
+    assert_eq!(check.stdout.matches("[no-program]").count(), 2, "{check}");
+    place.write("assistant", "#!/bin/sh\ncat\n");
+    let check = place.run(&["check"]).expect(2);
+    assert!(check.stdout.contains("`chmod +x ./assistant`"), "{check}");
+    place.mode("assistant", 0o755);
     let check = place.run(&["check"]).expect(0);
     assert!(
         check.stdout.contains("2 rules over 2 examples; 0 errors"),
@@ -46,6 +53,8 @@ fn init_writes_a_page_that_check_accepts_and_never_overwrites() {
 fn init_without_flags_or_terminal_writes_the_commented_page() {
     let place = environment();
     let _ = place.run(&["init", "new place"]).expect(0);
+    place.write("new place/assistant", "#!/bin/sh\ncat\n");
+    place.mode("new place/assistant", 0o755);
     let check = place
         .run(&["--config", "new place/gatewright.yaml", "check"])
         .expect(0);

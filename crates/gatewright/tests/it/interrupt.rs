@@ -183,8 +183,11 @@ fn a_system_that_cannot_be_started_leaves_a_run_that_goes_on() {
     let page = project.read("gatewright.yaml");
     project.write(
         "gatewright.yaml",
-        page.replace("[python3, slow.py, candidate", "[./not-there, candidate"),
+        page.replace("[python3, slow.py, candidate", "[./broken, candidate"),
     );
+    // It is there and may be executed; what it says it runs in is not.
+    project.write("broken", "#!/nowhere/at-all\n");
+    project.mode("broken", 0o755);
     let broken = project.run(&["gate"]).expect(111);
     assert!(
         broken.stderr.contains("candidate cannot be worked with"),

@@ -42,7 +42,7 @@ for line in sys.stdin:
     print(json.dumps({"id": request["id"], "verdict": "fail" if rude else "pass", "symptom": "rude", "score": len(answer["output"])}), flush=True)
 "#;
 
-fn project(judge: &str, lost: usize) -> TestEnvironment {
+pub(crate) fn project(judge: &str, lost: usize) -> TestEnvironment {
     let environment = environment();
     let criteria = "  judged: {grader: {judge: {rubric: rubric.md, by: strict}}, fails_as: unsupported-claim}\n  tone: {grader: {program: {command: [python3, tone.py]}}, fails_as: {rude: scope-mismatch}}\ngate:\n";
     let page = page("standard: unbroken", GUARD)
@@ -64,12 +64,12 @@ fn project(judge: &str, lost: usize) -> TestEnvironment {
     environment
 }
 
-fn lines(project: &TestEnvironment, file: &str) -> usize {
+pub(crate) fn lines(project: &TestEnvironment, file: &str) -> usize {
     std::fs::read_to_string(project.project().join(file)).map_or(0, |text| text.lines().count())
 }
 
 /// The counts of one criterion and system from `grade --json`: pass, fail, missing.
-fn counts(project: &TestEnvironment, criterion: &str, system: &str) -> (u64, u64, u64) {
+pub(crate) fn counts(project: &TestEnvironment, criterion: &str, system: &str) -> (u64, u64, u64) {
     let graded = project.run(&["grade", "--json"]).expect(0);
     let graded: Value = serde_json::from_str(&graded.stdout).expect("JSON");
     let cells = graded["criteria"].as_array().expect("cells");
@@ -154,6 +154,10 @@ fn f28_a_judge_that_is_down_leaves_the_answers_and_decides_nothing() {
     drop(nobody);
     let way = format!("{{openai: {{model: m, base_url: \"http://{address}/v1\"}}}}");
     let project = project(&way, 2);
+    // A never asks for every verdict that could show the class.
+    let page = project.read("gatewright.yaml");
+    let never = "  - {id: none, never: unsupported-claim, then: {violated: hold}, owner: team}\n";
+    project.write("gatewright.yaml", page + never);
     let host = format!("--allow-host=127.0.0.1:{}", address.port());
     let down = project.run(&["gate", &host]);
     assert_eq!(down.code, Some(111), "{down}");
@@ -162,6 +166,15 @@ fn f28_a_judge_that_is_down_leaves_the_answers_and_decides_nothing() {
         "{down}"
     );
     assert!(down.stderr.contains("nothing is decided"), "{down}");
+    assert!(
+        down.stderr
+            .contains("gatewright gate (only the judging goes on)")
+            || down
+                .stderr
+                .contains("gatewright gate   (only the judging goes on)"),
+        "{down}"
+    );
+    assert_eq!(down.stdout, "", "no decision stands beside it");
     assert_eq!(lines(&project, "graded.log"), 40, "the program was asked");
     let runs = || {
         std::fs::read_dir(project.project().join(".gatewright/runs"))
@@ -200,9 +213,13 @@ fn a_program_that_fails_is_missing_and_never_a_pass() {
         "gatewright.yaml",
         page.replace("[python3, tone.py]", "[python3, tone.py, fails]"),
     );
+    let guard = "  - {id: tone, guard: tone, against: production, margin: 10 pts, then: {violated: hold}, owner: team}\n";
+    let page = project.read("gatewright.yaml");
+    project.write("gatewright.yaml", format!("{page}{guard}"));
     let gate = project.run(&["gate"]);
     assert_eq!(gate.code, Some(111), "{gate}");
     assert!(gate.stderr.contains("tone: the program"), "{gate}");
+    assert_eq!(gate.stdout, "", "{gate}");
     let (pass, fail, missing) = counts(&project, "tone", "candidate");
     assert_eq!((pass, fail, missing), (0, 0, 20));
 }

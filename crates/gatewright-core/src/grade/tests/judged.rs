@@ -3,7 +3,7 @@
 use super::*;
 use crate::event::RunEvent;
 use crate::judge::{
-    Judged, JudgedUnit, Rubric, Subject, hash_of_judge, hash_of_program, hash_of_response,
+    Judged, JudgedUnit, Reading, Rubric, Subject, hash_of_judge, hash_of_program, hash_of_response,
 };
 use crate::manifest::read;
 
@@ -382,8 +382,10 @@ fn a13_a_judge_that_passes_its_canaries_may_not_gate() {
     };
     let bad = "unsupported";
     assert_eq!(report(&[(false, bad), (true, bad)]).unfit(), None);
-    assert!(report(&[]).unfit().expect("unfit").contains("no canary"));
-    assert!(report(&[(false, bad)]).unfit().is_some());
+    let nothing = report(&[]).unfit().expect("unfit");
+    assert!(nothing.contains("no answer and no canary"), "{nothing}");
+    let half = report(&[(false, bad)]).unfit().expect("unfit");
+    assert!(half.contains("judged no canary"), "{half}");
     let obeyed = report(&[(false, bad), (true, "supported"), (true, bad)]).unfit();
     assert!(
         obeyed
@@ -396,4 +398,61 @@ fn a13_a_judge_that_passes_its_canaries_may_not_gate() {
     assert_eq!(report(&many).unfit(), None, "one in ten");
     many.push((false, "supported"));
     assert!(report(&many).unfit().is_some());
+}
+
+/// What is asked next: what never ended, once more what could not be read, and with `errors` anew what has no verdict. Never what has one.
+#[test]
+fn what_has_no_verdict_is_asked_anew_and_nothing_else() {
+    let manifest = manifest();
+    let Grader::Judge(grader) = &manifest.criteria[0].grader else {
+        panic!("a judge");
+    };
+    let rubric = grader.rubric.as_ref().expect("read");
+    let new = || Case::new(&manifest);
+    let subject = Subject::Answer {
+        attempt: at(Role::Candidate),
+        said: hash_of_response(&says("the answer")),
+    };
+    let unit = new().unit("grounded", "one", 0, subject);
+    let due = |case: &Case<'_>, errors| {
+        let due = case.judged.due(&unit, Reading::Level(rubric), errors);
+        due.map(|due| due.repair)
+    };
+    let good = || level("supported");
+    let babble = || answered("Let me see.");
+    // What was said at first and the second time; what is due without and with errors: itself (false), the repair (true), nothing.
+    let table = [
+        (None, None, (Some(false), Some(false))),
+        (Some(good()), None, (None, None)),
+        (Some(down()), None, (None, Some(false))),
+        (Some(babble()), None, (Some(true), Some(true))),
+        (Some(babble()), Some(good()), (None, None)),
+        (Some(babble()), Some(down()), (None, Some(true))),
+        (Some(babble()), Some(babble()), (None, Some(false))),
+    ];
+    for (index, (first, second, wanted)) in table.into_iter().enumerate() {
+        let mut case = new();
+        if let Some(first) = first {
+            case = case.said("grounded", "one", 0, first);
+        }
+        if let Some(second) = second {
+            case = case.again("grounded", "one", second);
+        }
+        assert_eq!((due(&case, false), due(&case, true)), wanted, "{index}");
+    }
+    // Asked anew, it is read anew: the earlier second asking was about another text.
+    let anew = new()
+        .said("grounded", "one", 0, babble())
+        .again("grounded", "one", good())
+        .said("grounded", "one", 0, babble());
+    assert_eq!(due(&anew, false), Some(true));
+    // A program has no second asking.
+    let tone = new().unit("tone", "program", 0, subject);
+    let said = |end| {
+        let case = new().said("tone", "program", 0, end);
+        let due = |errors| case.judged.due(&tone, Reading::Program, errors).is_some();
+        (due(false), due(true))
+    };
+    assert_eq!(said(answered("no verdict")), (false, true));
+    assert_eq!(said(down()), (false, true));
 }

@@ -379,6 +379,18 @@ pub(super) fn people(
         _ => (false, None),
     };
     if !judged {
+        if matches!(grader, Grader::Judge(_)) {
+            let what = format!(
+                "`{path}` calibrates nothing: a preference between two answers has no calibration"
+            );
+            w.error(
+                node,
+                "no-judge",
+                what,
+                "take `people` away, or `mode: single`, whose verdicts are held against people's",
+            );
+            return None;
+        }
         let what = format!("`{path}` calibrates nothing: no model judges here");
         w.error(node, "no-judge", what, "`people` beside `grader: {label: {by: model, …}}`, or the people as the grader: `by: person`");
         return None;

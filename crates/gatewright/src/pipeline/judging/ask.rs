@@ -266,7 +266,9 @@ fn settle(
             "the judging is incomplete: the budget is reached",
         )
         .why("every answer and every verdict so far is kept; the rest stays outstanding")
-        .next(format!("with a larger --max-calls or --max-cost: {on}"))),
+        .next(format!(
+            "{command}   (with a larger --max-calls or --max-cost)"
+        ))),
         Ok(RunEnd::Changed(changed)) => Err(changed.into()),
         Err(error) => Err(Failure::Unexpected {
             doing: "ask the judges".to_owned(),

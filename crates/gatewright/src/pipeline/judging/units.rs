@@ -4,11 +4,11 @@ use gatewright_core::digest::Digest;
 use gatewright_core::id::CriterionId;
 use gatewright_core::judge::ask::{Ask, Names, messages, schema};
 use gatewright_core::judge::{
-    Canary, Judged, JudgedUnit, Rubric, Said, Subject, canaries, hash_of_judge, hash_of_program,
-    hash_of_response,
+    Canary, Judged, JudgedUnit, Reading, Rubric, Said, Subject, canaries, hash_of_judge,
+    hash_of_program, hash_of_response, in_order,
 };
 use gatewright_core::manifest::{Grader, JudgeGrader, ProgramGrader, Protocol, Role};
-use gatewright_core::plan::AttemptSpec;
+use gatewright_core::plan::{AttemptSpec, Plan};
 use gatewright_core::reference::{Changed, Example, Input};
 use gatewright_core::response::Response;
 use gatewright_engine::Target;
@@ -20,7 +20,7 @@ use crate::error::Failure;
 use crate::pipeline::drive::Drive;
 use crate::pipeline::evidence;
 use crate::pipeline::load::Loaded;
-use crate::pipeline::session::Session;
+use crate::pipeline::programs::Whose;
 
 /// The units of one criterion and one judge, or of a program.
 pub(super) struct Work<'a> {
@@ -41,7 +41,7 @@ enum By<'a> {
 /// Lists the work of one criterion: one entry for each judge.
 pub(super) fn of<'a>(
     loaded: &'a Loaded,
-    session: &Session,
+    plan: &Plan,
     index: u16,
     answers: &Answers,
 ) -> Result<Vec<Work<'a>>, Failure> {
@@ -85,7 +85,7 @@ pub(super) fn of<'a>(
                 return Ok(Vec::new());
             };
             let subjects = subjects(grader, &of_it, answers);
-            let seed = session.plan.seed;
+            let seed = plan.seed;
             let made = canaries_of(loaded, grader, rubric, answers, &applies, seed)?;
             let work = grader.by.iter().filter_map(|name| {
                 let judge = loaded.manifest.judges.get(name)?;
@@ -99,7 +99,7 @@ pub(super) fn of<'a>(
                         made.iter()
                             .map(|canary| unit(name, hash, canary.subject, 0)),
                     );
-                    let again = again(&of_it, grader.canaries as usize, session);
+                    let again = again(&of_it, grader.canaries as usize, plan);
                     units.extend(
                         again
                             .into_iter()
@@ -108,7 +108,7 @@ pub(super) fn of<'a>(
                 }
                 Some(Work {
                     judge: name.clone(),
-                    units,
+                    units: in_order(units, seed),
                     criterion: &criterion.id,
                     canaries: made.clone(),
                     by: By::Judge(grader, rubric),
@@ -155,11 +155,10 @@ fn subjects(
 }
 
 /// Draws answers of the first look that are judged a second time.
-fn again(of_it: &[(AttemptSpec, &Response)], count: usize, session: &Session) -> Vec<Subject> {
-    let seed = session.plan.seed;
-    let first_look = |(attempt, _): &&(AttemptSpec, &Response)| {
-        attempt.trial < session.plan.trials(attempt.system)
-    };
+fn again(of_it: &[(AttemptSpec, &Response)], count: usize, plan: &Plan) -> Vec<Subject> {
+    let seed = plan.seed;
+    let first_look =
+        |(attempt, _): &&(AttemptSpec, &Response)| attempt.trial < plan.trials(attempt.system);
     let mut drawn: Vec<&(AttemptSpec, &Response)> = of_it.iter().filter(first_look).collect();
     drawn.sort_by_cached_key(|(attempt, _)| {
         *Digest::of_json(&("gatewright-again", seed, attempt)).bytes()
@@ -212,6 +211,27 @@ impl Work<'_> {
         }
     }
 
+    /// Returns the criterion's id.
+    pub(super) fn criterion(&self) -> &str {
+        self.criterion.as_str()
+    }
+
+    /// Returns the judge's name; nothing for a program.
+    pub(super) fn judge_name(&self) -> Option<&str> {
+        match self.by {
+            By::Judge(..) => Some(&self.judge),
+            By::Program(_) => None,
+        }
+    }
+
+    /// Says whose program is asked, where it is one.
+    pub(super) fn whose(&self) -> Whose {
+        match self.by {
+            By::Judge(..) => Whose::Judge(self.judge.clone()),
+            By::Program(_) => Whose::Grader(self.criterion.to_string()),
+        }
+    }
+
     /// Says in words what is asked now.
     pub(super) fn counts(&self, units: &[JudgedUnit]) -> String {
         let again = units.iter().filter(|unit| unit.repair).count();
@@ -229,31 +249,28 @@ impl Work<'_> {
         let canaries = count(|it| matches!(it, Subject::Wrong { .. } | Subject::Injected { .. }));
         let twice = count(|it| matches!(it, Subject::Again { .. }));
         let mut parts = Vec::new();
-        for (count, what) in [
-            (answers, "answers"),
-            (pairs, "ordered pairs"),
-            (canaries, "canaries"),
-            (twice, "answers a second time"),
+        for (count, one, several) in [
+            (answers, "answer", "answers"),
+            (pairs, "ordered pair", "ordered pairs"),
+            (canaries, "canary", "canaries"),
+            (twice, "answer a second time", "answers a second time"),
         ] {
-            if count > 0 {
-                parts.push(format!("{count} {what}"));
+            match count {
+                0 => {}
+                1 => parts.push(format!("1 {one}")),
+                _ => parts.push(format!("{count} {several}")),
             }
         }
         parts.join(", ")
     }
 
-    /// Says whether a unit was answered and its verdict waits for a second asking.
-    pub(super) fn is_unread(&self, judged: &Judged, unit: &JudgedUnit) -> bool {
-        let By::Judge(grader, rubric) = self.by else {
-            return false;
-        };
-        let answered = matches!(judged.of(unit), Some(Said::Answer(_)));
-        answered
-            && if grader.pair {
-                judged.winner(unit).is_none()
-            } else {
-                judged.verdict(unit, rubric).is_none()
-            }
+    /// Says what a text must be to count as a verdict.
+    pub(super) fn reading(&self) -> Reading<'_> {
+        match self.by {
+            By::Judge(grader, _) if grader.pair => Reading::Better,
+            By::Judge(_, rubric) => Reading::Level(rubric),
+            By::Program(_) => Reading::Program,
+        }
     }
 
     /// Returns how the judge or program is reached.
