@@ -7,7 +7,9 @@
 mod behaviour;
 mod beside;
 mod date;
+mod digits;
 mod evidence;
+mod expression;
 mod grounding;
 mod instructions;
 mod joined;
@@ -24,6 +26,7 @@ mod ready;
 mod scope;
 mod sheet;
 mod similarity;
+mod steps;
 mod structure;
 mod symptom;
 mod text;
@@ -41,6 +44,7 @@ pub use self::sheet::{Measures, Sheet, blind_to_correctness, kind, sheet, sheets
 pub use self::symptom::symptoms;
 pub use self::trial::{Tried, TriedPart, try_one};
 
+pub(crate) use self::expression::Flaw;
 use self::label::ReadyLabel;
 use self::preference::ReadyPreference;
 use self::ready::{Ready, applies, judge, prepare};
@@ -52,7 +56,7 @@ use crate::outcome::{Bin, GraderKind, Missing, Outcome};
 use crate::plan::AttemptSpec;
 use crate::problem::Problem;
 use crate::reference::{Changed, Example, ReferenceSet};
-use crate::response::{AttemptEnd, Response};
+use crate::response::{AttemptEnd, Behaviour, Response};
 
 /// The page's criteria, ready to grade.
 #[derive(Debug)]
@@ -349,7 +353,11 @@ impl<'a> Graders<'a> {
         let judged = self.judged.unwrap_or(&nothing);
         match ready {
             Ready::Judge(ready) if ready.pair => ready.prefer(judged, attempt, response, sink),
-            Ready::Judge(ready) => ready.grade(judged, attempt, response, sink),
+            Ready::Judge(ready) => {
+                let example = self.reference.examples.get(attempt.example as usize);
+                let expected = example.and_then(|example| example.traits.behaviour);
+                ready.grade(judged, attempt, (response, expected), sink);
+            }
             Ready::Program(ready) => ready.grade(judged, attempt, response, sink),
             _ => {}
         }
@@ -364,6 +372,12 @@ impl<'a> Graders<'a> {
         response: &Response,
         sink: &mut Sink<'_>,
     ) {
+        if let Ready::Behaviour(ready) = ready {
+            let observed = ready.observed(example, response);
+            let graded = behaviour::grade(example, &observed);
+            settle(criterion, None, graded, sink);
+            return sink.observed(observed.ok());
+        }
         let Grader::Instructions {
             field,
             reading,
@@ -519,8 +533,24 @@ impl Sink<'_> {
             by,
             why,
             beside: None,
+            observed: None,
         });
     }
+
+    /// Says of the last outcome what the system did.
+    fn observed(&mut self, observed: Option<Behaviour>) {
+        if let Some(outcome) = self.out.last_mut() {
+            outcome.observed = observed;
+        }
+    }
+}
+
+/// Says whether an expression of the page can be used; one that is `on_call` is a rule on each call.
+///
+/// # Errors
+/// What is wrong with it.
+pub(crate) fn usable(text: &str, on_call: bool) -> Result<(), Flaw> {
+    expression::expression(text, on_call).map(drop)
 }
 
 /// Says whether a trajectory's rules can be used.

@@ -4,6 +4,7 @@
 
 mod behavioural;
 mod cell;
+mod conduct;
 mod confirm;
 mod finding;
 mod flips;
@@ -29,6 +30,7 @@ use crate::reference::ReferenceSet;
 use crate::response::AttemptEnd;
 
 pub use behavioural::{Behavioural, CaseRate};
+pub use conduct::{Conduct, Done, Lapse};
 pub use confirm::{confirmation, confirmation_at_most};
 pub use guard::{Resolution, Resolutions};
 
@@ -69,6 +71,7 @@ pub fn analyse(
             routes: finding::routes(with_p_values, &people.resolutions),
             flips: flips::flips(inputs),
             behavioural: behavioural::behavioural(inputs),
+            conduct: conduct::conduct(inputs),
             disagreements: people.disagreements.clone(),
             causes: people.causes.clone(),
             uncalibrated: (0..manifest.criteria.len() as u16)
@@ -184,6 +187,8 @@ pub struct Analysis {
     pub flips: Vec<Flip>,
     /// Behavioural tests: capability × kind of test × criterion, in that order.
     pub behavioural: Vec<Behavioural>,
+    /// What was expected against what was done: criterion × slice, all examples first.
+    pub conduct: Vec<Conduct>,
     /// Examples judged by several people with different verdicts, per criterion.
     pub disagreements: BTreeMap<u16, u64>,
     /// Causes set by triage: example and criterion to a class.

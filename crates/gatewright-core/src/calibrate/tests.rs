@@ -17,6 +17,7 @@ fn world(n: u32) -> (Manifest, ReferenceSet) {
             fail: [("no".to_owned(), None)].into(),
             ..LabelMap::default()
         }],
+        behaviours: Default::default(),
         combine: crate::manifest::Combine::Majority,
         parts: None,
         score: false,

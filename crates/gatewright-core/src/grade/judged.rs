@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::sheet::{Measures, Sheet};
-use super::{Sink, class_of, clip};
+use super::{Sink, behaviour, class_of, clip};
 use crate::digest::Digest;
 use crate::judge::{
     Judged, JudgedUnit, Meaning, Rubric, Subject, Verdict, hash_of_judge, hash_of_program,
@@ -12,7 +12,7 @@ use crate::judge::{
 use crate::manifest::{Criterion, JudgeGrader, Manifest, ProgramGrader};
 use crate::outcome::{Bin, GraderKind, Missing};
 use crate::plan::AttemptSpec;
-use crate::response::Response;
+use crate::response::{Behaviour, Response};
 
 /// What these graders are good for.
 pub(super) const SHEETS: [Sheet; 2] = [
@@ -84,7 +84,7 @@ impl<'a> ReadyJudge<'a> {
         &self,
         judged: &Judged,
         attempt: AttemptSpec,
-        response: &Response,
+        (response, expected): (&Response, Option<Behaviour>),
         sink: &mut Sink<'_>,
     ) {
         let said = hash_of_response(response);
@@ -111,12 +111,26 @@ impl<'a> ReadyJudge<'a> {
         } else {
             "the judge"
         };
-        settle(
-            self.criterion,
-            GraderKind::Model,
-            majority(of_members, panel),
-            sink,
-        );
+        let came = majority(of_members, panel);
+        let observed = self.observed(&came, expected);
+        settle(self.criterion, GraderKind::Model, came, sink);
+        sink.observed(observed);
+    }
+
+    /// What the system did, where every failing level of the rubric names a behaviour (`answered-when-refuse`).
+    fn observed(&self, came: &Came, expected: Option<Behaviour>) -> Option<Behaviour> {
+        let mut failing = self.rubric.failing().peekable();
+        failing.peek()?;
+        if !failing.all(|level| behaviour::done_under(level).is_some()) {
+            return None;
+        }
+        match came {
+            Came::Verdict(verdict) if verdict.meaning == Meaning::Pass => expected,
+            Came::Verdict(verdict) if verdict.meaning == Meaning::Fail => {
+                behaviour::done_under(&verdict.symptom)
+            }
+            _ => None,
+        }
     }
 
     /// Grades the candidate's answer beside production's: a judge's preference counts only when it is the same in both orders.

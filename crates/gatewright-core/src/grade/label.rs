@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
+use super::behaviour::symptom;
 use super::scope::Marks;
 use super::sheet::{Measures, Sheet};
 use super::{Sink, class_of};
@@ -13,6 +14,7 @@ use crate::manifest::{
 use crate::outcome::{Bin, GraderKind, Missing};
 use crate::plan::AttemptSpec;
 use crate::reference::ReferenceSet;
+use crate::response::Behaviour;
 use crate::segment;
 
 /// What this grader can tell.
@@ -51,6 +53,8 @@ pub(super) struct ReadyLabel<'a> {
     systems: [Option<usize>; 3],
     /// What an absent label fails as.
     absent_class: Option<u16>,
+    /// For each distinct label text: the behaviour that it names, where the page says so.
+    behaviours: Vec<Option<Behaviour>>,
     /// For each distinct label text: what a unit with this one label is explained by.
     whys: Vec<Arc<str>>,
 }
@@ -117,14 +121,18 @@ impl<'a> ReadyLabel<'a> {
         grader: &'a LabelGrader,
         has_fields: impl Fn(usize, u32) -> bool,
     ) -> Self {
-        let votes = grader
-            .values
-            .iter()
-            .map(|map| {
-                let texts = labels.texts().iter();
-                texts.map(|text| vote(criterion, map, text)).collect()
-            })
-            .collect();
+        let votes = grader.values.iter().enumerate().map(|(place, map)| {
+            let texts = labels.texts().iter();
+            let vote = |text: &Arc<str>| match grader.behaviours.get(text.as_ref()) {
+                Some(done) => vote_of(criterion, *done, expected_of(place)),
+                None => vote(criterion, map, text),
+            };
+            texts.map(vote).collect()
+        });
+        let votes = votes.collect();
+        let behaviours = labels.texts().iter();
+        let behaviours = behaviours.map(|text| grader.behaviours.get(text.as_ref()).copied());
+        let behaviours = behaviours.collect();
         let maps = (0..reference.examples.len() as u32)
             .map(|example| {
                 let fits = |(place, map): (usize, &LabelMap)| {
@@ -150,6 +158,7 @@ impl<'a> ReadyLabel<'a> {
             maps,
             systems,
             absent_class: class_of(&criterion.fails_as, "absent"),
+            behaviours,
             whys: labels
                 .texts()
                 .iter()
@@ -245,6 +254,7 @@ impl<'a> ReadyLabel<'a> {
                     let part = (unit[0].part != NO_PART).then_some(unit[0].part);
                     let why = self.explain(labels, unit, bin);
                     sink.part(part, self.kind(unit), bin, None, why);
+                    sink.observed(self.observed(unit, bin, map));
                 }
                 for part in gaps(rows) {
                     let missing = Bin::Missing(Missing::GraderError);
@@ -253,6 +263,30 @@ impl<'a> ReadyLabel<'a> {
                 }
             }
         }
+    }
+
+    /// What the system did, by the labels of one unit: what most of those say that its verdict rests on.
+    fn observed(&self, unit: &[Row], bin: Bin, map: usize) -> Option<Behaviour> {
+        if self.grader.behaviours.is_empty() {
+            return None;
+        }
+        let expected = expected_of(map);
+        match bin {
+            Bin::Pass => return Some(expected),
+            Bin::Fail(_) => {}
+            _ => return None,
+        }
+        let named = unit.iter().filter_map(|row| {
+            let named = self.behaviours.get(row.value as usize);
+            named.copied().flatten().filter(|it| *it != expected)
+        });
+        let named: Vec<Behaviour> = named.collect();
+        let often = |one: Behaviour| named.iter().filter(|it| **it == one).count();
+        let most = named.iter().map(|one| often(*one)).max()?;
+        let mut first = Behaviour::ALL.into_iter().filter(|one| often(*one) == most);
+        // Two that are said as often: it cannot be told.
+        let only = first.next();
+        only.filter(|_| first.next().is_none())
     }
 
     /// Returns what the labels of one answer say, unit by unit; nothing where there is no label. The second are the units with labels of
@@ -394,6 +428,22 @@ fn gaps(rows: &[Row]) -> impl Iterator<Item = u32> + '_ {
         .filter(|pair| pair[1].part != NO_PART)
         .flat_map(|pair| pair[0].part.saturating_add(1)..pair[1].part)
         .take(GAPS_MAX)
+}
+
+/// The behaviour that the label maps of `behaviour` expect, by their place.
+fn expected_of(place: usize) -> Behaviour {
+    Behaviour::ALL
+        .get(place)
+        .copied()
+        .unwrap_or(Behaviour::Answer)
+}
+
+fn vote_of(criterion: &Criterion, done: Behaviour, expected: Behaviour) -> Vote {
+    if done == expected {
+        return Vote::Pass;
+    }
+    let class = class_of(&criterion.fails_as, &symptom(done, expected));
+    class.map_or(Vote::Unread, Vote::Fail)
 }
 
 fn vote(criterion: &Criterion, map: &LabelMap, text: &str) -> Vote {

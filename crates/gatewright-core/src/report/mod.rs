@@ -8,6 +8,7 @@ pub mod untrusted;
 pub mod words;
 
 mod behaviour;
+mod conduct;
 mod markdown;
 mod sentence;
 mod tables;
@@ -16,7 +17,7 @@ mod view;
 
 pub use markdown::{MARKDOWN_BYTES_MAX, markdown};
 pub use model::View;
-pub use terminal::{TerminalOptions, behaviour_table, terminal};
+pub use terminal::{TerminalOptions, behaviour_table, confusion_table, terminal};
 pub use view::{RunFacts, view};
 
 /// Returns the JSON Schema of the report.

@@ -189,6 +189,7 @@ fn analysis() -> Analysis {
     let class = |id| page.class_index(id).expect("shipped");
     Analysis {
         behavioural: Vec::new(),
+        conduct: Vec::new(),
         denominators: BTreeMap::from([
             (Role::Candidate, denominator(120)),
             (Role::Production, denominator(118)),

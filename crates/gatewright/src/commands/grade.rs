@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use gatewright_core::report::behaviour_table;
 use gatewright_core::report::untrusted::{clip, line};
+use gatewright_core::report::{behaviour_table, confusion_table};
 
 use crate::args::GradeArgs;
 use crate::commands::Context;
@@ -45,6 +45,7 @@ pub(crate) fn grade(context: &Context, args: &GradeArgs) -> Result<u8, Failure> 
             "denominators": judged.view.denominators,
             "criteria": cells,
             "behaviour": judged.view.behaviour,
+            "confusion": judged.view.confusion,
         }))?;
         return Ok(exit::SHIP);
     }
@@ -78,6 +79,10 @@ pub(crate) fn grade(context: &Context, args: &GradeArgs) -> Result<u8, Failure> 
             "\nBehavioural tests: shares of failed cases; of changed labels, right to wrong (−) and wrong to right (+)"
         );
         text.push_str(&tests);
+    }
+    let done = confusion_table(&judged.view, &context.console.options);
+    if !done.is_empty() {
+        let _ = writeln!(text, "\n{}", done.trim_end());
     }
     if left.is_nothing() {
         text.push_str("Next: gatewright decide\n");

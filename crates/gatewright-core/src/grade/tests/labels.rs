@@ -8,6 +8,7 @@ pub(super) fn label_grader(source: Source, pass: &[&str], fail: &[&str]) -> Labe
         by: GraderKind::Person,
         rubric: None,
         values: vec![map(&[], pass, fail)],
+        behaviours: BTreeMap::new(),
         combine: Combine::Majority,
         parts: None,
         score: false,
