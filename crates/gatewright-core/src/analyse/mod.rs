@@ -392,6 +392,13 @@ pub enum Undecided {
         /// Uncovered share of traffic.
         uncovered: f64,
     },
+    /// No weights of these examples reach the stated traffic shares of all dimensions together.
+    Unreachable {
+        /// The dimension.
+        dimension: String,
+        /// Its value that cannot reach its share.
+        value: String,
+    },
     /// One example carries too much of the weight.
     DominantWeight {
         /// The largest share.
@@ -473,6 +480,10 @@ pub struct Measured {
     pub labelled: u64,
     /// Weight-adjusted number of examples.
     pub n_eff: f64,
+    /// The dimensions to whose traffic shares the examples were weighted together, where they are several.
+    pub raked: Vec<String>,
+    /// Share of the weight that was cut after that.
+    pub trimmed: f64,
     /// For failure costs: true when the verdict changes at ½× or 2× the cost of the severest classes (statistics.md §2.7).
     pub cost_fragile: Option<bool>,
 }
