@@ -269,7 +269,18 @@ impl<'a> Graders<'a> {
         }
         match (ready, recorded_trial) {
             (Ready::Label(ready), Some(trial)) => {
-                ready.grade(self.labels, attempt, trial, self.manifest, &mut sink);
+                let parts = match ready.parts_from() {
+                    None => None,
+                    Some(field) => match self.reference.example(attempt.example) {
+                        Ok(example) => parts_of(field, &example, None),
+                        Err(_) => {
+                            let bin = Bin::Missing(Missing::HarnessError);
+                            let why = "the example is not what it was".into();
+                            return sink.push(ready.by(), bin, None, Some(why));
+                        }
+                    },
+                };
+                ready.grade(self.labels, attempt, trial, self.manifest, parts, &mut sink);
             }
             (Ready::Label(ready), None) if attempt.trial == 0 && ready.says_absent() => {
                 ready.absent(&mut sink);
@@ -309,8 +320,12 @@ impl<'a> Graders<'a> {
             return Ok(());
         }
         let rule = |(index, ready): (u16, &Ready<'_>)| {
-            !matches!(ready, Ready::Label(_) | Ready::Preference(_))
-                && self.applies(index, attempt.example)
+            let looks = match ready {
+                Ready::Label(ready) => ready.parts_from().is_some(),
+                Ready::Preference(_) => false,
+                _ => true,
+            };
+            looks && self.applies(index, attempt.example)
         };
         // Labels say all by themselves; only rules look at the example.
         let example = match (0..).zip(&self.ready).any(rule) {
@@ -334,7 +349,10 @@ impl<'a> Graders<'a> {
                 self.judged(attempt, ready, response, &mut sink);
             } else if let Ready::Label(ready) = ready {
                 let trial = recorded_trial.unwrap_or(attempt.trial);
-                ready.grade(self.labels, attempt, trial, self.manifest, &mut sink);
+                let parts = ready.parts_from().zip(example.as_ref());
+                let parts =
+                    parts.and_then(|(field, example)| parts_of(field, example, Some(response)));
+                ready.grade(self.labels, attempt, trial, self.manifest, parts, &mut sink);
             } else if let Some(example) = &example {
                 self.ruled(criterion, ready, example, response, &mut sink);
             }
@@ -482,6 +500,17 @@ impl<'a> Graders<'a> {
             _ => GraderKind::Rule,
         }
     }
+}
+
+/// Says how many parts an answer has: a number, or a list of them, in a field of the response, else of the example.
+fn parts_of(field: &str, example: &Example, response: Option<&Response>) -> Option<u32> {
+    let of_response = response.and_then(|response| response.fields.get(field));
+    let stated = of_response.or_else(|| example.fields.get(field))?;
+    let count = match stated {
+        serde_json::Value::Array(parts) => Some(parts.len() as u64),
+        other => other.as_u64(),
+    };
+    count.and_then(|count| u32::try_from(count).ok())
 }
 
 /// Turns a verdict into an outcome; a failure finds its class by its symptom.

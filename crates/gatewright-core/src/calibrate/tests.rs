@@ -20,6 +20,7 @@ fn world(n: u32) -> (Manifest, ReferenceSet) {
         behaviours: Default::default(),
         combine: crate::manifest::Combine::Majority,
         parts: None,
+        parts_from: None,
         score: false,
         absent: crate::manifest::Absent::Missing,
     };

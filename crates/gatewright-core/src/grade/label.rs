@@ -195,13 +195,19 @@ impl<'a> ReadyLabel<'a> {
         sink.push(self.by(), bin, None, Some("no label".into()));
     }
 
-    /// Grades one answered attempt by the labels that carry its recorded trial.
+    /// The field that says how many parts an answer has.
+    pub(super) fn parts_from(&self) -> Option<&str> {
+        self.grader.parts_from.as_deref()
+    }
+
+    /// Grades one answered attempt by the labels that carry its recorded trial; `parts` is how many it should have, where the page says so.
     pub(super) fn grade(
         &self,
         labels: &Labels,
         attempt: AttemptSpec,
         recorded_trial: u32,
         manifest: &Manifest,
+        parts: Option<u32>,
         sink: &mut Sink<'_>,
     ) {
         let system = self.systems[attempt.system.index()];
@@ -212,12 +218,19 @@ impl<'a> ReadyLabel<'a> {
         // Rows are in the order of trial, then part.
         let from = all.partition_point(|row| row.trial < recorded_trial);
         let to = all.partition_point(|row| row.trial <= recorded_trial);
-        self.grade_rows(labels, &all[from..to], manifest, sink);
+        self.grade_rows(labels, &all[from..to], manifest, parts, sink);
     }
 
     /// Grades one answer by these of its labels, in the order of parts.
-    fn grade_rows(&self, labels: &Labels, rows: &[Row], manifest: &Manifest, sink: &mut Sink<'_>) {
-        if rows.is_empty() {
+    fn grade_rows(
+        &self,
+        labels: &Labels,
+        rows: &[Row],
+        manifest: &Manifest,
+        parts: Option<u32>,
+        sink: &mut Sink<'_>,
+    ) {
+        if rows.is_empty() && parts.is_none_or(|parts| parts == 0) {
             return self.absent(sink);
         }
         let without;
@@ -229,6 +242,7 @@ impl<'a> ReadyLabel<'a> {
             None => rows,
         };
         let map = usize::from(self.maps[sink.attempt.example as usize]);
+        let unlabelled = unlabelled(rows, parts);
         let severity = |class: u16| {
             let class = manifest.classes.get(usize::from(class));
             class.map_or(crate::class::Severity::Low, |class| class.severity)
@@ -243,7 +257,7 @@ impl<'a> ReadyLabel<'a> {
         match self.grader.parts {
             Some(rule) => {
                 let mut parts: Vec<Vote> = units.map(|(_, vote)| vote).collect();
-                parts.extend(gaps(rows).map(|_| Vote::Unread));
+                parts.extend(unlabelled.iter().map(|_| Vote::Unread));
                 let bin = join(&parts, rule, severity);
                 let why = self.explain(labels, rows, bin);
                 sink.push(self.kind(rows), bin, None, why);
@@ -256,7 +270,7 @@ impl<'a> ReadyLabel<'a> {
                     sink.part(part, self.kind(unit), bin, None, why);
                     sink.observed(self.observed(unit, bin, map));
                 }
-                for part in gaps(rows) {
+                for part in unlabelled {
                     let missing = Bin::Missing(Missing::GraderError);
                     let why = Some("no label for this part".into());
                     sink.part(Some(part), self.grader.by, missing, None, why);
@@ -317,7 +331,7 @@ impl<'a> ReadyLabel<'a> {
             attempt,
             index: self.criterion,
         };
-        self.grade_rows(labels, &rows, manifest, &mut sink);
+        self.grade_rows(labels, &rows, manifest, None, &mut sink);
         let units = graded.into_iter().filter_map(|outcome| {
             let of_unit = |row: &&Row| match (self.grader.parts, outcome.part) {
                 (Some(_), _) => true,
@@ -421,6 +435,22 @@ impl<'a> ReadyLabel<'a> {
 
 /// Most parts without a label that one answer is charged with: part numbers come from files.
 const GAPS_MAX: usize = 1000;
+
+/// The parts without a label: those between labelled ones, and where the page says how many there should be all others. Parts are numbered from 0,
+/// or from 1 where a label has the number of the last.
+fn unlabelled(rows: &[Row], parts: Option<u32>) -> Vec<u32> {
+    let Some(parts) = parts else {
+        return gaps(rows).collect();
+    };
+    let labelled = |part: u32| rows.iter().any(|row| row.part == part);
+    let first = u32::from(labelled(parts) && !labelled(0));
+    let last = rows.iter().filter(|row| row.part != NO_PART);
+    let last = last.map(|row| row.part.saturating_add(1)).max();
+    // More labelled parts than declared: what lies between them is missing all the same.
+    let end = (first + parts).max(last.unwrap_or(0));
+    let all = first..end.min(first.saturating_add(GAPS_MAX as u32));
+    all.filter(|part| !labelled(*part)).collect()
+}
 
 /// Parts are numbered in a row, so a number between two labelled ones is a part whose label is not there.
 fn gaps(rows: &[Row]) -> impl Iterator<Item = u32> + '_ {

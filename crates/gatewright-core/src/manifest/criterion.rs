@@ -345,6 +345,8 @@ pub struct LabelGrader {
     pub combine: Combine,
     /// How several parts of one answer make the answer's verdict; none: each part is a row in its example's cluster.
     pub parts: Option<PartsRule>,
+    /// The field of the response, else of the example, that says how many parts an answer has: a number, or a list of them.
+    pub parts_from: Option<String>,
     /// A numeric field is the score itself, instead of a label.
     pub score: bool,
     /// What it means when an answered trial has no label.

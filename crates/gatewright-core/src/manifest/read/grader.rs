@@ -101,6 +101,7 @@ pub(in crate::manifest) const KINDS: [(&str, &[&str]); 37] = [
             "behaviour",
             "combine",
             "parts",
+            "parts_from",
             "absent",
             "score",
         ],
@@ -354,6 +355,7 @@ fn label(w: &mut Walk<'_>, fields: &Fields<'_>, page: &Manifest) -> Option<Label
         behaviours,
         combine,
         parts,
+        parts_from: w.text_at(fields, "parts_from").map(str::to_owned),
         score,
         absent,
     })
@@ -437,6 +439,8 @@ pub(super) fn people(
         parts: w
             .word_at(&fields, "parts", &PARTS)
             .or(judge.and_then(|it| it.parts)),
+        // What people did not label is not missing: they label a sample.
+        parts_from: None,
         score: w.flag_at(&fields, "score", judge.is_some_and(|it| it.score)),
         // An answer that nobody labelled is not labelled, whatever the judge's absence means.
         absent: Absent::Missing,

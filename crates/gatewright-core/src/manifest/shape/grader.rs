@@ -351,6 +351,8 @@ pub(super) enum GraderShape {
         combine: Option<Combine>,
         /// How several parts make one verdict. Default: each part is a row.
         parts: Option<PartsRule>,
+        /// The field of the response, else of the example, that says how many parts an answer has: a number, or a list.
+        parts_from: Option<Word>,
         /// What an absent label means. Default: missing.
         absent: Option<Absent>,
         /// The mapped `score` is the value itself.
