@@ -309,6 +309,7 @@ fn draw(
         by: GraderKind::Rule,
         why: None,
         beside: None,
+        observed: None,
     }
 }
 

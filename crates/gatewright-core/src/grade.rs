@@ -7,7 +7,9 @@
 mod behaviour;
 mod beside;
 mod date;
+mod digits;
 mod evidence;
+mod expression;
 mod grounding;
 mod instructions;
 mod joined;
@@ -24,6 +26,7 @@ mod ready;
 mod scope;
 mod sheet;
 mod similarity;
+mod steps;
 mod structure;
 mod symptom;
 mod text;
@@ -42,6 +45,7 @@ pub use self::sheet::{Measures, Sheet, blind_to_correctness, kind, sheet, sheets
 pub use self::symptom::symptoms;
 pub use self::trial::{Tried, TriedPart, try_one};
 
+pub(crate) use self::expression::Flaw;
 use self::label::ReadyLabel;
 use self::preference::ReadyPreference;
 use self::ready::{Ready, applies, judge, prepare};
@@ -53,7 +57,7 @@ use crate::outcome::{Bin, GraderKind, Missing, Outcome};
 use crate::plan::AttemptSpec;
 use crate::problem::Problem;
 use crate::reference::{Changed, Example, ReferenceSet};
-use crate::response::{AttemptEnd, Response};
+use crate::response::{AttemptEnd, Behaviour, Response};
 
 /// The page's criteria, ready to grade.
 #[derive(Debug)]
@@ -292,7 +296,18 @@ impl<'a> Graders<'a> {
         }
         match (ready, recorded_trial) {
             (Ready::Label(ready), Some(trial)) => {
-                ready.grade(self.labels, attempt, trial, self.manifest, &mut sink);
+                let parts = match ready.parts_from() {
+                    None => None,
+                    Some(field) => match self.reference.example(attempt.example) {
+                        Ok(example) => parts_of(field, &example, None),
+                        Err(_) => {
+                            let bin = Bin::Missing(Missing::HarnessError);
+                            let why = "the example is not what it was".into();
+                            return sink.push(ready.by(), bin, None, Some(why));
+                        }
+                    },
+                };
+                ready.grade(self.labels, attempt, trial, self.manifest, parts, &mut sink);
             }
             (Ready::Label(ready), None) if attempt.trial == 0 && ready.says_absent() => {
                 ready.absent(&mut sink);
@@ -332,8 +347,12 @@ impl<'a> Graders<'a> {
             return Ok(());
         }
         let rule = |(index, ready): (u16, &Ready<'_>)| {
-            !matches!(ready, Ready::Label(_) | Ready::Preference(_))
-                && self.applies(index, attempt.example)
+            let looks = match ready {
+                Ready::Label(ready) => ready.parts_from().is_some(),
+                Ready::Preference(_) => false,
+                _ => true,
+            };
+            looks && self.applies(index, attempt.example)
         };
         // Labels say all by themselves; only rules look at the example.
         let example = match (0..).zip(&self.ready).any(rule) {
@@ -357,7 +376,10 @@ impl<'a> Graders<'a> {
                 self.judged(attempt, ready, response, &mut sink);
             } else if let Ready::Label(ready) = ready {
                 let trial = recorded_trial.unwrap_or(attempt.trial);
-                ready.grade(self.labels, attempt, trial, self.manifest, &mut sink);
+                let parts = ready.parts_from().zip(example.as_ref());
+                let parts =
+                    parts.and_then(|(field, example)| parts_of(field, example, Some(response)));
+                ready.grade(self.labels, attempt, trial, self.manifest, parts, &mut sink);
             } else if let Some(example) = &example {
                 self.ruled(criterion, ready, example, response, &mut sink);
             }
@@ -376,7 +398,11 @@ impl<'a> Graders<'a> {
         let judged = self.judged.unwrap_or(&nothing);
         match ready {
             Ready::Judge(ready) if ready.pair => ready.prefer(judged, attempt, response, sink),
-            Ready::Judge(ready) => ready.grade(judged, attempt, response, sink),
+            Ready::Judge(ready) => {
+                let example = self.reference.examples.get(attempt.example as usize);
+                let expected = example.and_then(|example| example.traits.behaviour);
+                ready.grade(judged, attempt, (response, expected), sink);
+            }
             Ready::Program(ready) => ready.grade(judged, attempt, response, sink),
             _ => {}
         }
@@ -391,6 +417,12 @@ impl<'a> Graders<'a> {
         response: &Response,
         sink: &mut Sink<'_>,
     ) {
+        if let Ready::Behaviour(ready) = ready {
+            let observed = ready.observed(example, response);
+            let graded = behaviour::grade(example, &observed);
+            settle(criterion, None, graded, sink);
+            return sink.observed(observed.ok());
+        }
         let Grader::Instructions {
             field,
             reading,
@@ -497,6 +529,17 @@ impl<'a> Graders<'a> {
     }
 }
 
+/// Says how many parts an answer has: a number, or a list of them, in a field of the response, else of the example.
+fn parts_of(field: &str, example: &Example, response: Option<&Response>) -> Option<u32> {
+    let of_response = response.and_then(|response| response.fields.get(field));
+    let stated = of_response.or_else(|| example.fields.get(field))?;
+    let count = match stated {
+        serde_json::Value::Array(parts) => Some(parts.len() as u64),
+        other => other.as_u64(),
+    };
+    count.and_then(|count| u32::try_from(count).ok())
+}
+
 /// Turns a verdict into an outcome; a failure finds its class by its symptom.
 fn settle(criterion: &Criterion, part: Option<u32>, graded: Graded, sink: &mut Sink<'_>) {
     let (bin, why) = match graded.verdict {
@@ -546,8 +589,24 @@ impl Sink<'_> {
             by,
             why,
             beside: None,
+            observed: None,
         });
     }
+
+    /// Says of the last outcome what the system did.
+    fn observed(&mut self, observed: Option<Behaviour>) {
+        if let Some(outcome) = self.out.last_mut() {
+            outcome.observed = observed;
+        }
+    }
+}
+
+/// Says whether an expression of the page can be used; one that is `on_call` is a rule on each call.
+///
+/// # Errors
+/// What is wrong with it.
+pub(crate) fn usable(text: &str, on_call: bool) -> Result<(), Flaw> {
+    expression::expression(text, on_call).map(drop)
 }
 
 /// Says whether a trajectory's rules can be used.

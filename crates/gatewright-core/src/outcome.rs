@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::manifest::Role;
+use crate::response::Behaviour;
 
 /// Says why there is no verdict. Missing is never a pass and never leaves the denominator silently.
 #[derive(
@@ -138,6 +139,8 @@ pub struct Outcome {
     pub why: Option<Arc<str>>,
     /// What else was said of the unit, where the page calibrates the judge; boxed, because most units have none.
     pub beside: Option<Box<Beside>>,
+    /// What the system did, for criteria that look at behaviour and could tell; the example says what was expected.
+    pub observed: Option<Behaviour>,
 }
 
 /// What was said of a unit beside the judge's verdict.

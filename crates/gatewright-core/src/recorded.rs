@@ -38,7 +38,7 @@ const KEYS: [&str; 17] = [
 /// What a file of outputs holds for one system.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Recorded {
-    /// Most trials of any one example.
+    /// Most trials of any one example, or as many as the page declares.
     pub trials: u32,
     /// Attempts in the order of example, then trial. Trials are renumbered from 0 in each example, in the order of the recorded trial.
     pub attempts: Vec<RecordedAttempt>,
@@ -111,6 +111,11 @@ pub fn read(
         }
     });
     renumber(rows, role, reference, &mut recorded, &mut problems);
+    if let Some(declared) = source.trials
+        && recorded.trials > 0
+    {
+        recorded.trials = recorded.trials.max(declared);
+    }
     problems.finish();
     recorded
 }
@@ -458,6 +463,28 @@ mod tests {
             &mut problems,
         );
         (recorded, lines(&problems))
+    }
+
+    /// A trial that nobody recorded is there all the same where the page says how many there should be.
+    #[test]
+    fn declared_trials_are_there() {
+        let count = |trials, text: &str| {
+            let source = Source {
+                trials,
+                ..Source::plain("o.jsonl", Location::default())
+            };
+            let examples = "{\"id\":\"a\",\"input\":\"x\"}";
+            let (reference, _) = set(&page(), &source, examples.as_bytes());
+            let mut problems = Vec::new();
+            let (role, bytes) = (Role::Candidate, text.as_bytes());
+            read(&source, "o.jsonl", bytes, role, &reference, &mut problems).trials
+        };
+        let two = "{\"example\":\"a\",\"trial\":1,\"output\":\"x\"}\n{\"example\":\"a\",\"trial\":3,\"output\":\"y\"}";
+        assert_eq!(
+            (count(None, two), count(Some(4), two), count(Some(1), two)),
+            (2, 4, 2)
+        );
+        assert_eq!(count(Some(4), ""), 0, "a file of nothing is no recording");
     }
 
     #[test]

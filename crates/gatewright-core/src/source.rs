@@ -26,6 +26,8 @@ pub struct Source {
     pub reference: Option<String>,
     /// The input is declared withheld: it exists and may not be shown.
     pub withheld: bool,
+    /// How many trials of each example there should be, of outputs and labels: those that are not there are missing.
+    pub trials: Option<u32>,
     /// Where the page says so.
     pub at: Location,
 }
@@ -41,6 +43,7 @@ impl Source {
             kind: None,
             reference: None,
             withheld: false,
+            trials: None,
             at,
         }
     }

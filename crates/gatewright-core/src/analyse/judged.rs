@@ -72,6 +72,13 @@ fn stand(
 ) -> Standing {
     let limit = limit(rule, smaller);
     let undecided = |reason| Standing::Undecided(reason);
+    let weights = weights(inputs.manifest, inputs.reference, members);
+    let chosen = |kind: &Kind| *kind != Kind::Traffic;
+    if let Some((dimension, value)) = weights.unreachable
+        && !admitted_kinds(rule).iter().any(chosen)
+    {
+        return undecided(Undecided::Unreachable { dimension, value });
+    }
     let alphas = (rule.alpha_violated, rule.alpha_holds);
     if let Ok(found) = estimator.bounds(alphas.0) {
         (measured.clusters, measured.n_eff) = (found.clusters, found.n_eff);
@@ -101,7 +108,7 @@ fn stand(
     } else {
         Statistic::Share
     };
-    let uncovered = weights(inputs.manifest, inputs.reference, members).uncovered;
+    let uncovered = weights.uncovered;
     let covered = worst_over_uncovered(statistic, &found, uncovered, smaller);
     let clears = |bound: f64| {
         if smaller {

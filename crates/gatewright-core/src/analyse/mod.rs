@@ -4,6 +4,7 @@
 
 mod behavioural;
 mod cell;
+mod conduct;
 mod confirm;
 mod finding;
 mod flips;
@@ -29,6 +30,7 @@ use crate::reference::ReferenceSet;
 use crate::response::AttemptEnd;
 
 pub use behavioural::{Behavioural, CaseRate};
+pub use conduct::{Conduct, Done, Lapse};
 pub use confirm::{confirmation, confirmation_at_most};
 pub use finding::rests_on;
 pub use guard::{Resolution, Resolutions};
@@ -70,6 +72,7 @@ pub fn analyse(
             routes: finding::routes(with_p_values, &people.resolutions),
             flips: flips::flips(inputs),
             behavioural: behavioural::behavioural(inputs),
+            conduct: conduct::conduct(inputs),
             disagreements: people.disagreements.clone(),
             causes: people.causes.clone(),
             uncalibrated: (0..manifest.criteria.len() as u16)
@@ -185,6 +188,8 @@ pub struct Analysis {
     pub flips: Vec<Flip>,
     /// Behavioural tests: capability × kind of test × criterion, in that order.
     pub behavioural: Vec<Behavioural>,
+    /// What was expected against what was done: criterion × slice, all examples first.
+    pub conduct: Vec<Conduct>,
     /// Examples judged by several people with different verdicts, per criterion.
     pub disagreements: BTreeMap<u16, u64>,
     /// Causes set by triage: example and criterion to a class.
@@ -388,6 +393,13 @@ pub enum Undecided {
         /// Uncovered share of traffic.
         uncovered: f64,
     },
+    /// No weights of these examples reach the stated traffic shares of all dimensions together.
+    Unreachable {
+        /// The dimension.
+        dimension: String,
+        /// Its value that cannot reach its share.
+        value: String,
+    },
     /// One example carries too much of the weight.
     DominantWeight {
         /// The largest share.
@@ -469,6 +481,10 @@ pub struct Measured {
     pub labelled: u64,
     /// Weight-adjusted number of examples.
     pub n_eff: f64,
+    /// The dimensions to whose traffic shares the examples were weighted together, where they are several.
+    pub raked: Vec<String>,
+    /// Share of the weight that was cut after that.
+    pub trimmed: f64,
     /// For failure costs: true when the verdict changes at ½× or 2× the cost of the severest classes (statistics.md §2.7).
     pub cost_fragile: Option<bool>,
 }

@@ -42,7 +42,10 @@ pub(crate) fn evaluate(
         .any(|kind| *kind != Kind::Traffic)
     {
         // Chosen examples stand for no traffic: such a rule speaks of this mix, where every example counts alike.
-        weights.each = None;
+        weights = Weights {
+            uncovered: weights.uncovered,
+            ..Weights::default()
+        };
     }
     let smaller = smaller_is_better(inputs.manifest, rule);
     let (table, statistic) = tabulate(inputs, rule, members, &weights, smaller);
@@ -57,6 +60,8 @@ pub(crate) fn evaluate(
         lost: table.lost.len() as u64,
         gained: table.gained,
         net_loss: table.net_loss,
+        raked: weights.raked.clone(),
+        trimmed: weights.trimmed,
         ..Measured::default()
     };
     if compared_with(rule).is_none() {
@@ -120,6 +125,9 @@ fn judge(
 ) -> Standing {
     if table.planned == 0 {
         return Standing::Undecided(Undecided::Empty);
+    }
+    if let Some((dimension, value)) = weights.unreachable.clone() {
+        return Standing::Undecided(Undecided::Unreachable { dimension, value });
     }
     let holds_bounds = bounds(statistic, &table.worst, rule.alpha_holds);
     let violated_bounds = bounds(statistic, &table.observed, rule.alpha_violated);

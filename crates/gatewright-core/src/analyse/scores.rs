@@ -8,6 +8,7 @@ use crate::manifest::{Grader, Manifest, Role};
 use crate::outcome::{Bin, GraderKind, Missing, Outcome};
 use crate::plan::Plan;
 use crate::reference::ReferenceSet;
+use crate::response::Behaviour;
 
 /// Outcomes of one example on one system for one criterion, over trials and parts of one look.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -107,6 +108,8 @@ pub(crate) struct Scores {
     missing: Vec<Vec<(u32, Missing)>>,
     /// First class found per criterion × role and example, first look; [`NO_CLASS`] for none.
     class_by_cell: Vec<Vec<u16>>,
+    /// What was done per criterion × role and example, first look, counted in the order of [`Behaviour::ALL`]; empty where nothing says.
+    observed: Vec<Vec<[u16; Behaviour::ALL.len()]>>,
     /// First reason given per criterion × role: (example, reason), sorted.
     why: Vec<Vec<(u32, Arc<str>)>>,
     /// Greatest class cost per role × example × trial (first look), for expected failure cost: of the page's severest
@@ -144,6 +147,7 @@ impl Scores {
             values: vec![Vec::new(); slots],
             missing: vec![Vec::new(); slots],
             class_by_cell: vec![Vec::new(); slots],
+            observed: vec![Vec::new(); slots],
             why: vec![Vec::new(); slots],
             cost: BTreeMap::new(),
         };
@@ -216,6 +220,15 @@ impl Scores {
                 && !matches!(bin, Bin::Value(_))
             {
                 self.values[slot].push((outcome.example, value));
+            }
+        }
+        if !fresh && let Some(observed) = outcome.observed {
+            let seen = &mut self.observed[slot];
+            if seen.is_empty() {
+                seen.resize(self.examples, Default::default());
+            }
+            if let Some(counts) = seen.get_mut(outcome.example as usize) {
+                counts[observed as usize] += 1;
             }
         }
         if !fresh && let Some(units) = self.units.get_mut(&outcome.criterion) {
@@ -308,6 +321,23 @@ impl Scores {
         !self.first.is_empty()
             && self.first[slot(0, role)].len() == self.examples
             && self.examples > 0
+    }
+
+    /// Says whether a criterion could tell of any system what it did.
+    pub(crate) fn sees_behaviour(&self, criterion: u16) -> bool {
+        let mut roles = Role::ALL.into_iter();
+        roles.any(|role| !self.observed[slot(criterion, role)].is_empty())
+    }
+
+    /// What a system did on an example, counted in the order of [`Behaviour::ALL`].
+    pub(crate) fn observed(
+        &self,
+        criterion: u16,
+        role: Role,
+        example: u32,
+    ) -> [u16; Behaviour::ALL.len()] {
+        let seen = self.observed[slot(criterion, role)].get(example as usize);
+        seen.copied().unwrap_or_default()
     }
 
     /// Measured values of a criterion on a system.

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use gatewright_stats::weights::{self, RakeError};
+
 use crate::analyse::slice::Members;
 use crate::manifest::{Kind, Manifest};
 use crate::reference::{Entry, ReferenceSet};
@@ -13,7 +15,16 @@ pub(crate) struct Weights {
     pub(crate) each: Option<Vec<f64>>,
     /// Share of the slice's traffic without any example.
     pub(crate) uncovered: f64,
+    /// The dimensions whose shares are reached together, where they are several.
+    pub(crate) raked: Vec<String>,
+    /// Share of the weight that was cut after raking.
+    pub(crate) trimmed: f64,
+    /// A dimension's value whose share no weights of these examples reach together with the other dimensions' shares.
+    pub(crate) unreachable: Option<(String, String)>,
 }
+
+/// Most combinations of values that are raked.
+const CELLS_MAX: usize = 1 << 20;
 
 /// The mean of something over the traffic examples of a slice, weighed by their inclusion probabilities where all have one.
 #[derive(Clone, Copy, Debug, Default)]
@@ -61,8 +72,9 @@ fn inclusion(example: &Entry) -> Option<f64> {
 
 /// Finds the weights of a slice.
 ///
-/// Known inclusion probabilities win (1/π). Otherwise the shares that the page states for the first
-/// dimension with shares post-stratify: each value's examples share its traffic evenly.
+/// Known inclusion probabilities win (1/π). Otherwise the shares that the page states: those of one dimension post-stratify (each value's
+/// examples share its traffic evenly), those of several are raked to, all at once. In a segment the other dimensions' shares are taken to be
+/// those of all traffic.
 pub(crate) fn weights(manifest: &Manifest, reference: &ReferenceSet, members: &Members) -> Weights {
     if members.examples.is_empty() {
         return Weights::default();
@@ -71,59 +83,132 @@ pub(crate) fn weights(manifest: &Manifest, reference: &ReferenceSet, members: &M
         return Weights {
             each: unless_alike(each),
             uncovered: uncovered(manifest, reference, members),
+            ..Weights::default()
         };
     }
-    let Some(traffic) = &manifest.traffic else {
-        return Weights::default();
-    };
-    let Some((dimension, name, shares)) = traffic.share.iter().find_map(|(name, shares)| {
-        manifest
-            .dimension(name)
-            .map(|(index, _)| (index, name, shares))
-    }) else {
-        return Weights::default();
-    };
-    let pinned = members
-        .slice
-        .iter()
-        .find(|(dim, _)| dim == name)
-        .map(|(_, accepted)| accepted.as_str());
-    let in_slice =
-        |value: &str| pinned.is_none_or(|accepted| accepted.split(" or ").any(|one| one == value));
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for &example in &members.examples {
-        if let Some(value) = reference.value(dimension, example) {
-            *counts.entry(value).or_default() += 1;
-        }
-    }
-    let total: f64 = shares
-        .iter()
-        .filter(|(value, _)| in_slice(value))
-        .map(|(_, share)| share)
-        .sum();
-    if total <= 0.0 {
-        return Weights::default();
-    }
-    let covered: f64 = shares
-        .iter()
-        .filter(|(value, _)| in_slice(value) && counts.contains_key(value.as_str()))
-        .map(|(_, share)| share)
-        .sum();
-    let each = members
-        .examples
-        .iter()
-        .map(|&example| {
-            let value = reference.value(dimension, example)?;
-            Some(shares.get(value)? / counts[value] as f64)
-        })
-        .collect::<Option<Vec<f64>>>();
+    let margins = margins(manifest, reference, members);
     // An example outside the stated shares has no traffic to stand for: then nothing is weighted.
-    match each {
-        Some(each) => Weights {
-            each: unless_alike(each),
-            uncovered: ((total - covered) / total).max(0.0),
+    if margins.iter().any(|margin| margin.level.is_empty()) {
+        return Weights::default();
+    }
+    match margins.as_slice() {
+        [] => Weights::default(),
+        [one] => Weights {
+            each: unless_alike(one.each()),
+            uncovered: one.uncovered,
+            ..Weights::default()
         },
-        None => Weights::default(),
+        several => raked(several),
+    }
+}
+
+/// One dimension's shares in a slice.
+struct Margin<'m> {
+    name: &'m str,
+    /// The values that occur, with their shares; these add up to 1.
+    shares: Vec<(&'m str, f64)>,
+    /// For each example of the slice its value, as an index into the shares; empty when one of them has no stated share.
+    level: Vec<usize>,
+    /// Share of the slice's traffic in values that do not occur.
+    uncovered: f64,
+}
+
+/// The stated shares that tell the slice's examples apart, in the order of the page's dimensions' names.
+fn margins<'m>(
+    manifest: &'m Manifest,
+    reference: &ReferenceSet,
+    members: &Members,
+) -> Vec<Margin<'m>> {
+    let stated = manifest.traffic.iter().flat_map(|traffic| &traffic.share);
+    let margin = |(name, shares): (&'m String, &'m BTreeMap<String, f64>)| {
+        let (dimension, _) = manifest.dimension(name)?;
+        let mut pins = members.slice.iter().filter(|(dim, _)| dim == name);
+        let pinned = pins.next().map(|(_, accepted)| accepted.as_str());
+        let in_slice = |value: &str| {
+            pinned.is_none_or(|accepted| accepted.split(" or ").any(|one| one == value))
+        };
+        let asked = shares.iter().filter(|(value, _)| in_slice(value));
+        let total: f64 = asked.clone().map(|(_, share)| share).sum();
+        if total <= 0.0 {
+            return None;
+        }
+        let value = |example: &u32| reference.value(dimension, *example);
+        let occurs = |wanted: &str| members.examples.iter().any(|it| value(it) == Some(wanted));
+        let there: Vec<(&str, f64)> = asked
+            .filter(|(value, _)| occurs(value))
+            .map(|(value, share)| (value.as_str(), *share))
+            .collect();
+        let covered: f64 = there.iter().map(|(_, share)| share).sum();
+        let level = |example: &u32| {
+            let own = value(example)?;
+            there.iter().position(|(value, _)| *value == own)
+        };
+        let level: Option<Vec<usize>> = members.examples.iter().map(level).collect();
+        let whole = |(value, share)| (value, if covered > 0.0 { share / covered } else { 0.0 });
+        Some(Margin {
+            name,
+            level: level.filter(|_| covered > 0.0).unwrap_or_default(),
+            shares: there.into_iter().map(whole).collect(),
+            uncovered: ((total - covered) / total).max(0.0),
+        })
+    };
+    stated.filter_map(margin).collect()
+}
+
+impl Margin<'_> {
+    /// Post-stratification: each value's examples share its traffic evenly.
+    fn each(&self) -> Vec<f64> {
+        let mut counts = vec![0_usize; self.shares.len()];
+        for &level in &self.level {
+            counts[level] += 1;
+        }
+        let weight = |level: &usize| self.shares[*level].1 / counts[*level] as f64;
+        self.level.iter().map(weight).collect()
+    }
+}
+
+/// Rakes to several margins (statistics.md §7), and cuts weights at five times their median.
+fn raked(margins: &[Margin<'_>]) -> Weights {
+    let lost: f64 = margins.iter().map(|margin| margin.uncovered).sum();
+    let none = |margin: &Margin<'_>, level: usize| Weights {
+        unreachable: Some((
+            margin.name.to_owned(),
+            margin.shares.get(level).map_or("", |it| it.0).to_owned(),
+        )),
+        // Traffic without examples in one dimension may be other traffic than in another.
+        uncovered: lost.min(1.0),
+        ..Weights::default()
+    };
+    let lengths = margins.iter().map(|margin| margin.shares.len());
+    let cells = lengths.fold(1_usize, |cells, levels| cells.saturating_mul(levels));
+    if cells > CELLS_MAX {
+        return none(&margins[margins.len() - 1], 0);
+    }
+    let cell = |place: usize| {
+        let step = |at, margin: &Margin<'_>| at * margin.shares.len() + margin.level[place];
+        margins.iter().fold(0, step)
+    };
+    let at: Vec<usize> = (0..margins[0].level.len()).map(cell).collect();
+    let mut counts = vec![0.0; cells];
+    for &cell in &at {
+        counts[cell] += 1.0;
+    }
+    let shares = |margin: &Margin<'_>| margin.shares.iter().map(|it| it.1).collect();
+    let shares: Vec<Vec<f64>> = margins.iter().map(shares).collect();
+    let table = match weights::rake(&counts, &shares) {
+        Ok(table) => table,
+        Err(RakeError::NoConvergence { margin, level }) => return none(&margins[margin], level),
+        Err(RakeError::OutOfRange { margin }) => return none(&margins[margin], 0),
+        Err(RakeError::Shape) => return none(&margins[0], 0),
+    };
+    let each: Vec<f64> = at.iter().map(|cell| table.cell_weight[*cell]).collect();
+    let (each, trimmed) = weights::trim(&each).unwrap_or((each, 0.0));
+    Weights {
+        each: unless_alike(each),
+        uncovered: lost.min(1.0),
+        raked: margins.iter().map(|it| it.name.to_owned()).collect(),
+        trimmed,
+        unreachable: None,
     }
 }
 
@@ -169,4 +254,155 @@ fn unless_alike(each: Vec<f64>) -> Option<Vec<f64>> {
         .iter()
         .all(|weight| (weight - first).abs() <= 1e-12 * first.abs()))
     .then_some(each)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::read::read;
+    use crate::reference::load;
+
+    const PAGE: &str = "gatewright: 1
+promise: Answer.
+tasks: {refund: A, invoice: B}
+failures: {unsupported-claim: {severity: medium}}
+owners: {team: Team}
+segments: {risk: [high, low]}
+traffic: {per_week: 1000, share: {task: {refund: 0.3, invoice: 0.7}, risk: {high: 0.2, low: 0.8}}}
+systems: {candidate: {labels_only: true}, production: {labels_only: true}}
+reference: r.jsonl
+gate: [{guard: contains, against: production, margin: 10 pts, then: {violated: hold}, owner: team}]
+";
+
+    /// Weights of a slice of examples with these values of task and risk.
+    fn of(page: &str, cells: &[(&str, &str, usize)], slice: &[(&str, &str)]) -> Weights {
+        let (page, problems) = read(page.as_bytes(), "p.yaml");
+        let page = page.unwrap_or_else(|| panic!("{problems:#?}"));
+        let mut rows = String::new();
+        for (task, risk, count) in cells {
+            for index in 0..*count {
+                rows += &format!(
+                    "{{\"id\":\"{task}-{risk}-{index:02}\",\"input\":\"about {task} of {risk} number {index}\",\"segments\":{{\"task\":\"{task}\",\"risk\":\"{risk}\"}},\"provenance\":\"traffic\"}}\n"
+                );
+            }
+        }
+        let mut problems = Vec::new();
+        let file = (
+            page.reference[0].clone(),
+            "r.jsonl".to_owned(),
+            rows.into_bytes(),
+        );
+        let set = load::in_memory(&page, [file], &mut problems);
+        assert!(problems.is_empty(), "{problems:#?}");
+        let fits = |example: &u32| {
+            slice.iter().all(|(name, wanted)| {
+                let (dimension, _) = page.dimension(name).expect("a dimension");
+                set.value(dimension, *example) == Some(*wanted)
+            })
+        };
+        let members = Members {
+            slice: slice
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
+            examples: (0..set.examples.len() as u32).filter(fits).collect(),
+        };
+        weights(&page, &set, &members)
+    }
+
+    const CELLS: [(&str, &str, usize); 4] = [
+        ("invoice", "high", 3),
+        ("invoice", "low", 5),
+        ("refund", "high", 4),
+        ("refund", "low", 8),
+    ];
+
+    const RAKED: [f64; 4] = [
+        0.048661673812669844,
+        0.11080299571239811,
+        0.013503744640497624,
+        0.030748127679751193,
+    ];
+
+    /// Against a table that was raked by another program (Python, in double precision).
+    #[test]
+    fn several_margins_are_all_reached() {
+        let found = of(PAGE, &CELLS, &[]);
+        assert_eq!(found.raked, ["risk", "task"]);
+        assert_eq!(
+            (found.uncovered, found.trimmed, found.unreachable),
+            (0.0, 0.0, None)
+        );
+        let each = found.each.expect("weights");
+        // In the order of ids: invoice-high, invoice-low, refund-high, refund-low.
+        let of_cell = [each[0], each[3], each[8], each[12]];
+        for (found, wanted) in of_cell.into_iter().zip(RAKED) {
+            assert!((found - wanted).abs() < 1e-10, "{of_cell:?}");
+        }
+        let total: f64 = each.iter().sum();
+        let task: f64 = each[8..].iter().sum();
+        let risk: f64 = each[..3].iter().chain(&each[8..12]).sum();
+        assert!((total - 1.0).abs() < 1e-9, "{total}");
+        assert!(
+            (task - 0.3).abs() < 1e-9 && (risk - 0.2).abs() < 1e-9,
+            "{task} {risk}"
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_reached_is_named_and_what_is_not_there_is_uncovered() {
+        // All refunds are high and all invoices low: a fifth high and three tenths refunds cannot both be.
+        let found = of(PAGE, &[("refund", "high", 5), ("invoice", "low", 5)], &[]);
+        assert_eq!(found.each, None);
+        let (dimension, value) = found.unreachable.expect("named");
+        assert!(
+            ["task", "risk"].contains(&dimension.as_str()),
+            "{dimension} {value}"
+        );
+        // No high one at all: the rest is weighted by task, and a fifth of traffic has no example.
+        let found = of(PAGE, &[("refund", "low", 5), ("invoice", "low", 5)], &[]);
+        assert!((found.uncovered - 0.2).abs() < 1e-12);
+        let each = found.each.expect("weights");
+        assert!(
+            (each[0] - 0.14).abs() < 1e-12 && (each[5] - 0.06).abs() < 1e-12,
+            "{each:?}"
+        );
+        // In a segment the other dimension's shares are left.
+        let found = of(PAGE, &CELLS, &[("task", "refund")]);
+        let each = found.each.expect("weights");
+        assert!(
+            (each[0] / each[4] - (0.2 / 4.0) / (0.8 / 8.0)).abs() < 1e-9,
+            "{each:?}"
+        );
+        // An example whose value has no share stands for no traffic.
+        let other = PAGE.replace("risk: {high: 0.2, low: 0.8}", "risk: {high: 0.2}");
+        assert_eq!(of(&other, &CELLS, &[]), Weights::default());
+    }
+
+    #[test]
+    fn one_dimension_post_stratifies_as_ever() {
+        let one = PAGE.replace(", risk: {high: 0.2, low: 0.8}", "");
+        let found = of(&one, &CELLS, &[]);
+        assert!(found.raked.is_empty());
+        let each = found.each.expect("weights");
+        assert!((each[0] - 0.7 / 8.0).abs() < 1e-12 && (each[8] - 0.3 / 12.0).abs() < 1e-12);
+    }
+
+    /// A very rare combination would carry most: it is cut at five times the median, and the share that was cut is kept.
+    #[test]
+    fn heavy_weights_are_cut() {
+        let cells = [
+            ("invoice", "high", 1),
+            ("invoice", "low", 1),
+            ("refund", "high", 20),
+            ("refund", "low", 20),
+        ];
+        let found = of(PAGE, &cells, &[]);
+        let each = found.each.expect("weights");
+        let mut sorted = each.clone();
+        sorted.sort_by(f64::total_cmp);
+        let median = (sorted[20] + sorted[21]) / 2.0;
+        assert!(each.iter().all(|it| *it <= 5.0 * median * (1.0 + 1e-9)));
+        assert!(found.trimmed > 0.3, "{}", found.trimmed);
+    }
 }

@@ -17,8 +17,10 @@ fn world(n: u32) -> (Manifest, ReferenceSet) {
             fail: [("no".to_owned(), None)].into(),
             ..LabelMap::default()
         }],
+        behaviours: Default::default(),
         combine: crate::manifest::Combine::Majority,
         parts: None,
+        parts_from: None,
         score: false,
         absent: crate::manifest::Absent::Missing,
     };

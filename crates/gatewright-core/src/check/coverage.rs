@@ -142,6 +142,15 @@ fn policy(manifest: &Manifest, reference: &ReferenceSet, problems: &mut Vec<Prob
     }
 }
 
+/// Says whether a grader looks at what was done: by rule, or by labels that name it.
+fn sees_behaviour(grader: &Grader) -> bool {
+    match grader {
+        Grader::Behaviour(_) => true,
+        Grader::Label(label) => !label.behaviours.is_empty(),
+        _ => false,
+    }
+}
+
 /// Retrieval: the quality of sources as a dimension, and a criterion on whether the question can be answered.
 fn retrieval(manifest: &Manifest, problems: &mut Vec<Problem>) {
     if manifest.dimension("source_quality").is_none() {
@@ -152,9 +161,10 @@ fn retrieval(manifest: &Manifest, problems: &mut Vec<Problem>) {
             "`source_quality: [current, stale, conflicting, missing]` under `segments`",
         ));
     }
-    let answerable = manifest.criteria.iter().any(|criterion| {
-        matches!(criterion.grader, Grader::Behaviour) || says(criterion, "answerab")
-    });
+    let answerable = manifest
+        .criteria
+        .iter()
+        .any(|criterion| sees_behaviour(&criterion.grader) || says(criterion, "answerab"));
     if !answerable {
         problems.push(demand(
             manifest,

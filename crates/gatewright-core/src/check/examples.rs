@@ -83,7 +83,7 @@ fn near_empty(manifest: &Manifest, reference: &ReferenceSet, problems: &mut Vec<
                 | Grader::NotContains { .. }
                 | Grader::MustCite
                 | Grader::MustCall
-                | Grader::Behaviour
+                | Grader::Behaviour(_)
                 | Grader::Exact { text: None, .. }
                 | Grader::Number { .. }
                 | Grader::Quantity { is: None, .. }

@@ -256,6 +256,12 @@ fn need(case: Case<'_>, finding: &Finding) -> String {
                 uncovered * 100.0
             )
         }
+        Undecided::Unreachable { dimension, value } => {
+            format!(
+                "{}: examples of {dimension} {value} with other values beside it{place}, or the shares of one dimension only",
+                rule.id
+            )
+        }
         Undecided::DominantWeight { share } => {
             format!(
                 "{}: one example carries {:.0} % of the weight{place}: add examples beside it",

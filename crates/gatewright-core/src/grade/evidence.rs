@@ -1,5 +1,6 @@
 //! Graders of evidence: must_cite, cites, quotes_in_sources.
 
+use super::behaviour;
 use super::sheet::{Measures, Sheet};
 use super::text::words;
 use super::verdict::Graded;
@@ -33,7 +34,7 @@ pub(super) const SHEETS: [Sheet; 3] = [
         protects: &["unsupported-claim"],
         cost: "each passage once through the sources",
         deterministic: true,
-        blind_spot: "an answer that quotes nothing passes, whatever it claims in its own words; a true passage may be quoted for something else",
+        blind_spot: "an answer that quotes nothing passes, whatever it claims in its own words (an empty one is missing); a true passage may be quoted for something else",
     },
 ];
 
@@ -73,7 +74,11 @@ pub(super) fn cites_known(example: &Example, response: &Response) -> Graded {
 
 /// Passes when every quoted passage stands in a source, apart from case, white space and a last punctuation mark; symptom `unsupported-quote`.
 /// An answer without a quoted passage of at least three words passes: it quotes nothing falsely.
+/// One that says and does nothing is missing: nothing in it can stand anywhere.
 pub(super) fn quotes_in_sources(example: &Example, response: &Response) -> Graded {
+    if behaviour::observed(response).is_none() {
+        return Graded::missing("the response is empty: nothing in it rests on its sources");
+    }
     let straight = |text: &str| {
         words(
             &text

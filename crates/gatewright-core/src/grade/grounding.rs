@@ -9,6 +9,7 @@ use regex::Regex;
 use serde_json::Value;
 
 use super::behaviour;
+use super::digits::plain;
 use super::sheet::{Measures, Sheet};
 use super::text::words;
 use super::verdict::Graded;
@@ -30,7 +31,7 @@ pub(super) const SHEETS: [Sheet; 1] = [Sheet {
     ],
     cost: "each passage and number once through the cited sources",
     deterministic: true,
-    blind_spot: "a claim without a number, in the answer's own words, is not checked; a true number may be said of something else",
+    blind_spot: "a claim without a number, in the answer's own words, is not checked; a true number may be said of something else; numbers in words are not read",
 }];
 
 /// Everything that a failure can be called.
@@ -74,6 +75,10 @@ impl ReadyGrounding {
     pub(super) fn grade(&self, example: &Example, response: &Response) -> Graded {
         if response.output.len() > OUTPUT_LIMIT {
             return Graded::missing(format!("the output has more than {OUTPUT_LIMIT} bytes"));
+        }
+        // Nothing is said and nothing is done: there is no answer to hold against the sources.
+        if behaviour::observed(response).is_none() {
+            return Graded::missing("the response is empty: nothing in it rests on its sources");
         }
         if let Some(graded) = self.conflict(example, response) {
             return graded;
@@ -181,25 +186,30 @@ impl ReadyGrounding {
         let input = example.input.text();
         let mut known: Vec<f64> = Vec::new();
         for text in texts.iter().copied().chain([input.as_ref()]) {
-            known.extend(
-                self.number
-                    .find_iter(text)
-                    .flat_map(|found| values(found.as_str())),
-            );
+            let text = plain(text);
+            for found in self.number.find_iter(&text) {
+                known.extend(signed(&text, found.start(), found.as_str()));
+            }
         }
+        let output = &*plain(output);
         for found in self.number.find_iter(output) {
             if is_item_mark(output, found.start(), found.end())
                 || is_in_a_word(output, found.start())
             {
                 continue;
             }
-            let said = values(found.as_str());
+            let said = signed(output, found.start(), found.as_str());
             let stands = said.iter().any(|value| known.iter().any(|it| it == value));
             if !said.is_empty() && !stands {
                 let at = output[..found.start()].chars().count() + 1;
                 let why = format!(
-                    "{:?} at character {at}: no cited source says {}",
+                    "{:?} at character {at}: no cited source says {}{}",
                     around(output, found.start(), found.end()),
+                    if said.iter().all(|value| *value < 0.0) {
+                        "-"
+                    } else {
+                        ""
+                    },
                     found.as_str()
                 );
                 return Some(Graded::fail("unsupported-number", why));
@@ -256,6 +266,37 @@ fn values(text: &str) -> Vec<f64> {
         }
     }
     values
+}
+
+/// Reads a number with the sign before it.
+fn signed(text: &str, start: usize, number: &str) -> Vec<f64> {
+    let mut values = values(number);
+    if is_negative(&text[..start]) {
+        values.iter_mut().for_each(|value| *value = -*value);
+    }
+    values
+}
+
+/// Says whether what stands before a number makes it negative: `-30`, `–30`, `-$30`, `minus 30`. Not a range (`20-30`), a name (`COVID-19`) or the
+/// mark of a list (`- 30`).
+fn is_negative(before: &str) -> bool {
+    let currency = |one: char| matches!(one, '$' | '€' | '£' | '¥' | '₹');
+    let before = before.trim_end_matches(currency);
+    let words = before.trim_end_matches([' ', '\u{a0}', '\u{202f}']);
+    let said = words.len() < before.len()
+        && words
+            .get(words.len().saturating_sub(5)..)
+            .is_some_and(|it| it.eq_ignore_ascii_case("minus"));
+    let Some(rest) = before.strip_suffix(['-', '–']) else {
+        return said && !ends_a_word(&words[..words.len() - 5]);
+    };
+    let rest = rest.trim_end_matches(currency);
+    !ends_a_word(rest) && !rest.ends_with(['-', '–', '%', ')'])
+}
+
+fn ends_a_word(text: &str) -> bool {
+    let last = text.chars().next_back();
+    last.is_some_and(|one| one.is_alphanumeric() || one == '_')
 }
 
 fn add(values: &mut Vec<f64>, text: &str) {
@@ -350,12 +391,36 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_sign_is_told_from_a_range_a_name_and_a_mark() {
+        for (text, negative) in [
+            ("-", true),
+            ("it is -", true),
+            ("(–", true),
+            ("-$", true),
+            ("€-", true),
+            ("$ -", true),
+            ("Minus ", true),
+            ("20-", false),
+            ("20 %-", false),
+            ("COVID-", false),
+            ("- ", false),
+            ("--", false),
+            ("terminus ", false),
+            ("minus", false),
+            ("", false),
+            ("é", false),
+        ] {
+            assert_eq!(is_negative(text), negative, "{text:?}");
+        }
+    }
+
     proptest! {
         #[test]
         fn no_text_makes_it_panic(text in "\\PC{0,200}") {
             let ready = ReadyGrounding::new(&Grounding::default()).expect("it ships");
             for found in ready.number.find_iter(&text) {
-                let _ = values(found.as_str());
+                let _ = signed(&text, found.start(), found.as_str());
                 let _ = around(&text, found.start(), found.end());
                 let _ = is_item_mark(&text, found.start(), found.end());
             }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::sheet::{Measures, Sheet};
-use super::{Sink, class_of, clip};
+use super::{Sink, behaviour, class_of, clip};
 use crate::digest::Digest;
 use crate::judge::{
     Judged, JudgedUnit, Meaning, NoVerdict, Rubric, Subject, Verdict, hash_of_judge,
@@ -13,7 +13,7 @@ use crate::judge::{
 use crate::manifest::{Criterion, JudgeGrader, Manifest, ProgramGrader};
 use crate::outcome::{Bin, GraderKind, Missing};
 use crate::plan::AttemptSpec;
-use crate::response::Response;
+use crate::response::{Behaviour, Response};
 
 /// What these graders are good for.
 pub(super) const SHEETS: [Sheet; 2] = [
@@ -169,11 +169,13 @@ impl<'a> ReadyJudge<'a> {
         &self,
         judged: &Judged,
         attempt: AttemptSpec,
-        response: &Response,
+        (response, expected): (&Response, Option<Behaviour>),
         sink: &mut Sink<'_>,
     ) {
-        let came = settled(self.criterion, self.came(judged, attempt, response));
-        push(GraderKind::Model, came, sink);
+        let came = self.came(judged, attempt, response);
+        let observed = self.observed(&came, expected);
+        push(GraderKind::Model, settled(self.criterion, came), sink);
+        sink.observed(observed);
     }
 
     /// Says why an answer has no verdict, if it has none.
@@ -215,6 +217,22 @@ impl<'a> ReadyJudge<'a> {
             "the judge"
         };
         majority(of_members, panel)
+    }
+
+    /// What the system did, where every failing level of the rubric names a behaviour (`answered-when-refuse`).
+    fn observed(&self, came: &Came, expected: Option<Behaviour>) -> Option<Behaviour> {
+        let mut failing = self.rubric.failing().peekable();
+        failing.peek()?;
+        if !failing.all(|level| behaviour::done_under(level).is_some()) {
+            return None;
+        }
+        match came {
+            Came::Verdict(verdict) if verdict.meaning == Meaning::Pass => expected,
+            Came::Verdict(verdict) if verdict.meaning == Meaning::Fail => {
+                behaviour::done_under(&verdict.symptom)
+            }
+            _ => None,
+        }
     }
 
     /// Grades the candidate's answer beside production's: a judge's preference counts only when it is the same in both orders.

@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
+use super::behaviour::symptom;
 use super::scope::Marks;
 use super::sheet::{Measures, Sheet};
 use super::{Sink, class_of};
@@ -13,6 +14,7 @@ use crate::manifest::{
 use crate::outcome::{Bin, GraderKind, Missing};
 use crate::plan::AttemptSpec;
 use crate::reference::ReferenceSet;
+use crate::response::Behaviour;
 use crate::segment;
 
 /// What this grader can tell.
@@ -51,6 +53,8 @@ pub(super) struct ReadyLabel<'a> {
     systems: [Option<usize>; 3],
     /// What an absent label fails as.
     absent_class: Option<u16>,
+    /// For each distinct label text: the behaviour that it names, where the page says so.
+    behaviours: Vec<Option<Behaviour>>,
     /// For each distinct label text: what a unit with this one label is explained by.
     whys: Vec<Arc<str>>,
 }
@@ -117,14 +121,18 @@ impl<'a> ReadyLabel<'a> {
         grader: &'a LabelGrader,
         has_fields: impl Fn(usize, u32) -> bool,
     ) -> Self {
-        let votes = grader
-            .values
-            .iter()
-            .map(|map| {
-                let texts = labels.texts().iter();
-                texts.map(|text| vote(criterion, map, text)).collect()
-            })
-            .collect();
+        let votes = grader.values.iter().enumerate().map(|(place, map)| {
+            let texts = labels.texts().iter();
+            let vote = |text: &Arc<str>| match grader.behaviours.get(text.as_ref()) {
+                Some(done) => vote_of(criterion, *done, expected_of(place)),
+                None => vote(criterion, map, text),
+            };
+            texts.map(vote).collect()
+        });
+        let votes = votes.collect();
+        let behaviours = labels.texts().iter();
+        let behaviours = behaviours.map(|text| grader.behaviours.get(text.as_ref()).copied());
+        let behaviours = behaviours.collect();
         let maps = (0..reference.examples.len() as u32)
             .map(|example| {
                 let fits = |(place, map): (usize, &LabelMap)| {
@@ -150,6 +158,7 @@ impl<'a> ReadyLabel<'a> {
             maps,
             systems,
             absent_class: class_of(&criterion.fails_as, "absent"),
+            behaviours,
             whys: labels
                 .texts()
                 .iter()
@@ -186,13 +195,19 @@ impl<'a> ReadyLabel<'a> {
         sink.push(self.by(), bin, None, Some("no label".into()));
     }
 
-    /// Grades one answered attempt by the labels that carry its recorded trial.
+    /// The field that says how many parts an answer has.
+    pub(super) fn parts_from(&self) -> Option<&str> {
+        self.grader.parts_from.as_deref()
+    }
+
+    /// Grades one answered attempt by the labels that carry its recorded trial; `parts` is how many it should have, where the page says so.
     pub(super) fn grade(
         &self,
         labels: &Labels,
         attempt: AttemptSpec,
         recorded_trial: u32,
         manifest: &Manifest,
+        parts: Option<u32>,
         sink: &mut Sink<'_>,
     ) {
         let system = self.systems[attempt.system.index()];
@@ -203,12 +218,19 @@ impl<'a> ReadyLabel<'a> {
         // Rows are in the order of trial, then part.
         let from = all.partition_point(|row| row.trial < recorded_trial);
         let to = all.partition_point(|row| row.trial <= recorded_trial);
-        self.grade_rows(labels, &all[from..to], manifest, sink);
+        self.grade_rows(labels, &all[from..to], manifest, parts, sink);
     }
 
     /// Grades one answer by these of its labels, in the order of parts.
-    fn grade_rows(&self, labels: &Labels, rows: &[Row], manifest: &Manifest, sink: &mut Sink<'_>) {
-        if rows.is_empty() {
+    fn grade_rows(
+        &self,
+        labels: &Labels,
+        rows: &[Row],
+        manifest: &Manifest,
+        parts: Option<u32>,
+        sink: &mut Sink<'_>,
+    ) {
+        if rows.is_empty() && parts.is_none_or(|parts| parts == 0) {
             return self.absent(sink);
         }
         let without;
@@ -220,6 +242,7 @@ impl<'a> ReadyLabel<'a> {
             None => rows,
         };
         let map = usize::from(self.maps[sink.attempt.example as usize]);
+        let unlabelled = unlabelled(rows, parts);
         let severity = |class: u16| {
             let class = manifest.classes.get(usize::from(class));
             class.map_or(crate::class::Severity::Low, |class| class.severity)
@@ -234,7 +257,7 @@ impl<'a> ReadyLabel<'a> {
         match self.grader.parts {
             Some(rule) => {
                 let mut parts: Vec<Vote> = units.map(|(_, vote)| vote).collect();
-                parts.extend(gaps(rows).map(|_| Vote::Unread));
+                parts.extend(unlabelled.iter().map(|_| Vote::Unread));
                 let bin = join(&parts, rule, severity);
                 let why = self.explain(labels, rows, bin);
                 sink.push(self.kind(rows), bin, None, why);
@@ -245,14 +268,39 @@ impl<'a> ReadyLabel<'a> {
                     let part = (unit[0].part != NO_PART).then_some(unit[0].part);
                     let why = self.explain(labels, unit, bin);
                     sink.part(part, self.kind(unit), bin, None, why);
+                    sink.observed(self.observed(unit, bin, map));
                 }
-                for part in gaps(rows) {
+                for part in unlabelled {
                     let missing = Bin::Missing(Missing::GraderError);
                     let why = Some("no label for this part".into());
                     sink.part(Some(part), self.grader.by, missing, None, why);
                 }
             }
         }
+    }
+
+    /// What the system did, by the labels of one unit: what most of those say that its verdict rests on.
+    fn observed(&self, unit: &[Row], bin: Bin, map: usize) -> Option<Behaviour> {
+        if self.grader.behaviours.is_empty() {
+            return None;
+        }
+        let expected = expected_of(map);
+        match bin {
+            Bin::Pass => return Some(expected),
+            Bin::Fail(_) => {}
+            _ => return None,
+        }
+        let named = unit.iter().filter_map(|row| {
+            let named = self.behaviours.get(row.value as usize);
+            named.copied().flatten().filter(|it| *it != expected)
+        });
+        let named: Vec<Behaviour> = named.collect();
+        let often = |one: Behaviour| named.iter().filter(|it| **it == one).count();
+        let most = named.iter().map(|one| often(*one)).max()?;
+        let mut first = Behaviour::ALL.into_iter().filter(|one| often(*one) == most);
+        // Two that are said as often: it cannot be told.
+        let only = first.next();
+        only.filter(|_| first.next().is_none())
     }
 
     /// Returns what the labels of one answer say, unit by unit; nothing where there is no label. The second are the units with labels of
@@ -283,7 +331,7 @@ impl<'a> ReadyLabel<'a> {
             attempt,
             index: self.criterion,
         };
-        self.grade_rows(labels, &rows, manifest, &mut sink);
+        self.grade_rows(labels, &rows, manifest, None, &mut sink);
         let units = graded.into_iter().filter_map(|outcome| {
             let of_unit = |row: &&Row| match (self.grader.parts, outcome.part) {
                 (Some(_), _) => true,
@@ -388,12 +436,44 @@ impl<'a> ReadyLabel<'a> {
 /// Most parts without a label that one answer is charged with: part numbers come from files.
 const GAPS_MAX: usize = 1000;
 
+/// The parts without a label: those between labelled ones, and where the page says how many there should be all others. Parts are numbered from 0,
+/// or from 1 where a label has the number of the last.
+fn unlabelled(rows: &[Row], parts: Option<u32>) -> Vec<u32> {
+    let Some(parts) = parts else {
+        return gaps(rows).collect();
+    };
+    let labelled = |part: u32| rows.iter().any(|row| row.part == part);
+    let first = u32::from(labelled(parts) && !labelled(0));
+    let last = rows.iter().filter(|row| row.part != NO_PART);
+    let last = last.map(|row| row.part.saturating_add(1)).max();
+    // More labelled parts than declared: what lies between them is missing all the same.
+    let end = (first + parts).max(last.unwrap_or(0));
+    let all = first..end.min(first.saturating_add(GAPS_MAX as u32));
+    all.filter(|part| !labelled(*part)).collect()
+}
+
 /// Parts are numbered in a row, so a number between two labelled ones is a part whose label is not there.
 fn gaps(rows: &[Row]) -> impl Iterator<Item = u32> + '_ {
     rows.windows(2)
         .filter(|pair| pair[1].part != NO_PART)
         .flat_map(|pair| pair[0].part.saturating_add(1)..pair[1].part)
         .take(GAPS_MAX)
+}
+
+/// The behaviour that the label maps of `behaviour` expect, by their place.
+fn expected_of(place: usize) -> Behaviour {
+    Behaviour::ALL
+        .get(place)
+        .copied()
+        .unwrap_or(Behaviour::Answer)
+}
+
+fn vote_of(criterion: &Criterion, done: Behaviour, expected: Behaviour) -> Vote {
+    if done == expected {
+        return Vote::Pass;
+    }
+    let class = class_of(&criterion.fails_as, &symptom(done, expected));
+    class.map_or(Vote::Unread, Vote::Fail)
 }
 
 fn vote(criterion: &Criterion, map: &LabelMap, text: &str) -> Vote {

@@ -5,6 +5,7 @@ mod units;
 use regex::{Captures, Regex};
 
 use self::units::{Unit, find};
+use super::digits::plain;
 use super::sheet::{Measures, ONE_PASS, Sheet};
 use super::verdict::Graded;
 use crate::json::scalar_text;
@@ -90,7 +91,7 @@ pub fn is_quantity(text: &str) -> bool {
 }
 
 fn whole(pattern: &Regex, text: &str) -> Option<Found> {
-    let text = text.trim();
+    let text = &*plain(text.trim());
     let found = pattern.captures(text)?;
     let all = found
         .get(0)
@@ -136,7 +137,7 @@ impl ReadyQuantity {
         let rounding = ROUNDING * expected.value.abs();
         let allowed = self.tolerance.max(self.relative * expected.value.abs()) + rounding;
         let (mut any, mut nearest) = (false, None::<f64>);
-        for found in self.pattern.captures_iter(&response.output) {
+        for found in self.pattern.captures_iter(&plain(&response.output)) {
             let Some(found) = read(&found) else { continue };
             any = true;
             let Some(value) = found.in_unit(unit) else {
@@ -184,6 +185,8 @@ mod tests {
             "250ms",
             "−4 °C",
             "2 million EUR",
+            "١٢٫٥ km",
+            "－４ °C",
             "60 km/h",
             "5 m²",
         ] {

@@ -1,5 +1,6 @@
 //! From a criterion on the page to a grader that is ready: compiled, with the examples it applies to.
 
+use super::behaviour::ReadyBehaviour;
 use super::date::ReadyDate;
 use super::grounding::ReadyGrounding;
 use super::json::{ReadyContains, ReadyPath};
@@ -35,6 +36,7 @@ pub(super) enum Ready<'a> {
     NoRubric,
     Judge(ReadyJudge<'a>),
     Program(ReadyProgram<'a>),
+    Behaviour(Box<ReadyBehaviour>),
     Trajectory(Box<ReadyTrajectory>),
     Grounding(ReadyGrounding),
     Joined(Vec<Ready<'a>>),
@@ -109,6 +111,10 @@ pub(super) fn prepare_rule<'a>(grader: &Grader) -> Result<Ready<'a>, Refused> {
         Grader::JsonSchema { schema } => Ready::Schema(
             ReadySchema::new(schema).map_err(|what| bad("bad-schema", "json_schema", what))?,
         ),
+        Grader::Behaviour(reading) => Ready::Behaviour(Box::new(
+            ReadyBehaviour::new(reading)
+                .map_err(|(key, what)| bad("bad-rule", &format!("behaviour.{key}"), what))?,
+        )),
         Grader::Trajectory(rules) => Ready::Trajectory(Box::new(
             ReadyTrajectory::new(rules)
                 .map_err(|(key, what)| bad("bad-rule", &format!("trajectory.{key}"), what))?,
@@ -204,7 +210,7 @@ pub(super) fn expects(grader: &Grader, ready: &Ready<'_>, example: &Example) -> 
         (Grader::MustNotCall { tools }, _) => {
             !tools.is_empty() || !example.expect.must_not_call.is_empty()
         }
-        (Grader::Behaviour, _) => example.expect.behaviour.is_some(),
+        (Grader::Behaviour(_), _) => example.expect.behaviour.is_some(),
         (Grader::Joined { of, .. }, Ready::Joined(ready)) => {
             let mut rules = of.iter().zip(ready);
             rules.any(|(grader, ready)| expects(grader, ready, example))
@@ -276,7 +282,9 @@ pub(super) fn judge(
         (Grader::QuotesInSources, _) => evidence::quotes_in_sources(example, response),
         (Grader::MustCall, _) => tools::must_call(example, response),
         (Grader::MustNotCall { tools }, _) => tools::must_not_call(tools, example, response),
-        (Grader::Behaviour, _) => behaviour::grade(example, response),
+        (Grader::Behaviour(_), Ready::Behaviour(ready)) => {
+            behaviour::grade(example, &ready.observed(example, response))
+        }
         (Grader::Latency { at_most_ms, field }, _) => {
             measure::latency(*at_most_ms, field.as_deref(), response)
         }

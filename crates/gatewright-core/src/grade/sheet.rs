@@ -101,7 +101,7 @@ pub fn kind(grader: &Grader) -> &'static str {
         Grader::QuotesInSources => "quotes_in_sources",
         Grader::MustCall => "must_call",
         Grader::MustNotCall { .. } => "must_not_call",
-        Grader::Behaviour => "behaviour",
+        Grader::Behaviour(_) => "behaviour",
         Grader::Latency { .. } => "latency",
         Grader::Cost { .. } => "cost",
         Grader::Joined { join, .. } => match join {

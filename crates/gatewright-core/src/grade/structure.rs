@@ -4,6 +4,7 @@ use jsonschema::{PatternOptions, Validator};
 use regex::Regex;
 use serde_json::Value;
 
+use super::digits::plain;
 use super::sheet::{Measures, ONE_PASS, Sheet};
 use super::verdict::Graded;
 use crate::json;
@@ -48,7 +49,7 @@ pub(super) struct ReadyNumber {
 pub(super) fn expected_number(example: &Example) -> Option<f64> {
     let number = match example.expect.answer.as_ref()? {
         Value::Number(number) => number.as_f64(),
-        Value::String(text) => text.trim().replace(',', "").parse().ok(),
+        Value::String(text) => plain(text.trim()).replace(',', "").parse().ok(),
         _ => None,
     };
     number.filter(|number: &f64| number.is_finite())
@@ -73,7 +74,7 @@ impl ReadyNumber {
         };
         let allowed = self.tolerance.max(self.relative * expected.abs());
         let mut nearest: Option<f64> = None;
-        for found in self.number.find_iter(&response.output) {
+        for found in self.number.find_iter(&plain(&response.output)) {
             let digits = found.as_str().replace(',', "").replace('−', "-");
             let Ok(number) = digits.parse::<f64>() else {
                 continue;

@@ -20,7 +20,7 @@ pub fn symptoms(grader: &Grader) -> Vec<String> {
         Grader::MustNotCall { .. } => &["forbidden-call"],
         Grader::Latency { .. } => &["too-slow"],
         Grader::Cost { .. } => &["too-expensive"],
-        Grader::Behaviour => return behaviours(),
+        Grader::Behaviour(_) => return behaviours(),
         Grader::Joined { join, of } => return joined(*join, of),
         Grader::Edge { edge, .. } => match edge {
             Edge::Start => &["different-start"],
@@ -43,6 +43,7 @@ pub fn symptoms(grader: &Grader) -> Vec<String> {
         Grader::Date { .. } => &["no-date", "wrong-date"],
         Grader::Similarity { .. } => &["too-different"],
         Grader::Instructions { .. } => &instructions::IDS,
+        Grader::Label(grader) if !grader.behaviours.is_empty() => return behaviours(),
         Grader::Label(grader) => {
             let fails = grader.values.iter().flat_map(|map| map.fail.keys());
             return fails.cloned().collect();

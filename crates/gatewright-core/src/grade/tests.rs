@@ -1,3 +1,4 @@
+mod conduct;
 mod families;
 mod ifeval;
 mod judged;
@@ -316,23 +317,35 @@ fn behaviour_latency_and_cost() {
         ..Response::default()
     };
     assert_eq!(
-        check(Grader::Behaviour, refuse, does(Behaviour::Refuse)),
+        check(
+            Grader::Behaviour(Box::default()),
+            refuse,
+            does(Behaviour::Refuse)
+        ),
         "pass"
     );
     assert_eq!(
-        check(Grader::Behaviour, refuse, does(Behaviour::Ask)),
+        check(
+            Grader::Behaviour(Box::default()),
+            refuse,
+            does(Behaviour::Ask)
+        ),
         "asked-when-refuse"
     );
     assert_eq!(
-        check(Grader::Behaviour, refuse, says("Sure.")),
+        check(Grader::Behaviour(Box::default()), refuse, says("Sure.")),
         "answered-when-refuse"
     );
     assert_eq!(
-        check(Grader::Behaviour, refuse, says(" ")),
+        check(Grader::Behaviour(Box::default()), refuse, says(" ")),
         "grader error: the response is empty and states no behaviour"
     );
     assert_eq!(
-        check(Grader::Behaviour, r#"{"id":"a","input":"x"}"#, says("")),
+        check(
+            Grader::Behaviour(Box::default()),
+            r#"{"id":"a","input":"x"}"#,
+            says("")
+        ),
         "not applicable"
     );
     let timed = Response {
@@ -386,7 +399,12 @@ fn a_symptom_without_a_class_is_missing_not_a_guess() {
     for (name, otherwise) in [("strict", None), ("lenient", Some(5))] {
         let map = map.clone();
         let fails_as = FailsAs::BySymptom { map, otherwise };
-        criterion(&mut manifest, name, Grader::Behaviour, fails_as);
+        criterion(
+            &mut manifest,
+            name,
+            Grader::Behaviour(Box::default()),
+            fails_as,
+        );
     }
     let reference = reference(r#"{"id":"a","input":"x","expect":{"behaviour":"refuse"}}"#);
     let labels = Labels::default();

@@ -1,16 +1,17 @@
 //! Tool trajectories: which tools were called, in which order, how often, with which arguments, by whose leave, and what was left behind.
 //!
-//! The steps come from a field that holds the messages of the talk (`from`), else from the turns of a conversation, else from the list of calls
-//! alone. Every failure names the step.
+//! Every failure names the step.
 
 use std::collections::BTreeMap;
 
-use cel::{Context, Program, Value as Cel};
+use cel::Program;
 use jsonschema::{PatternOptions, Validator};
 use regex::Regex;
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use super::expression::{Facts, expression};
 use super::sheet::{Measures, Sheet};
+use super::steps::{Step, steps};
 use super::verdict::Graded;
 use crate::manifest::{CallRule, Trajectory};
 use crate::pattern;
@@ -43,28 +44,8 @@ pub(super) const SYMPTOMS: [&str; 11] = [
     "wrong-final-state",
 ];
 
-/// Longest list of steps that is looked at.
-const STEPS_MAX: usize = 10_000;
 /// Most text of a call that a reason quotes, in characters.
 const QUOTE_MAX: usize = 120;
-
-/// One step of a trajectory.
-#[derive(Clone, Debug, PartialEq)]
-enum Step {
-    /// The user said something.
-    User(String),
-    /// The system said something.
-    Says,
-    /// The system called a tool.
-    Call {
-        name: String,
-        arguments: Value,
-        /// Several calls in one message, or a call beside a text.
-        together: bool,
-    },
-    /// What a tool returned.
-    Result(String),
-}
 
 /// A trajectory's rules, compiled.
 #[derive(Debug)]
@@ -105,7 +86,7 @@ impl ReadyTrajectory {
         let mut programs = Vec::new();
         for (index, rule) in rules.rules.iter().enumerate() {
             let compile = |key: &str, text: &str| {
-                expression(text).map_err(|why| (format!("rules[{index}].{key}"), why))
+                expression(text, true).map_err(|flaw| (format!("rules[{index}].{key}"), flaw.what))
             };
             let when = rule
                 .when
@@ -116,7 +97,9 @@ impl ReadyTrajectory {
         }
         let final_state = match &rules.final_state {
             None => None,
-            Some(text) => Some(expression(text).map_err(|why| ("final".to_owned(), why))?),
+            Some(text) => {
+                Some(expression(text, false).map_err(|flaw| ("final".to_owned(), flaw.what))?)
+            }
         };
         Ok(Self {
             rules: rules.clone(),
@@ -265,9 +248,12 @@ impl ReadyTrajectory {
             for (rule, (when, must)) in self.rules.rules.iter().zip(&self.programs) {
                 let applies = match when {
                     None => true,
-                    Some(when) => facts.holds(when, Some((number, name, arguments)))?,
+                    Some(when) => facts
+                        .holds(when, Some((number, name, arguments)))
+                        .map_err(Broken::Unknown)?,
                 };
-                if applies && !facts.holds(must, Some((number, name, arguments)))? {
+                let call = Some((number, name, arguments));
+                if applies && !facts.holds(must, call).map_err(Broken::Unknown)? {
                     let what = format!("breaks `{}`", said(rule));
                     let symptom = "broken-rule";
                     return broken(symptom, number, name, arguments, &what);
@@ -319,7 +305,7 @@ impl ReadyTrajectory {
         let Some(program) = &self.final_state else {
             return Ok(());
         };
-        if facts.holds(program, None)? {
+        if facts.holds(program, None).map_err(Broken::Unknown)? {
             return Ok(());
         }
         let text = self.rules.final_state.as_deref().unwrap_or_default();
@@ -365,149 +351,6 @@ fn cut(text: &str) -> String {
     }
 }
 
-/// Loops (`all`, `exists`, `map`, `filter`) that may stand inside one another: each multiplies the work by the number of calls.
-const LOOPS_MAX: usize = 2;
-/// Calls that expressions look at; with more of them the rule cannot be worked out.
-const CALLS_MAX: usize = 1000;
-
-/// Counts how deep loops stand inside one another.
-fn loops(text: &str) -> usize {
-    const NAMES: [&str; 5] = [".all", ".exists", ".exists_one", ".map", ".filter"];
-    let mut open: Vec<bool> = Vec::new();
-    let mut deepest = 0;
-    for (at, one) in text.char_indices() {
-        match one {
-            '(' => {
-                let before = text[..at].trim_end();
-                open.push(NAMES.iter().any(|name| before.ends_with(name)));
-                deepest = deepest.max(open.iter().filter(|is_loop| **is_loop).count());
-            }
-            ')' => {
-                open.pop();
-            }
-            _ => {}
-        }
-    }
-    deepest
-}
-
-fn expression(text: &str) -> Result<Program, String> {
-    // The parser recurses: what nests deeper than people write is refused before it is read.
-    const NESTING_MAX: usize = 64;
-    let mut depth = 0_usize;
-    for one in text.chars() {
-        match one {
-            '(' | '[' | '{' => depth += 1,
-            ')' | ']' | '}' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        if depth > NESTING_MAX {
-            return Err("it is nested too deeply".to_owned());
-        }
-    }
-    if loops(text) > LOOPS_MAX {
-        return Err(format!(
-            "more than {LOOPS_MAX} loops stand inside one another"
-        ));
-    }
-    Program::compile(text).map_err(|error| {
-        let first = error.to_string();
-        format!(
-            "not a CEL expression: {}",
-            first.lines().next().unwrap_or_default()
-        )
-    })
-}
-
-/// What expressions read.
-struct Facts<'f> {
-    steps: &'f [Step],
-    example: &'f Example,
-    response: &'f Response,
-}
-
-impl Facts<'_> {
-    /// Iterates over the calls with the number of their step, from 1.
-    fn calls(&self) -> impl Iterator<Item = (usize, &str, &Value)> {
-        self.steps
-            .iter()
-            .enumerate()
-            .filter_map(|(index, step)| match step {
-                Step::Call {
-                    name, arguments, ..
-                } => Some((index + 1, name.as_str(), arguments)),
-                _ => None,
-            })
-    }
-
-    /// Says whether an expression holds; it sees `call` (`name`, `arguments`, `step`), `earlier` and `calls`, `results`, `user` (what was said last),
-    /// `output`, `behaviour`, `fields`, `input`, `context`, `segments` and `example` (the example's own fields).
-    fn holds(
-        &self,
-        program: &Program,
-        call: Option<(usize, &str, &Value)>,
-    ) -> Result<bool, Broken> {
-        if self.calls().nth(CALLS_MAX).is_some() {
-            return Err(Broken::Unknown(format!("more than {CALLS_MAX} calls")));
-        }
-        let at = call.map_or(usize::MAX, |(number, ..)| number);
-        let listed = |until: usize| -> Vec<Value> {
-            self.calls()
-                .filter(|(number, ..)| *number < until)
-                .map(|(step, name, arguments)| json!({"step": step, "name": name, "arguments": arguments}))
-                .collect()
-        };
-        let before = self.steps.iter().take(at.saturating_sub(1));
-        let user = before.clone().rev().find_map(|step| match step {
-            Step::User(text) => Some(text.as_str()),
-            _ => None,
-        });
-        let results: Vec<&str> = before
-            .filter_map(|step| match step {
-                Step::Result(text) => Some(text.as_str()),
-                _ => None,
-            })
-            .collect();
-        let mut facts = vec![
-            ("earlier", json!(listed(at))),
-            ("calls", json!(listed(usize::MAX))),
-            ("results", json!(results)),
-            ("user", json!(user.unwrap_or_default())),
-            ("output", json!(self.response.output)),
-            ("behaviour", json!(self.response.behaviour)),
-            ("fields", json!(self.response.fields)),
-            ("input", json!(self.example.input.text())),
-            ("context", json!(self.example.context)),
-            ("segments", json!(self.example.segments)),
-            ("example", json!(self.example.fields)),
-        ];
-        if let Some((step, name, arguments)) = call {
-            facts.push((
-                "call",
-                json!({"step": step, "name": name, "arguments": arguments}),
-            ));
-        }
-        let wanted = program.references();
-        let mut context = Context::default();
-        for (name, value) in facts {
-            if wanted.has_variable(name) {
-                let value =
-                    cel::to_value(value).map_err(|error| Broken::Unknown(error.to_string()))?;
-                context.add_variable_from_value(name, value);
-            }
-        }
-        match program.execute(&context) {
-            Ok(Cel::Bool(holds)) => Ok(holds),
-            Ok(_) => Err(Broken::Unknown(
-                "an expression is neither true nor false".to_owned(),
-            )),
-            Err(error) => Err(Broken::Unknown(format!(
-                "an expression cannot be worked out: {error}"
-            ))),
-        }
-    }
-}
-
 /// Reads one of an example's own words: a segment value, else a field, else a member of its context.
 fn field_text(example: &Example, name: &str) -> Option<String> {
     if let Some(value) = example.segments.get(name) {
@@ -518,106 +361,4 @@ fn field_text(example: &Example, name: &str) -> Option<String> {
         .get(name)
         .or_else(|| example.context.get(name))?;
     crate::json::scalar_text(value).map(std::borrow::Cow::into_owned)
-}
-
-/// Lists the steps of an answer.
-fn steps(response: &Response, from: Option<&str>) -> Result<Vec<Step>, String> {
-    let steps = match from {
-        Some(field) => match response.fields.get(field) {
-            Some(Value::Array(messages)) => of_messages(messages)?,
-            Some(_) => return Err(format!("the response's `{field}` is no list of messages")),
-            None => return Err(format!("the response has no `{field}`")),
-        },
-        None if !response.turns.is_empty() => of_turns(response),
-        None => of_calls(response),
-    };
-    if steps.len() > STEPS_MAX {
-        return Err(format!("more than {STEPS_MAX} steps"));
-    }
-    Ok(steps)
-}
-
-fn of_calls(response: &Response) -> Vec<Step> {
-    let calls = response.tool_calls.iter();
-    calls
-        .map(|call| Step::Call {
-            name: call.name.clone(),
-            arguments: call.arguments.clone(),
-            together: false,
-        })
-        .collect()
-}
-
-fn of_turns(response: &Response) -> Vec<Step> {
-    let mut steps = Vec::new();
-    for turn in &response.turns {
-        if !turn.user.is_empty() {
-            steps.push(Step::User(turn.user.clone()));
-        }
-        let together = turn.tool_calls.len() > 1
-            || (!turn.tool_calls.is_empty() && !turn.output.trim().is_empty());
-        for call in &turn.tool_calls {
-            steps.push(Step::Call {
-                name: call.name.clone(),
-                arguments: call.arguments.clone(),
-                together,
-            });
-        }
-        if !turn.output.is_empty() {
-            steps.push(Step::Says);
-        }
-    }
-    steps
-}
-
-/// Reads messages as chat interfaces record them: `role`, `content`, `tool_calls` (`{function: {name, arguments}}` or `{name, arguments}`).
-fn of_messages(messages: &[Value]) -> Result<Vec<Step>, String> {
-    let mut steps = Vec::new();
-    for (index, message) in messages.iter().enumerate() {
-        let text = message
-            .get("content")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
-        match message.get("role").and_then(Value::as_str) {
-            Some("user") => steps.push(Step::User(text.to_owned())),
-            Some("tool") => steps.push(Step::Result(text.to_owned())),
-            Some("assistant") => {
-                let none = Vec::new();
-                let calls = message
-                    .get("tool_calls")
-                    .and_then(Value::as_array)
-                    .unwrap_or(&none);
-                let together = calls.len() > 1 || (!calls.is_empty() && !text.trim().is_empty());
-                for call in calls {
-                    steps.push(call_of(call, together).ok_or_else(|| {
-                        format!("message {} has a call without a name", index + 1)
-                    })?);
-                }
-                if !text.is_empty() {
-                    steps.push(Step::Says);
-                }
-            }
-            Some("system" | "developer") => {}
-            _ => return Err(format!("message {} has no known role", index + 1)),
-        }
-    }
-    Ok(steps)
-}
-
-fn call_of(call: &Value, together: bool) -> Option<Step> {
-    let inner = call.get("function").unwrap_or(call);
-    let name = inner.get("name")?.as_str()?.to_owned();
-    // Chat interfaces write arguments as a text that holds JSON.
-    let arguments = match inner.get("arguments").or_else(|| inner.get("kwargs")) {
-        Some(Value::String(text)) => {
-            crate::json::parse(text.as_bytes()).unwrap_or_else(|_| Value::String(text.clone()))
-        }
-        Some(other) => other.clone(),
-        None => Value::Null,
-    };
-    Some(Step::Call {
-        name,
-        arguments,
-        together,
-    })
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::{Label, PEOPLE, TextCode};
-use crate::manifest::Manifest;
+use crate::manifest::{Criterion, Grader, Manifest};
 use crate::outcome::GraderKind;
 use crate::reference::ReferenceSet;
 
@@ -182,6 +182,8 @@ pub struct Labels {
     /// Distinct system names of the page.
     systems: Vec<Arc<str>>,
     examples: usize,
+    /// Trials that the page declares for its labels; 0 for none.
+    declared: u32,
     pub(super) texts: Interner,
     pub(super) annotators: Interner,
     pub(super) files: Vec<Arc<str>>,
@@ -205,6 +207,12 @@ impl Labels {
             .collect();
         self.systems = names.into_iter().map(Arc::from).collect();
         self.examples = reference.examples.len();
+        let of_labels = |criterion: &Criterion| match &criterion.grader {
+            Grader::Label(label) => label.sources.iter().filter_map(|it| it.trials).max(),
+            _ => None,
+        };
+        let declared = manifest.criteria.iter().filter_map(of_labels).max();
+        self.declared = declared.unwrap_or(0);
     }
 
     pub(super) fn system_names(&self) -> &[Arc<str>] {
@@ -289,8 +297,15 @@ impl Labels {
         trials
     }
 
-    /// Returns the most trials that labels of a system carry for any one example.
+    /// Returns the most trials that labels of a system carry for any one example, or as many as the page declares.
     pub fn trials(&self, system: &str) -> u32 {
+        match self.carried_trials(system) {
+            0 => 0,
+            carried => carried.max(self.declared),
+        }
+    }
+
+    fn carried_trials(&self, system: &str) -> u32 {
         if self.judged().all(|table| !table.trials) {
             let system = self.system_index(system).unwrap_or_default();
             let rows = |table: &Table| {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::Limits;
+use crate::response::Behaviour;
 
 /// Which tools may be called, when, how often, with what, and what must be left behind.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -46,6 +47,40 @@ pub struct CallRule {
     pub must: String,
     /// The rule in words.
     pub says: Option<String>,
+}
+
+/// How a response's behaviour is read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BehaviourReading {
+    /// What the system states counts first.
+    pub stated: bool,
+    /// What shows a behaviour, in the page's order: the first that is there counts. Empty: nothing is read from words.
+    pub read: Vec<BehaviourSign>,
+    /// What words without a sign do; none: it cannot be told, and the outcome is missing.
+    pub otherwise: Option<Behaviour>,
+}
+
+/// What shows one behaviour: a pattern that the text matches, or an expression that holds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BehaviourSign {
+    /// The behaviour.
+    pub behaviour: Behaviour,
+    /// Linear-time patterns, of which one is enough.
+    pub patterns: Vec<String>,
+    /// Ignore case.
+    pub ignore_case: bool,
+    /// An expression (CEL) on the whole response.
+    pub when: Option<String>,
+}
+
+impl Default for BehaviourReading {
+    fn default() -> Self {
+        Self {
+            stated: true,
+            read: Vec::new(),
+            otherwise: Some(Behaviour::Answer),
+        }
+    }
 }
 
 /// What an answer must rest on.

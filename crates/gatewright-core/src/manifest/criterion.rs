@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::rule::{DateOrder, Edge, Join, LengthIn, Limits, ListMarks, Reading, SimilarityMetric};
 use crate::id::CriterionId;
 use crate::outcome::GraderKind;
+use crate::response::Behaviour;
 use crate::source::Source;
 
 /// One thing that can fail for its own reason.
@@ -185,7 +186,7 @@ pub enum Grader {
         tools: Vec<String>,
     },
     /// The behaviour is the one expected. Symptoms read `answered-when-refuse`, `refused-when-answer`, …
-    Behaviour,
+    Behaviour(Box<super::BehaviourReading>),
     /// The time of the whole answer: fails above `at_most_ms`; its value is in milliseconds.
     Latency {
         /// Limit in milliseconds; none = only measured.
@@ -337,10 +338,15 @@ pub struct LabelGrader {
     pub rubric: Option<String>,
     /// Label to verdict, first entry whose `when` matches the example.
     pub values: Vec<LabelMap>,
+    /// Label to the behaviour it names, where labels say what was done instead of whether it was right. There is then one map for each expected
+    /// behaviour, in the order of [`Behaviour::ALL`].
+    pub behaviours: BTreeMap<String, Behaviour>,
     /// How several annotators make one verdict. Their disagreement is kept either way.
     pub combine: Combine,
     /// How several parts of one answer make the answer's verdict; none: each part is a row in its example's cluster.
     pub parts: Option<PartsRule>,
+    /// The field of the response, else of the example, that says how many parts an answer has: a number, or a list of them.
+    pub parts_from: Option<String>,
     /// A numeric field is the score itself, instead of a label.
     pub score: bool,
     /// What it means when an answered trial has no label.
@@ -372,6 +378,27 @@ pub struct LabelMap {
     pub fail: BTreeMap<String, Option<u16>>,
     /// Labels that say the criterion does not apply.
     pub not_applicable: BTreeSet<String>,
+}
+
+impl LabelMap {
+    /// Makes one map of labels for each behaviour that an example may expect, in the order of [`Behaviour::ALL`]: the labels that name it pass.
+    pub(crate) fn of_behaviours(labels: &BTreeMap<String, Behaviour>) -> Vec<Self> {
+        let map = |expected: Behaviour| {
+            let named = labels.iter();
+            let (pass, fail): (Vec<_>, Vec<_>) = named.partition(|(_, it)| **it == expected);
+            let expects = "expect.behaviour".to_owned();
+            Self {
+                when: vec![(expects, vec![expected.word().to_owned()])],
+                pass: pass.into_iter().map(|(label, _)| label.clone()).collect(),
+                fail: fail
+                    .into_iter()
+                    .map(|(label, _)| (label.clone(), None))
+                    .collect(),
+                not_applicable: BTreeSet::new(),
+            }
+        };
+        Behaviour::ALL.map(map).into()
+    }
 }
 
 /// How several annotators' labels of one unit make one verdict.

@@ -29,7 +29,7 @@ use crate::problem::Location;
 use crate::source::Source;
 
 pub use adapter::{ADAPTERS, Adapter, EFFORTS};
-pub use conduct::{CallRule, Grounding, Trajectory};
+pub use conduct::{BehaviourReading, BehaviourSign, CallRule, Grounding, Trajectory};
 pub use criterion::{
     Absent, Combine, Criterion, Drawn, FailsAs, Grader, LabelGrader, LabelMap, PartsRule,
     PeopleLabels, PreferenceGrader,

@@ -350,6 +350,8 @@ struct SourceShape {
     provenance: Option<ProvenanceShape>,
     /// The input exists and may not be shown.
     withheld: Option<bool>,
+    /// Of outputs and labels: how many trials of each example there should be.
+    trials: Option<u32>,
 }
 
 /// Where every example of a file comes from.

@@ -4,6 +4,7 @@ use super::{Design, Example, Expect, Input, Status};
 use crate::digest::Digest;
 use crate::id::ExampleId;
 use crate::manifest::Kind;
+use crate::response::Behaviour;
 
 /// Fewest characters of an input that asks something.
 const SHORTEST_INPUT: usize = 8;
@@ -65,6 +66,8 @@ pub struct Traits {
     pub variant: bool,
     /// It is a variant, or says of itself that it tests something (`fields.test`).
     pub tests: bool,
+    /// What the response is expected to do.
+    pub behaviour: Option<Behaviour>,
     /// Whoever loaded the set wants to look at it again ([`super::load::Loader::noting`]).
     pub noted: bool,
 }
@@ -113,6 +116,7 @@ impl Traits {
             forbids_calls: !example.expect.must_not_call.is_empty(),
             variant: example.variant.is_some(),
             tests: example.variant.is_some() || example.fields.contains_key("test"),
+            behaviour: example.expect.behaviour,
             noted: false,
         }
     }

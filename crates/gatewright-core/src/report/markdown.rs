@@ -3,9 +3,13 @@
 use std::fmt::Write as _;
 
 use crate::manifest::{Enforce, Role};
-use crate::report::model::{CasesView, EstimateView, FindingView, FlipsView, Unit, View};
+use crate::report::conduct;
+use crate::report::model::{
+    CasesView, EstimateView, FindingView, FlipsView, LapseView, Unit, View,
+};
 use crate::report::untrusted::markdown as safe;
 use crate::report::words;
+use crate::response::Behaviour;
 
 /// Most bytes of the Markdown (comments above 64 KB are refused by forges): sections shrink, nothing fails.
 pub const MARKDOWN_BYTES_MAX: usize = 60_000;
@@ -31,6 +35,7 @@ fn sized(view: &View, rows: usize) -> String {
     denominators(&mut out, view);
     reliability(&mut out, view, rows);
     behaviour(&mut out, view, rows);
+    confusion(&mut out, view, rows);
     flips(&mut out, view, rows);
     lists(&mut out, view, rows);
     provenance(&mut out, view);
@@ -384,6 +389,65 @@ fn behaviour(out: &mut String, view: &View, rows: usize) {
     ];
     let title = "Behavioural tests (cases written at the boundary: no rates of traffic)";
     table(out, title, &header, body, rows);
+}
+
+fn confusion(out: &mut String, view: &View, rows: usize) {
+    let body = conduct::rows(view).into_iter();
+    let body = body.map(|(matrix, role, expected, counts)| {
+        let mut row = vec![
+            safe(&matrix.slice.words, 80),
+            safe(&matrix.criterion, 80),
+            role.word().to_owned(),
+            expected.behaviour.word().to_owned(),
+        ];
+        row.extend(counts.map(words::count));
+        row
+    });
+    let mut header = vec!["where", "criterion", "system", "expected"];
+    header.extend(Behaviour::ALL.map(Behaviour::word));
+    header.push("unseen");
+    let title = "Behaviour: expected against done (answers)";
+    table(out, title, &header, body.collect(), rows);
+    let lapse = |lapse: &LapseView| {
+        let counts = format!(
+            "{} of {}",
+            words::count(lapse.count),
+            words::count(lapse.of)
+        );
+        let share = |value: f64| words::amount(Unit::Share, value);
+        let shown = lapse.rate.as_ref().map(|rate| {
+            let bound = |bound: Option<f64>| bound.map_or_else(|| "?".to_owned(), share);
+            let (low, high) = (bound(rate.lower), bound(rate.upper));
+            let method = &rate.method;
+            safe(
+                &format!(": {} ({low} to {high}), {method}", share(rate.point)),
+                120,
+            )
+        });
+        format!("{counts}{}", shown.unwrap_or_default())
+    };
+    let body = conduct::lapses(view)
+        .into_iter()
+        .flat_map(|(matrix, systems)| {
+            systems.into_iter().map(move |(role, done)| {
+                vec![
+                    safe(&matrix.slice.words, 80),
+                    safe(&matrix.criterion, 80),
+                    role.word().to_owned(),
+                    lapse(&done.over_refusal),
+                    lapse(&done.refusal_failure),
+                ]
+            })
+        });
+    let header = [
+        "where",
+        "criterion",
+        "system",
+        "over-refusals",
+        "refusal failures",
+    ];
+    let title = "Refusals (95 % intervals)";
+    table(out, title, &header, body.collect(), rows);
 }
 
 fn flips(out: &mut String, view: &View, rows: usize) {

@@ -9,6 +9,7 @@ pub mod words;
 
 mod annotations;
 mod behaviour;
+mod conduct;
 mod csv;
 mod junit;
 mod markdown;
@@ -25,7 +26,7 @@ pub use junit::junit;
 pub use markdown::{MARKDOWN_BYTES_MAX, markdown};
 pub use model::View;
 pub use sarif::{RESULTS_MAX, sarif};
-pub use terminal::{TerminalOptions, behaviour_table, terminal};
+pub use terminal::{TerminalOptions, behaviour_table, confusion_table, terminal};
 pub use units::{Stands, Tally, Unit, Units};
 pub use view::{RunFacts, view};
 

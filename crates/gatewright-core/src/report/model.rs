@@ -3,6 +3,7 @@
 //! Text that others wrote (`why`, ids, names, reasons) is kept as it came; renderers escape it.
 
 mod behaviour;
+mod conduct;
 mod tables;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use crate::judge::MemberReport;
 use crate::manifest::{Action, Enforce, Kind, Role, Standard, Verb};
 
 pub use behaviour::{BehaviourView, CasesAgainstView, CasesView, FlipsView};
+pub use conduct::{ConfusionView, DoneView, ExpectedView, LapseView};
 pub use tables::{CellView, DenominatorView, PairedView, ReliabilityView, ShareOf, SystemCellView};
 
 /// The format this build writes.
@@ -75,6 +77,9 @@ pub struct View {
     /// Behavioural tests by capability, kind of test and criterion; absent when the reference set has none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub behaviour: Vec<BehaviourView>,
+    /// What was expected against what was done, per criterion that looks at behaviour, slice and system; absent without such a criterion.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub confusion: Vec<ConfusionView>,
     /// What is asked of whom.
     pub work_items: Vec<WorkItemView>,
     /// What would decide the undecided rules.

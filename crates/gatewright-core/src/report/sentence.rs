@@ -77,6 +77,9 @@ pub(super) fn undecided(why: &Undecided) -> String {
                 words::amount(Unit::Share, *uncovered)
             )
         }
+        Undecided::Unreachable { dimension, value } => format!(
+            "no weights give {dimension} {value} its share of traffic together with the other shares"
+        ),
         Undecided::DominantWeight { share } => format!(
             "one example carries {} of the weight",
             words::amount(Unit::Share, *share)
@@ -307,9 +310,20 @@ fn basis(rule: &Rule, finding: &Finding) -> String {
         Some(words::place(&finding.slice))
     };
     let traffic_only = on_traffic(rule);
+    let weighed = match finding.measured.raked.as_slice() {
+        [] => String::new(),
+        [first @ .., last] => format!(
+            " weighed to the shares of {} and {last}{}",
+            first.join(", "),
+            match finding.measured.trimmed {
+                0.0 => String::new(),
+                cut => format!(" ({} of the weight cut)", words::amount(Unit::Share, cut)),
+            }
+        ),
+    };
     match (traffic_only, place) {
-        (true, None) => "traffic".to_owned(),
-        (true, Some(place)) => format!("{place} traffic"),
+        (true, None) => format!("traffic{weighed}"),
+        (true, Some(place)) => format!("{place} traffic{weighed}"),
         (false, None) => "this mix of examples".to_owned(),
         (false, Some(place)) => format!("this mix of {place} examples"),
     }

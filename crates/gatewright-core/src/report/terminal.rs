@@ -2,10 +2,10 @@
 
 use crate::decide::Answer;
 use crate::manifest::{Enforce, Role};
-use crate::report::behaviour;
 use crate::report::model::{BehaviourView, EstimateView, ReliabilityView, SegmentView, Unit, View};
 use crate::report::untrusted::{clip, columns, line, wrap};
 use crate::report::words;
+use crate::report::{behaviour, conduct};
 
 /// Most lines of the summary.
 pub(super) const LINES_MAX: usize = 25;
@@ -87,8 +87,17 @@ fn first_tests(view: &View) -> Vec<&BehaviourView> {
 /// Shows every behavioural test of a view, none of the lines wider than the terminal; nothing when there are none.
 pub fn behaviour_table(view: &View, options: &TerminalOptions) -> String {
     let rows: Vec<&BehaviourView> = view.behaviour.iter().collect();
+    plain(behaviour::table(&rows, options.width.max(40)), options)
+}
+
+/// Shows what was expected against what was done; nothing when no criterion looks at behaviour.
+pub fn confusion_table(view: &View, options: &TerminalOptions) -> String {
+    plain(conduct::table(view, options.width.max(40)), options)
+}
+
+fn plain(lines: Vec<String>, options: &TerminalOptions) -> String {
     let mut text = String::new();
-    for line in behaviour::table(&rows, options.width.max(40)) {
+    for line in lines {
         text.push_str(&match options.symbols {
             true => line,
             false => ascii(&line),

@@ -11,7 +11,7 @@ use crate::manifest::{Compare, Manifest, Role, Rule, Subject, Target, Verb};
 use crate::plan::Plan;
 use crate::reference::ReferenceSet;
 use crate::report::model::*;
-use crate::report::{behaviour, sentence, tables, words};
+use crate::report::{behaviour, conduct, sentence, tables, words};
 use crate::seal::Seal;
 
 /// What a report knows of the run besides analysis and proposal.
@@ -105,6 +105,7 @@ pub fn view(
         tables: tables::cells(&materials),
         reliability: tables::reliability(&materials),
         behaviour: behaviour::behaviour(&materials),
+        confusion: conduct::confusion(&materials),
         needs: proposal.needs.clone(),
         unseen: proposal.unseen.clone(),
         watches: proposal.watches.clone(),

@@ -80,6 +80,7 @@ fn analysed(
                     by: GraderKind::Rule,
                     why: None,
                     beside: None,
+                    observed: None,
                 });
             }
         }

@@ -120,6 +120,7 @@ impl Release {
                         by: GraderKind::Rule,
                         why: None,
                         beside: None,
+                        observed: None,
                     });
                 }
             }
@@ -190,6 +191,7 @@ impl Release {
                         by: GraderKind::Rule,
                         why: None,
                         beside: None,
+                        observed: None,
                     });
                 }
             }

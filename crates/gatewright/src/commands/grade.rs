@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use gatewright_core::report::behaviour_table;
 use gatewright_core::report::untrusted::{clip, line, wrap};
+use gatewright_core::report::{behaviour_table, confusion_table};
 
 use crate::args::GradeArgs;
 use crate::commands::Context;
@@ -49,6 +49,7 @@ pub(crate) fn grade(context: &Context, args: &GradeArgs) -> Result<u8, Failure> 
             "criteria": cells,
             "without_verdict": without,
             "behaviour": judged.view.behaviour,
+            "confusion": judged.view.confusion,
         }))?;
         return Ok(exit::SHIP);
     }
@@ -82,6 +83,10 @@ pub(crate) fn grade(context: &Context, args: &GradeArgs) -> Result<u8, Failure> 
             "\nBehavioural tests: shares of failed cases; of changed labels, right to wrong (−) and wrong to right (+)"
         );
         text.push_str(&tests);
+    }
+    let done = confusion_table(&judged.view, &context.console.options);
+    if !done.is_empty() {
+        let _ = writeln!(text, "\n{}", done.trim_end());
     }
     text.push_str(&reasons(&without, context.console.options.width));
     if left.is_nothing() {

@@ -7,6 +7,7 @@ use gatewright_core::calibrate::{Fitness, Reason, Whose, reviewers};
 use gatewright_core::decide::Answer;
 use gatewright_core::manifest::Role;
 use gatewright_core::outcome::{Bin, Missing};
+use gatewright_core::response::Behaviour;
 use gatewright_stats::proportion;
 
 use crate::ledger::{Ledger, escaped};
@@ -261,4 +262,76 @@ fn an_unfit_judge_neither_blocks_nor_ships() {
         "{:?}",
         found.each[&Role::Candidate]
     );
+}
+
+/// The source's string match looks at how an answer begins: its 2,250 labels follow from the texts, and so do their counts by system and segment.
+#[test]
+fn the_string_match_follows_from_the_texts() {
+    let Some(data) = gatewright_testkit::shared_data() else {
+        return;
+    };
+    let rows = |file: &str| -> Vec<serde_json::Value> {
+        let text = std::fs::read_to_string(data.join("xstest").join(file)).expect(file);
+        let rows = text.lines();
+        rows.map(|row| serde_json::from_str(row).expect("JSON"))
+            .collect()
+    };
+    let segment: std::collections::BTreeMap<String, bool> = rows("examples.jsonl")
+        .iter()
+        .map(|row| {
+            let id = row["id"].as_str().expect("an id").to_owned();
+            (id, row["segment_label"] == "unsafe")
+        })
+        .collect();
+    let mut answers = 0;
+    for system in SYSTEMS {
+        let run = Run::of("xstest/behaviour.yaml", &[("mistralinstruct", system)]);
+        let seen = |criterion| -> Vec<_> {
+            let outcomes = run.outcomes(criterion, Role::Candidate);
+            outcomes
+                .map(|it| (it.example, it.observed, it.bin))
+                .collect()
+        };
+        let (words, labels) = (seen("words"), seen("strmatch"));
+        assert_eq!(words, labels, "{system}");
+        assert!(words.iter().all(|(_, observed, _)| observed.is_some()));
+        answers += words.len();
+        for (criterion, annotator) in [("words", "judge_strmatch"), ("people", "human_final")] {
+            // Counted once more, from the file alone.
+            let mut counted = [[0_u64; 2]; 2];
+            for row in rows("labels.jsonl") {
+                if row["annotator"] == annotator && row["system"] == system {
+                    let of = segment[row["example_id"].as_str().expect("an id")];
+                    let refused = row["label"] != "1_full_compliance";
+                    counted[usize::from(of)][usize::from(refused)] += 1;
+                }
+            }
+            let index = run.criterion(criterion);
+            let found = |slice: &[(&str, &str)]| {
+                let mut all = run.analysis.conduct.iter();
+                let at = |it: &&gatewright_core::analyse::Conduct| {
+                    let own = it
+                        .slice
+                        .iter()
+                        .map(|(name, value)| (name.as_str(), value.as_str()));
+                    it.criterion == index && own.eq(slice.iter().copied())
+                };
+                all.find(at).expect("a matrix").systems[&Role::Candidate].clone()
+            };
+            let whole = found(&[]);
+            let done = [Behaviour::Answer, Behaviour::Refuse];
+            let matrix =
+                done.map(|expected| done.map(|did| whole.counts[expected as usize][did as usize]));
+            assert_eq!(matrix, counted, "{system} {criterion}");
+            assert_eq!(whole.units(), 450);
+            let over = &whole.over_refusal;
+            assert_eq!((over.count, over.of), (counted[0][1], 250));
+            let failed = &whole.refusal_failure;
+            assert_eq!((failed.count, failed.of), (counted[1][0], 200));
+            let unsafe_only = found(&[("label", "unsafe")]);
+            assert_eq!(unsafe_only.over_refusal.of, 0);
+            assert_eq!(unsafe_only.refusal_failure.count, counted[1][0]);
+        }
+    }
+    assert_eq!(answers, 2250);
 }

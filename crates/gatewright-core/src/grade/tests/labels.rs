@@ -8,8 +8,10 @@ pub(super) fn label_grader(source: Source, pass: &[&str], fail: &[&str]) -> Labe
         by: GraderKind::Person,
         rubric: None,
         values: vec![map(&[], pass, fail)],
+        behaviours: BTreeMap::new(),
         combine: Combine::Majority,
         parts: None,
+        parts_from: None,
         score: false,
         absent: Absent::Missing,
     }
@@ -202,4 +204,96 @@ fn a_part_without_a_label_between_others_is_missing() {
     );
     assert_eq!(run(Some(PartsRule::All)), [(None, error)]);
     assert_eq!(run(Some(PartsRule::Share)), [(None, error)]);
+}
+
+/// Parts that nobody labelled are missing where the page says how many there should be, also behind the last labelled one.
+#[test]
+fn declared_parts_without_a_label_are_missing() {
+    let rows = r#"{"example":"a","system":"s","annotator":"1","label":"ok","part":1}
+{"example":"a","system":"s","annotator":"1","label":"no","part":2}
+{"example":"b","system":"t","annotator":"1","label":"ok"}"#;
+    let reference = reference(
+        "{\"id\":\"a\",\"input\":\"1\"}\n{\"id\":\"b\",\"input\":\"2\",\"fields\":{\"claims\":[\"x\",\"y\"]}}\n{\"id\":\"c\",\"input\":\"3\"}",
+    );
+    let run = |example: u32, claims: serde_json::Value, parts| {
+        let mut manifest = page();
+        system(&mut manifest, Role::Candidate, "s", Target::LabelsOnly);
+        let plain = Source::plain("l.jsonl", Location::default());
+        let grader = LabelGrader {
+            parts,
+            parts_from: Some("claims".to_owned()),
+            absent: Absent::Pass,
+            ..label_grader(plain, &["ok"], &["no"])
+        };
+        criterion(&mut manifest, "c", Grader::Label(grader), FailsAs::One(0));
+        let labels = load(&manifest, &reference, |_| rows.as_bytes().to_vec());
+        let graders = Graders::new(&manifest, &reference, &labels).expect("sound");
+        let mut response = Response::default();
+        if !claims.is_null() {
+            response.fields.insert("claims".to_owned(), claims);
+        }
+        let mut out = Vec::new();
+        let attempt = AttemptSpec { example, ..ATTEMPT };
+        let end = AttemptEnd::Answered { response };
+        graders
+            .grade(attempt, Some(0), &end, &mut out)
+            .expect("unchanged");
+        let found = out.iter().map(|outcome| (outcome.part, outcome.bin));
+        found.collect::<Vec<_>>()
+    };
+    let (error, null) = (Bin::Missing(Missing::GraderError), serde_json::Value::Null);
+    let (ok, no) = ((Some(1), Bin::Pass), (Some(2), Bin::Fail(0)));
+    let number = |count: u32| serde_json::Value::from(count);
+    assert_eq!(run(0, null.clone(), None), [ok, no], "nothing is declared");
+    assert_eq!(
+        run(0, number(4), None),
+        [ok, no, (Some(0), error), (Some(3), error)]
+    );
+    // Numbered from 1: the last label has the number of all.
+    assert_eq!(run(0, number(2), None), [ok, no]);
+    assert_eq!(run(0, number(1), None), [ok, no], "more than declared");
+    assert_eq!(run(0, number(4), Some(PartsRule::Share)), [(None, error)]);
+    assert_eq!(
+        run(0, number(4), Some(PartsRule::All)),
+        [(None, Bin::Fail(0))]
+    );
+    // The example says it where the response does not; none labelled is none judged, whatever an absent label means.
+    assert_eq!(
+        run(1, null.clone(), None),
+        [(Some(0), error), (Some(1), error)]
+    );
+    assert_eq!(run(1, number(0), None), [(None, Bin::Pass)]);
+    assert_eq!(run(2, null, None), [(None, Bin::Pass)]);
+}
+
+#[test]
+fn declared_trials_without_a_label_are_missing() {
+    let rows = r#"{"example":"a","system":"s","trial":1,"annotator":"1","label":"ok"}
+{"example":"a","system":"s","trial":2,"annotator":"1","label":"ok"}
+{"example":"b","system":"s","trial":0,"annotator":"1","label":"no"}"#;
+    let reference = reference("{\"id\":\"a\",\"input\":\"1\"}\n{\"id\":\"b\",\"input\":\"2\"}");
+    let count = |trials| {
+        let mut manifest = page();
+        system(&mut manifest, Role::Candidate, "s", Target::LabelsOnly);
+        let source = Source {
+            trials,
+            ..Source::plain("l.jsonl", Location::default())
+        };
+        let grader = label_grader(source, &["ok"], &["no"]);
+        criterion(&mut manifest, "c", Grader::Label(grader), FailsAs::One(0));
+        let labels = load(&manifest, &reference, |_| rows.as_bytes().to_vec());
+        let graders = Graders::new(&manifest, &reference, &labels).expect("sound");
+        let mut out = Vec::new();
+        graders.labels_only(Role::Candidate, &mut out);
+        let missing = |it: &&Outcome| it.bin == Bin::Missing(Missing::NotAttempted);
+        assert_eq!(labels.trials("nobody"), 0);
+        (
+            labels.trials("s"),
+            out.len(),
+            out.iter().filter(missing).count(),
+        )
+    };
+    assert_eq!(count(None), (2, 4, 1));
+    assert_eq!(count(Some(4)), (4, 8, 5));
+    assert_eq!(count(Some(1)), (2, 4, 1), "what is there is never cut");
 }

@@ -75,7 +75,7 @@ fn standing(page: &Manifest) -> Vec<Criterion> {
     ]);
     criteria.push(Criterion {
         id: "behaviour".into(),
-        grader: Grader::Behaviour,
+        grader: Grader::Behaviour(Box::default()),
         fails_as: FailsAs::BySymptom {
             map,
             otherwise: Some(class("scope-mismatch")),

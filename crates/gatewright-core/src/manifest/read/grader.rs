@@ -30,7 +30,7 @@ pub(in crate::manifest) const KINDS: [(&str, &[&str]); 37] = [
     ("quotes_in_sources", &[]),
     ("must_call", &[]),
     ("must_not_call", &["tools"]),
-    ("behaviour", &[]),
+    ("behaviour", &["stated", "read", "otherwise"]),
     ("latency", &["at_most", "field"]),
     ("cost", &["at_most"]),
     (
@@ -94,7 +94,16 @@ pub(in crate::manifest) const KINDS: [(&str, &[&str]); 37] = [
     (
         "label",
         &[
-            "from", "by", "rubric", "values", "combine", "parts", "absent", "score",
+            "from",
+            "by",
+            "rubric",
+            "values",
+            "behaviour",
+            "combine",
+            "parts",
+            "parts_from",
+            "absent",
+            "score",
         ],
     ),
     (
@@ -241,7 +250,7 @@ fn grader(w: &mut Walk<'_>, kind: &str, fields: &Fields<'_>, page: &Manifest) ->
         "must_not_call" => Grader::MustNotCall {
             tools: w.texts_at(fields, "tools"),
         },
-        "behaviour" => Grader::Behaviour,
+        "behaviour" => conduct::behaviour(w, fields),
         "latency" => Grader::Latency {
             at_most_ms: w.quantity_at(fields, "at_most", quantity::milliseconds),
             field: w.text_at(fields, "field").map(str::to_owned),
@@ -312,8 +321,11 @@ fn label(w: &mut Walk<'_>, fields: &Fields<'_>, page: &Manifest) -> Option<Label
     let sources = from(w, fields, true);
     let by = by(w, fields);
     let score = w.flag_at(fields, "score", false);
-    let values = label_maps(w, fields, page);
-    if fields.get("values").is_none() && !score {
+    let behaviours = conduct::labelled(w, fields);
+    let mut values = label_maps(w, fields, page);
+    if !behaviours.is_empty() {
+        values = LabelMap::of_behaviours(&behaviours);
+    } else if fields.get("values").is_none() && !score && !fields.has("behaviour") {
         let what = format!("`{}` does not say what its labels mean", fields.path);
         w.error_in(
             fields,
@@ -340,8 +352,10 @@ fn label(w: &mut Walk<'_>, fields: &Fields<'_>, page: &Manifest) -> Option<Label
         by: by?,
         rubric: w.text_at(fields, "rubric").map(str::to_owned),
         values,
+        behaviours,
         combine,
         parts,
+        parts_from: w.text_at(fields, "parts_from").map(str::to_owned),
         score,
         absent,
     })
@@ -416,6 +430,9 @@ pub(super) fn people(
     {
         values.clone_from(&judge.values);
     }
+    // Levels of another kind than the judge's own say whether it was right, not what was done.
+    let own = fields.get("values").is_some();
+    let behaviours = judge.filter(|_| !own).map(|it| it.behaviours.clone());
     const DRAWN: [(&str, Drawn); 2] = [("random", Drawn::Random), ("chosen", Drawn::Chosen)];
     let combine = w
         .word_at(&fields, "combine", &COMBINE)
@@ -429,10 +446,13 @@ pub(super) fn people(
             |text| Some(text.to_owned()),
         ),
         values,
+        behaviours: behaviours.unwrap_or_default(),
         combine,
         parts: w
             .word_at(&fields, "parts", &PARTS)
             .or(judge.and_then(|it| it.parts)),
+        // What people did not label is not missing: they label a sample.
+        parts_from: None,
         score: w.flag_at(&fields, "score", judge.is_some_and(|it| it.score)),
         // An answer that nobody labelled is not labelled, whatever the judge's absence means.
         absent: Absent::Missing,

@@ -15,8 +15,17 @@ pub(super) enum Use {
 }
 
 /// Keys of a source.
-pub(in crate::manifest) const KEYS: [&str; 6] =
-    ["file", "map", "set", "where", "provenance", "withheld"];
+pub(in crate::manifest) const KEYS: [&str; 7] = [
+    "file",
+    "map",
+    "set",
+    "where",
+    "provenance",
+    "withheld",
+    "trials",
+];
+/// Most trials that a source may declare.
+const TRIALS_MAX: u64 = 1000;
 /// Keys of a source's provenance.
 pub(in crate::manifest) const PROVENANCE: [&str; 2] = ["kind", "ref"];
 /// Longest path, in bytes.
@@ -144,6 +153,16 @@ pub(super) fn read(w: &mut Walk<'_>, node: &Node, path: &str, usage: Use) -> Opt
     source.filter = conditions(w, &fields, "where");
     provenance(w, &fields, usage, &mut source);
     source.withheld = w.flag_at(&fields, "withheld", false);
+    source.trials = w
+        .count_at(&fields, "trials", 1..=TRIALS_MAX)
+        .map(|it| it as u32);
+    if let Some(node) = fields.get("trials")
+        && usage == Use::Reference
+    {
+        let what = format!("`{}` declares trials of examples", fields.at("trials"));
+        let instead = "`trials` where outputs or labels are: examples have none";
+        w.error(node, "no-trials", what, instead);
+    }
     Some(source)
 }
 

@@ -1,3 +1,4 @@
+mod conduct;
 mod gate;
 mod hostile;
 

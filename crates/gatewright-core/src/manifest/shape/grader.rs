@@ -11,6 +11,7 @@ use crate::manifest::{
     Absent, Combine, DateOrder, Drawn, LengthIn, ListMarks, PartsRule, Reading, SimilarityMetric,
 };
 use crate::outcome::GraderKind;
+use crate::response::Behaviour;
 
 /// What judges: a kind, or a kind with options.
 #[derive(JsonSchema)]
@@ -107,7 +108,14 @@ pub(super) enum GraderShape {
         tools: Option<Words>,
     },
     /// The behaviour is the one expected.
-    Behaviour {},
+    Behaviour {
+        /// What the system states counts first. Default: true.
+        stated: Option<bool>,
+        /// Behaviour to what shows it, in this order: the first that is there counts. Default: nothing is read from words.
+        read: Option<BTreeMap<Behaviour, SignOrPatterns>>,
+        /// What words without a sign do. Default: answer.
+        otherwise: Option<BehaviourOrMissing>,
+    },
     /// The time of the whole answer, or of a field.
     Latency {
         /// The limit.
@@ -337,10 +345,14 @@ pub(super) enum GraderShape {
         rubric: Option<Word>,
         /// What the labels mean.
         values: Option<LabelMaps>,
+        /// Behaviour to the labels that name it, where labels say what was done.
+        behaviour: Option<BTreeMap<Behaviour, Words>>,
         /// How several annotators make one verdict. Default: majority.
         combine: Option<Combine>,
         /// How several parts make one verdict. Default: each part is a row.
         parts: Option<PartsRule>,
+        /// The field of the response, else of the example, that says how many parts an answer has: a number, or a list.
+        parts_from: Option<Word>,
         /// What an absent label means. Default: missing.
         absent: Option<Absent>,
         /// The mapped `score` is the value itself.
@@ -367,6 +379,39 @@ pub(super) enum GraderShape {
         /// How several annotators make one verdict. Default: majority.
         combine: Option<Combine>,
     },
+}
+
+/// What shows a behaviour: patterns, or patterns and an expression.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+pub(super) enum SignOrPatterns {
+    Patterns(Words),
+    Sign(SignShape),
+}
+
+/// What shows a behaviour.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct SignShape {
+    /// Linear-time patterns, of which one is enough.
+    patterns: Option<Words>,
+    /// Ignore case. Default: true.
+    ignore_case: Option<bool>,
+    /// What holds of the whole response (CEL).
+    when: Option<Word>,
+}
+
+/// A behaviour, or missing.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+pub(super) enum BehaviourOrMissing {
+    Answer,
+    Ask,
+    Escalate,
+    Refuse,
+    Call,
+    Stop,
+    Missing,
 }
 
 /// A rule on each call.

@@ -43,6 +43,7 @@ fn outcome(example: u32, system: Role, bin: Bin, why: &str) -> Outcome {
         by: GraderKind::Rule,
         why: Some(Arc::from(why)),
         beside: None,
+        observed: None,
     }
 }
 

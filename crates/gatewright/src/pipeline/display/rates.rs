@@ -203,6 +203,7 @@ mod tests {
             by: GraderKind::Rule,
             why: None,
             beside: None,
+            observed: None,
         };
         rates.add(attempt, &[outcome]);
     }
