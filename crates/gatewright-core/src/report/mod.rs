@@ -1,7 +1,8 @@
 //! The report: a view model with every number already chosen, and its renderers.
 //!
-//! `view` chooses and computes, `model` is what it makes (`gatewright-report/1`, docs/format-report.md), and
-//! `terminal` and `markdown` only arrange. `untrusted` is the one door for text that others wrote.
+//! `view` chooses and computes, with `tables` and `pictures` for what they are named after, and `said` and `pace` for what
+//! only the log has; `model` is what they make (`gatewright-report/1`, docs/format-report.md), and `terminal`, `markdown`
+//! and the pages of `gatewright-web` only arrange. `untrusted` is the one door for text that others wrote.
 
 pub mod model;
 pub mod untrusted;
@@ -9,6 +10,10 @@ pub mod words;
 
 mod behaviour;
 mod markdown;
+mod outlook;
+mod pace;
+mod pictures;
+mod said;
 mod sentence;
 mod tables;
 mod terminal;
@@ -16,6 +21,8 @@ mod view;
 
 pub use markdown::{MARKDOWN_BYTES_MAX, markdown};
 pub use model::View;
+pub use pace::{Took, pace};
+pub use said::{Heard, changed};
 pub use terminal::{TerminalOptions, behaviour_table, terminal};
 pub use view::{RunFacts, view};
 

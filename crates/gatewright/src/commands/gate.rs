@@ -44,12 +44,12 @@ pub(crate) fn gate(context: &Context, args: &GateArgs) -> Result<u8, Failure> {
     {
         left = ask_judges(&loaded, &mut session, &mut drive, errors, now, console)?;
     }
-    let judged = judge(&loaded, &session, now)?;
+    let mut judged = judge(&loaded, &session, now)?;
     crash::point("judged");
     if left.is_nothing() {
         record(&loaded, &mut session, &judged.view, now, COMMAND)?;
     }
-    context.write_reports(&judged.view, &args.output.output)?;
+    context.write_reports(&loaded, &session, &mut judged, &args.output.output)?;
     crash::point("report-written");
     context.show(&judged.view)?;
     if !left.is_nothing() {

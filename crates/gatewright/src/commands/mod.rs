@@ -17,6 +17,7 @@ pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod schema;
 pub(crate) mod triage;
+pub(crate) mod view;
 
 use std::path::{Path, PathBuf};
 
@@ -26,7 +27,7 @@ use crate::args::Global;
 use crate::console::{Console, clean, document};
 use crate::error::{Failure, problems_text};
 use crate::now::Now;
-use crate::pipeline::{Depth, Loaded};
+use crate::pipeline::{Depth, Judged, Loaded, Session, evidence};
 use crate::project::Project;
 
 /// What every command is given.
@@ -81,21 +82,49 @@ impl Context {
         }
     }
 
-    /// Writes reports; the type follows from the name.
+    /// Writes reports; the type follows from the name. They also show what both systems said on the examples that changed.
     ///
     /// # Errors
     /// For a name that ends otherwise, or a file that cannot be written.
-    pub(crate) fn write_reports(&self, view: &View, paths: &[PathBuf]) -> Result<(), Failure> {
-        for path in paths {
-            let text = match extension(path)? {
-                Format::Json => document(view)?,
-                Format::Markdown => clean(&markdown(view)).into_owned(),
+    pub(crate) fn write_reports(
+        &self,
+        loaded: &Loaded,
+        session: &Session,
+        judged: &mut Judged,
+        paths: &[PathBuf],
+    ) -> Result<(), Failure> {
+        let formats: Vec<Format> = paths
+            .iter()
+            .map(|path| extension(path))
+            .collect::<Result<_, Failure>>()?;
+        if formats.iter().any(|format| *format != Format::Markdown) {
+            judged.view.evidence = Some(evidence(loaded, session, judged)?);
+        }
+        for (path, format) in paths.iter().zip(formats) {
+            let text = match format {
+                Format::Json => document(&judged.view)?,
+                Format::Markdown => clean(&markdown(&judged.view)).into_owned(),
+                Format::Html => html(&judged.view)?,
             };
             replace(&self.here.join(path), text.as_bytes())?;
             self.console.detail(&format!("wrote {}", path.display()));
         }
+        // What goes to a terminal is the same with and without files.
+        judged.view.evidence = None;
         Ok(())
     }
+}
+
+/// The HTML report of a view.
+///
+/// # Errors
+/// When a template cannot be written: a defect.
+pub(crate) fn html(view: &View) -> Result<String, Failure> {
+    let page = gatewright_web::report(view).map_err(|source| Failure::Unexpected {
+        doing: "write HTML".to_owned(),
+        source: Box::new(source),
+    })?;
+    Ok(clean(&page).into_owned())
 }
 
 /// A report's format.
@@ -105,6 +134,8 @@ pub(crate) enum Format {
     Json,
     /// Markdown.
     Markdown,
+    /// One self-contained page.
+    Html,
 }
 
 /// Reads a report's format from its name.
@@ -115,11 +146,12 @@ pub(crate) fn extension(path: &Path) -> Result<Format, Failure> {
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("json") => Ok(Format::Json),
         Some("md" | "markdown") => Ok(Format::Markdown),
+        Some("html" | "htm") => Ok(Format::Html),
         _ => Err(Failure::usage(format!(
             "`{}` has no type that a report can have",
             path.display()
         ))
-        .next("a name that ends in .md or .json")),
+        .next("a name that ends in .html, .md or .json")),
     }
 }
 
@@ -132,7 +164,7 @@ pub(crate) fn writable(whole: &Path, path: &Path) -> Result<(), Failure> {
         Failure::usage(format!("cannot write `{}`", path.display())).why(why.to_owned())
     };
     if whole.is_dir() {
-        return Err(cannot("it is a folder").next("a file name that ends in .md or .json"));
+        return Err(cannot("it is a folder").next("a file name that ends in .html, .md or .json"));
     }
     match whole.parent().filter(|folder| !folder.is_dir()) {
         Some(_) => Err(

@@ -21,8 +21,8 @@ pub(crate) fn report(context: &Context, args: &ReportArgs) -> Result<u8, Failure
         "gatewright report",
     )?;
     session.whole()?;
-    let judged = judge(&loaded, &session, &context.now)?;
-    context.write_reports(&judged.view, &args.output.output)?;
+    let mut judged = judge(&loaded, &session, &context.now)?;
+    context.write_reports(&loaded, &session, &mut judged, &args.output.output)?;
     if context.console.json {
         context.console.document(&judged.view)?;
     } else if args.output.output.is_empty() {

@@ -67,7 +67,7 @@ fn reports_are_written_whole_and_equal_for_the_same_time() {
     let view: Value = serde_json::from_str(&project.read("a.json")).expect("json");
     assert_eq!(view["run"]["today"], "2026-11-02");
     let wrong = project.run(&["gate", "-o", "report.docx"]).expect(2);
-    assert!(wrong.stderr.contains(".md or .json"), "{wrong}");
+    assert!(wrong.stderr.contains(".html, .md or .json"), "{wrong}");
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod changed;
 mod demo;
 mod files;
 mod graders;
+mod html;
 mod interrupt;
 mod judges;
 mod live;
