@@ -29,7 +29,7 @@ impl std::fmt::Debug for SecretText {
     }
 }
 
-/// Takes known secrets out of bytes and texts: as they are, as JSON escapes them, as an address encodes them, and as Base64 carries them.
+/// Takes known secrets out of bytes and texts: as they are, as JSON and HTML escape them, as an address encodes them, and as Base64 carries them.
 #[derive(Clone, Default)]
 pub struct Scrubber {
     needles: Vec<String>,
@@ -53,6 +53,7 @@ impl Scrubber {
             let json = serde_json::Value::from(value).to_string();
             needles.push(json.trim_matches('"').to_owned());
             needles.push(url::form_urlencoded::byte_serialize(value.as_bytes()).collect());
+            needles.push(html(value));
             needles.extend(base64_forms(value.as_bytes()));
             needles.push(value.to_owned());
         }
@@ -94,6 +95,18 @@ impl Scrubber {
         }
         clean
     }
+}
+
+/// The form that the templates of the HTML report escape a text to.
+fn html(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for one in text.chars() {
+        match one {
+            '"' | '&' | '\'' | '<' | '>' => out.push_str(&format!("&#{};", u32::from(one))),
+            one => out.push(one),
+        }
+    }
+    out
 }
 
 /// The Base64 forms that a secret has inside a longer text, at each of the three alignments, without the characters that its neighbours share.
@@ -138,6 +151,7 @@ mod tests {
             ("key sk-canary\"7/+ end", "key [secret] end"),
             (r#"{"k":"sk-canary\"7/+"}"#, r#"{"k":"[secret]"}"#),
             ("?key=sk-canary%227%2F%2B&x", "?key=[secret]&x"),
+            ("<b>sk-canary&#34;7/+</b>", "<b>[secret]</b>"),
         ] {
             assert_eq!(scrub.text(text), clean);
             assert_eq!(scrub.bytes(text.as_bytes().to_vec()), clean.as_bytes());

@@ -251,6 +251,39 @@ impl RunLog {
             .map_err(self.read_error())
     }
 
+    /// Returns when the first event was written; nothing in an empty log.
+    ///
+    /// # Errors
+    /// As [`RunLog::events`].
+    pub fn first_at(&self) -> Result<Option<String>, StoreError> {
+        if self.last_seq == 0 {
+            return Ok(None);
+        }
+        self.event(1).map(|event| Some(event.at))
+    }
+
+    /// Returns the last answer on the record, and when it was given.
+    ///
+    /// # Errors
+    /// As [`RunLog::events`].
+    pub fn answer(&self) -> Result<Option<(String, String)>, StoreError> {
+        let last: Option<u64> = self
+            .connection
+            .query_row(
+                "SELECT max(seq) FROM event WHERE kind = 'proposed'",
+                [],
+                |row| row.get::<_, Option<i64>>(0),
+            )
+            .map_err(self.read_error())?
+            .and_then(|seq| u64::try_from(seq).ok());
+        let Some(seq) = last else { return Ok(None) };
+        let event = self.event(seq)?;
+        Ok(match event.body {
+            RunEvent::Proposed { answer, .. } => Some((answer, event.at)),
+            _ => None,
+        })
+    }
+
     /// Returns the systems that have answered at least once.
     ///
     /// # Errors

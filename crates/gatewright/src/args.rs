@@ -86,6 +86,7 @@ pub(crate) enum Command {
     Diff(DiffArgs),
     Decide(DecideArgs),
     Report(ReportArgs),
+    View(ViewArgs),
     Triage(TriageArgs),
     Incident(IncidentArgs),
     Graders(GradersArgs),
@@ -325,7 +326,7 @@ pub(crate) struct ConfirmArgs {
 /// Run, grade, confirm, decide and report in one go: the main job. The exit code is the answer.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  gatewright gate --max-cost 20\n  gatewright gate --accept ship,narrow -o decision.md -o decision.json"
+    after_help = "Examples:\n  gatewright gate --max-cost 20\n  gatewright gate --accept ship,narrow -o report.html -o report.json"
 )]
 pub(crate) struct GateArgs {
     /// Start anew, also when a run of the same plan can go on.
@@ -355,7 +356,7 @@ pub(crate) struct Accept {
 /// Where reports go.
 #[derive(Debug, Args)]
 pub(crate) struct Output {
-    /// Write the report here too; the name ends in .md, .json, .xml (JUnit), .sarif or .csv (repeat it).
+    /// Write the report here too; the name ends in .html, .md, .json, .xml (JUnit), .sarif or .csv (repeat it).
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Vec<PathBuf>,
     /// Tell the CI system that this runs in: a summary, annotations and outputs (GitHub), or JUnit, Markdown and variables (GitLab).
@@ -424,13 +425,24 @@ pub(crate) struct DecideArgs {
 /// Write the report of a stored run.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  gatewright report -o decision.md\n  gatewright report 0003 -o report.json"
+    after_help = "Examples:\n  gatewright report -o report.html\n  gatewright report 0003 -o decision.md -o report.json"
 )]
 pub(crate) struct ReportArgs {
     #[command(flatten)]
     pub(crate) stored: StoredRun,
     #[command(flatten)]
     pub(crate) output: Output,
+}
+
+/// Show the runs of this project in a browser, read-only, to this machine alone. Ctrl-C ends it.
+///
+/// Each report is made when it is opened: what the run's log holds, decided by what the page says now.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  gatewright view\n  gatewright view --address 127.0.0.1:0")]
+pub(crate) struct ViewArgs {
+    /// Where to listen: an address of this machine alone; port 0 takes any that is free.
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:7417")]
+    pub(crate) address: std::net::SocketAddr,
 }
 
 /// Print a JSON Schema: of the page, the report, or a calibration.
@@ -483,7 +495,7 @@ const GROUPS: [(&str, &[&str]); 4] = [
     ),
     (
         "Work",
-        &["run", "merge", "grade", "confirm", "gate", "diff"],
+        &["run", "merge", "grade", "confirm", "gate", "diff", "view"],
     ),
     ("Decide", &["decide", "report"]),
     ("Team", &["triage", "incident", "calibrate"]),

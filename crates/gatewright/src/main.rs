@@ -99,6 +99,7 @@ fn work(cli: Cli, console: Console) -> Result<u8, Failure> {
         Command::Diff(args) => commands::diff::diff(&context, args),
         Command::Decide(args) => commands::decide::decide(&context, args),
         Command::Report(args) => commands::report::report(&context, args),
+        Command::View(args) => commands::view::view(context, args),
         Command::Triage(args) => commands::triage::triage(&context, args),
         Command::Incident(args) => commands::incident::incident(&context, args),
         Command::Graders(args) => commands::graders::graders(&context, args),

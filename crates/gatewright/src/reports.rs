@@ -11,14 +11,15 @@ use crate::args::{Ci, Output};
 use crate::commands::{self, Context, replace};
 use crate::console::{clean, document};
 use crate::error::Failure;
-use crate::pipeline::{Loaded, Session, with_outcomes};
+use crate::pipeline::{Judged, Loaded, Session, evidence, with_outcomes};
 
 /// What names may end in.
-const ENDINGS: &str = ".md, .json, .xml, .sarif or .csv";
+const ENDINGS: &str = ".html, .md, .json, .xml, .sarif or .csv";
 
 /// A report's format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Format {
+    Html,
     Json,
     Markdown,
     Junit,
@@ -29,6 +30,7 @@ enum Format {
 /// Reads a report's format from its name.
 fn format(path: &Path) -> Result<Format, Failure> {
     match path.extension().and_then(|extension| extension.to_str()) {
+        Some("html" | "htm") => Ok(Format::Html),
         Some("json") => Ok(Format::Json),
         Some("md" | "markdown") => Ok(Format::Markdown),
         Some("xml") => Ok(Format::Junit),
@@ -54,14 +56,15 @@ pub(crate) fn writable(context: &Context, output: &Output) -> Result<(), Failure
     Ok(())
 }
 
-/// Writes the reports that were asked for, and tells a CI system what it can show.
+/// Writes the reports that were asked for, and tells a CI system what it can show. A page and JSON also show what both systems said on
+/// the examples that changed.
 ///
 /// # Errors
 /// When a file cannot be written, or the run cannot be read.
 pub(crate) fn write(
     context: &Context,
     (loaded, session): (&Loaded, &Session),
-    view: &View,
+    judged: &mut Judged,
     output: &Output,
 ) -> Result<(), Failure> {
     let mut wanted: Vec<(Format, PathBuf)> = Vec::new();
@@ -74,9 +77,17 @@ pub(crate) fn write(
         wanted.push((Format::Junit, folder.join("gatewright-junit.xml")));
         wanted.push((Format::Markdown, folder.join("gatewright-report.md")));
     }
+    if wanted
+        .iter()
+        .any(|(format, _)| matches!(format, Format::Html | Format::Json))
+    {
+        judged.view.evidence = Some(evidence(loaded, session, judged)?);
+    }
+    let view = &judged.view;
     let mut units = None;
     for (format, path) in &wanted {
         let text = match format {
+            Format::Html => html(view)?,
             Format::Json => document(view)?,
             Format::Markdown => markdown(view),
             Format::Csv => table(loaded, session, output.cells())?,
@@ -94,6 +105,9 @@ pub(crate) fn write(
         replace(path, clean(&text).as_bytes())?;
         context.console.detail(&format!("wrote {}", path.display()));
     }
+    // What goes to a terminal is the same with and without files.
+    judged.view.evidence = None;
+    let view = &judged.view;
     match ci {
         Some(Ci::Github) => github(context, loaded, view),
         Some(Ci::Gitlab) => gitlab(context, view),
@@ -106,6 +120,18 @@ pub(crate) fn write(
             Ok(())
         }
     }
+}
+
+/// The HTML report of a view.
+///
+/// # Errors
+/// When a template cannot be written: a defect.
+pub(crate) fn html(view: &View) -> Result<String, Failure> {
+    let page = gatewright_web::report(view).map_err(|source| Failure::Unexpected {
+        doing: "write HTML".to_owned(),
+        source: Box::new(source),
+    })?;
+    Ok(clean(&page).into_owned())
 }
 
 fn units<'a>(loaded: &'a Loaded, session: &'a Session) -> Result<Units<'a>, Failure> {

@@ -1,7 +1,9 @@
 //! The report: a view model with every number already chosen, and its renderers.
 //!
-//! `view` chooses and computes, `model` is what it makes (`gatewright-report/1`, docs/format-report.md), and
-//! `terminal`, `markdown`, `junit`, `sarif`, `csv` and `annotations` only arrange (`units` is what the three in the middle are made of). `untrusted` is the one door for text that others wrote.
+//! `view` chooses and computes, with `tables` and `pictures` for what they are named after, and `said` and `pace` for what
+//! only the log has; `model` is what they make (`gatewright-report/1`, docs/format-report.md), and `terminal`, `markdown`,
+//! `junit`, `sarif`, `csv`, `annotations` and the pages of `gatewright-web` only arrange (`units` is what the test tabs and
+//! code scanning are made of). `untrusted` is the one door for text that others wrote.
 
 pub mod model;
 pub mod untrusted;
@@ -13,6 +15,10 @@ mod conduct;
 mod csv;
 mod junit;
 mod markdown;
+mod outlook;
+mod pace;
+mod pictures;
+mod said;
 mod sarif;
 mod sentence;
 mod tables;
@@ -25,6 +31,8 @@ pub use csv::{Cells, Csv};
 pub use junit::junit;
 pub use markdown::{MARKDOWN_BYTES_MAX, markdown};
 pub use model::View;
+pub use pace::{Took, pace};
+pub use said::{Heard, changed};
 pub use sarif::{RESULTS_MAX, sarif};
 pub use terminal::{TerminalOptions, behaviour_table, confusion_table, terminal};
 pub use units::{Stands, Tally, Unit, Units};

@@ -4,6 +4,8 @@
 
 mod behaviour;
 mod conduct;
+mod evidence;
+mod pictures;
 mod tables;
 
 use std::collections::BTreeMap;
@@ -18,6 +20,13 @@ use crate::manifest::{Action, Enforce, Kind, Role, Standard, Verb};
 
 pub use behaviour::{BehaviourView, CasesAgainstView, CasesView, FlipsView};
 pub use conduct::{ConfusionView, DoneView, ExpectedView, LapseView};
+pub use evidence::{
+    ChangedView, EvidenceView, GradeView, PieceView, SaidView, SourceView, TallyView,
+};
+pub use pictures::{
+    CaptionView, FitnessView, ForestRow, ForestView, FreshDifference, HeatCell, HeatRow, HeatView,
+    IncidentView, OwnerRow, OwnersView, PaceRow, PaceView, ShareView,
+};
 pub use tables::{CellView, DenominatorView, PairedView, ReliabilityView, ShareOf, SystemCellView};
 
 /// The format this build writes.
@@ -84,6 +93,14 @@ pub struct View {
     pub work_items: Vec<WorkItemView>,
     /// What would decide the undecided rules.
     pub needs: Vec<String>,
+    /// What would change the answer: how far the rules that made it are from holding, or, for a ship, which rule is the nearest to failing.
+    pub would_change: Vec<String>,
+    /// Candidate − production per rule and slice; null without production.
+    pub forest: Option<ForestView>,
+    /// Segment × criterion; null when nothing was graded.
+    pub heat: Option<HeatView>,
+    /// Failing examples by class and owner; null when nothing fails.
+    pub class_owners: Option<OwnersView>,
     /// What this gate could not have seen.
     pub unseen: Vec<String>,
     /// Findings that go along as rollout watches, as indexes into `findings`.
@@ -93,12 +110,19 @@ pub struct View {
     /// Model judges of this run, with what they said of canaries.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub judges: Vec<JudgeView>,
+    /// Judges that people's labels calibrate.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(default)]
+    pub fitness: Vec<FitnessView>,
     /// Where the examples came from.
     pub reference: ReferenceView,
     /// Examples that changed between production and candidate: regressed first, by cost; at most [`FLIPS_MAX`].
     pub flips: Vec<FlipView>,
     /// How many examples changed in all.
     pub flips_total: u64,
+    /// What both systems said on the flips; only in files that `-o` writes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<EvidenceView>,
     /// The run and its seal.
     pub run: RunView,
     /// The command to type next.
@@ -448,6 +472,12 @@ pub struct ReferenceView {
     pub undated: u64,
     /// Active examples whose `review_by` has passed.
     pub overdue: u64,
+    /// Their share of the active examples; null without any.
+    pub stale: Option<f64>,
+    /// The middle date of addition, of those that state one.
+    pub middle: Option<String>,
+    /// Production failures that the gate knows of, open ones first.
+    pub incidents: Vec<IncidentView>,
     /// Hash of the set.
     pub digest: String,
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use gatewright_stats::estimate::{Bounds, Undefined};
 
 use crate::analyse::{ClassCount, Counts, PairedCell, SystemCell, missing_reason};
+use crate::incident::{Incident, IncidentStatus};
 use crate::manifest::{Grader, Metric, Role, Subject};
 use crate::reference::Standing;
 use crate::report::model::*;
@@ -37,7 +38,7 @@ pub(super) fn shown(result: &Result<Bounds, Undefined>) -> (Option<EstimateView>
 }
 
 /// The point of an estimate, if it has one.
-fn point(result: &Result<Bounds, Undefined>) -> Option<f64> {
+pub(super) fn point(result: &Result<Bounds, Undefined>) -> Option<f64> {
     match result {
         Ok(bounds) => Some(bounds.point),
         Err(Undefined::FewDegreesOfFreedom { shown, .. }) => Some(shown.point),
@@ -325,15 +326,15 @@ pub(super) fn reliability(materials: &Materials<'_>) -> Vec<ReliabilityView> {
 }
 
 /// Kinds, age and what is set aside.
-pub(super) fn reference(materials: &Materials<'_>) -> ReferenceView {
+pub(super) fn reference(materials: &Materials<'_>, incidents: &[Incident]) -> ReferenceView {
     let set = materials.reference;
     let mut kinds = BTreeMap::new();
-    let (mut dates, mut undated, mut overdue) = (BTreeSet::new(), 0, 0);
+    let (mut dates, mut undated, mut overdue) = (BTreeMap::new(), 0, 0);
     for example in &set.examples {
         *kinds.entry(example.kind).or_insert(0) += 1;
         match set.added(example) {
             Some(added) => {
-                dates.insert(added);
+                *dates.entry(added).or_insert(0u64) += 1;
             }
             None => undated += 1,
         }
@@ -352,12 +353,45 @@ pub(super) fn reference(materials: &Materials<'_>) -> ReferenceView {
         kinds,
         quarantined: set.set_aside.len() as u64 - retired,
         retired,
-        oldest: dates.first().map(|&date| date.to_owned()),
-        newest: dates.last().map(|&date| date.to_owned()),
+        oldest: dates.first_key_value().map(|(&date, _)| date.to_owned()),
+        newest: dates.last_key_value().map(|(&date, _)| date.to_owned()),
+        middle: middle(&dates),
         undated,
         overdue,
+        stale: (!set.examples.is_empty()).then(|| overdue as f64 / set.examples.len() as f64),
+        incidents: known_incidents(incidents),
         digest: set.digest.to_string(),
     }
+}
+
+/// The middle date of those that are stated; of two middle ones the earlier.
+fn middle(dates: &BTreeMap<&str, u64>) -> Option<String> {
+    let total: u64 = dates.values().sum();
+    let mut seen = 0;
+    let mut counted = dates.iter();
+    let found = counted.find(|(_, count)| {
+        seen += **count;
+        2 * seen >= total
+    });
+    found.map(|(date, _)| (*date).to_owned())
+}
+
+/// Incidents, open ones first, else in the order of their file.
+fn known_incidents(incidents: &[Incident]) -> Vec<IncidentView> {
+    let mut rows: Vec<IncidentView> = incidents
+        .iter()
+        .map(|incident| IncidentView {
+            id: incident.id.clone(),
+            date: incident.date.to_string(),
+            class: incident.class.clone(),
+            segment: incident.segment.clone(),
+            what: incident.what.clone(),
+            example: incident.example.clone(),
+            open: incident.status == IncidentStatus::Open,
+        })
+        .collect();
+    rows.sort_by_key(|row| !row.open);
+    rows
 }
 
 /// Examples that changed, in the analysis' order, and how many there are in all.
@@ -401,7 +435,7 @@ pub(super) fn flips(materials: &Materials<'_>) -> (Vec<FlipView>, u64) {
 }
 
 /// The unit of a criterion's rate.
-fn rate_unit(materials: &Materials<'_>, criterion: u16) -> Unit {
+pub(super) fn rate_unit(materials: &Materials<'_>, criterion: u16) -> Unit {
     if is_share(materials, criterion) {
         Unit::Share
     } else {

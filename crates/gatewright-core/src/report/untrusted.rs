@@ -131,6 +131,25 @@ pub fn json(text: &str) -> String {
     out
 }
 
+/// Shows, in a finished page, what could hide or reorder its text. Line feeds and tabs stay; a carriage return before a line feed goes.
+pub fn visible(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    // Nearly everything is plain: it is copied in long pieces.
+    while let Some((at, one)) = rest
+        .char_indices()
+        .find(|(_, one)| !matches!(one, ' '..='~' | '\n' | '\t') && must_show(*one))
+    {
+        out.push_str(&rest[..at]);
+        rest = &rest[at + one.len_utf8()..];
+        if !(one == '\r' && rest.starts_with('\n')) {
+            let _ = write!(out, "\\u{{{:x}}}", u32::from(one));
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
 /// Says whether a character must be shown by its number: control, bidi, zero-width, invisible, line separators, tags.
 fn must_show(one: char) -> bool {
     one.is_control()
@@ -298,6 +317,14 @@ mod tests {
         assert_eq!(
             shown,
             "&lt;script&gt;\\|\\[x\\](javascript:1)\\|\\`@<!-- -->all\\` #<!-- -->1 http&#58;//a www\\.b"
+        );
+    }
+
+    #[test]
+    fn a9_a_finished_page_hides_nothing() {
+        assert_eq!(
+            visible("a\r\nb\tc\u{202e}d\u{1b}[1m\u{200b}é\r"),
+            "a\nb\tc\\u{202e}d\\u{1b}[1m\\u{200b}é\\u{d}"
         );
     }
 

@@ -6,12 +6,13 @@ use crate::analyse::{Analysis, Finding, Slice, Standing};
 use crate::calibrate::{Fitness, reason_words};
 use crate::decide::{Answer, DecisionContext, Proposal, Scope, WorkItem, WorkKind};
 use crate::id::OwnerId;
+use crate::incident::Incident;
 use crate::judge::MemberReport;
 use crate::manifest::{Compare, Manifest, Role, Rule, Subject, Target, Verb};
 use crate::plan::Plan;
 use crate::reference::ReferenceSet;
 use crate::report::model::*;
-use crate::report::{behaviour, conduct, sentence, tables, words};
+use crate::report::{behaviour, conduct, outlook, pictures, sentence, tables, words};
 use crate::seal::Seal;
 
 /// What a report knows of the run besides analysis and proposal.
@@ -27,6 +28,8 @@ pub struct RunFacts<'a> {
     pub notes: &'a [String],
     /// What judges said of canaries, by criterion index.
     pub judges: &'a [(u16, Vec<MemberReport>)],
+    /// Production failures that the gate knows of.
+    pub incidents: &'a [Incident],
 }
 
 /// Everything a view is made of.
@@ -100,6 +103,7 @@ pub fn view(
             .collect(),
         segments: tables::segments(&materials),
         trade_offs: trade_offs(manifest, &classes),
+        class_owners: pictures::class_owners(&classes),
         classes,
         denominators: tables::denominators(&materials),
         tables: tables::cells(&materials),
@@ -107,13 +111,18 @@ pub fn view(
         behaviour: behaviour::behaviour(&materials),
         confusion: conduct::confusion(&materials),
         needs: proposal.needs.clone(),
+        would_change: outlook::would_change(&materials),
+        forest: pictures::forest(&materials),
+        heat: pictures::heat(&materials),
         unseen: proposal.unseen.clone(),
         watches: proposal.watches.clone(),
         judge_notes: judge_notes(&materials, facts.judges),
         judges: judges(manifest, facts.judges),
-        reference: tables::reference(&materials),
+        fitness: pictures::fitness(&materials),
+        reference: tables::reference(&materials, facts.incidents),
         flips,
         flips_total,
+        evidence: None,
         run: run_view(&materials, facts),
         next: next_command(&materials, &work_items),
         work_items,
@@ -188,11 +197,7 @@ fn finding_view(materials: &Materials<'_>, finding: &Finding, sentence: String) 
         subject: sentence::subject(manifest, rule),
         metric: sentence::metric(rule.metric),
         slice: slice(&finding.slice),
-        standing: match finding.standing {
-            Standing::Holds => StandingWord::Holds,
-            Standing::Violated => StandingWord::Violated,
-            Standing::Undecided(_) => StandingWord::Undecided,
-        },
+        standing: pictures::standing(&finding.standing),
         undecided: match &finding.standing {
             Standing::Undecided(why) => Some(sentence::undecided(why)),
             Standing::Holds | Standing::Violated => None,

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use gatewright_core::analyse::Flip;
 use gatewright_core::grade::Graders;
 use gatewright_core::manifest::Role;
-use gatewright_core::outcome::{Bin, Outcome};
+use gatewright_core::outcome::Outcome;
 use gatewright_core::report::untrusted::{block, clip, columns, line, wrap};
 use gatewright_core::report::words;
 use gatewright_core::response::AttemptEnd;
@@ -15,7 +15,7 @@ use crate::args::DiffArgs;
 use crate::commands::{Context, pairs, unknown};
 use crate::error::Failure;
 use crate::exit;
-use crate::pipeline::{Answers, Loaded, Session, answers, graders, judge, what_judges_said};
+use crate::pipeline::{Answers, Loaded, Session, answers, graders, judge, tells, what_judges_said};
 
 /// Below this many columns the two outputs stand one above the other.
 const SIDE_BY_SIDE_COLUMNS: usize = 100;
@@ -226,15 +226,7 @@ fn telling(
     for (attempt, recorded, end) in ends {
         outcomes.clear();
         graders.grade(*attempt, *recorded, end, &mut outcomes)?;
-        let mut of = outcomes
-            .iter()
-            .filter(|outcome| outcome.criterion == flip.criterion);
-        let tells = of.any(|outcome| match outcome.bin {
-            Bin::Pass => wants_pass,
-            Bin::Fail(_) => !wants_pass,
-            _ => false,
-        });
-        if tells {
+        if tells(&outcomes, flip.criterion, wants_pass) {
             return Ok(Some(words_of(end)));
         }
     }

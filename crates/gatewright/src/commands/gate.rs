@@ -50,10 +50,10 @@ pub(crate) fn gate(context: &Context, args: &GateArgs) -> Result<u8, Failure> {
             "the answer does not rest on it: no rule that decides is on what was not judged",
         );
     }
-    let judged = judge(&loaded, &session, now)?;
+    let mut judged = judge(&loaded, &session, now)?;
     crash::point("judged");
     record(&loaded, &mut session, &judged.view, now, COMMAND)?;
-    reports::write(context, (&loaded, &session), &judged.view, &args.output)?;
+    reports::write(context, (&loaded, &session), &mut judged, &args.output)?;
     crash::point("report-written");
     context.show(&judged.view)?;
     Ok(exit::of_answer(

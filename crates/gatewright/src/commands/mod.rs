@@ -17,6 +17,7 @@ pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod schema;
 pub(crate) mod triage;
+pub(crate) mod view;
 
 use std::path::{Path, PathBuf};
 

@@ -20,8 +20,8 @@ pub(crate) fn report(context: &Context, args: &ReportArgs) -> Result<u8, Failure
         "gatewright report",
     )?;
     session.whole()?;
-    let judged = judge(&loaded, &session, &context.now)?;
-    reports::write(context, (&loaded, &session), &judged.view, &args.output)?;
+    let mut judged = judge(&loaded, &session, &context.now)?;
+    reports::write(context, (&loaded, &session), &mut judged, &args.output)?;
     if context.console.json {
         context.console.document(&judged.view)?;
     } else if args.output.output.is_empty() {

@@ -105,6 +105,27 @@ pub(super) fn make(
     ends::settle(end, &loaded.manifest, drive.command)
 }
 
+/// Ends when the program is asked to end.
+pub(crate) async fn ended() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let one = async |kind| match signal(kind) {
+            Ok(mut stream) => {
+                stream.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        };
+        tokio::select! {
+            () = one(SignalKind::interrupt()) => {}
+            () = one(SignalKind::terminate()) => {}
+            () = one(SignalKind::hangup()) => {}
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = tokio::signal::ctrl_c().await;
+}
+
 /// Asks the run to stop on the signals that ask a program to end: once to drain, twice to stop now (F21).
 pub(super) async fn watch_signals(stopper: Stopper) {
     #[cfg(unix)]

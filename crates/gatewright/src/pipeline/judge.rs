@@ -99,6 +99,7 @@ pub(crate) fn judge(loaded: &Loaded, session: &Session, now: &Now) -> Result<Jud
         seal: session.seal.as_ref(),
         notes: &notes,
         judges: &judges,
+        incidents: &loaded.incidents,
     };
     let view = report::view(
         &loaded.manifest,

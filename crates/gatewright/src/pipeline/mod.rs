@@ -22,17 +22,19 @@ mod prompts;
 mod reuse;
 mod rows;
 mod runs;
+mod said;
 mod secrets;
 mod select;
 mod session;
 
 pub(crate) use adapters::problems as adapter_problems;
+pub(crate) use attempts::ended;
 pub(crate) use calibration::{Judging, record as record_calibrations};
 pub(crate) use display::restore_terminal;
 pub(crate) use drive::Drive;
 pub(crate) use dry::dry_run;
 pub(crate) use evidence::{Answers, answers, ends, graders, with_outcomes};
-pub(crate) use judge::{confirm, judge, record};
+pub(crate) use judge::{Judged, confirm, judge, record};
 pub(crate) use judging::{
     Left, Without, ask as ask_judges, judged as what_judges_said, without_verdict,
 };
@@ -41,6 +43,8 @@ pub(crate) use load::{Depth, Loaded};
 pub(crate) use merge::merge;
 pub(crate) use programs::problems as program_problems;
 pub(crate) use prompts::problems as prompt_problems;
+pub(crate) use runs::list as run_folders;
+pub(crate) use said::{evidence, tells};
 pub(crate) use select::Selection;
 pub(crate) use session::{Asked, Session, Start, writer};
 

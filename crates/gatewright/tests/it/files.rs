@@ -77,7 +77,9 @@ fn reports_are_written_whole_and_equal_for_the_same_time() {
     assert_eq!(view["run"]["today"], "2026-11-02");
     let wrong = project.run(&["gate", "-o", "report.docx"]).expect(2);
     assert!(
-        wrong.stderr.contains(".md, .json, .xml, .sarif or .csv"),
+        wrong
+            .stderr
+            .contains(".html, .md, .json, .xml, .sarif or .csv"),
         "{wrong}"
     );
 }

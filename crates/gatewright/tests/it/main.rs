@@ -9,6 +9,7 @@ mod demo;
 mod files;
 mod formats;
 mod graders;
+mod html;
 mod interrupt;
 mod judges;
 mod judging;

@@ -1,0 +1,144 @@
+//! `gatewright view`
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use gatewright_store::RunLog;
+use gatewright_web::{RunLine, Shelf};
+
+use crate::args::ViewArgs;
+use crate::commands::{Context, shell};
+use crate::console::clean;
+use crate::error::Failure;
+use crate::exit;
+use crate::pipeline::{Session, ended, evidence, judge, run_folders};
+use crate::reports::html;
+
+const COMMAND: &str = "gatewright report";
+/// How long an answer that is on its way is waited for, when the program is asked to end.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+pub(crate) fn view(context: Context, args: &ViewArgs) -> Result<u8, Failure> {
+    if !gatewright_web::is_loopback(args.address) {
+        return Err(Failure::usage(format!(
+            "`{}` is not an address of this machine alone",
+            args.address
+        ))
+        .why("reports hold what customers wrote, and anybody who reaches the address could read them")
+        .next("gatewright view --address 127.0.0.1:7417")
+        .next("gatewright report -o report.html, and send the file"));
+    }
+    // What is wrong with the page is said here and not in the browser.
+    drop(context.sound()?);
+    let console = context.console.clone();
+    let failed = |doing: &str, source: std::io::Error| Failure::Unexpected {
+        doing: doing.to_owned(),
+        source: Box::new(source),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| failed("start", source))?;
+    runtime.block_on(async {
+        let listener = tokio::net::TcpListener::bind(args.address)
+            .await
+            .map_err(|source| {
+                Failure::usage(format!("cannot listen at {}", args.address))
+                    .why(source.to_string())
+                    .next("gatewright view --address 127.0.0.1:0")
+            })?;
+        let address = listener
+            .local_addr()
+            .map_err(|source| failed("listen", source))?;
+        let url = format!("http://{address}/");
+        if console.json {
+            console.document(&serde_json::json!({"format": "gatewright-view/1", "url": url}))?;
+        } else {
+            console.out(&format!("{url}\n"))?;
+            console
+                .note("the runs of this project, read-only, to this machine alone; Ctrl-C ends it");
+        }
+        let shelf = Arc::new(Runs { context });
+        let served = tokio::select! {
+            done = gatewright_web::serve(listener, shelf, ended()) => done,
+            () = async { ended().await; tokio::time::sleep(PATIENCE).await } => Ok(()),
+        };
+        served.map_err(|source| failed("serve", source))
+    })?;
+    // A report that is still being made is nobody's any more.
+    runtime.shutdown_background();
+    Ok(exit::SHIP)
+}
+
+/// The runs of a project as pages.
+struct Runs {
+    context: Context,
+}
+
+impl Runs {
+    fn text(&self, failure: &Failure) -> String {
+        clean(&failure.text(100)).into_owned()
+    }
+
+    fn listed(&self) -> Result<String, Failure> {
+        let loaded = self.context.sound()?;
+        let mut lines: Vec<RunLine> = run_folders(&loaded.project.state)
+            .into_iter()
+            .map(|folder| {
+                let log = RunLog::read_only(&folder.dir);
+                let found =
+                    log.and_then(|log| Ok((log.first_at()?.unwrap_or_default(), log.answer()?)));
+                let (at, answer, broken) = match found {
+                    Ok((at, answer)) => (at, answer.map(|(answer, _)| answer), None),
+                    Err(error) => (String::new(), None, Some(error.to_string())),
+                };
+                RunLine {
+                    name: folder.name,
+                    at,
+                    answer,
+                    broken,
+                }
+            })
+            .collect();
+        lines.reverse();
+        let page = gatewright_web::runs(&loaded.manifest.product, &lines);
+        let page = page.map_err(|source| Failure::Unexpected {
+            doing: "write HTML".to_owned(),
+            source: Box::new(source),
+        })?;
+        Ok(clean(&page).into_owned())
+    }
+
+    fn made(&self, name: &str) -> Result<Option<String>, Failure> {
+        let context = &self.context;
+        let mut loaded = context.sound()?;
+        // Only a name that is on the list is ever joined to a path.
+        let known = run_folders(&loaded.project.state);
+        let Some(folder) = known.into_iter().find(|folder| folder.name == name) else {
+            return Ok(None);
+        };
+        // Nothing is written here, a newer schema neither.
+        if let Err(gatewright_store::StoreError::Older { .. }) = RunLog::read_only(&folder.dir) {
+            return Err(
+                Failure::usage(format!("the run {name} is a file of an older program"))
+                    .next(format!("gatewright report {}", shell(name.as_ref()))),
+            );
+        }
+        let (now, console) = (&context.now, &context.console);
+        let session = Session::read(&mut loaded, Some(name), now, console, COMMAND)?;
+        session.whole()?;
+        let mut judged = judge(&loaded, &session, now)?;
+        judged.view.evidence = Some(evidence(&loaded, &session, &judged)?);
+        html(&judged.view).map(Some)
+    }
+}
+
+impl Shelf for Runs {
+    fn list(&self) -> Result<String, String> {
+        self.listed().map_err(|failure| self.text(&failure))
+    }
+
+    fn report(&self, name: &str) -> Result<Option<String>, String> {
+        self.made(name).map_err(|failure| self.text(&failure))
+    }
+}
