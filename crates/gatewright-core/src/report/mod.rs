@@ -9,13 +9,15 @@ pub mod words;
 
 mod behaviour;
 mod markdown;
+mod record;
 mod sentence;
 mod tables;
 mod terminal;
 mod view;
 
 pub use markdown::{MARKDOWN_BYTES_MAX, markdown};
-pub use model::View;
+pub use model::{RecordView, View};
+pub use record::record;
 pub use terminal::{TerminalOptions, behaviour_table, terminal};
 pub use view::{RunFacts, view};
 

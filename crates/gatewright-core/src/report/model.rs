@@ -3,6 +3,7 @@
 //! Text that others wrote (`why`, ids, names, reasons) is kept as it came; renderers escape it.
 
 mod behaviour;
+mod record;
 mod tables;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use crate::judge::MemberReport;
 use crate::manifest::{Action, Enforce, Kind, Role, Standard, Verb};
 
 pub use behaviour::{BehaviourView, CasesAgainstView, CasesView, FlipsView};
+pub use record::{DecisionView, RecordView};
 pub use tables::{CellView, DenominatorView, PairedView, ReliabilityView, ShareOf, SystemCellView};
 
 /// The format this build writes.
@@ -96,6 +98,9 @@ pub struct View {
     pub flips_total: u64,
     /// The run and its seal.
     pub run: RunView,
+    /// What is on the record besides; absent in what a proposal is hashed from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub record: Option<RecordView>,
     /// The command to type next.
     pub next: String,
 }

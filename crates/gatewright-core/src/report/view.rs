@@ -114,6 +114,7 @@ pub fn view(
         flips,
         flips_total,
         run: run_view(&materials, facts),
+        record: None,
         next: next_command(&materials, &work_items),
         work_items,
     }

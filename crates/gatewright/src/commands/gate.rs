@@ -7,7 +7,9 @@ use crate::commands::{Context, extension, writable};
 use crate::crash;
 use crate::error::Failure;
 use crate::exit;
-use crate::pipeline::{Drive, Session, Start, ask_judges, confirm, dry_run, judge, record};
+use crate::pipeline::{
+    Drive, Session, Start, ask_judges, confirm, dry_run, judge, on_record, record,
+};
 
 const COMMAND: &str = "gatewright gate";
 
@@ -44,11 +46,12 @@ pub(crate) fn gate(context: &Context, args: &GateArgs) -> Result<u8, Failure> {
     {
         left = ask_judges(&loaded, &mut session, &mut drive, errors, now, console)?;
     }
-    let judged = judge(&loaded, &session, now)?;
+    let mut judged = judge(&loaded, &session, now)?;
     crash::point("judged");
     if left.is_nothing() {
         record(&loaded, &mut session, &judged.view, now, COMMAND)?;
     }
+    judged.view.record = Some(on_record(&loaded, &judged.view, now)?);
     context.write_reports(&judged.view, &args.output.output)?;
     crash::point("report-written");
     context.show(&judged.view)?;

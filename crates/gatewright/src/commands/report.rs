@@ -6,7 +6,7 @@ use crate::args::ReportArgs;
 use crate::commands::{Context, extension};
 use crate::error::Failure;
 use crate::exit;
-use crate::pipeline::{Session, judge};
+use crate::pipeline::{Session, judge, on_record};
 
 pub(crate) fn report(context: &Context, args: &ReportArgs) -> Result<u8, Failure> {
     for path in &args.output.output {
@@ -21,7 +21,8 @@ pub(crate) fn report(context: &Context, args: &ReportArgs) -> Result<u8, Failure
         "gatewright report",
     )?;
     session.whole()?;
-    let judged = judge(&loaded, &session, &context.now)?;
+    let mut judged = judge(&loaded, &session, &context.now)?;
+    judged.view.record = Some(on_record(&loaded, &judged.view, &context.now)?);
     context.write_reports(&judged.view, &args.output.output)?;
     if context.console.json {
         context.console.document(&judged.view)?;

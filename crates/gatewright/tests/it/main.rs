@@ -15,5 +15,6 @@ mod machine;
 mod odd;
 mod project;
 mod providers;
+mod record;
 mod shards;
 mod team;
