@@ -19,7 +19,7 @@ const USAGE: &str = "usage: cargo xtask COMMAND
                        kills the program with SIGKILL at named points and at random, lets it go on, and demands that nothing is lost or paid twice
   tamper --flips N [--from SEED] [--release]
                        changes single bytes of a signed record and of everything it rests on, and counts what `gatewright verify` misses: none
-  bench [WHAT]         how long users wait, beside the Python way; WHAT is graded, check, rules, run, peers (run without ours) or clone
+  bench [WHAT]         how long users wait, beside the Python way; WHAT is graded, check, rules, verify, run, peers (run without ours) or clone
                        (default: the first two)";
 
 fn main() -> ExitCode {

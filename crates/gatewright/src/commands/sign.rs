@@ -321,15 +321,23 @@ impl Work<'_> {
         let before = signers(self.log, last.payload);
         let authors = [statement.predicate.authors.as_slice(), &self.authors].concat();
         self.may(&authors, &before)?;
+        let bytes = read_record(&folder.dir, ENVELOPE)?;
+        let (mut envelope, _) = Envelope::read(&bytes)
+            .map_err(|fault| Failure::expected(exit::ALTERED, fault.to_string()))?;
+        // One's own signature that the log does not know is what a crash left between the two: it is made again.
+        let all = envelope.signatures.len();
+        envelope
+            .signatures
+            .retain(|one| one.keyid != self.recorded.key);
+        if envelope.signatures.len() < all {
+            replace(&folder.dir.join(ENVELOPE), envelope.write().as_bytes())?;
+        }
         let asks = VerifyAsks {
             against: None,
             trusted: Vec::new(),
         };
         verify(self.context, folder, state, &asks)?;
         self.looked(&statement.predicate)?;
-        let bytes = read_record(&folder.dir, ENVELOPE)?;
-        let (mut envelope, _) = Envelope::read(&bytes)
-            .map_err(|fault| Failure::expected(exit::ALTERED, fault.to_string()))?;
         let said = self.put_signature(&mut envelope, last.payload);
         replace(&folder.dir.join(ENVELOPE), envelope.write().as_bytes())?;
         crash::point("record-written");
@@ -337,15 +345,14 @@ impl Work<'_> {
         self.told(folder, &statement.predicate, last.payload)
     }
 
-    /// Signs the envelope; returns the sign-off for the project's log. The same key signs the same bytes the same way, so what a crash left
-    /// in the envelope is not put there twice.
+    /// Signs the envelope; returns the sign-off for the project's log.
     fn put_signature(&self, envelope: &mut Envelope, payload: Digest) -> ProjectEvent {
         let sig = self.secret.sign(&envelope.signed());
         let keyid = self.recorded.key.clone();
-        if envelope.signatures.iter().all(|one| one.keyid != keyid) {
-            let sig = sig.clone();
-            envelope.signatures.push(Signature { keyid, sig });
-        }
+        envelope.signatures.push(Signature {
+            keyid,
+            sig: sig.clone(),
+        });
         ProjectEvent::Signed {
             payload,
             key: self.recorded.key.clone(),

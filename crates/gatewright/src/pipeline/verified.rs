@@ -1,11 +1,11 @@
 //! `gatewright verify`: everything that a record says, against what is there. It stops at the first thing that differs.
 
-use std::collections::BTreeSet;
+mod signatures;
+
 use std::path::Path;
 
 use gatewright_core::digest::Digest;
 use gatewright_core::event::{Event, ProjectEvent};
-use gatewright_core::record::envelope::{from_base64, to_base64};
 use gatewright_core::record::statement::RecordedBy;
 use gatewright_core::record::{
     Checkpoint, Envelope, Keys, Kind, Predicate, PublicKey, Statement, first_difference, permit,
@@ -18,8 +18,11 @@ use crate::commands::Context;
 use crate::error::Failure;
 use crate::exit;
 use crate::now::Now;
-use crate::pipeline::recompute::{Claim, Place, Recomputed, recompute, sign_off};
+use crate::pipeline::recompute::{Claim, Place, Recomputed, recompute};
 use crate::pipeline::records::{self, ENVELOPE, PROPOSAL, RecordFolder};
+
+use self::signatures::signatures;
+pub(crate) use self::signatures::signers;
 
 /// What is asked of a verification besides the record.
 pub(crate) struct Asks {
@@ -132,23 +135,7 @@ pub(crate) fn verify(
                 .to_owned(),
         );
     }
-    let counts = &predicate.evidence;
-    let checked = vec![
-        match signed.len() {
-            1 => "1 signature".to_owned(),
-            count => format!("{count} signatures"),
-        },
-        format!("the project's log, {} events", head.size),
-        format!("{} files", predicate.files.len()),
-        format!(
-            "{} events of the run and {} kept bytes",
-            counts.events, counts.kept
-        ),
-        format!(
-            "{} outcomes and the decision, computed again",
-            counts.outcomes
-        ),
-    ];
+    let checked = checked(predicate, signed.len(), head);
     let all = recorded(&log, &Keys::fold(&log));
     let standing = all.iter().find(|one| one.seq == decision);
     Ok(Verified {
@@ -161,6 +148,27 @@ pub(crate) fn verify(
         checked,
         notes,
     })
+}
+
+/// Says what was looked at.
+fn checked(predicate: &Predicate, signed: usize, log: Checkpoint) -> Vec<String> {
+    let counts = &predicate.evidence;
+    vec![
+        match signed {
+            1 => "1 signature".to_owned(),
+            count => format!("{count} signatures"),
+        },
+        format!("the project's log, {} events", log.size),
+        format!("{} files", predicate.files.len()),
+        format!(
+            "{} events of the run and {} kept bytes",
+            counts.events, counts.kept
+        ),
+        format!(
+            "{} outcomes and the decision, computed again",
+            counts.outcomes
+        ),
+    ]
 }
 
 fn head_of(log: &[Event<ProjectEvent>]) -> Checkpoint {
@@ -218,90 +226,6 @@ fn against(log: &[Event<ProjectEvent>], checkpoint: Checkpoint) -> Result<(), Fa
         );
     }
     Ok(())
-}
-
-/// Verifies every signature: by the key it names, in the log, said by that person, and counted there.
-fn signatures(
-    it: &Subjected<'_>,
-    envelope: &Envelope,
-    payload: Digest,
-    log: &[Event<ProjectEvent>],
-    asks: &Asks,
-) -> Result<Vec<RecordedBy>, Failure> {
-    let keys = Keys::fold(log);
-    let signed_bytes = envelope.signed();
-    let mut of_log: Vec<(u64, &ProjectEvent)> = log
-        .iter()
-        .filter(|event| matches!(&event.body, ProjectEvent::Signed { payload: of, .. } if *of == payload))
-        .map(|event| (event.seq, &event.body))
-        .collect();
-    let mut signed: Vec<RecordedBy> = Vec::new();
-    for (index, signature) in envelope.signatures.iter().enumerate() {
-        let what = format!("signature {}", index + 1);
-        let entry = keys.get(&signature.keyid).ok_or_else(|| {
-            it.differs(&what, "the key that it names is not in the project's list")
-        })?;
-        if !entry.public.verifies(&signed_bytes, &signature.sig) {
-            return Err(it.differs(
-                &what,
-                format!("it is not {}'s over these bytes", entry.identity),
-            ));
-        }
-        if signed.iter().any(|before| before.key == entry.id) {
-            return Err(it.differs(&what, format!("{}'s key is there twice", entry.identity)));
-        }
-        let text = to_base64(&signature.sig);
-        let place = of_log.iter().position(|(_, body)| {
-            matches!(body, ProjectEvent::Signed { key, signature, .. } if *key == entry.id && *signature == text)
-        });
-        let Some(place) = place else {
-            return Err(it.differs(&what, "the project's log does not have it"));
-        };
-        let (seq, body) = of_log.remove(place);
-        let ProjectEvent::Signed {
-            by,
-            reason,
-            said,
-            at,
-            ..
-        } = body
-        else {
-            continue;
-        };
-        let one = RecordedBy {
-            by: by.clone(),
-            key: entry.id.clone(),
-            at: at.clone(),
-            reason: reason.clone(),
-        };
-        let own = from_base64(said)
-            .is_some_and(|said| entry.public.verifies(&sign_off(payload, &one), &said));
-        if !own || *by != entry.identity {
-            let why = format!(
-                "event {seq} of the project's log is not what {} said",
-                entry.identity
-            );
-            return Err(it.differs(&what, why));
-        }
-        keys.counts(&entry.id, seq, at)
-            .map_err(|void| it.differs(&what, void.to_string()))?;
-        if !asks.trusted.is_empty() && !asks.trusted.contains(&entry.public) {
-            return Err(it.differs(
-                &what,
-                format!("the key of {} is none of those to trust", entry.identity),
-            ));
-        }
-        signed.push(one);
-    }
-    if let Some((seq, ProjectEvent::Signed { by, .. })) = of_log.first() {
-        return Err(it.differs(
-            ENVELOPE,
-            format!(
-                "{by}'s signature is in event {seq} of the project's log and not in the envelope"
-            ),
-        ));
-    }
-    Ok(signed)
 }
 
 /// Finds the decision in the project's log: it must say what the record says. Returns its place.
@@ -546,18 +470,4 @@ fn proposal(
             format!("recorded {}, computed {}{by}", one.recorded, one.computed),
         )),
     }
-}
-
-/// Lists identities that have signed a payload, by the log.
-pub(crate) fn signers(log: &[Event<ProjectEvent>], payload: Digest) -> Vec<String> {
-    let by: BTreeSet<String> = log
-        .iter()
-        .filter_map(|event| match &event.body {
-            ProjectEvent::Signed {
-                payload: of, by, ..
-            } if *of == payload => Some(by.clone()),
-            _ => None,
-        })
-        .collect();
-    by.into_iter().collect()
 }

@@ -744,7 +744,7 @@ fn a28_an_envelope_that_is_not_ours_is_refused() {
                 let twice = other.signatures[0].clone();
                 other.signatures.push(twice);
             }),
-            "is there twice",
+            "key is there twice",
         ),
         (
             with(&|other| {
@@ -848,23 +848,27 @@ fn a29_a_signed_record_that_does_not_follow_from_its_evidence_is_found() {
 
 #[test]
 fn f1_what_a_crash_left_of_a_signature_is_gone_on_with() {
-    let project = decided("", &["ana"]);
+    let project = decided("sign: {persons: 2}", &["ana", "ben"]);
     look(&project);
     let state = state(&project);
-    let before = project.project().join("before.db");
-    std::fs::copy(state.join("project.db"), &before).expect("copied");
-    let _ = sign(&project, "ana", &[]).expect(0);
     // The record is there, and the log does not know it: the program died between the two.
-    std::fs::copy(&before, state.join("project.db")).expect("copied");
-    for beside in ["project.db-wal", "project.db-shm"] {
-        let _ = std::fs::remove_file(state.join(beside));
-    }
-    let lost = project.run(&["verify"]).expect(112);
-    assert!(
-        lost.stderr.contains("the project's log does not have it"),
-        "{lost}"
-    );
-    let again = sign(&project, "ana", &[]).expect(0);
-    assert!(again.stdout.contains("signed by ana."), "{again}");
-    let _ = project.run(&["verify"]).expect(0);
+    let died = |who: &str| {
+        let before = std::fs::read(state.join("project.db")).expect("a log");
+        let _ = sign(&project, who, &[]).expect(0);
+        std::fs::write(state.join("project.db"), before).expect("put back");
+        for beside in ["project.db-wal", "project.db-shm"] {
+            let _ = std::fs::remove_file(state.join(beside));
+        }
+        let lost = project.run(&["verify"]).expect(112);
+        assert!(
+            lost.stderr.contains("the project's log does not have it"),
+            "{lost}"
+        );
+        sign(&project, who, &[]).expect(0)
+    };
+    let first = died("ana");
+    assert!(first.stdout.contains("signed by ana: 1 of 2"), "{first}");
+    let second = died("ben");
+    assert!(second.stdout.contains("signed by ana, ben."), "{second}");
+    let _ = project.run(&["verify", "--require", "hold"]).expect(0);
 }
