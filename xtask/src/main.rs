@@ -5,6 +5,7 @@ mod crash;
 mod generate;
 mod operating;
 mod repository;
+mod tamper;
 mod tidy;
 
 use std::process::ExitCode;
@@ -16,7 +17,9 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   operating [--quick]  how often the gate ships what it should and should not: the table of the specification, by simulation
   crash --seeds N [--from SEED]
                        kills the program with SIGKILL at named points and at random, lets it go on, and demands that nothing is lost or paid twice
-  bench [WHAT]         how long users wait, beside the Python way; WHAT is graded, check, rules, run, peers (run without ours) or clone
+  tamper --flips N [--from SEED] [--release]
+                       changes single bytes of a signed record and of everything it rests on, and counts what `gatewright verify` misses: none
+  bench [WHAT]         how long users wait, beside the Python way; WHAT is graded, check, rules, verify, run, peers (run without ours) or clone
                        (default: the first two)";
 
 fn main() -> ExitCode {
@@ -29,6 +32,7 @@ fn main() -> ExitCode {
         ["operating"] => operating::run(false),
         ["operating", "--quick"] => operating::run(true),
         ["crash", rest @ ..] => crash::run(rest),
+        ["tamper", rest @ ..] => tamper::run(rest),
         ["bench"] => bench::run(None),
         ["bench", what] => bench::run(Some(what)),
         _ => {

@@ -8,6 +8,7 @@ use crate::id::ExampleId;
 use crate::judge::JudgedUnit;
 use crate::manifest::Role;
 use crate::plan::{AttemptSpec, Confirmation, PlannedSystem, RunOptions};
+use crate::record::Summary;
 use crate::response::{AttemptEnd, Response};
 use crate::seal::Seal;
 
@@ -227,6 +228,82 @@ pub enum ProjectEvent {
         run: String,
         /// The answer's word.
         answer: String,
+        /// When, RFC 3339.
+        at: String,
+    },
+    /// A public key joined the list of those that may sign.
+    KeyAdded {
+        /// Its id: the SHA-256 of its SPKI form, in hexadecimal.
+        key: String,
+        /// The key, as a PEM block.
+        public: String,
+        /// Whose it is.
+        identity: String,
+        /// The key of the same person that it takes the place of.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        replaces: Option<String>,
+        /// When, RFC 3339.
+        at: String,
+    },
+    /// A key signs no more. Signatures that stand before this in the log stay valid, unless `since` says otherwise.
+    KeyRevoked {
+        /// Its id.
+        key: String,
+        /// From this civil date on its signatures are void, those that stand before this in the log too.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        since: Option<String>,
+        /// Why.
+        reason: String,
+        /// Who says so.
+        by: String,
+        /// When, RFC 3339.
+        at: String,
+    },
+    /// Somebody looked at an example that changed.
+    Looked {
+        /// The run.
+        run: String,
+        /// Example id.
+        example: String,
+        /// Criterion id.
+        criterion: String,
+        /// Who.
+        by: String,
+        /// When, RFC 3339.
+        at: String,
+    },
+    /// A decision was recorded: a proposal that somebody stands behind, or an override of one.
+    Decided {
+        /// What the record says, by hash.
+        payload: Digest,
+        /// The record's own short form.
+        decision: Box<Summary>,
+    },
+    /// Somebody signed a decision.
+    Signed {
+        /// The decision, by the hash of what was signed.
+        payload: Digest,
+        /// The key's id.
+        key: String,
+        /// Who, by the list of keys.
+        by: String,
+        /// Why, in this person's words.
+        reason: String,
+        /// The signature of the decision, base64.
+        signature: String,
+        /// The signature of this sign-off (decision, person, reason, time), base64.
+        said: String,
+        /// When, RFC 3339.
+        at: String,
+    },
+    /// Somebody tried to sign and was refused.
+    SignRefused {
+        /// The run.
+        run: String,
+        /// Who.
+        by: String,
+        /// Why it was refused.
+        why: String,
         /// When, RFC 3339.
         at: String,
     },

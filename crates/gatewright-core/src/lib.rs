@@ -39,6 +39,7 @@ pub mod check;
 
 pub mod analyse;
 pub mod decide;
+pub mod record;
 pub mod report;
 
 #[cfg(test)]

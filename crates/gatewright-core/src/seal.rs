@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 use crate::incident::Incident;
-use crate::manifest::{Criterion, Grader, Manifest};
+use crate::manifest::{Criterion, Grader, Manifest, SignRules};
 use crate::problem::Location;
 use crate::reference::ReferenceSet;
 use crate::source::Source;
@@ -81,11 +81,15 @@ impl Seal {
             .map(|judge| (&judge.name, judge.fingerprint, judge.timeout_ms))
             .collect();
         let judges = (!judges.is_empty()).then(|| ("judges", Digest::of_json(&judges)));
+        // Nor do pages that say nothing of signing get another one.
+        let stated = manifest.signing != SignRules::default();
+        let sign = stated.then(|| ("sign", Digest::of_json(&manifest.signing)));
         Self {
             tool: tool.to_owned(),
             parts: parts
                 .into_iter()
                 .chain(judges)
+                .chain(sign)
                 .map(|(name, digest)| (name.to_owned(), digest))
                 .collect(),
             files,
@@ -112,6 +116,22 @@ impl Seal {
                 .cloned(),
         );
         names
+    }
+
+    /// Says of each part or file that differs what it was and what it is: `gate (sha256 0123456789ab, now abcdef012345)`.
+    pub fn changes(&self, other: &Seal) -> Vec<String> {
+        let shown = |digest: Option<&Digest>| digest.map_or("none".to_owned(), Digest::short);
+        let of = |seal: &Seal, name: &String| {
+            let found = seal.parts.get(name).or_else(|| seal.files.get(name));
+            shown(found)
+        };
+        self.differences(other)
+            .into_iter()
+            .map(|name| {
+                let (was, is) = (of(self, &name), of(other, &name));
+                format!("{name} (sealed {was}, now {is})")
+            })
+            .collect()
     }
 
     /// Hashes the seal itself.

@@ -46,6 +46,7 @@ pub(crate) fn page() -> Manifest {
             attempts: None,
             mixed_models: MixedModels::Hold,
         },
+        signing: SignRules::default(),
         dimensions: Vec::new(),
         systems: BTreeMap::new(),
         judges: BTreeMap::new(),

@@ -8,6 +8,7 @@
 //! `docs/format-run.md` describes the files.
 
 mod blob;
+mod chain;
 mod database;
 mod disk;
 mod error;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, TransactionBehavior};
 
+use crate::chain;
 use crate::database::Kind;
 use crate::disk;
 use crate::error::StoreError;
@@ -40,7 +41,8 @@ CREATE TABLE blob (
 ];
 
 /// Steps of the project log.
-pub(crate) const PROJECT: &[&str] = &["
+pub(crate) const PROJECT: &[&str] = &[
+    "
 CREATE TABLE event (
   seq INTEGER PRIMARY KEY CHECK (seq > 0),
   format INTEGER NOT NULL,
@@ -52,7 +54,12 @@ CREATE TABLE event (
   kind TEXT NOT NULL,
   body TEXT NOT NULL
 ) STRICT;
-"];
+",
+    // Filled in from the rows by `chain::fill`, in the same transaction: SQL cannot hash.
+    "
+ALTER TABLE event ADD COLUMN link TEXT NOT NULL DEFAULT '';
+",
+];
 
 /// Brings a log to the newest schema: nothing to do for most files. An older file is copied first
 /// (`NAME.schema-N`), then changed in one transaction, so a crash leaves the older schema or the newer one.
@@ -87,6 +94,9 @@ pub(crate) fn to_newest(
         .map_err(failed)?;
     for step in &steps[found as usize..] {
         transaction.execute_batch(step).map_err(failed)?;
+    }
+    if kind == Kind::Project && steps.len() >= chain::SCHEMA {
+        chain::fill(&transaction).map_err(failed)?;
     }
     transaction
         .pragma_update(None, "application_id", kind.application_id())

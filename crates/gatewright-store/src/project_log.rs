@@ -3,12 +3,16 @@
 use std::path::{Path, PathBuf};
 
 use gatewright_core::event::{Event, FORMAT, ProjectEvent};
+use gatewright_core::record::Checkpoint;
+use gatewright_core::record::chain::{Linked, link};
 use rusqlite::{Connection, TransactionBehavior, params};
 
 use crate::Writer;
+use crate::chain;
 use crate::database::{self, Kind};
 use crate::disk;
 use crate::error::StoreError;
+use crate::migrate;
 use crate::row::{self, Encoded, Events};
 
 /// The log of a project: triage, release attempts, later labels, incidents and decisions.
@@ -100,13 +104,39 @@ impl ProjectLog {
         Events::new(&self.connection, &self.path, Kind::Project.word(), false)
     }
 
-    /// Checks the file's pages and every event's hash and order.
+    /// Reads where the log stands: how many events there are, and the last link. Nothing is checked.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`].
+    pub fn checkpoint(&self) -> Result<Checkpoint, StoreError> {
+        chain::head(&self.connection).map_err(|source| StoreError::Read {
+            path: self.path.clone(),
+            source,
+        })
+    }
+
+    /// Checks the file's pages and every event's hash, order and link.
     ///
     /// # Errors
     /// The first thing that is wrong.
     pub fn integrity_check(&self) -> Result<(), StoreError> {
         row::check_pages(&self.connection, &self.path)?;
         self.events().try_for_each(|event| event.map(|_| ()))
+    }
+
+    /// Copies the log, as of now, into a new file while it may be written to.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`] when the file is there; [`StoreError::Copy`].
+    pub fn copy_to(&self, to: &Path) -> Result<(), StoreError> {
+        if to.exists() {
+            return Err(StoreError::Exists {
+                path: to.to_owned(),
+            });
+        }
+        let file = disk::private_file(to)?;
+        migrate::copy(&self.connection, &self.path, to)?;
+        file.sync_all().map_err(disk::file_error("flush", to))
     }
 }
 
@@ -120,21 +150,39 @@ fn insert(
     let mut new = 0;
     {
         let mut statement = transaction.prepare_cached(
-            "INSERT INTO event (seq, format, id, stream, writer, actor, at, kind, body) \
-             VALUES ((SELECT coalesce(max(seq), 0) + 1 FROM event), ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) \
+            "INSERT INTO event (seq, format, id, stream, writer, actor, at, kind, body, link) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) \
              ON CONFLICT (id) DO NOTHING",
         )?;
+        // Nobody else writes until this transaction ends, so the last row stays the last.
+        let mut last = chain::head(&transaction)?;
         for event in events {
-            new += statement.execute(params![
+            let linked = Linked {
+                seq: last.size + 1,
+                format: FORMAT,
+                id: &event.id,
+                stream: Kind::Project.word(),
+                writer: &writer.name,
+                actor: &writer.actor,
+                at,
+            };
+            let head = link(&last.head, &linked);
+            let inserted = statement.execute(params![
+                linked.seq as i64,
                 FORMAT,
                 event.id.to_string(),
-                Kind::Project.word(),
-                writer.name,
-                writer.actor,
+                linked.stream,
+                linked.writer,
+                linked.actor,
                 at,
                 event.kind,
                 event.json,
+                head.hex(),
             ])?;
+            if inserted > 0 {
+                (last.size, last.head) = (linked.seq, head);
+            }
+            new += inserted;
         }
     }
     transaction.commit()?;

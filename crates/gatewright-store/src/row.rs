@@ -7,6 +7,7 @@ use gatewright_core::digest::Digest;
 use gatewright_core::event::{Event, FORMAT, ProjectEvent, RunEvent};
 use gatewright_core::manifest::Role;
 use gatewright_core::plan::AttemptSpec;
+use gatewright_core::record::Checkpoint;
 use rusqlite::Connection;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -68,6 +69,12 @@ impl Body for ProjectEvent {
             ProjectEvent::Triaged { .. } => "triaged",
             ProjectEvent::Attempted { .. } => "attempted",
             ProjectEvent::Calibrated { .. } => "calibrated",
+            ProjectEvent::KeyAdded { .. } => "key-added",
+            ProjectEvent::KeyRevoked { .. } => "key-revoked",
+            ProjectEvent::Looked { .. } => "looked",
+            ProjectEvent::Decided { .. } => "decided",
+            ProjectEvent::Signed { .. } => "signed",
+            ProjectEvent::SignRefused { .. } => "sign-refused",
         }
     }
 
@@ -116,6 +123,8 @@ struct Row {
     kind: String,
     attempt: Option<(u32, String, u32)>,
     body: String,
+    /// The link beside it, in the project log.
+    link: Option<String>,
 }
 
 /// Iterates over a log in its order, a few megabytes at a time; every event is checked against its hash.
@@ -129,6 +138,8 @@ pub(crate) struct Events<'c, B> {
     ahead_max: usize,
     /// Goes on behind an event that cannot be used.
     goes_on: bool,
+    /// Where the chain stands, in a log that has one.
+    chain: Checkpoint,
     ended: bool,
     body: std::marker::PhantomData<B>,
 }
@@ -142,9 +153,9 @@ impl<'c, B: Body> Events<'c, B> {
         with_attempts: bool,
     ) -> Self {
         let sql = if with_attempts {
-            "SELECT seq, format, id, stream, writer, actor, at, kind, body, example, system, trial FROM event WHERE seq >= ?1 ORDER BY seq"
+            "SELECT seq, format, id, stream, writer, actor, at, kind, body, example, system, trial, NULL FROM event WHERE seq >= ?1 ORDER BY seq"
         } else {
-            "SELECT seq, format, id, stream, writer, actor, at, kind, body, NULL, NULL, NULL FROM event WHERE seq >= ?1 ORDER BY seq"
+            "SELECT seq, format, id, stream, writer, actor, at, kind, body, NULL, NULL, NULL, link FROM event WHERE seq >= ?1 ORDER BY seq"
         };
         Self {
             connection,
@@ -155,6 +166,7 @@ impl<'c, B: Body> Events<'c, B> {
             ahead: VecDeque::new(),
             ahead_max: READ_AHEAD_EVENTS,
             goes_on: false,
+            chain: Checkpoint::default(),
             ended: false,
             body: std::marker::PhantomData,
         }
@@ -197,6 +209,7 @@ impl<'c, B: Body> Events<'c, B> {
                 kind: row.get(7)?,
                 attempt,
                 body,
+                link: row.get(12)?,
             });
             if bytes >= READ_AHEAD_BYTES || self.ahead.len() >= self.ahead_max {
                 break;
@@ -206,7 +219,7 @@ impl<'c, B: Body> Events<'c, B> {
     }
 
     /// Checks a row against its hash and its columns, and decodes it.
-    fn decode(&self, row: Row) -> Result<Event<B>, StoreError> {
+    fn decode(&mut self, row: Row) -> Result<Event<B>, StoreError> {
         let changed = |why| StoreError::Changed {
             path: self.path.to_owned(),
             seq: row.seq,
@@ -245,7 +258,7 @@ impl<'c, B: Body> Events<'c, B> {
         if row.kind != body.kind() || attempt != stated {
             return Err(changed("its columns do not match its body"));
         }
-        Ok(Event {
+        let event = Event {
             format: row.format,
             id,
             stream: row.stream,
@@ -254,7 +267,18 @@ impl<'c, B: Body> Events<'c, B> {
             actor: row.actor,
             at: row.at,
             body,
-        })
+        };
+        if let Some(stored) = &row.link {
+            self.chain.take(&event);
+            if Digest::parse(stored) != Some(self.chain.head) {
+                return Err(StoreError::Changed {
+                    path: self.path.to_owned(),
+                    seq: row.seq,
+                    why: "its link does not follow from what is written",
+                });
+            }
+        }
+        Ok(event)
     }
 }
 

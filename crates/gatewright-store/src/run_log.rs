@@ -8,6 +8,7 @@ use gatewright_core::event::{Event, FORMAT, RunEvent};
 use gatewright_core::exchange::{Blob, Exchange};
 use gatewright_core::manifest::Role;
 use gatewright_core::plan::{AttemptSpec, Progress, RunOptions};
+use gatewright_core::record::Checkpoint;
 use gatewright_core::response::Response;
 use rusqlite::{Connection, TransactionBehavior, params};
 
@@ -462,6 +463,18 @@ impl RunLog {
         blob::read(&self.connection, &self.path, digest)
     }
 
+    /// Returns where the log stands: how many events there are, and the link of the last one, computed from all of them.
+    ///
+    /// # Errors
+    /// As [`RunLog::events`].
+    pub fn checkpoint(&self) -> Result<Checkpoint, StoreError> {
+        let mut at = Checkpoint::default();
+        for event in self.events() {
+            at.take(&event?);
+        }
+        Ok(at)
+    }
+
     /// Checks the file's pages and every event's hash, order and columns.
     ///
     /// # Errors
@@ -470,6 +483,17 @@ impl RunLog {
         row::check_pages(&self.connection, &self.path)?;
         self.events().try_for_each(|event| event.map(|_| ()))?;
         blob::check_all(&self.connection, &self.path)
+    }
+
+    /// Checks the file as [`RunLog::integrity_check`] does, and returns where it stands: one reading for both.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub fn verified(&self) -> Result<Checkpoint, StoreError> {
+        row::check_pages(&self.connection, &self.path)?;
+        let at = self.checkpoint()?;
+        blob::check_all(&self.connection, &self.path)?;
+        Ok(at)
     }
 
     /// Copies the log, as of now, into a new file while it may be written to.

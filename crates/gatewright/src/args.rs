@@ -1,5 +1,6 @@
 //! Arguments. The doc comments here are the help; docs/cli.md is a copy of it.
 
+mod record;
 mod work;
 
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use gatewright_core::report::Cells;
 
 use crate::pipeline::Asked;
 
+pub(crate) use self::record::*;
 pub(crate) use self::work::*;
 
 /// Evals that decide: ship, narrow, hold, repair, rollback, or not enough evidence.
@@ -87,6 +89,9 @@ pub(crate) enum Command {
     Decide(DecideArgs),
     Report(ReportArgs),
     View(ViewArgs),
+    Sign(SignArgs),
+    Verify(VerifyArgs),
+    Key(KeyArgs),
     Triage(TriageArgs),
     Incident(IncidentArgs),
     Graders(GradersArgs),
@@ -408,11 +413,17 @@ pub(crate) struct DiffArgs {
     /// At most so many examples.
     #[arg(long, default_value_t = 20, value_name = "N")]
     pub(crate) limit: usize,
+    /// Only lost examples of never and guard rules that nobody has looked at.
+    #[arg(long)]
+    pub(crate) not_looked_at: bool,
+    /// Put on the record that this person has looked at the lost examples that are shown.
+    #[arg(long, value_name = "IDENTITY")]
+    pub(crate) looked_by: Option<String>,
 }
 
 /// Decide a stored run again: the same evidence gives the same bytes.
 ///
-/// It holds when anything sealed has changed, and says what.
+/// It refuses when anything sealed has changed, and says what (exit code 112).
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  gatewright decide\n  gatewright decide 0003 --json")]
 pub(crate) struct DecideArgs {
@@ -497,8 +508,8 @@ const GROUPS: [(&str, &[&str]); 4] = [
         "Work",
         &["run", "merge", "grade", "confirm", "gate", "diff", "view"],
     ),
-    ("Decide", &["decide", "report"]),
-    ("Team", &["triage", "incident", "calibrate"]),
+    ("Decide", &["decide", "report", "sign", "verify"]),
+    ("Team", &["triage", "incident", "calibrate", "key"]),
 ];
 
 /// Reads the arguments; every flag has a twin in the environment.

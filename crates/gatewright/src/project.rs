@@ -1,8 +1,9 @@
 //! Where the page is, and which files it may open: those inside its folder, or under a root that the caller declares.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::{Component, Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::error::Failure;
 
@@ -22,7 +23,11 @@ pub(crate) struct Project {
     pub(crate) name: String,
     /// Where runs and the project log are kept.
     pub(crate) state: PathBuf,
+    /// The last event of the project log that counts; all of them where nothing is said.
+    pub(crate) log_until: Option<u64>,
     roots: BTreeMap<String, PathBuf>,
+    /// Files that were opened, as the page writes them.
+    opened: Arc<Mutex<BTreeSet<String>>>,
 }
 
 /// Why a path of the page was refused.
@@ -98,6 +103,8 @@ impl Project {
         let root = page.parent().unwrap_or(Path::new("/")).to_path_buf();
         Ok(Self {
             state: state.map_or_else(|| root.join(".gatewright"), |state| here.join(state)),
+            log_until: None,
+            opened: Arc::default(),
             roots: declared(roots, here)?,
             root,
             page,
@@ -105,11 +112,60 @@ impl Project {
         })
     }
 
-    /// Opens a file that the page names.
+    /// Makes a project of files that were copied into a record: `files` and `roots/NAME` in its folder.
+    ///
+    /// # Errors
+    /// When the page is not there.
+    pub(crate) fn of_copies(
+        folder: &Path,
+        page: &str,
+        state: &Path,
+        log_until: u64,
+    ) -> Result<Self, Failure> {
+        let files = folder.join("files");
+        let config = files.join(page);
+        let mut project = Self::find(Some(&config), Some(state), &[], &files)?;
+        page.clone_into(&mut project.name);
+        project.log_until = Some(log_until);
+        let roots = std::fs::read_dir(folder.join("roots"));
+        for root in roots.into_iter().flatten().flatten() {
+            if let (Ok(name), Ok(path)) =
+                (root.file_name().into_string(), root.path().canonicalize())
+            {
+                project.roots.insert(name, path);
+            }
+        }
+        Ok(project)
+    }
+
+    /// Returns the page's own file name.
+    pub(crate) fn page_name(&self) -> String {
+        let name = self.page.file_name().unwrap_or_default();
+        name.to_string_lossy().into_owned()
+    }
+
+    /// Opens a file that the page names. What was opened is what a decision rests on: a record takes it along.
     ///
     /// # Errors
     /// When the path is refused or cannot be read.
     pub(crate) fn open(&self, path: &str) -> Result<File, Refused> {
+        let file = self.look_at(path)?;
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        opened.insert(path.to_owned());
+        Ok(file)
+    }
+
+    /// Lists what was opened, sorted.
+    pub(crate) fn opened(&self) -> Vec<String> {
+        let opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        opened.iter().cloned().collect()
+    }
+
+    /// Opens a file that nothing is decided on.
+    ///
+    /// # Errors
+    /// When the path is refused or cannot be read.
+    pub(crate) fn look_at(&self, path: &str) -> Result<File, Refused> {
         let full = self.resolve(path)?;
         let unreadable = |error: std::io::Error| Refused::Unreadable {
             path: path.to_owned(),
@@ -197,7 +253,7 @@ impl Project {
     }
 
     /// Splits `ROOT:path` into the folder and the path inside it.
-    fn base<'p>(&self, path: &'p str) -> Result<(&Path, &'p str), Refused> {
+    pub(crate) fn base<'p>(&self, path: &'p str) -> Result<(&Path, &'p str), Refused> {
         let Some((root, inner)) = path.split_once(':') else {
             return Ok((&self.root, path));
         };

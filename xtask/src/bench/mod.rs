@@ -7,6 +7,7 @@ mod graded;
 mod measure;
 mod rules;
 mod run;
+mod verify;
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -31,12 +32,14 @@ pub(crate) fn run(what: Option<&str>) -> Result<(), Failure> {
         Some("graded") => graded::run(),
         Some("check") => check(),
         Some("rules") => rules::run(),
+        Some("verify") => verify::run(),
         Some("clone") => clean_clone(),
         Some("run") => run::run(run::Sides::All),
         Some("peers") => run::run(run::Sides::Peers),
-        Some(other) => {
-            Err(format!("no benchmark `{other}`: graded, check, rules, run, peers or clone").into())
-        }
+        Some(other) => Err(format!(
+            "no benchmark `{other}`: graded, check, rules, verify, run, peers or clone"
+        )
+        .into()),
     }
 }
 

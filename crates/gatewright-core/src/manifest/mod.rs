@@ -15,6 +15,7 @@ pub mod read;
 mod rule;
 pub mod schema;
 mod shape;
+mod signing;
 mod walk;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,6 +39,7 @@ pub use gate::{Action, Compare, Metric, Rule, Subject, Verb};
 pub use judge::{Judge, JudgeGrader, ProgramGrader, Sees};
 pub use live::{HeaderText, HttpShape, Live, Pace, Price, Protocol, Secret, SeedUse, Template};
 pub use rule::{DateOrder, Edge, Join, LengthIn, Limits, ListMarks, Reading, SimilarityMetric};
+pub use signing::{SignRules, identity};
 
 /// The whole page.
 #[derive(Clone, Debug)]
@@ -60,6 +62,8 @@ pub struct Manifest {
     pub traffic: Option<Traffic>,
     /// The release decision.
     pub decision: DecisionPolicy,
+    /// Who may sign a decision.
+    pub signing: SignRules,
     /// Dimensions in page order; `task` comes first by itself.
     pub dimensions: Vec<Dimension>,
     /// Systems by role. Candidate is required; production and fallback are optional.

@@ -21,7 +21,8 @@ use std::sync::Arc;
 use super::node::{self, Node};
 use super::walk::{Fields, Walk};
 use super::{
-    DecisionPolicy, Enforce, Grader, Manifest, MixedModels, Promise, Standard, Trials, Verb,
+    DecisionPolicy, Enforce, Grader, Manifest, MixedModels, Promise, SignRules, Standard, Trials,
+    Verb,
 };
 use crate::digest::Digest;
 use crate::problem::{Location, Problem, has_errors, nearest};
@@ -69,6 +70,7 @@ pub(super) fn known_keys() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("EvidencePlace", &product::EVIDENCE),
         ("TrafficShape", &product::TRAFFIC),
         ("Decision", &product::DECISION),
+        ("Sign", &product::SIGN),
         ("Expression", &segments::VALUE),
         ("SystemShape", &systems::KEYS),
         ("JudgeShape", &judge::JUDGE),
@@ -206,6 +208,7 @@ fn blank(bytes: &[u8]) -> Manifest {
             attempts: None,
             mixed_models: MixedModels::Hold,
         },
+        signing: SignRules::default(),
         dimensions: Vec::new(),
         systems: BTreeMap::new(),
         judges: BTreeMap::new(),

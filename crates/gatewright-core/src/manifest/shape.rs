@@ -244,6 +244,24 @@ struct Decision {
     attempts: Option<u32>,
     /// What follows when another model answers in the middle of a run: `hold` or `allow` (the report says so). Default: hold.
     mixed_models: Option<MixedModels>,
+    /// Who may sign a decision.
+    sign: Option<Sign>,
+}
+
+/// Who may sign a decision, by identity.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Sign {
+    /// Persons whose signatures a decision needs. Default: 1.
+    persons: Option<u32>,
+    /// Whether the author of the change may sign. `false`: the author must be known, and may not. Default: not where the author is known.
+    author_may_sign: Option<bool>,
+    /// Authors of the change, as identities.
+    authors: Option<Words>,
+    /// Identities that may sign. Default: everyone in the project's list of keys.
+    by: Option<Words>,
+    /// Longest life of an override, in days. Default: 90.
+    override_days: Option<u32>,
 }
 
 /// A dimension: a list of values that examples carry themselves, or values by expression. Empty: whatever occurs.

@@ -8,7 +8,7 @@ use crate::report::model::{
     CasesView, EstimateView, FindingView, FlipsView, LapseView, Unit, View,
 };
 use crate::report::untrusted::markdown as safe;
-use crate::report::words;
+use crate::report::{record, words};
 use crate::response::Behaviour;
 
 /// Most bytes of the Markdown (comments above 64 KB are refused by forges): sections shrink, nothing fails.
@@ -499,7 +499,11 @@ fn lists(out: &mut String, view: &View, rows: usize) {
         .filter_map(|index| view.findings.get(*index))
         .map(|finding| format!("{}: {}", finding.rule, finding.sentence))
         .collect();
+    let overrides = record::overrides(view);
+    let decisions = record::decisions(view);
     for (title, entries) in [
+        ("Overrides in force", &overrides),
+        ("Decisions on the record", &decisions),
         ("Why the run is invalid", &view.invalid),
         ("How the run went", &view.run.notes),
         ("Work items", &work),
@@ -566,6 +570,13 @@ fn provenance(out: &mut String, view: &View) {
             "- changed since the seal: {}",
             safe(&run.changed.join(", "), 500)
         );
+    }
+    let checkpoint = view
+        .record
+        .as_ref()
+        .and_then(|record| record.checkpoint.as_ref());
+    if let Some(at) = checkpoint {
+        let _ = writeln!(out, "- log `{at}` (`gatewright verify --against` takes it)");
     }
     let _ = writeln!(out, "\nNext: {}", safe(&view.next, 300));
 }

@@ -6,6 +6,7 @@ mod behaviour;
 mod conduct;
 mod evidence;
 mod pictures;
+mod record;
 mod tables;
 
 use std::collections::BTreeMap;
@@ -27,6 +28,7 @@ pub use pictures::{
     CaptionView, FitnessView, ForestRow, ForestView, FreshDifference, HeatCell, HeatRow, HeatView,
     IncidentView, OwnerRow, OwnersView, PaceRow, PaceView, ShareView,
 };
+pub use record::{DecisionView, RecordView};
 pub use tables::{CellView, DenominatorView, PairedView, ReliabilityView, ShareOf, SystemCellView};
 
 /// The format this build writes.
@@ -125,6 +127,9 @@ pub struct View {
     pub evidence: Option<EvidenceView>,
     /// The run and its seal.
     pub run: RunView,
+    /// What is on the record besides; absent in what a proposal is hashed from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub record: Option<RecordView>,
     /// The command to type next.
     pub next: String,
 }

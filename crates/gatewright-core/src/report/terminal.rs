@@ -5,7 +5,7 @@ use crate::manifest::{Enforce, Role};
 use crate::report::model::{BehaviourView, EstimateView, ReliabilityView, SegmentView, Unit, View};
 use crate::report::untrusted::{clip, columns, line, wrap};
 use crate::report::words;
-use crate::report::{behaviour, conduct};
+use crate::report::{behaviour, conduct, record};
 
 /// Most lines of the summary.
 pub(super) const LINES_MAX: usize = 25;
@@ -36,8 +36,13 @@ pub fn terminal(view: &View, options: &TerminalOptions) -> String {
     // In the order of the summary; `must` adds up to no more than the limit.
     let mut sections = vec![
         section(head(view, width), (6, 5), 9),
+        section(
+            labelled("Override", &record::overrides(view), width),
+            (2, 1),
+            9,
+        ),
         section(rules(view, width), (2, 2), 8),
-        section(segments(view, width), (6, 4), 4),
+        section(segments(view, width), (6, 3), 4),
         section(classes(view, width), (4, 3), 3),
         section(reliability(view, width), (3, 0), 3),
         section(behaviour::table(&first_tests(view), width), (4, 0), 3),
@@ -48,8 +53,14 @@ pub fn terminal(view: &View, options: &TerminalOptions) -> String {
         ),
         section(counted(view, width), (2, 2), 7),
         section(labelled("Needed", &view.needs, width), (2, 2), 5),
-        section(labelled("To do", &work(view), width), (2, 2), 1),
+        section(labelled("To do", &work(view), width), (2, 1), 1),
         section(labelled("Not seen", &unseen(view), width), (2, 2), 2),
+        section(
+            labelled("Decided", &last(record::decisions(view)), width),
+            (1, 0),
+            5,
+        ),
+        section(log(view, width), (1, 1), 9),
         section(next(view, width), (2, 2), 10),
     ];
     fit(&mut sections);
@@ -443,6 +454,23 @@ fn unseen(view: &View) -> Vec<String> {
         .chain(&view.unseen)
         .cloned()
         .collect()
+}
+
+/// Where the project's log stands: whoever keeps this line can find out later whether the log was cut or put back.
+fn log(view: &View, width: usize) -> Vec<String> {
+    let checkpoint = view
+        .record
+        .iter()
+        .filter_map(|record| record.checkpoint.as_deref());
+    checkpoint
+        .map(|at| clip(&format!("Log: {at}"), width.max(80)))
+        .collect()
+}
+
+/// Keeps the last one.
+fn last(mut lines: Vec<String>) -> Vec<String> {
+    let keep = lines.len().saturating_sub(1);
+    lines.split_off(keep)
 }
 
 fn next(view: &View, width: usize) -> Vec<String> {

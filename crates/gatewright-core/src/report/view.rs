@@ -124,6 +124,7 @@ pub fn view(
         flips_total,
         evidence: None,
         run: run_view(&materials, facts),
+        record: None,
         next: next_command(&materials, &work_items),
         work_items,
     }

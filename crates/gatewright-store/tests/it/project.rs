@@ -88,3 +88,68 @@ fn a_run_log_is_no_project_log() {
     let error = ProjectLog::open(folder.path(), writer("triage")).expect_err("foreign");
     assert!(matches!(error, StoreError::Foreign { .. }), "{error}");
 }
+
+#[test]
+fn a27_every_column_is_in_the_chain() {
+    let folder = tempdir().expect("folder");
+    let path = folder.path().join(ProjectLog::FILE);
+    let mut log = ProjectLog::open(folder.path(), writer("triage")).expect("open");
+    log.append(&[triaged("a"), triaged("b"), triaged("c")], NOW)
+        .expect("append");
+    let told = log.checkpoint().expect("a checkpoint");
+    assert_eq!(told.size, 3);
+    drop(log);
+    let log = ProjectLog::read_only(folder.path()).expect("read");
+    let mut computed = gatewright_core::record::Checkpoint::default();
+    for event in log.events() {
+        computed.take(&event.expect("sound"));
+    }
+    assert_eq!(computed, told);
+    drop(log);
+    for change in [
+        "at = 'x'",
+        "actor = 'x'",
+        "writer = 'x'",
+        "link = 'x'",
+        "link = replace(link, substr(link, 1, 1), 'g')",
+    ] {
+        let other = tempdir().expect("folder");
+        std::fs::copy(&path, other.path().join(ProjectLog::FILE)).expect("copied");
+        let raw = rusqlite::Connection::open(other.path().join(ProjectLog::FILE)).expect("sqlite");
+        raw.execute(&format!("UPDATE event SET {change} WHERE seq = 2"), [])
+            .expect("changed");
+        drop(raw);
+        let log = ProjectLog::read_only(other.path()).expect("read");
+        let error = log.integrity_check().expect_err(change);
+        assert!(
+            matches!(error, StoreError::Changed { seq: 2, .. }),
+            "{change}: {error}"
+        );
+    }
+}
+
+#[test]
+fn f20_a_log_without_links_gets_them() {
+    let folder = tempdir().expect("folder");
+    let mut log = ProjectLog::open(folder.path(), writer("triage")).expect("open");
+    log.append(&[triaged("a"), triaged("b")], NOW)
+        .expect("append");
+    let told = log.checkpoint().expect("a checkpoint");
+    drop(log);
+    // The file as schema 1 had it: the same rows, without the column.
+    let path = folder.path().join(ProjectLog::FILE);
+    let raw = rusqlite::Connection::open(&path).expect("sqlite");
+    raw.execute_batch("ALTER TABLE event DROP COLUMN link; PRAGMA user_version = 1;")
+        .expect("older");
+    drop(raw);
+    let error = ProjectLog::read_only(folder.path()).expect_err("older");
+    assert!(
+        matches!(error, StoreError::Older { found: 1, .. }),
+        "{error}"
+    );
+    let mut log = ProjectLog::open(folder.path(), writer("triage")).expect("migrates");
+    assert_eq!(log.checkpoint().expect("a checkpoint"), told);
+    log.append(&[triaged("c")], NOW).expect("append");
+    log.integrity_check().expect("sound");
+    assert!(folder.path().join("project.db.schema-1").exists());
+}

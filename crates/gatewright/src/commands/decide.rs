@@ -4,7 +4,7 @@ use crate::args::DecideArgs;
 use crate::commands::Context;
 use crate::error::Failure;
 use crate::exit;
-use crate::pipeline::{Session, judge, record};
+use crate::pipeline::{Session, judge, on_record, record, refuse_changed};
 
 const COMMAND: &str = "gatewright decide";
 
@@ -18,6 +18,7 @@ pub(crate) fn decide(context: &Context, args: &DecideArgs) -> Result<u8, Failure
         "gatewright decide",
     )?;
     session.whole()?;
+    refuse_changed(&loaded, &session)?;
     let undecided = session.decided.is_none();
     if undecided {
         session = Session::open(
@@ -28,10 +29,11 @@ pub(crate) fn decide(context: &Context, args: &DecideArgs) -> Result<u8, Failure
             COMMAND,
         )?;
     }
-    let judged = judge(&loaded, &session, &context.now)?;
+    let mut judged = judge(&loaded, &session, &context.now)?;
     if undecided {
         record(&loaded, &mut session, &judged.view, &context.now, COMMAND)?;
     }
+    judged.view.record = Some(on_record(&loaded, &judged.view, &context.now)?);
     context.show(&judged.view)?;
     Ok(exit::of_answer(
         judged.view.answer,

@@ -3,19 +3,24 @@
 use std::fmt::Write as _;
 
 use gatewright_core::analyse::Flip;
+use gatewright_core::event::ProjectEvent;
 use gatewright_core::grade::Graders;
-use gatewright_core::manifest::Role;
+use gatewright_core::manifest::{Role, identity};
 use gatewright_core::outcome::Outcome;
 use gatewright_core::report::untrusted::{block, clip, columns, line, wrap};
 use gatewright_core::report::words;
 use gatewright_core::response::AttemptEnd;
+use gatewright_store::ProjectLog;
 use serde::Serialize;
 
 use crate::args::DiffArgs;
 use crate::commands::{Context, pairs, unknown};
 use crate::error::Failure;
 use crate::exit;
-use crate::pipeline::{Answers, Loaded, Session, answers, graders, judge, tells, what_judges_said};
+use crate::pipeline::{
+    Answers, Loaded, Session, answers, graders, judge, not_looked_at, project_events, tells,
+    what_judges_said, writer,
+};
 
 /// Below this many columns the two outputs stand one above the other.
 const SIDE_BY_SIDE_COLUMNS: usize = 100;
@@ -54,13 +59,29 @@ pub(crate) fn diff(context: &Context, args: &DiffArgs) -> Result<u8, Failure> {
         "gatewright diff",
     )?;
     let judged = judge(&loaded, &session, &context.now)?;
+    let left = match args.not_looked_at {
+        true => {
+            let events = project_events(&loaded.project)?;
+            let analysis = &judged.analysis;
+            Some(not_looked_at(&loaded, analysis, &session.name, &events))
+        }
+        false => None,
+    };
+    let is_left = |flip: &Flip| {
+        let id = &loaded.reference.examples[flip.example as usize].id;
+        left.as_ref()
+            .is_none_or(|left| flip.change < 0.0 && left.iter().any(|one| *one == id.as_str()))
+    };
     let all: Vec<&Flip> = judged
         .analysis
         .flips
         .iter()
-        .filter(|flip| filter.admits(&loaded, flip))
+        .filter(|flip| filter.admits(&loaded, flip) && is_left(flip))
         .collect();
     let chosen: Vec<&Flip> = all.iter().copied().take(args.limit).collect();
+    if let Some(by) = &args.looked_by {
+        looked(context, &loaded, &session.name, by, &chosen)?;
+    }
     let said = answers(&session, |example| {
         chosen.iter().any(|flip| flip.example == example)
     })?;
@@ -93,6 +114,44 @@ pub(crate) fn diff(context: &Context, args: &DiffArgs) -> Result<u8, Failure> {
     }
     context.console.out(&text)?;
     Ok(exit::SHIP)
+}
+
+/// Puts on the record that somebody looks at the lost examples that are shown.
+fn looked(
+    context: &Context,
+    loaded: &Loaded,
+    run: &str,
+    by: &str,
+    shown: &[&Flip],
+) -> Result<(), Failure> {
+    let Some(by) = identity(by) else {
+        return Err(Failure::usage(format!("`{by}` is no identity"))
+            .next("--looked-by with a plain name or a mail address, such as ana@example.com"));
+    };
+    let events: Vec<ProjectEvent> = shown
+        .iter()
+        .filter(|flip| flip.change < 0.0)
+        .map(|flip| ProjectEvent::Looked {
+            run: run.to_owned(),
+            example: loaded.reference.examples[flip.example as usize]
+                .id
+                .to_string(),
+            criterion: loaded.manifest.criteria[usize::from(flip.criterion)]
+                .id
+                .to_string(),
+            by: by.clone(),
+            at: context.now.at.clone(),
+        })
+        .collect();
+    let mut log = ProjectLog::open(
+        &loaded.project.state,
+        writer("gatewright diff", &context.now),
+    )?;
+    let new = log.append(&events, &context.now.at)?;
+    context
+        .console
+        .note(&format!("looked at by {by}: {new} lost examples"));
+    Ok(())
 }
 
 /// Which flips are wanted.

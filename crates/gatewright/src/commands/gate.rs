@@ -5,7 +5,9 @@ use crate::commands::Context;
 use crate::crash;
 use crate::error::Failure;
 use crate::exit;
-use crate::pipeline::{Drive, Session, Start, ask_judges, confirm, dry_run, judge, record};
+use crate::pipeline::{
+    Drive, Session, Start, ask_judges, confirm, dry_run, judge, on_record, record,
+};
 use crate::reports;
 
 const COMMAND: &str = "gatewright gate";
@@ -53,6 +55,7 @@ pub(crate) fn gate(context: &Context, args: &GateArgs) -> Result<u8, Failure> {
     let mut judged = judge(&loaded, &session, now)?;
     crash::point("judged");
     record(&loaded, &mut session, &judged.view, now, COMMAND)?;
+    judged.view.record = Some(on_record(&loaded, &judged.view, now)?);
     reports::write(context, (&loaded, &session), &mut judged, &args.output)?;
     crash::point("report-written");
     context.show(&judged.view)?;

@@ -11,12 +11,15 @@ pub(crate) mod grade;
 pub(crate) mod graders;
 pub(crate) mod incident;
 pub(crate) mod init;
+pub(crate) mod key;
 pub(crate) mod merge;
 pub(crate) mod perturb;
 pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod schema;
+pub(crate) mod sign;
 pub(crate) mod triage;
+pub(crate) mod verify;
 pub(crate) mod view;
 
 use std::path::{Path, PathBuf};

@@ -6,7 +6,7 @@ use crate::args::ReportArgs;
 use crate::commands::Context;
 use crate::error::Failure;
 use crate::exit;
-use crate::pipeline::{Session, judge};
+use crate::pipeline::{Session, judge, on_record};
 use crate::reports;
 
 pub(crate) fn report(context: &Context, args: &ReportArgs) -> Result<u8, Failure> {
@@ -21,6 +21,7 @@ pub(crate) fn report(context: &Context, args: &ReportArgs) -> Result<u8, Failure
     )?;
     session.whole()?;
     let mut judged = judge(&loaded, &session, &context.now)?;
+    judged.view.record = Some(on_record(&loaded, &judged.view, &context.now)?);
     reports::write(context, (&loaded, &session), &mut judged, &args.output)?;
     if context.console.json {
         context.console.document(&judged.view)?;

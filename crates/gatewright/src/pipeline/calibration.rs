@@ -18,7 +18,7 @@ use crate::error::Failure;
 use crate::now::Now;
 use crate::pipeline::evidence::{ends, graders};
 use crate::pipeline::judging;
-use crate::pipeline::ledger::project_log;
+use crate::pipeline::ledger::project_events;
 use crate::pipeline::load::Loaded;
 use crate::pipeline::session::{Session, writer};
 
@@ -49,10 +49,7 @@ pub(super) fn judges(loaded: &Loaded) -> BTreeMap<u16, Digest> {
 /// When the project log cannot be read.
 pub(super) fn carried(loaded: &Loaded) -> Result<BTreeMap<u16, Carried>, Failure> {
     let mut carried = BTreeMap::new();
-    let Some(log) = project_log(&loaded.project.state)? else {
-        return Ok(carried);
-    };
-    for event in log.events() {
+    for event in project_events(&loaded.project)? {
         let ProjectEvent::Calibrated {
             product,
             criterion,
@@ -62,7 +59,7 @@ pub(super) fn carried(loaded: &Loaded) -> Result<BTreeMap<u16, Carried>, Failure
             false_pass,
             true_fail,
             ..
-        } = event?.body
+        } = event.body
         else {
             continue;
         };

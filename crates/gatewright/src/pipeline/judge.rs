@@ -20,7 +20,7 @@ use crate::error::Failure;
 use crate::now::Now;
 use crate::pipeline::drive::Drive;
 use crate::pipeline::evidence::Counted;
-use crate::pipeline::ledger::{is_attempted, project_log};
+use crate::pipeline::ledger::{is_attempted, project_events};
 use crate::pipeline::load::Loaded;
 use crate::pipeline::programs::{self, Whose};
 use crate::pipeline::session::{Decided, Session, writer};
@@ -30,7 +30,9 @@ use crate::pipeline::{TOOL, calibration, evidence, judging};
 pub(crate) struct Judged {
     /// Every number.
     pub(crate) analysis: Analysis,
-    /// Everything a report says.
+    /// What the gate computed from.
+    pub(crate) context: DecisionContext,
+    /// Everything a report says, but for what is on the record besides.
     pub(crate) view: View,
 }
 
@@ -110,7 +112,11 @@ pub(crate) fn judge(loaded: &Loaded, session: &Session, now: &Now) -> Result<Jud
         &context,
         &facts,
     );
-    Ok(Judged { analysis, view })
+    Ok(Judged {
+        analysis,
+        context,
+        view,
+    })
 }
 
 /// Puts the answer on the record: in the run, and in the ledger of attempts. What is there already stays as it is.
@@ -234,10 +240,7 @@ fn people(loaded: &Loaded, session: &Session) -> Result<People, Failure> {
     people.judges = calibration::judges(loaded);
     people.carried = calibration::carried(loaded)?;
     people.forbidden = judging::forbidden(&judging::reports(loaded, session)?);
-    let Some(log) = project_log(&loaded.project.state)? else {
-        return Ok(people);
-    };
-    for event in log.events() {
+    for event in project_events(&loaded.project)? {
         let ProjectEvent::Triaged {
             run,
             example,
@@ -245,7 +248,7 @@ fn people(loaded: &Loaded, session: &Session) -> Result<People, Failure> {
             criterion,
             cause,
             ..
-        } = event?.body
+        } = event.body
         else {
             continue;
         };
@@ -279,6 +282,8 @@ fn context(
 ) -> Result<DecisionContext, Failure> {
     let seal = loaded.seal();
     let broken_seal = match &session.seal {
+        // The parts of a seal are compared by the version that made them; a record's files are compared by their bytes, by any version.
+        Some(sealed) if loaded.project.log_until.is_some() && sealed.tool != TOOL => Vec::new(),
         Some(sealed) => sealed.differences(&seal),
         None => Vec::new(),
     };
@@ -322,23 +327,20 @@ fn context(
 /// Counts release attempts on this version of the reference set, this one included. A candidate whose fingerprint was
 /// decided before is the same attempt (statistics.md §4f).
 fn attempt_number(loaded: &Loaded, session: &Session) -> Result<u32, Failure> {
-    let Some(log) = project_log(&loaded.project.state)? else {
-        return Ok(1);
-    };
     let current = loaded
         .manifest
         .systems
         .get(&Role::Candidate)
         .map(|system| system.fingerprint);
     let mut others = std::collections::BTreeSet::new();
-    for event in log.events() {
+    for event in project_events(&loaded.project)? {
         if let ProjectEvent::Attempted {
             product,
             reference,
             candidate,
             run,
             ..
-        } = event?.body
+        } = event.body
         {
             let same = product == loaded.manifest.product && reference == loaded.reference.digest;
             if same && run != session.name && Some(candidate) != current {

@@ -4,15 +4,16 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use gatewright_core::digest::Digest;
-use gatewright_core::event::{ProjectEvent, RunEvent};
+use gatewright_core::event::{Event, ProjectEvent, RunEvent};
 use gatewright_core::manifest::Role;
-use gatewright_store::{ProjectLog, RunLog, StoreError};
+use gatewright_store::{ProjectLog, RunLog, StoreError, Writer};
 
 use crate::error::Failure;
 use crate::now::Now;
 use crate::pipeline::load::Loaded;
 use crate::pipeline::runs::{self, RunFolder};
 use crate::pipeline::session::{Session, writer};
+use crate::project::Project;
 
 /// Opens the project's log to read it; nothing when there is none, or only the file that a crash left before its first table was made.
 ///
@@ -22,8 +23,33 @@ pub(crate) fn project_log(state: &Path) -> Result<Option<ProjectLog>, Failure> {
     match ProjectLog::read_only(state) {
         Ok(log) => Ok(Some(log)),
         Err(StoreError::Absent { .. } | StoreError::Older { found: 0, .. }) => Ok(None),
+        // A file of an older program is brought to this one's schema once, with a copy beside it.
+        Err(StoreError::Older { .. }) => {
+            let reader = Writer {
+                name: "gatewright".to_owned(),
+                actor: String::new(),
+                at: String::new(),
+            };
+            Ok(Some(ProjectLog::open(state, reader)?))
+        }
         Err(error) => Err(error.into()),
     }
+}
+
+/// Reads what a project's log says, as far as this project looks: a decision rests on what was there when it was recorded.
+///
+/// # Errors
+/// When it cannot be read, or an event is not what was written.
+pub(crate) fn project_events(project: &Project) -> Result<Vec<Event<ProjectEvent>>, Failure> {
+    let Some(log) = project_log(&project.state)? else {
+        return Ok(Vec::new());
+    };
+    let until = project.log_until.unwrap_or(u64::MAX);
+    let events = log.events().take_while(|event| {
+        // An error is not left behind.
+        event.as_ref().map_or(true, |event| event.seq <= until)
+    });
+    Ok(events.collect::<Result<_, _>>()?)
 }
 
 /// Says whether the ledger of attempts knows a run.

@@ -425,7 +425,7 @@ impl Reader<'_> {
 
     fn digest(&self, path: &str) -> Option<Digest> {
         let mut hashing = Hashing {
-            inner: self.project.open(path).ok()?,
+            inner: self.project.look_at(path).ok()?,
             hasher: Hasher::default(),
         };
         std::io::copy(&mut hashing, &mut std::io::sink()).ok()?;

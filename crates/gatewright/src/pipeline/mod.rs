@@ -14,11 +14,14 @@ mod evidence;
 mod hosts;
 mod judge;
 mod judging;
+pub(crate) mod keys;
 mod ledger;
 mod load;
 mod merge;
 mod programs;
 mod prompts;
+mod recompute;
+mod records;
 mod reuse;
 mod rows;
 mod runs;
@@ -26,6 +29,7 @@ mod said;
 mod secrets;
 mod select;
 mod session;
+mod verified;
 
 pub(crate) use adapters::problems as adapter_problems;
 pub(crate) use attempts::ended;
@@ -38,15 +42,23 @@ pub(crate) use judge::{Judged, confirm, judge, record};
 pub(crate) use judging::{
     Left, Without, ask as ask_judges, judged as what_judges_said, without_verdict,
 };
-pub(crate) use ledger::project_log;
+pub(crate) use ledger::{project_events, project_log};
 pub(crate) use load::{Depth, Loaded};
 pub(crate) use merge::merge;
 pub(crate) use programs::problems as program_problems;
 pub(crate) use prompts::problems as prompt_problems;
+pub(crate) use recompute::{
+    Claim, Place, Recomputed, not_looked_at, on_record, recompute, refuse_changed, sign_off,
+};
+pub(crate) use records::{
+    ENVELOPE, PROPOSAL, RecordFolder, Stage, find as find_record, list as list_records,
+    read as read_record,
+};
 pub(crate) use runs::list as run_folders;
 pub(crate) use said::{evidence, tells};
 pub(crate) use select::Selection;
 pub(crate) use session::{Asked, Session, Start, writer};
+pub(crate) use verified::{Asks as VerifyAsks, Verified, log_against, signers, verify};
 
 /// The tool and its version, as records name it.
 pub(crate) const TOOL: &str = concat!("gatewright ", env!("CARGO_PKG_VERSION"));

@@ -167,7 +167,7 @@ fn every_flag_has_a_twin_in_the_environment() {
 }
 
 #[test]
-fn deciding_again_gives_the_same_bytes_and_a_changed_gate_holds() {
+fn deciding_again_gives_the_same_bytes_and_a_changed_gate_is_refused() {
     let project = recorded("standard: unbroken", 30, 0);
     let _ = project.run(&["gate"]).expect(0);
     let once = project.run(&["decide", "--json"]).expect(0);
@@ -188,12 +188,15 @@ fn deciding_again_gives_the_same_bytes_and_a_changed_gate_holds() {
     );
     let easier = project.read("gatewright.yaml").replace("10 pts", "40 pts");
     project.write("gatewright.yaml", easier);
-    let held = project.run(&["decide"]).expect(100);
+    let refused = project.run(&["decide"]).expect(112);
     assert!(
-        held.stdout.starts_with("HOLD: this run cannot decide"),
-        "{held}"
+        refused.stderr.contains("what was sealed has changed since")
+            && refused.stderr.contains("why: gate (sealed "),
+        "{refused}"
     );
-    assert!(held.stdout.contains("gate"), "{held}");
+    assert!(refused.stdout.is_empty(), "{refused}");
+    let report = project.run(&["report"]).expect(0);
+    assert!(report.stdout.starts_with("# hold: demo"), "{report}");
     let anew = project.run(&["gate", "--json"]).expect(0);
     assert!(
         anew.stdout.contains("\"name\": \"0002-"),
@@ -209,14 +212,14 @@ fn changed_outputs_and_examples_break_the_seal() {
         "runs/candidate.jsonl",
         crate::project::outputs(30, |_, _| true),
     );
-    let held = project.run(&["decide"]).expect(100);
-    assert!(held.stdout.contains("runs/candidate.jsonl"), "{held}");
-    project.write("reference/all.jsonl", crate::project::examples(29));
-    let held = project.run(&["decide"]).expect(100);
+    let refused = project.run(&["decide"]).expect(112);
     assert!(
-        held.stdout.starts_with("HOLD: this run cannot decide"),
-        "{held}"
+        refused.stderr.contains("runs/candidate.jsonl (sealed "),
+        "{refused}"
     );
+    project.write("reference/all.jsonl", crate::project::examples(29));
+    let refused = project.run(&["decide"]).expect(112);
+    assert!(refused.stderr.contains("reference (sealed "), "{refused}");
 }
 
 #[test]

@@ -202,11 +202,8 @@ fn an_edited_program_is_another_system() {
     let project = project("0");
     let _ = project.run(&["gate"]).expect(0);
     project.write("slow.py", format!("{SLOW}# edited\n"));
-    let held = project.run(&["decide"]).expect(100);
-    assert!(
-        held.stdout.contains("systems") || held.stdout.contains("the plan"),
-        "{held}"
-    );
+    let refused = project.run(&["decide"]).expect(112);
+    assert!(refused.stderr.contains("systems (sealed "), "{refused}");
 }
 
 /// A terminal of its own for a program: types `t` when the block is there, then Ctrl-C twice, and prints what became of the terminal's modes.

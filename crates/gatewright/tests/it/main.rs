@@ -19,5 +19,6 @@ mod odd;
 mod programs;
 mod project;
 mod providers;
+mod record;
 mod shards;
 mod team;

@@ -7,8 +7,8 @@ use crate::id::OwnerId;
 use crate::manifest::node::{Content, Key, Node};
 use crate::manifest::walk::{Fields, Walk, join};
 use crate::manifest::{
-    Enforce, EvidenceSource, Kind, Manifest, MixedModels, Owner, Promise, Standard, Traffic, Uses,
-    quantity,
+    Enforce, EvidenceSource, Kind, Manifest, MixedModels, Owner, Promise, SignRules, Standard,
+    Traffic, Uses, identity, quantity,
 };
 use crate::problem::nearest;
 
@@ -24,7 +24,7 @@ pub(in crate::manifest) const EVIDENCE: [&str; 3] = ["id", "kind", "at"];
 /// Keys of the traffic.
 pub(in crate::manifest) const TRAFFIC: [&str; 2] = ["per_week", "share"];
 /// Keys of the decision.
-pub(in crate::manifest) const DECISION: [&str; 9] = [
+pub(in crate::manifest) const DECISION: [&str; 10] = [
     "question",
     "decided_by",
     "exposed",
@@ -34,6 +34,14 @@ pub(in crate::manifest) const DECISION: [&str; 9] = [
     "enforce",
     "attempts",
     "mixed_models",
+    "sign",
+];
+pub(in crate::manifest) const SIGN: [&str; 5] = [
+    "persons",
+    "author_may_sign",
+    "authors",
+    "by",
+    "override_days",
 ];
 
 /// Words of severity.
@@ -448,6 +456,48 @@ fn decision(w: &mut Walk<'_>, fields: &Fields<'_>, page: &mut Manifest) {
     if let Some(mixed) = w.word_at(fields, "mixed_models", &MIXED) {
         page.decision.mixed_models = mixed;
     }
+    if let Some(node) = fields.get("sign")
+        && let Some(fields) = w.fields(node, "decision.sign", &SIGN)
+    {
+        page.signing = signing(w, &fields);
+    }
+}
+
+/// Reads who may sign.
+fn signing(w: &mut Walk<'_>, fields: &Fields<'_>) -> SignRules {
+    let standing = SignRules::default();
+    let persons = w.count_at(fields, "persons", 1..=9);
+    let days = w.count_at(fields, "override_days", 1..=366);
+    let stated = fields.has("author_may_sign");
+    let author = w.flag_at(fields, "author_may_sign", false);
+    SignRules {
+        persons: persons.map_or(standing.persons, |count| count as u32),
+        author_may_sign: stated.then_some(author),
+        authors: identities(w, fields, "authors"),
+        by: identities(w, fields, "by"),
+        override_days: days.map_or(standing.override_days, |count| count as u32),
+    }
+}
+
+fn identities(w: &mut Walk<'_>, fields: &Fields<'_>, key: &str) -> Vec<String> {
+    let mut known = Vec::new();
+    for text in w.texts_at(fields, key) {
+        match identity(&text) {
+            Some(identity) => known.push(identity),
+            None => {
+                if let Some(node) = fields.get(key) {
+                    let what = format!("`{text}` is no identity");
+                    w.error(
+                        node,
+                        "bad-identity",
+                        what,
+                        "a plain name or a mail address in ASCII, such as ana@example.com",
+                    );
+                }
+            }
+        }
+    }
+    known
 }
 
 /// Says whether the page states its standard of proof.
