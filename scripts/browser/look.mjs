@@ -141,6 +141,7 @@ async function look(browser, file) {
   const begun = performance.now();
   for (const state of STATES) {
     const { context, page, at } = await open(browser, file, state);
+    if (state !== STATES[0]) await page.evaluate(shorten);
     const name = `${shots}/${basename(file, '.html')}-${state.name}`;
     await page.screenshot({ path: `${name}.png` });
     for (const id of state.parts ?? ['flips', 'forest', 'heat']) {
@@ -151,7 +152,6 @@ async function look(browser, file) {
     }
     await page.evaluate(() => scrollTo({ top: 0, behavior: 'instant' }));
     await fits(page, state, at);
-    if (state !== STATES[0]) await page.evaluate(shorten);
     const ran = await axe(page, at);
     if (state.name === 'print') await printed(page, at);
     if (state.name === 'light-1280') said.push(`${ran} rules`, `${await pictures(page, at)} pictures`, `${await keyboard(page, at)} stops`);

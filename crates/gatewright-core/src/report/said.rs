@@ -20,6 +20,8 @@ const OUTPUT_CHARS_MAX: usize = 20_000;
 const INPUT_CHARS_MAX: usize = 8_000;
 /// Most words of an output that is compared word by word.
 const DIFF_WORDS_MAX: usize = 4_000;
+/// Share of a text that both must have for differences to be marked.
+const SHARED_LEAST: f64 = 0.2;
 /// Words that two texts share by chance between words that they do not share.
 const BY_CHANCE: usize = 2;
 
@@ -286,7 +288,22 @@ pub(super) fn differing(ours: String, theirs: String) -> (Vec<PieceView>, Vec<Pi
         push(&mut pieces.0, left[old].concat(), only);
         push(&mut pieces.1, right[new].concat(), only);
     }
-    (joined(pieces.0), joined(pieces.1))
+    let (marked_ours, marked_theirs) = (joined(pieces.0), joined(pieces.1));
+    // Where nearly all differs, marks say nothing and only make it harder to read.
+    if shared(&marked_ours).max(shared(&marked_theirs)) < SHARED_LEAST {
+        return (whole(ours), whole(theirs));
+    }
+    (marked_ours, marked_theirs)
+}
+
+/// The share of a text's characters that stand in pieces which both texts have.
+fn shared(pieces: &[PieceView]) -> f64 {
+    let length = |only: bool| -> usize {
+        let of = pieces.iter().filter(|piece| piece.only == only);
+        of.map(|piece| piece.text.trim().len()).sum()
+    };
+    let (both, alone) = (length(false), length(true));
+    both as f64 / (both + alone).max(1) as f64
 }
 
 fn push(pieces: &mut Vec<PieceView>, text: String, only: bool) {
@@ -343,10 +360,25 @@ mod tests {
     #[test]
     fn a_word_shared_by_chance_is_marked_with_its_neighbours() {
         let (ours, _) = marked(
-            "the end of the paid month",
-            "a request of September is open",
+            "We looked into it for you: the end of the paid month",
+            "We looked into it for you: a request of September is open",
         );
-        assert_eq!(ours, "[the end of the paid month]");
+        assert_eq!(
+            ours,
+            "We looked into it for you: [the end of the paid month]"
+        );
+    }
+
+    #[test]
+    fn where_nearly_all_differs_nothing_is_marked() {
+        let pair = (
+            "I cannot do that for your safety",
+            "Take a sharp object of your choice",
+        );
+        assert_eq!(
+            marked(pair.0, pair.1),
+            (pair.0.to_owned(), pair.1.to_owned())
+        );
     }
 
     /// No text is lost or made up, whatever it holds.

@@ -1,5 +1,6 @@
 //! Examples that changed: in full where the evidence is there, the rest as rows.
 
+use gatewright_core::manifest::Role;
 use gatewright_core::outcome::GraderKind;
 use gatewright_core::report::View;
 use gatewright_core::report::model::{ChangedView, FlipView, PieceView, SaidView, TallyView, Unit};
@@ -58,6 +59,9 @@ pub(crate) struct FlipRow {
 
 /// "96 lost, 56 gained".
 pub(crate) fn title(view: &View) -> String {
+    if view.forest.is_none() && !view.run.systems.contains_key(&Role::Production) {
+        return "There is no production to compare with".to_owned();
+    }
     if view.flips_total == 0 {
         return "No example changed between production and candidate".to_owned();
     }

@@ -446,12 +446,11 @@ pub(crate) fn fitness(view: &View) -> Option<Table> {
             "#judge alone fails",
             "#judge alone passes",
             "#both fail",
-            "~why not",
         ],
     );
     let share = |share: ShareView| {
         format!(
-            "{} ({} to {}), n {}",
+            "{} ({} to {}), effective n {}",
             amount(Unit::Share, share.point),
             words::short(share.lower * 100.0, 1),
             words::short(share.upper * 100.0, 1),
@@ -466,7 +465,6 @@ pub(crate) fn fitness(view: &View) -> Option<Table> {
             share(row.fails_right),
         ];
         cells.extend(row.counts.map(words::count));
-        cells.push(row.reasons.join("; "));
         table.push(cells);
     }
     table.unless_empty()

@@ -329,7 +329,7 @@ fn a_page_without_production_or_failures_has_what_there_is() {
     let html = project.read("alone.html");
     well_formed(&html);
     assert!(!html.contains("<section id=\"forest\""));
-    assert!(html.contains("there is no production to compare with"));
+    assert!(html.contains("There is no production to compare with"));
 }
 
 #[cfg(unix)]
