@@ -16,7 +16,6 @@ use gatewright_store::ProjectLog;
 use crate::args::SignArgs;
 use crate::commands::key::short;
 use crate::commands::{Context, replace};
-use crate::crash;
 use crate::error::Failure;
 use crate::exit;
 use crate::pipeline::{
@@ -301,7 +300,6 @@ impl Work<'_> {
         let answer = statement.predicate.answer.word().replace(' ', "-");
         let rest = format!("{answer}-{}", &digest.hex()[..8]);
         let folder = stage.name(&self.loaded.project.state, &rest)?;
-        crash::point("record-written");
         let decided = ProjectEvent::Decided {
             payload: digest,
             decision: Box::new(statement.predicate.summary(&folder.name)),
@@ -340,7 +338,6 @@ impl Work<'_> {
         self.looked(&statement.predicate)?;
         let said = self.put_signature(&mut envelope, last.payload);
         replace(&folder.dir.join(ENVELOPE), envelope.write().as_bytes())?;
-        crash::point("record-written");
         self.append(&[said])?;
         self.told(folder, &statement.predicate, last.payload)
     }
