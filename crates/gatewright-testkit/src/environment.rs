@@ -204,6 +204,13 @@ impl Transcript {
         self
     }
 
+    /// Returns what it wrote to standard error with every line break and indent as one blank: messages are wrapped where they fit,
+    /// and that depends on how long the project's path is.
+    pub fn said(&self) -> String {
+        let words: Vec<&str> = self.stderr.split_whitespace().collect();
+        words.join(" ")
+    }
+
     /// Replaces more before the transcript is shown.
     pub fn redact(mut self, pattern: &str, replacement: &str) -> Self {
         self.redactor = self.redactor.also(pattern, replacement);

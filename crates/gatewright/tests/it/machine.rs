@@ -69,8 +69,8 @@ fn f7_two_commands_on_one_live_run_never_ask_the_same() {
     for command in ["run", "gate"] {
         let second = project.run(&[command, &allow]).expect(111);
         let holder = format!("process {}", first.id());
-        assert!(second.stderr.contains(&holder), "{second}");
-        assert!(second.stderr.contains("gatewright run"), "{second}");
+        assert!(second.said().contains(&holder), "{second}");
+        assert!(second.said().contains("gatewright run"), "{second}");
         assert!(second.stdout.is_empty(), "{second}");
     }
     let output = first.wait_with_output().expect("ends");

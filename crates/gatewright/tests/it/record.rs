@@ -258,7 +258,7 @@ fn kept_bytes_of_a_live_run_are_part_of_what_is_signed() {
     let changed = project.run(&["verify"]).expect(112);
     assert!(
         changed
-            .stderr
+            .said()
             .contains("were changed after they were written"),
         "{changed}"
     );

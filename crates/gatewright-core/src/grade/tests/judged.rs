@@ -378,10 +378,7 @@ fn a13_a_judge_that_passes_its_canaries_may_not_gate() {
             let unit = case.unit("grounded", "one", 0, subject);
             case.judged.take(ended(unit, level(name)));
         }
-        // One that judged no answer at all is another matter.
-        let mut report = case.judged.report("grounded", "one", &hash, rubric);
-        report.judged = 1;
-        report
+        case.judged.report("grounded", "one", &hash, rubric)
     };
     let bad = "unsupported";
     assert_eq!(report(&[(false, bad), (true, bad)]).unfit(), None);
