@@ -1,12 +1,13 @@
 //! The page: what each part shows, in words. The order of the parts is that of the template.
 
+mod conduct;
 mod flips;
 mod pictures;
 mod tables;
 mod top;
 
 use askama::Template;
-use gatewright_core::report::View;
+use gatewright_core::report::{View, decisions, overrides};
 
 use flips::{FlipCard, FlipRow};
 use pictures::{Forest, Heat, Owners, Pace};
@@ -28,6 +29,8 @@ pub(crate) struct Page<'a> {
     further_note: Option<String>,
     forest: Option<Forest>,
     heat: Option<Heat>,
+    done: Option<Table>,
+    lapses: Option<Table>,
     behaviour: Option<Table>,
     owners: Option<Owners>,
     pace: Option<Pace>,
@@ -42,6 +45,8 @@ pub(crate) struct Page<'a> {
     cells: Table,
     reliability: Option<Table>,
     run: Table,
+    decisions: Vec<String>,
+    overrides: Vec<String>,
 }
 
 impl<'a> Page<'a> {
@@ -60,6 +65,8 @@ impl<'a> Page<'a> {
             further_note,
             forest: view.forest.as_ref().map(Forest::of),
             heat: view.heat.as_ref().map(Heat::of),
+            done: conduct::done(view),
+            lapses: conduct::lapses(view),
             behaviour: tables::behaviour(view),
             owners: Owners::of(view),
             pace: view
@@ -78,6 +85,8 @@ impl<'a> Page<'a> {
             cells: tables::cells(view),
             reliability: tables::reliability(view),
             run: tables::run(view),
+            decisions: decisions(view),
+            overrides: overrides(view),
         };
         page.parts = page.contents();
         page
@@ -91,7 +100,8 @@ impl<'a> Page<'a> {
             ("flips", "What changed", true),
             ("forest", "Against production", self.forest.is_some()),
             ("heat", "By segment", self.heat.is_some()),
-            ("behaviour", "Behaviour", self.behaviour.is_some()),
+            ("done", "Expected and done", self.done.is_some()),
+            ("behaviour", "Behavioural tests", self.behaviour.is_some()),
             ("owners", "Failures and owners", self.owners.is_some()),
             ("pace", "Time and money", self.pace.is_some()),
             ("traded", "Traded", self.view.trade_offs.is_some()),
@@ -102,6 +112,7 @@ impl<'a> Page<'a> {
             ("rules", "All rules", true),
             ("tables", "All tables", true),
             ("run", "Run and seal", true),
+            ("record", "On the record", self.view.record.is_some()),
         ]
         .into_iter()
         .filter(|(_, _, shown)| *shown)

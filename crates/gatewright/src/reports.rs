@@ -12,6 +12,7 @@ use crate::commands::{self, Context, replace};
 use crate::console::{clean, document};
 use crate::error::Failure;
 use crate::pipeline::{Judged, Loaded, Session, evidence, with_outcomes};
+use crate::workflow::repository;
 
 /// What names may end in.
 const ENDINGS: &str = ".html, .md, .json, .xml, .sarif or .csv";
@@ -84,6 +85,11 @@ pub(crate) fn write(
         judged.view.evidence = Some(evidence(loaded, session, judged)?);
     }
     let view = &judged.view;
+    for why in &view.invalid {
+        context.console.say_wrapped(&format!(
+            "what is written is of a run that cannot decide: {why}"
+        ));
+    }
     let mut units = None;
     for (format, path) in &wanted {
         let text = match format {
@@ -98,7 +104,7 @@ pub(crate) fn write(
                 };
                 match format {
                     Format::Junit => tests(view, units)?,
-                    _ => document(&sarif(view, units))?,
+                    _ => document(&sarif(view, units, &folder(loaded)))?,
                 }
             }
         };
@@ -132,6 +138,19 @@ pub(crate) fn html(view: &View) -> Result<String, Failure> {
         source: Box::new(source),
     })?;
     Ok(clean(&page).into_owned())
+}
+
+/// The page's folder from where the repository begins, with forward slashes; empty when it begins there, or nowhere above.
+fn folder(loaded: &Loaded) -> String {
+    let own = &loaded.project.root;
+    let root = ["GITHUB_WORKSPACE", "CI_PROJECT_DIR"]
+        .into_iter()
+        .filter_map(variable)
+        .filter_map(|root| Path::new(&root).canonicalize().ok())
+        .find(|root| own.starts_with(root));
+    let root = root.unwrap_or_else(|| repository(own));
+    let inside = own.strip_prefix(&root).unwrap_or(Path::new(""));
+    inside.display().to_string().replace('\\', "/")
 }
 
 fn units<'a>(loaded: &'a Loaded, session: &'a Session) -> Result<Units<'a>, Failure> {
@@ -192,19 +211,12 @@ fn github(context: &Context, loaded: &Loaded, view: &View) -> Result<(), Failure
     if let Some(path) = variable("GITHUB_OUTPUT") {
         append(Path::new(&path), &outputs(view))?;
     }
-    let page = &loaded.project.page;
-    let root = variable("GITHUB_WORKSPACE").map(PathBuf::from);
-    let page = root
-        .and_then(|root| {
-            Some(
-                page.strip_prefix(root.canonicalize().ok()?)
-                    .ok()?
-                    .to_owned(),
-            )
-        })
-        .unwrap_or_else(|| page.clone());
+    let page = match folder(loaded).as_str() {
+        "" => loaded.project.name.clone(),
+        folder => format!("{folder}/{}", loaded.project.name),
+    };
     // A runner reads commands from both streams; standard output may be one JSON document.
-    let text = annotations(view, &page.display().to_string());
+    let text = annotations(view, &page);
     context.console.say(&text);
     Ok(())
 }

@@ -38,16 +38,22 @@ pub(crate) fn workflow(args: &InitArgs, folder: &Path) -> Result<Option<Workflow
         None => return Err(Failure::usage("the folder's name is not UTF-8")),
     };
     let name = folder.file_name().and_then(|name| name.to_str());
-    let (path, text) = match system {
-        Ci::Gitlab => (".gitlab/gatewright.yml", GITLAB),
-        Ci::Github | Ci::Auto => (".github/workflows/gatewright.yml", GITHUB),
+    let (place, text) = match system {
+        Ci::Gitlab => (".gitlab", GITLAB),
+        Ci::Github | Ci::Auto => (".github/workflows", GITHUB),
+    };
+    // A repository may have several pages.
+    let path = match inside.as_str() {
+        "." => format!("{place}/gatewright.yml"),
+        inside => format!("{place}/gatewright-{}.yml", inside.replace('/', "-")),
     };
     let text = text
         .replace("@SOURCE@", url)
         .replace("@REVISION@", revision)
         .replace("@FOLDER@", &plain("folder", &inside)?)
         // Two pages of one repository have a comment each.
-        .replace("@NAME@", &plain("folder", name.unwrap_or("gatewright"))?);
+        .replace("@NAME@", &plain("folder", name.unwrap_or("gatewright"))?)
+        .replace("@FILE@", &path);
     Ok(Some(Workflow {
         path: root.join(path),
         bytes: text.into_bytes(),
@@ -97,7 +103,7 @@ fn plain(what: &str, text: &str) -> Result<String, Failure> {
 }
 
 /// Finds where the repository begins; without one, it begins here.
-fn repository(folder: &Path) -> PathBuf {
+pub(crate) fn repository(folder: &Path) -> PathBuf {
     folder
         .ancestors()
         .find(|it| it.join(".git").exists())
@@ -134,7 +140,7 @@ mod tests {
     fn nothing_is_left_to_fill_in() {
         for text in [GITHUB, GITLAB] {
             let mut text = text.to_owned();
-            for name in ["@SOURCE@", "@REVISION@", "@FOLDER@", "@NAME@"] {
+            for name in ["@SOURCE@", "@REVISION@", "@FOLDER@", "@NAME@", "@FILE@"] {
                 text = text.replace(name, "x");
             }
             let left = text.split('@').skip(1).any(|it| {

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 
 use crate::decide::Answer;
 use crate::report::model::{FindingView, StandingWord, View};
+use crate::report::record::overrides;
 use crate::report::untrusted::line;
 use crate::report::words;
 
@@ -17,6 +18,9 @@ const MESSAGE_CHARS: usize = 500;
 /// Returns workflow commands, one a line, at most [`ANNOTATIONS_MAX`]; `page` is the page's path from the root of the checkout.
 pub fn annotations(view: &View, page: &str) -> String {
     let mut all = vec![decision(view, page)];
+    for one in overrides(view) {
+        all.push(command("warning", page, 0, 0, "override in force", &one));
+    }
     let fired = view.fired.iter().filter_map(|it| view.findings.get(*it));
     all.extend(fired.map(|it| of_finding(it, page)));
     let candidate = crate::manifest::Role::Candidate;

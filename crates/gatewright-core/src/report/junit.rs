@@ -10,6 +10,7 @@ use quick_xml::events::{BytesDecl, BytesText, Event};
 
 use crate::decide::Answer;
 use crate::report::model::{FindingView, StandingWord, View};
+use crate::report::record::overrides;
 use crate::report::units::{Stands, Tally, Unit, Units};
 use crate::report::untrusted::line;
 
@@ -77,7 +78,10 @@ fn gate(view: &View) -> Vec<Case> {
         name: "decision".to_owned(),
         class: "gate".to_owned(),
         ended,
-        note: None,
+        note: match overrides(view).as_slice() {
+            [] => None,
+            all => Some(shown(&format!("override in force: {}", all.join("; ")))),
+        },
     };
     let rules = view.findings.iter().map(|finding| Case {
         name: shown(&format!("{} in {}", finding.rule, finding.slice.words)),

@@ -58,6 +58,9 @@ fn head(out: &mut String, view: &View) {
         let _ = write!(out, " {}", safe(follow, 400));
     }
     out.push_str("\n\n");
+    for one in record::overrides(view) {
+        let _ = writeln!(out, "> **Override in force**: {}\n", safe(&one, 800));
+    }
     if !view.question.is_empty() {
         let _ = writeln!(out, "Question: {}  ", safe(&view.question, 400));
     }
@@ -499,10 +502,8 @@ fn lists(out: &mut String, view: &View, rows: usize) {
         .filter_map(|index| view.findings.get(*index))
         .map(|finding| format!("{}: {}", finding.rule, finding.sentence))
         .collect();
-    let overrides = record::overrides(view);
     let decisions = record::decisions(view);
     for (title, entries) in [
-        ("Overrides in force", &overrides),
         ("Decisions on the record", &decisions),
         ("Why the run is invalid", &view.invalid),
         ("How the run went", &view.run.notes),

@@ -33,7 +33,7 @@ pub use junit::junit;
 pub use markdown::{MARKDOWN_BYTES_MAX, markdown};
 pub use model::{RecordView, View};
 pub use pace::{Took, pace};
-pub use record::record;
+pub use record::{decisions, overrides, record};
 pub use said::{Heard, changed};
 pub use sarif::{RESULTS_MAX, sarif};
 pub use terminal::{TerminalOptions, behaviour_table, confusion_table, terminal};

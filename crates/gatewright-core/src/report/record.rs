@@ -44,7 +44,7 @@ fn decision(one: &Recorded) -> DecisionView {
 }
 
 /// Says what overrides are in force: the rules they bypass, who, until when and why.
-pub(super) fn overrides(view: &View) -> Vec<String> {
+pub fn overrides(view: &View) -> Vec<String> {
     let all = view.record.iter().flat_map(|record| &record.overrides);
     all.map(|one| {
         let rules = match one.bypasses.as_slice() {
@@ -68,7 +68,7 @@ pub(super) fn overrides(view: &View) -> Vec<String> {
 }
 
 /// Says how decisions about this run stand.
-pub(super) fn decisions(view: &View) -> Vec<String> {
+pub fn decisions(view: &View) -> Vec<String> {
     let all = view.record.iter().flat_map(|record| &record.decisions);
     all.map(|one| {
         let kind = match one.kind {

@@ -8,6 +8,7 @@ use crate::class::Severity;
 use crate::digest::Digest;
 use crate::problem::Location;
 use crate::report::model::{FindingView, View};
+use crate::report::record::overrides;
 use crate::report::units::{Stands, Unit, Units};
 use crate::report::untrusted::line;
 use crate::report::words;
@@ -18,9 +19,10 @@ pub const RESULTS_MAX: usize = 5000;
 const MESSAGE_CHARS: usize = 600;
 
 /// Returns a run as SARIF: examples that were lost first, then by cost; at most [`RESULTS_MAX`], and how many more there are.
-pub fn sarif(view: &View, units: &Units<'_>) -> Value {
+/// `folder` is the page's folder from the root of the repository, empty when it is the root: viewers look for files from there.
+pub fn sarif(view: &View, units: &Units<'_>, folder: &str) -> Value {
     let fired = view.fired.iter().filter_map(|it| view.findings.get(*it));
-    let mut results: Vec<Value> = fired.map(finding).collect();
+    let mut results: Vec<Value> = fired.map(|it| finding(it, folder)).collect();
     let mut failing: Vec<(u16, u32, &Unit)> = units
         .iter()
         .filter(|(_, _, unit)| unit.candidate.stands() == Stands::Failed)
@@ -36,7 +38,12 @@ pub fn sarif(view: &View, units: &Units<'_>) -> Value {
     });
     let more = (results.len() + failing.len()).saturating_sub(RESULTS_MAX);
     let room = RESULTS_MAX.saturating_sub(results.len());
-    results.extend(failing.iter().take(room).map(|it| failure(units, *it)));
+    results.extend(
+        failing
+            .iter()
+            .take(room)
+            .map(|it| failure(units, *it, folder)),
+    );
     let notes: Vec<Value> = (more > 0)
         .then(|| {
             let text =
@@ -65,6 +72,7 @@ pub fn sarif(view: &View, units: &Units<'_>) -> Value {
                 "answer": view.answer.word(),
                 "sentence": line(&view.sentence, MESSAGE_CHARS),
                 "run": view.run.name,
+                "overrides": overrides(view),
             },
             "results": results,
         }],
@@ -113,19 +121,23 @@ fn level(severity: Severity) -> &'static str {
     }
 }
 
-fn finding(finding: &FindingView) -> Value {
+fn finding(finding: &FindingView, folder: &str) -> Value {
     let text = format!("{}. Owner: {}.", finding.sentence, finding.owner.name);
     let id = format!("gate/{}", line(&finding.rule, 100));
     json!({
         "ruleId": id,
         "level": if finding.standing == crate::report::model::StandingWord::Violated { "error" } else { "warning" },
         "message": {"text": line(&text, MESSAGE_CHARS)},
-        "locations": [place(&location(&finding.at))],
+        "locations": [place(&location(&finding.at), folder)],
         "partialFingerprints": {"gatewright/v1": print(&[&id, &finding.slice.words])},
     })
 }
 
-fn failure(units: &Units<'_>, (criterion, example, unit): (u16, u32, &Unit)) -> Value {
+fn failure(
+    units: &Units<'_>,
+    (criterion, example, unit): (u16, u32, &Unit),
+    folder: &str,
+) -> Value {
     let class = unit.candidate.class.map(usize::from);
     let class = class.and_then(|it| units.manifest.classes.get(it));
     let id = class.map_or("failed", |class| class.id.as_str());
@@ -146,7 +158,7 @@ fn failure(units: &Units<'_>, (criterion, example, unit): (u16, u32, &Unit)) -> 
         "ruleId": id,
         "level": level(class.map_or(Severity::Medium, |class| class.severity)),
         "message": {"text": line(&text, MESSAGE_CHARS)},
-        "locations": at.iter().map(place).collect::<Vec<_>>(),
+        "locations": at.iter().map(|at| place(at, folder)).collect::<Vec<_>>(),
         "partialFingerprints": {"gatewright/v1": print(&[id, name, criterion])},
         "properties": {"example": name, "criterion": criterion, "lost": unit.is_lost()},
     })
@@ -168,8 +180,12 @@ fn location(at: &str) -> Location {
     }
 }
 
-fn place(at: &Location) -> Value {
-    let mut physical = json!({"artifactLocation": {"uri": uri(&at.file)}});
+fn place(at: &Location, folder: &str) -> Value {
+    let path = match folder {
+        "" => at.file.to_string(),
+        folder => format!("{folder}/{}", at.file),
+    };
+    let mut physical = json!({"artifactLocation": {"uri": uri(&path)}});
     if at.line > 0 {
         physical["region"] = match at.column {
             0 => json!({"startLine": at.line}),

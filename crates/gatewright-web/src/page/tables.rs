@@ -75,7 +75,7 @@ impl Table {
         });
     }
 
-    fn unless_empty(self) -> Option<Self> {
+    pub(super) fn unless_empty(self) -> Option<Self> {
         (!self.rows.is_empty()).then_some(self)
     }
 }

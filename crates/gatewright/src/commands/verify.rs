@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use gatewright_core::decide::Answer;
+use gatewright_core::event::ProjectEvent;
 use gatewright_core::record::{Checkpoint, Kind};
 use gatewright_core::report::untrusted::{line, wrap};
 use gatewright_store::{ProjectLog, RunLog};
@@ -34,7 +35,7 @@ pub(crate) fn verify(context: &Context, args: &VerifyArgs) -> Result<u8, Failure
         export(&state, &folder, &verified, &context.here.join(to))?;
     }
     show(context, &folder, &verified)?;
-    demand(context, args, &verified)
+    demand(context, args, &state, &verified)
 }
 
 fn checkpoint(text: &str) -> Result<Checkpoint, Failure> {
@@ -179,9 +180,26 @@ fn standing(verified: &Verified, today: &str) -> Option<String> {
 }
 
 /// Says whether the decision is one that was asked for.
-fn demand(context: &Context, args: &VerifyArgs, verified: &Verified) -> Result<u8, Failure> {
+fn demand(
+    context: &Context,
+    args: &VerifyArgs,
+    state: &Path,
+    verified: &Verified,
+) -> Result<u8, Failure> {
     if args.require.is_empty() {
         return Ok(exit::SHIP);
+    }
+    // Whoever names no record means what is to be released now: the decision of an earlier run is another release's.
+    let newer = match args.record {
+        Some(_) => None,
+        None => newer_run(state, &verified.statement.predicate.run)?,
+    };
+    if let Some(newer) = newer {
+        context.console.say_wrapped(&format!(
+            "run {} is newer than the decision, and nobody has signed one on it",
+            line(&newer, 60)
+        ));
+        return Ok(Answer::Hold.exit_code());
     }
     let answer = verified.statement.predicate.answer;
     let why = standing(verified, &context.now.today.to_string());
@@ -200,6 +218,24 @@ fn demand(context: &Context, args: &VerifyArgs, verified: &Verified) -> Result<u
             Ok(Answer::Hold.exit_code())
         }
     }
+}
+
+/// Finds a run of the same product that was decided by the gate after this one.
+fn newer_run(state: &Path, run: &str) -> Result<Option<String>, Failure> {
+    let mut attempts: Vec<(String, String)> = Vec::new();
+    for event in ProjectLog::read_only(state)?.events() {
+        if let ProjectEvent::Attempted { product, run, .. } = event?.body {
+            attempts.push((product, run));
+        }
+    }
+    let Some(own) = attempts.iter().position(|(_, it)| it == run) else {
+        return Ok(None);
+    };
+    let product = attempts[own].0.clone();
+    let mut later = attempts.into_iter().skip(own + 1);
+    Ok(later
+        .rfind(|(of, it)| *of == product && it != run)
+        .map(|(_, run)| run))
 }
 
 /// Copies everything that verifying takes into a new folder, laid out as it was.

@@ -11,7 +11,7 @@ use crate::commands::{Context, shell};
 use crate::console::clean;
 use crate::error::Failure;
 use crate::exit;
-use crate::pipeline::{Session, ended, evidence, judge, run_folders};
+use crate::pipeline::{Session, ended, evidence, judge, on_record, run_folders};
 use crate::reports::html;
 
 const COMMAND: &str = "gatewright report";
@@ -129,6 +129,7 @@ impl Runs {
         session.whole()?;
         let mut judged = judge(&loaded, &session, now)?;
         judged.view.evidence = Some(evidence(&loaded, &session, &judged)?);
+        judged.view.record = Some(on_record(&loaded, &judged.view, now)?);
         html(&judged.view).map(Some)
     }
 }

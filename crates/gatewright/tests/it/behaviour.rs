@@ -178,6 +178,35 @@ fn from_a_seed_to_a_decision() {
             .contains("| security | never | banned | 12 of 12: 100 %")
     );
 
+    // The page has the same matrix as the data.
+    let _ = project.run(&["report", "-o", "report.html"]).expect(0);
+    let html = project.read("report.html");
+    let matrix = html.split("<section id=\"done\"").nth(1).expect("a matrix");
+    let matrix = matrix.split("</section>").next().expect("its end");
+    let done = &report["confusion"][0]["systems"]["candidate"]["expected"];
+    let expects: Vec<&str> = done
+        .as_array()
+        .expect("rows")
+        .iter()
+        .filter_map(|row| row["behaviour"].as_str())
+        .collect();
+    assert!(expects.contains(&"escalate"), "{expects:?}");
+    let escalated = done
+        .as_array()
+        .expect("rows")
+        .iter()
+        .find(|row| row["behaviour"] == "escalate")
+        .map(|row| row["observed"]["escalate"].to_string())
+        .expect("a count");
+    let cell = format!("<td class=\"num\">{escalated}</td>");
+    for said in [
+        "Expected and done",
+        "<th scope=\"row\">escalate</th>",
+        &cell,
+    ] {
+        assert!(matrix.contains(said), "{said}\n{matrix}");
+    }
+
     let project = project.with_variable("COLUMNS", "80");
     let grade = project.run(&["grade"]).expect(0);
     let table: Vec<&str> = grade

@@ -134,7 +134,7 @@ fn init_writes_a_workflow_where_the_repository_begins() {
     let _ = place
         .run(&["init", "evals", "--ci", "github", "--source", source])
         .expect(0);
-    let workflow = place.read(".github/workflows/gatewright.yml");
+    let workflow = place.read(".github/workflows/gatewright-evals.yml");
     assert!(
         workflow.contains("working-directory: evals\n"),
         "{workflow}"
@@ -148,7 +148,10 @@ fn init_writes_a_workflow_where_the_repository_begins() {
     let said = place
         .run(&["init", "evals", "--ci", "gitlab", "--source", source])
         .expect(0);
-    assert!(said.stdout.contains(".gitlab/gatewright.yml"), "{said}");
+    assert!(
+        said.stdout.contains(".gitlab/gatewright-evals.yml"),
+        "{said}"
+    );
     let _ = place
         .run(&["init", "evals", "--ci", "gitlab", "--source", source])
         .expect(2);

@@ -217,7 +217,7 @@ fn the_page_is_well_formed_self_contained_and_equal_for_the_same_run() {
     };
     let order = [
         "flips", "forest", "heat", "owners", "traded", "counted", "unseen", "set", "rules",
-        "tables", "run",
+        "tables", "run", "record",
     ];
     assert!(order.windows(2).all(|pair| at(pair[0]) < at(pair[1])));
 }

@@ -523,6 +523,34 @@ fn a26_an_override_has_a_reason_an_end_and_rules_that_it_cannot_bypass() {
         "{next}"
     );
     assert!(!at("2026-11-21").contains("Override:"));
+    // What was decided of an earlier run releases no later one.
+    let bare = project
+        .command(&["verify", "--require", "ship"])
+        .env("GATEWRIGHT_NOW", "2026-11-20")
+        .output()
+        .expect("runs");
+    assert_eq!(bare.status.code(), Some(100));
+    let said = String::from_utf8_lossy(&bare.stderr).into_owned();
+    assert!(said.contains("is newer than the decision"), "{said}");
+    for (name, begins) in [
+        ("r.md", "Override in force"),
+        ("r.xml", "override in force"),
+    ] {
+        let mut report = project.command(&["report", "-o", name]);
+        let done = report.env("GATEWRIGHT_NOW", "2026-11-20").output();
+        assert!(done.expect("runs").status.success());
+        assert!(project.read(name).contains(begins), "{name}");
+    }
+    for (time, stands) in [("2026-11-20", true), ("2026-11-21", false)] {
+        let mut report = project.command(&["report", "-o", "report.html"]);
+        let done = report.env("GATEWRIGHT_NOW", time).output().expect("runs");
+        assert!(done.status.success());
+        let html = project.read("report.html");
+        let top = html.find("Overrides in force");
+        assert_eq!(top.is_some(), stands, "{time}");
+        assert_eq!(html.contains("the old one goes off"), stands, "{time}");
+        assert!(html.contains("<section id=\"record\""));
+    }
     let ended = project
         .command(&["verify", "2", "--require", "ship"])
         .env("GATEWRIGHT_NOW", "2026-11-21")

@@ -246,7 +246,7 @@ fn sarif_names_lost_examples_first_and_is_cut_where_viewers_stop() {
         units.add(&outcome(example, Role::Production, production, "x"));
     }
     let view = hostile_view(&page);
-    let log = sarif(&view, &units);
+    let log = sarif(&view, &units, "evals/a b");
     let run = &log["runs"][0];
     let results = run["results"].as_array().expect("results");
     assert_eq!(results.len(), RESULTS_MAX);
@@ -270,6 +270,9 @@ fn sarif_names_lost_examples_first_and_is_cut_where_viewers_stop() {
         assert!(rules.contains(&id), "{id} is no rule");
     }
     assert!(!log.to_string().contains('\u{202e}'));
+    let place = &results[fired]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"];
+    let place = place.as_str().expect("a place");
+    assert!(place.starts_with("evals/a%20b/"), "{place}");
 }
 
 /// A failure outweighs a missing verdict, whichever came first, and is told.

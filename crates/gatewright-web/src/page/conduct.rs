@@ -1,0 +1,96 @@
+//! What was expected against what was done.
+
+use gatewright_core::report::View;
+use gatewright_core::report::model::{LapseView, Unit};
+use gatewright_core::response::Behaviour;
+
+use super::tables::Table;
+use crate::text::level;
+
+/// The matrix over all examples: a row for each behaviour that an example expects, per system.
+pub(crate) fn done(view: &View) -> Option<Table> {
+    let mut head = vec![
+        "expected".to_owned(),
+        "criterion".to_owned(),
+        "system".to_owned(),
+    ];
+    head.extend(Behaviour::ALL.map(|it| format!("#{}", done_word(it))));
+    head.push("#not known".to_owned());
+    let head: Vec<&str> = head.iter().map(String::as_str).collect();
+    let mut table = Table::new("What examples expect, and what was done", &head);
+    let whole = view
+        .confusion
+        .iter()
+        .filter(|matrix| matrix.slice.values.is_empty());
+    for matrix in whole {
+        for (role, done) in &matrix.systems {
+            for row in &done.expected {
+                let mut cells = vec![
+                    row.behaviour.word().to_owned(),
+                    matrix.criterion.clone(),
+                    role.word().to_owned(),
+                ];
+                cells.extend(Behaviour::ALL.map(|it| {
+                    let count = row.observed.get(&it).copied();
+                    count.unwrap_or(0).to_string()
+                }));
+                cells.push(row.unseen.to_string());
+                table.push(cells);
+            }
+        }
+    }
+    table.unless_empty()
+}
+
+/// Over-refusals and refusal failures in every segment where they can happen.
+pub(crate) fn lapses(view: &View) -> Option<Table> {
+    let head = [
+        "where",
+        "criterion",
+        "system",
+        "#refused what it should do",
+        "#share (95 %)",
+        "#did what it should refuse",
+        "#share (95 %)",
+    ];
+    let mut table = Table::new("Over-refusals and refusal failures, by segment", &head);
+    for matrix in &view.confusion {
+        for (role, done) in &matrix.systems {
+            if done.over_refusal.of + done.refusal_failure.of == 0 {
+                continue;
+            }
+            let mut cells = vec![
+                matrix.slice.words.clone(),
+                matrix.criterion.clone(),
+                role.word().to_owned(),
+            ];
+            cells.extend(lapse(&done.over_refusal));
+            cells.extend(lapse(&done.refusal_failure));
+            table.push(cells);
+        }
+    }
+    table.unless_empty()
+}
+
+fn lapse(lapse: &LapseView) -> [String; 2] {
+    if lapse.of == 0 {
+        return ["cannot happen".to_owned(), "–".to_owned()];
+    }
+    let share = level(
+        Unit::Share,
+        lapse.rate.as_ref(),
+        lapse.no_interval.as_deref(),
+    );
+    [format!("{} of {}", lapse.count, lapse.of), share]
+}
+
+fn done_word(behaviour: Behaviour) -> &'static str {
+    match behaviour {
+        Behaviour::Answer => "answered",
+        Behaviour::Ask => "asked",
+        Behaviour::Escalate => "escalated",
+        Behaviour::Refuse => "refused",
+        Behaviour::Call => "called",
+        Behaviour::Stop => "stopped",
+    }
+}
