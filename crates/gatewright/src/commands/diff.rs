@@ -99,6 +99,12 @@ pub(crate) fn diff(context: &Context, args: &DiffArgs) -> Result<u8, Failure> {
     }
     let width = context.console.options.width;
     let lost = all.iter().filter(|flip| flip.change < 0.0).count();
+    if args.not_looked_at && all.is_empty() {
+        return context
+            .console
+            .out("0 lost, 0 gained: nothing is left to look at\n")
+            .map(|()| exit::SHIP);
+    }
     let mut text = format!("{lost} lost, {} gained", all.len() - lost);
     let _ = writeln!(
         text,

@@ -84,6 +84,16 @@ fn new(context: &Context, project: &Project, args: &KeyNewArgs) -> Result<u8, Fa
         });
     }
     append(context, project, &events)?;
+    let others = known.entries.iter();
+    let others = others.filter(|entry| {
+        entry.identity == whose && entry.revoked.is_none() && args.replaces.is_none()
+    });
+    for other in others {
+        context.console.wrapped(&format!(
+            "{whose} has the key {} in use too: `sign` has to be told which (--key); --replaces takes the old one out",
+            short(&other.id)
+        ));
+    }
     told(
         context,
         &secret.public(),
@@ -132,12 +142,20 @@ fn told(context: &Context, key: &PublicKey, whose: &str, more: &str) -> Result<u
             "format": "gatewright-key/1", "key": key.id(), "identity": whose, "public": key.pem(),
         }))?;
     } else {
-        context.console.out(&format!(
+        let said = format!(
             "Key {} of {whose} is in the project's list.\n{more}Next: gatewright sign --reason WHY\n",
             short(&key.id())
-        ))?;
+        );
+        out(context, &said)?;
     }
     Ok(exit::SHIP)
+}
+
+/// Writes lines, none wider than the terminal.
+fn out(context: &Context, text: &str) -> Result<(), Failure> {
+    let width = context.console.options.width;
+    let rows: Vec<String> = text.lines().flat_map(|row| wrap(row, width, 2)).collect();
+    context.console.out(&(rows.join("\n") + "\n"))
 }
 
 fn list(context: &Context, project: &Project) -> Result<u8, Failure> {
@@ -193,11 +211,18 @@ fn revoke(context: &Context, project: &Project, args: &KeyRevokeArgs) -> Result<
         Some(text) => Some(crate::now::Now::read(Some(text), None)?.today.to_string()),
         None => None,
     };
+    let today = context.now.today.to_string();
+    if let Some(since) = since.as_ref().filter(|since| **since > today) {
+        return Err(Failure::usage(format!("{since} has not come yet"))
+            .why("a key signs no more from the moment it is revoked; `--since` voids what it signed before")
+            .next(format!("--since with {today} or a day before, or without --since")));
+    }
     if entry.revoked.is_some() && since.is_none() {
-        return Err(Failure::usage(format!(
-            "the key {} is revoked already",
-            short(&entry.id)
-        )));
+        return Err(
+            Failure::usage(format!("the key {} is revoked already", short(&entry.id)))
+                .next("gatewright key list")
+                .next("--since DATE, when what it signed before is void too"),
+        );
     }
     let event = ProjectEvent::KeyRevoked {
         key: entry.id.clone(),
@@ -216,12 +241,13 @@ fn revoke(context: &Context, project: &Project, args: &KeyRevokeArgs) -> Result<
             Some(since) => format!("What it signed since {since} is void"),
             None => "What it signed before this stays valid".to_owned(),
         };
-        context.console.out(&format!(
+        let said = format!(
             "Key {} of {} signs no more. {before}.\nNext: gatewright key new --identity {}\n",
             short(&entry.id),
             entry.identity,
             entry.identity
-        ))?;
+        );
+        out(context, &said)?;
     }
     Ok(exit::SHIP)
 }

@@ -165,9 +165,11 @@ impl Work<'_> {
                 &before.predicate.recorded,
                 before.predicate.parent,
             )?;
+            // What somebody has looked at since the first signature is looked at.
+            let left = own.not_looked_at.clone();
             let moved = before.moved(&Statement::new(computed.evidence.subjects(), own));
-            if moved.is_empty() {
-                return self.second(&folder, last, &before);
+            if moved.is_empty() && !self.args.anew {
+                return self.second(&folder, last, &before, &left);
             }
             if !self.args.anew {
                 return Err(Failure::usage(format!(
@@ -284,7 +286,7 @@ impl Work<'_> {
     ) -> Result<u8, Failure> {
         self.may(&self.authors, &[])?;
         let predicate = self.predicate(computed, &self.recorded, last.map(|last| last.payload))?;
-        self.looked(&predicate)?;
+        self.looked(&predicate.not_looked_at)?;
         let statement = Statement::new(computed.evidence.subjects(), predicate);
         let payload = statement.write();
         let digest = Digest::of(&payload);
@@ -314,6 +316,7 @@ impl Work<'_> {
         folder: &RecordFolder,
         last: &Recorded,
         statement: &Statement,
+        left: &[String],
     ) -> Result<u8, Failure> {
         let state = &self.loaded.project.state;
         let before = signers(self.log, last.payload);
@@ -335,7 +338,7 @@ impl Work<'_> {
             trusted: Vec::new(),
         };
         verify(self.context, folder, state, &asks)?;
-        self.looked(&statement.predicate)?;
+        self.looked(left)?;
         let said = self.put_signature(&mut envelope, last.payload);
         replace(&folder.dir.join(ENVELOPE), envelope.write().as_bytes())?;
         self.append(&[said])?;
@@ -362,8 +365,7 @@ impl Work<'_> {
     }
 
     /// Refuses when nobody looked at what regressed, and nobody says why.
-    fn looked(&self, predicate: &Predicate) -> Result<(), Failure> {
-        let left = &predicate.not_looked_at;
+    fn looked(&self, left: &[String]) -> Result<(), Failure> {
         if left.is_empty() || self.args.without_looking {
             return Ok(());
         }

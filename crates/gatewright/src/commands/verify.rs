@@ -9,8 +9,8 @@ use gatewright_core::report::untrusted::{line, wrap};
 use gatewright_store::{ProjectLog, RunLog};
 
 use crate::args::VerifyArgs;
-use crate::commands::Context;
 use crate::commands::key::short;
+use crate::commands::{Context, shell};
 use crate::error::Failure;
 use crate::exit;
 use crate::pipeline::{
@@ -33,6 +33,11 @@ pub(crate) fn verify(context: &Context, args: &VerifyArgs) -> Result<u8, Failure
     let verified = verify_record(context, &folder, &state, &asks)?;
     if let Some(to) = &args.export {
         export(&state, &folder, &verified, &context.here.join(to))?;
+        let copy = to.join("records").join(&folder.name);
+        context.console.note(&format!(
+            "Copied. To verify the copy: gatewright verify {}",
+            shell(&copy)
+        ));
     }
     show(context, &folder, &verified)?;
     demand(context, args, &state, &verified)
@@ -129,6 +134,10 @@ fn show(context: &Context, folder: &RecordFolder, verified: &Verified) -> Result
         "Intact: record {}, {what}, of run {}.",
         folder.name, predicate.run
     )];
+    if context.console.quiet {
+        rows.extend(standing.map(|why| format!("It does not count today: {why}.")));
+        return context.console.out(&(rows.join("\n") + "\n"));
+    }
     rows.extend(verified.signed.iter().map(|one| {
         format!(
             "Signed: {} with key {}, {}: {}",
@@ -246,7 +255,13 @@ fn export(
     to: &Path,
 ) -> Result<(), Failure> {
     let failed = |path: &Path, error: std::io::Error| {
-        Failure::usage(format!("cannot export to {}", path.display())).why(error.to_string())
+        let failure = Failure::usage(format!("cannot export to {}", path.display()));
+        match error.kind() {
+            std::io::ErrorKind::AlreadyExists => failure
+                .why("it is there already, and nothing is overwritten")
+                .next("--export with the name of a new folder"),
+            _ => failure.why(error.to_string()),
+        }
     };
     std::fs::create_dir(to).map_err(|error| failed(to, error))?;
     let run = &verified.statement.predicate.run;

@@ -96,6 +96,11 @@ pub(crate) fn secret(path: &Path) -> Result<SecretKey, Failure> {
             .next("gatewright key new --identity YOU")
             .next("--key FILE, with your private key")
     })?;
+    let text = text(path, found.len()).map_err(failed)?;
+    if PublicKey::read(&text).is_ok() {
+        return Err(failed("it is a public key".to_owned())
+            .next("--key FILE, with the private key: beside NAME.pub.pem it is NAME.pem"));
+    }
     if found.mode() & OTHERS != 0 {
         return Err(failed(format!(
             "others may read it (mode {:03o})",
@@ -104,8 +109,8 @@ pub(crate) fn secret(path: &Path) -> Result<SecretKey, Failure> {
         .next(format!("chmod 600 {}", crate::commands::shell(path)))
         .next("gatewright key revoke KEY --reason …   (if somebody may have read it)"));
     }
-    let text = text(path, found.len()).map_err(failed)?;
-    SecretKey::read(&text).map_err(|error| failed(error.to_string()))
+    SecretKey::read(&text)
+        .map_err(|error| failed(error.to_string()).next("gatewright key new --identity YOU"))
 }
 
 /// Reads a public key.
@@ -117,7 +122,13 @@ pub(crate) fn public(path: &Path) -> Result<PublicKey, Failure> {
         |why: String| Failure::usage(format!("cannot use the key {}", path.display())).why(why);
     let bytes = std::fs::metadata(path).map_or(0, |found| found.len());
     let text = text(path, bytes).map_err(failed)?;
-    PublicKey::read(&text).map_err(|error| failed(error.to_string()))
+    PublicKey::read(&text).map_err(|error| match SecretKey::read(&text) {
+        // It is not shown to anybody by mistake.
+        Ok(_) => failed("it is a private key, which nobody but its owner may have".to_owned())
+            .next("the public one: beside NAME.pem it is NAME.pub.pem"),
+        Err(_) => failed(error.to_string())
+            .next("a file that `gatewright key new` wrote, or `openssl pkey -pubout`"),
+    })
 }
 
 fn text(path: &Path, bytes: u64) -> Result<String, String> {

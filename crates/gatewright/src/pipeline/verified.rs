@@ -69,6 +69,19 @@ impl Subjected<'_> {
         .next("compare with a copy: gatewright verify PATH/records/…")
     }
 
+    /// Says that a signature, good as it is, does not count.
+    fn void(&self, number: usize, why: String) -> Failure {
+        Failure::expected(
+            exit::ALTERED,
+            format!(
+                "record {}: signature {number} does not count",
+                self.folder.name
+            ),
+        )
+        .why(why)
+        .next("gatewright sign --anew --reason WHY   (a new decision, with a key that counts)")
+    }
+
     /// Turns whatever kept a part from being read into what differs.
     fn unreadable(&self, what: &str, failure: Failure) -> Failure {
         let said = match failure {

@@ -35,7 +35,12 @@ pub(super) fn signatures(
     for (index, signature) in envelope.signatures.iter().enumerate() {
         let differs = |why: String| it.differs(&format!("signature {}", index + 1), why);
         let one =
-            signature_of(&keys, signature, &bytes, payload, &mut left, asks).map_err(differs)?;
+            signature_of(&keys, signature, &bytes, payload, &mut left, asks).map_err(|wrong| {
+                match wrong {
+                    Wrong::Altered(why) => differs(why),
+                    Wrong::Void(why) => it.void(index + 1, why),
+                }
+            })?;
         if signed.iter().any(|before| before.key == one.key) {
             return Err(differs(format!("{}'s key is there twice", one.by)));
         }
@@ -52,6 +57,26 @@ pub(super) fn signatures(
     Ok(signed)
 }
 
+/// What is wrong with a signature.
+enum Wrong {
+    /// It is not what was signed.
+    Altered(String),
+    /// It is, and its key does not count.
+    Void(String),
+}
+
+impl From<String> for Wrong {
+    fn from(why: String) -> Self {
+        Wrong::Altered(why)
+    }
+}
+
+impl From<&str> for Wrong {
+    fn from(why: &str) -> Self {
+        Wrong::Altered(why.to_owned())
+    }
+}
+
 /// Verifies one signature, or says what is wrong with it.
 fn signature_of(
     keys: &Keys,
@@ -60,22 +85,22 @@ fn signature_of(
     payload: Digest,
     left: &mut Left<'_>,
     asks: &Asks,
-) -> Result<RecordedBy, String> {
+) -> Result<RecordedBy, Wrong> {
     let entry = keys
         .get(&signature.keyid)
         .ok_or("the key that it names is not in the project's list")?;
     let whose = &entry.identity;
     if !entry.public.verifies(bytes, &signature.sig) {
-        return Err(format!("it is not {whose}'s over these bytes"));
+        return Err(format!("it is not {whose}'s over these bytes").into());
     }
     let text = to_base64(&signature.sig);
     let of_key =
         |body: &ProjectEvent| matches!(body, ProjectEvent::Signed { key, .. } if *key == entry.id);
     let Some(place) = left.iter().position(|(_, body)| of_key(body)) else {
         // Its own sign-off is taken already, or there never was one.
-        return Err(format!(
-            "the project's log does not have it, or {whose}'s key is there twice"
-        ));
+        return Err(
+            format!("the project's log does not have it, or {whose}'s key is there twice").into(),
+        );
     };
     let (seq, body) = left.remove(place);
     let ProjectEvent::Signed {
@@ -87,7 +112,7 @@ fn signature_of(
         ..
     } = body
     else {
-        return Err("the project's log does not have it".to_owned());
+        return Err("the project's log does not have it".into());
     };
     let one = RecordedBy {
         by: by.clone(),
@@ -98,14 +123,13 @@ fn signature_of(
     let words = sign_off(payload, &one);
     let own = from_base64(said).is_some_and(|said| entry.public.verifies(&words, &said));
     if !own || by != whose || *stored != text {
-        return Err(format!(
-            "event {seq} of the project's log is not what {whose} said"
-        ));
+        return Err(format!("event {seq} of the project's log is not what {whose} said").into());
     }
     keys.counts(&entry.id, seq, at)
-        .map_err(|void| void.to_string())?;
+        .map_err(|void| Wrong::Void(void.to_string()))?;
     if !asks.trusted.is_empty() && !asks.trusted.contains(&entry.public) {
-        return Err(format!("the key of {whose} is none of those to trust"));
+        let why = format!("the key of {whose} is none of those to trust");
+        return Err(Wrong::Void(why));
     }
     Ok(one)
 }
