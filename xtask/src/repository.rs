@@ -25,6 +25,30 @@ pub(crate) fn root() -> PathBuf {
     here.parent().unwrap_or(here).to_path_buf()
 }
 
+/// Prepares a run of the program in a folder: at a fixed time, with none of the user's settings.
+pub(crate) fn program(binary: &Path, folder: &Path, now: &str) -> Command {
+    let mut command = Command::new(binary);
+    command
+        .current_dir(folder)
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("HOME", folder)
+        .env("USER", "you")
+        .env("NO_COLOR", "1")
+        .env("GATEWRIGHT_NOW", now);
+    command
+}
+
+/// Writes files into a folder, by their paths in it.
+pub(crate) fn write_files(folder: &Path, files: &[(&str, &str)]) -> Result<(), Failure> {
+    for (path, text) in files {
+        let path = folder.join(path);
+        std::fs::create_dir_all(path.parent().unwrap_or(folder))?;
+        std::fs::write(path, text)?;
+    }
+    Ok(())
+}
+
 /// Reads every text file that is tracked, or new and not ignored, sorted by path.
 pub(crate) fn text_files() -> Result<Vec<TextFile>, Failure> {
     let root = root();

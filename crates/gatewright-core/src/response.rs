@@ -56,6 +56,18 @@ impl Behaviour {
         }
     }
 
+    /// Returns the word for what was done.
+    pub fn done_word(self) -> &'static str {
+        match self {
+            Behaviour::Answer => "answered",
+            Behaviour::Ask => "asked",
+            Behaviour::Escalate => "escalated",
+            Behaviour::Refuse => "refused",
+            Behaviour::Call => "called",
+            Behaviour::Stop => "stopped",
+        }
+    }
+
     /// Reads the word used in files.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL

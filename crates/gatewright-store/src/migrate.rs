@@ -141,8 +141,27 @@ fn back_up(connection: &Connection, path: &Path, from: u32) -> Result<(), StoreE
     disk::flush_folder(to.parent().unwrap_or(Path::new(".")))
 }
 
+/// Copies a log into a new file that only its owner can read, while others may use it.
+///
+/// # Errors
+/// [`StoreError::Exists`] when the file is there; [`StoreError::Copy`].
+pub(crate) fn copy_whole(
+    connection: &Connection,
+    path: &Path,
+    to: &Path,
+) -> Result<(), StoreError> {
+    if to.exists() {
+        return Err(StoreError::Exists {
+            path: to.to_owned(),
+        });
+    }
+    let file = disk::private_file(to)?;
+    copy(connection, path, to)?;
+    file.sync_all().map_err(disk::file_error("flush", to))
+}
+
 /// Copies a log into an empty file while others may use it.
-pub(crate) fn copy(connection: &Connection, path: &Path, to: &Path) -> Result<(), StoreError> {
+fn copy(connection: &Connection, path: &Path, to: &Path) -> Result<(), StoreError> {
     connection
         .execute("VACUUM INTO ?1", [to.to_string_lossy()])
         .map(|_| ())

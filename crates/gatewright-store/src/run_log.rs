@@ -501,14 +501,7 @@ impl RunLog {
     /// # Errors
     /// [`StoreError::Exists`] when the file is there; [`StoreError::Copy`].
     pub fn copy_to(&self, to: &Path) -> Result<(), StoreError> {
-        if to.exists() {
-            return Err(StoreError::Exists {
-                path: to.to_owned(),
-            });
-        }
-        let file = disk::private_file(to)?;
-        migrate::copy(&self.connection, &self.path, to)?;
-        file.sync_all().map_err(disk::file_error("flush", to))
+        migrate::copy_whole(&self.connection, &self.path, to)
     }
 }
 

@@ -119,7 +119,7 @@ pub(crate) fn write(
         Some(Ci::Gitlab) => gitlab(context, view),
         Some(Ci::Auto) | None => {
             if output.ci.is_some() {
-                context.console.note(
+                context.console.wrapped(
                     "--ci: no CI system is recognised here (GITHUB_ACTIONS, GITLAB_CI): nothing more is written",
                 );
             }

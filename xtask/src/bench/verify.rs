@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::measure::{self, Run, median};
-use crate::repository::Failure;
+use crate::repository::{self, Failure};
 
 const EXAMPLES: usize = 25_000;
 const ROUNDS: usize = 5;
@@ -113,15 +113,11 @@ fn make(folder: &Path) -> Result<(), Failure> {
             line(if index % 50 == 7 { "unknown" } else { &number })
         )?;
     }
-    for (path, text) in [
+    let files = [
         ("gatewright.yaml", PAGE),
         ("reference/all.jsonl", &reference),
         ("runs/production.jsonl", &right),
         ("runs/candidate.jsonl", &other),
-    ] {
-        let path = folder.join(path);
-        std::fs::create_dir_all(path.parent().unwrap_or(folder))?;
-        std::fs::write(path, text)?;
-    }
-    Ok(())
+    ];
+    repository::write_files(folder, &files)
 }

@@ -42,17 +42,10 @@ impl Program {
 
     /// Runs one command in a folder, with a fixed time and width and none of the user's settings.
     pub(super) fn run(&self, arguments: &[String], folder: &Path) -> Result<Printed, Failure> {
-        let output = Command::new(&self.binary)
+        let output = repository::program(&self.binary, folder, NOW)
             .args(arguments)
-            .current_dir(folder)
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("HOME", folder)
-            .env("USER", "you")
             .env("TZ", "UTC")
-            .env("NO_COLOR", "1")
             .env("COLUMNS", "100")
-            .env("GATEWRIGHT_NOW", NOW)
             .output()?;
         let code = output.status.code().unwrap_or(-1);
         if matches!(code, -1 | 1 | 2) {

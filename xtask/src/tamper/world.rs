@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use crate::repository::Failure;
+use crate::repository::{self, Failure};
 
 /// Examples of each task.
 const PER_TASK: usize = 4;
@@ -41,17 +41,9 @@ db.execute('PRAGMA wal_checkpoint(TRUNCATE)')";
 
 /// Runs the program in a folder with a fixed time and none of the user's settings.
 pub(super) fn run(binary: &Path, folder: &Path, arguments: &[&str]) -> Result<Output, Failure> {
-    let output = Command::new(binary)
+    Ok(repository::program(binary, folder, NOW)
         .args(arguments)
-        .current_dir(folder)
-        .env_clear()
-        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-        .env("HOME", folder)
-        .env("USER", "you")
-        .env("NO_COLOR", "1")
-        .env("GATEWRIGHT_NOW", NOW)
-        .output()?;
-    Ok(output)
+        .output()?)
 }
 
 /// Makes the project and its record; returns the state folder and the record in it.
@@ -70,16 +62,13 @@ pub(super) fn make(binary: &Path, folder: &Path) -> Result<(PathBuf, PathBuf), F
             writeln!(wrong, r#"{{"example":"{id}","output":"it is {said}"}}"#)?;
         }
     }
-    for (path, text) in [
+    let files = [
         ("gatewright.yaml", PAGE),
         ("reference/all.jsonl", &reference),
         ("runs/production.jsonl", &right),
         ("runs/candidate.jsonl", &wrong),
-    ] {
-        let path = folder.join(path);
-        fs::create_dir_all(path.parent().unwrap_or(folder))?;
-        fs::write(path, text)?;
-    }
+    ];
+    repository::write_files(folder, &files)?;
     let must = |codes: &[i32], arguments: &[&str]| -> Result<(), Failure> {
         let output = run(binary, folder, arguments)?;
         match codes.contains(&output.status.code().unwrap_or(-1)) {

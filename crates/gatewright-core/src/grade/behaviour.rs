@@ -138,27 +138,18 @@ pub(super) fn observed(response: &Response) -> Option<Behaviour> {
     }
 }
 
-fn past(observed: Behaviour) -> &'static str {
-    match observed {
-        Behaviour::Answer => "answered",
-        Behaviour::Ask => "asked",
-        Behaviour::Escalate => "escalated",
-        Behaviour::Refuse => "refused",
-        Behaviour::Call => "called",
-        Behaviour::Stop => "stopped",
-    }
-}
-
 /// Names the symptom: `answered-when-refuse`, `asked-when-answer`, …
 pub(super) fn symptom(observed: Behaviour, expected: Behaviour) -> String {
-    format!("{}-when-{}", past(observed), expected.word())
+    format!("{}-when-{}", observed.done_word(), expected.word())
 }
 
 /// Returns what was done under a symptom, when it is one of behaviour.
 pub(super) fn done_under(symptom: &str) -> Option<Behaviour> {
     let (did, expected) = symptom.split_once("-when-")?;
     let expected = Behaviour::parse(expected)?;
-    let done = Behaviour::ALL.into_iter().find(|it| past(*it) == did)?;
+    let done = Behaviour::ALL
+        .into_iter()
+        .find(|it| it.done_word() == did)?;
     (done != expected).then_some(done)
 }
 

@@ -4,7 +4,7 @@ use crate::analyse::{Behavioural, CaseRate};
 use crate::manifest::Role;
 use crate::report::model::*;
 use crate::report::tables::{example_ids, shown};
-use crate::report::untrusted::{clip, columns, line};
+use crate::report::untrusted::{clip, line, pad};
 use crate::report::view::Materials;
 use crate::report::words;
 
@@ -160,19 +160,10 @@ fn interval(cases: &CasesView) -> String {
     let Some(rate) = &cases.rate else {
         return "no interval".to_owned();
     };
-    let bound = |bound: Option<f64>| {
-        bound.map_or_else(|| "?".to_owned(), |bound| words::short(bound * 100.0, 0))
-    };
     format!(
         "{} ({} to {})",
         words::amount(Unit::Share, rate.point),
-        bound(rate.lower),
-        bound(rate.upper)
+        words::bound(rate.lower, 0),
+        words::bound(rate.upper, 0)
     )
-}
-
-fn pad(text: &str, width: usize) -> String {
-    let text = clip(text, width);
-    let missing = width.saturating_sub(columns(&text));
-    format!("{text}{}", " ".repeat(missing))
 }

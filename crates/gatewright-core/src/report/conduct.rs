@@ -6,7 +6,7 @@ use crate::analyse::{Done, Lapse};
 use crate::manifest::Role;
 use crate::report::model::*;
 use crate::report::tables::shown;
-use crate::report::untrusted::{clip, columns, line};
+use crate::report::untrusted::{clip, line, pad};
 use crate::report::view::{Materials, slice};
 use crate::report::words;
 use crate::response::Behaviour;
@@ -141,14 +141,11 @@ fn said(what: &str, lapse: &LapseView) -> Option<String> {
         words::count(lapse.of)
     );
     let shown = lapse.rate.as_ref().map(|rate| {
-        let bound = |bound: Option<f64>| {
-            bound.map_or_else(|| "?".to_owned(), |bound| words::short(bound * 100.0, 1))
-        };
         format!(
             " ({}, 95 %: {} to {})",
             words::amount(Unit::Share, rate.point),
-            bound(rate.lower),
-            bound(rate.upper)
+            words::bound(rate.lower, 1),
+            words::bound(rate.upper, 1)
         )
     });
     Some(format!("{what}: {counts}{}", shown.unwrap_or_default()))
@@ -225,10 +222,4 @@ pub(super) fn lapses(view: &View) -> Vec<(&ConfusionView, BTreeMap<Role, &DoneVi
     matrices
         .filter(|(_, systems)| !systems.is_empty())
         .collect()
-}
-
-fn pad(text: &str, width: usize) -> String {
-    let text = clip(text, width);
-    let missing = width.saturating_sub(columns(&text));
-    format!("{text}{}", " ".repeat(missing))
 }

@@ -11,7 +11,7 @@ use crate::reference::ReferenceSet;
 /// Whether cells that a spreadsheet would run as formulas are defused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cells {
-    /// A cell that begins with `=`, `+`, `-`, `@`, a tab or a line break, and is no number, gets `'` before it.
+    /// For people: control characters are shown as `\u{…}`, and a cell that begins with `=`, `+`, `-`, `@`, a tab or a line break, and is no number, gets `'` before it.
     Safe,
     /// Every cell as it is.
     Exact,
@@ -115,15 +115,22 @@ impl<'a, W: Write> Csv<'a, W> {
     fn row(&mut self, cells: &[String]) -> Result<(), ::csv::Error> {
         match self.cells {
             Cells::Exact => self.out.write_record(cells),
-            Cells::Safe => self
-                .out
-                .write_record(cells.iter().map(|cell| safe(cell).into_owned())),
+            Cells::Safe => self.out.write_record(cells.iter().map(|cell| safe(cell))),
         }
     }
 }
 
-/// Puts `'` before what a spreadsheet would take for a formula (hardening A12).
-fn safe(cell: &str) -> std::borrow::Cow<'_, str> {
+/// Shows control characters, and puts `'` before what a spreadsheet would take for a formula (hardening A9, A12).
+fn safe(cell: &str) -> String {
+    let cell: String = cell
+        .chars()
+        .map(
+            |it| match it.is_control() && !matches!(it, '\t' | '\r' | '\n') {
+                true => format!("\\u{{{:x}}}", u32::from(it)),
+                false => it.to_string(),
+            },
+        )
+        .collect();
     let first = cell.chars().next();
     // A quotation mark or white space before it does not stop every program.
     let inner = cell.trim_start_matches(|it: char| it.is_whitespace() || it == '\'' || it == '"');
@@ -131,7 +138,7 @@ fn safe(cell: &str) -> std::borrow::Cow<'_, str> {
         |it: Option<char>| matches!(it, Some('=' | '+' | '-' | '@' | '＝' | '＋' | '－' | '＠'));
     let odd = matches!(first, Some('\t' | '\r' | '\n'));
     match (runs(inner.chars().next()) || odd) && cell.parse::<f64>().is_err() {
-        true => format!("'{cell}").into(),
-        false => cell.into(),
+        true => format!("'{cell}"),
+        false => cell,
     }
 }

@@ -3,7 +3,7 @@
 use crate::decide::Answer;
 use crate::manifest::{Enforce, Role};
 use crate::report::model::{BehaviourView, EstimateView, ReliabilityView, SegmentView, Unit, View};
-use crate::report::untrusted::{clip, columns, line, wrap};
+use crate::report::untrusted::{clip, line, pad, wrap};
 use crate::report::words;
 use crate::report::{behaviour, conduct, record};
 
@@ -38,7 +38,7 @@ pub fn terminal(view: &View, options: &TerminalOptions) -> String {
         section(head(view, width), (6, 5), 9),
         section(
             labelled("Override", &record::overrides(view), width),
-            (2, 1),
+            (4, 1),
             9,
         ),
         section(rules(view, width), (2, 2), 8),
@@ -498,13 +498,6 @@ fn labelled(label: &str, entries: &[String], width: usize) -> Vec<String> {
         }
     }
     lines
-}
-
-/// Pads or clips to a number of columns.
-fn pad(text: &str, width: usize) -> String {
-    let text = clip(text, width);
-    let missing = width.saturating_sub(columns(&text));
-    format!("{text}{}", " ".repeat(missing))
 }
 
 /// Replaces our symbols one for one.

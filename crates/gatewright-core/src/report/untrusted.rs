@@ -204,6 +204,13 @@ pub fn clip(text: &str, width: usize) -> String {
     out
 }
 
+/// Pads or clips a text to exactly `width` columns.
+pub fn pad(text: &str, width: usize) -> String {
+    let text = clip(text, width);
+    let missing = width.saturating_sub(columns(&text));
+    format!("{text}{}", " ".repeat(missing))
+}
+
 /// Wraps a text at spaces to a width in columns; further lines are indented. A word longer than a line is clipped, never split:
 /// the second half of a split word could read as a command.
 pub fn wrap(text: &str, width: usize, indent: usize) -> Vec<String> {

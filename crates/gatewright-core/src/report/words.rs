@@ -40,6 +40,11 @@ pub fn sign(value: f64) -> &'static str {
     }
 }
 
+/// Formats a bound of a share in per cent, without the sign; `?` where there is none.
+pub fn bound(bound: Option<f64>, decimals: usize) -> String {
+    bound.map_or_else(|| "?".to_owned(), |bound| short(bound * 100.0, decimals))
+}
+
 /// Formats a number with at most so many decimals and no trailing zeros, thousands separated.
 pub fn short(value: f64, decimals: usize) -> String {
     if !value.is_finite() {

@@ -14,7 +14,7 @@ pub(crate) fn done(view: &View) -> Option<Table> {
         "criterion".to_owned(),
         "system".to_owned(),
     ];
-    head.extend(Behaviour::ALL.map(|it| format!("#{}", done_word(it))));
+    head.extend(Behaviour::ALL.map(|it| format!("#{}", it.done_word())));
     head.push("#not known".to_owned());
     let head: Vec<&str> = head.iter().map(String::as_str).collect();
     let mut table = Table::new("What examples expect, and what was done", &head);
@@ -82,15 +82,4 @@ fn lapse(lapse: &LapseView) -> [String; 2] {
         lapse.no_interval.as_deref(),
     );
     [format!("{} of {}", lapse.count, lapse.of), share]
-}
-
-fn done_word(behaviour: Behaviour) -> &'static str {
-    match behaviour {
-        Behaviour::Answer => "answered",
-        Behaviour::Ask => "asked",
-        Behaviour::Escalate => "escalated",
-        Behaviour::Refuse => "refused",
-        Behaviour::Call => "called",
-        Behaviour::Stop => "stopped",
-    }
 }

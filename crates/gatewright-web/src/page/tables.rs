@@ -1,5 +1,7 @@
 //! Tables: everything that is no picture.
 
+use std::collections::BTreeMap;
+
 use gatewright_core::manifest::Role;
 use gatewright_core::report::View;
 use gatewright_core::report::model::{
@@ -215,11 +217,6 @@ pub(crate) fn cells(view: &View) -> Table {
 }
 
 fn one_cell(cell: &CellView, role: Role, system: &SystemCellView) -> Vec<String> {
-    let missing: Vec<String> = system
-        .missing
-        .iter()
-        .map(|(reason, count)| format!("{} {reason}", words::count(*count)))
-        .collect();
     let times = |values: [f64; 3]| values.map(|value| words::short(value, 1)).join(" / ");
     vec![
         cell.criterion.clone(),
@@ -230,11 +227,7 @@ fn one_cell(cell: &CellView, role: Role, system: &SystemCellView) -> Vec<String>
         words::count(system.pass),
         words::count(system.fail),
         words::count(system.not_applicable),
-        if missing.is_empty() {
-            "0".to_owned()
-        } else {
-            missing.join(", ")
-        },
+        reasons(&system.missing, "0"),
         words::count(system.n),
         level(
             cell.unit,
@@ -244,6 +237,18 @@ fn one_cell(cell: &CellView, role: Role, system: &SystemCellView) -> Vec<String>
         system.quantiles.map_or_else(String::new, times),
         method(system.rate.as_ref()),
     ]
+}
+
+/// Missing units by reason, or the word for none.
+fn reasons(missing: &BTreeMap<String, u64>, none: &str) -> String {
+    let counted = missing.iter();
+    let counted: Vec<String> = counted
+        .map(|(reason, count)| format!("{} {reason}", words::count(*count)))
+        .collect();
+    match counted.is_empty() {
+        true => none.to_owned(),
+        false => counted.join(", "),
+    }
 }
 
 /// Attempts per system.
@@ -264,22 +269,13 @@ pub(crate) fn denominators(view: &View) -> Table {
         ],
     );
     for row in &view.denominators {
-        let missing: Vec<String> = row
-            .missing
-            .iter()
-            .map(|(reason, count)| format!("{} {reason}", words::count(*count)))
-            .collect();
         table.push(vec![
             row.system.word().to_owned(),
             row.name.clone(),
             words::count(row.planned),
             words::count(row.answered),
             words::count(row.timed_out),
-            if missing.is_empty() {
-                "none".to_owned()
-            } else {
-                missing.join(", ")
-            },
+            reasons(&row.missing, "none"),
             words::count(row.reused),
             words::count(row.confirm_answered),
             words::count(row.confirm_timed_out),

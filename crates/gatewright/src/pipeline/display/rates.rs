@@ -140,14 +140,14 @@ impl<'l> Rates<'l> {
         let title = untrusted::clip(&untrusted::line(&title, 200), 24);
         let mut rows = vec![format!(
             "{} candidate              production",
-            pad(&title, 24)
+            untrusted::pad(&title, 24)
         )];
         rows.extend(order.into_iter().take(most - 1).map(|value| {
             let name = untrusted::clip(&untrusted::line(&self.values[value], 100), 22);
             format!(
                 "  {} {} {}",
-                pad(&name, 22),
-                pad(&self.cells[candidate][value].text(), 22),
+                untrusted::pad(&name, 22),
+                untrusted::pad(&self.cells[candidate][value].text(), 22),
                 self.cells[production][value].text()
             )
         }));
@@ -160,11 +160,6 @@ impl<'l> Rates<'l> {
         let words: Vec<&str> = row.split_whitespace().collect();
         Some(format!("worst {} (candidate, production)", words.join(" ")))
     }
-}
-
-fn pad(text: &str, width: usize) -> String {
-    let missing = width.saturating_sub(untrusted::columns(text));
-    format!("{text}{}", " ".repeat(missing))
 }
 
 #[cfg(test)]
