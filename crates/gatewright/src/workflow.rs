@@ -37,7 +37,11 @@ pub(crate) fn workflow(args: &InitArgs, folder: &Path) -> Result<Option<Workflow
         Some(inside) => inside.replace('\\', "/"),
         None => return Err(Failure::usage("the folder's name is not UTF-8")),
     };
-    let name = folder.file_name().and_then(|name| name.to_str());
+    // Two pages of one repository have a comment each.
+    let mark = match inside.as_str() {
+        "." => "gatewright",
+        inside => inside,
+    };
     let (place, text) = match system {
         Ci::Gitlab => (".gitlab", GITLAB),
         Ci::Github | Ci::Auto => (".github/workflows", GITHUB),
@@ -51,8 +55,7 @@ pub(crate) fn workflow(args: &InitArgs, folder: &Path) -> Result<Option<Workflow
         .replace("@SOURCE@", url)
         .replace("@REVISION@", revision)
         .replace("@FOLDER@", &plain("folder", &inside)?)
-        // Two pages of one repository have a comment each.
-        .replace("@NAME@", &plain("folder", name.unwrap_or("gatewright"))?)
+        .replace("@NAME@", &plain("folder", mark)?)
         .replace("@FILE@", &path);
     Ok(Some(Workflow {
         path: root.join(path),

@@ -157,6 +157,8 @@ pub enum Void {
 pub struct Keys {
     /// In the order in which they were added.
     pub entries: Vec<KeyEntry>,
+    /// Where in the log a later time was said than ever before, and which. Whoever signs can say any time; the log had come so far.
+    latest: Vec<(u64, String)>,
 }
 
 impl Keys {
@@ -164,6 +166,9 @@ impl Keys {
     pub fn fold<'e>(events: impl IntoIterator<Item = &'e Event<ProjectEvent>>) -> Self {
         let mut keys = Self::default();
         for event in events {
+            if keys.latest.last().is_none_or(|(_, at)| *at < event.at) {
+                keys.latest.push((event.seq, event.at.clone()));
+            }
             match &event.body {
                 ProjectEvent::KeyAdded {
                     key,
@@ -238,7 +243,15 @@ impl Keys {
             .collect()
     }
 
-    /// Returns the key of a signature that stands at `seq` in the log and says it was made at `at`, if it counts.
+    /// Returns the latest time that the log had said before a place in it.
+    fn had_come(&self, seq: u64) -> &str {
+        let before = self.latest.partition_point(|(place, _)| *place < seq);
+        let latest = before.checked_sub(1).and_then(|it| self.latest.get(it));
+        latest.map_or("", |(_, at)| at)
+    }
+
+    /// Returns the key of a signature that stands at `seq` in the log and says it was made at `at`, if it counts. A time before what the log
+    /// had come to is not believed.
     ///
     /// # Errors
     /// Why it does not.
@@ -256,11 +269,17 @@ impl Keys {
                 since: Some(since),
                 reason,
                 ..
-            }) if at.get(..10).is_none_or(|day| day >= since.as_str()) => Err(Void::Since {
-                identity: entry.identity.clone(),
-                since: since.clone(),
-                reason: reason.clone(),
-            }),
+            }) if at
+                .max(self.had_come(seq))
+                .get(..10)
+                .is_none_or(|day| day >= since.as_str()) =>
+            {
+                Err(Void::Since {
+                    identity: entry.identity.clone(),
+                    since: since.clone(),
+                    reason: reason.clone(),
+                })
+            }
             _ => Ok(entry),
         }
     }
@@ -394,5 +413,16 @@ mod tests {
         assert_eq!(keys.find("ana").len(), 1);
         assert_eq!(keys.find(&key.public().id()[..8]).len(), 1);
         assert!(keys.find("eve").is_empty() && keys.find("an").is_empty());
+    }
+
+    /// A clock that is put back does not bring a signature before a date that the log had passed.
+    #[test]
+    fn f25_a_back_dated_signature_does_not_escape_a_revocation() {
+        let key = SecretKey::of_seed(&[1; 32]);
+        let id = key.public().id();
+        let events = log(vec![added(&key, "ana"), revoked(&key, Some("2026-11-01"))]);
+        let keys = Keys::fold(&events);
+        let early = keys.counts(&id, 2, "2026-10-20T00:00:00Z");
+        assert!(matches!(early, Err(Void::Since { .. })), "{early:?}");
     }
 }

@@ -109,7 +109,7 @@ pub fn expiry(rules: &SignRules, today: &str, text: &str) -> Result<String, Refu
 }
 
 /// Names the rules that an answer other than the gate's bypasses, in page order, then open obligations. An answer that lets less out than
-/// the gate's bypasses none.
+/// the gate's bypasses none; whatever leaves out what the gate takes back bypasses what took it back.
 ///
 /// # Errors
 /// [`Refusal::NotOverridable`], [`Refusal::Invalid`], [`Refusal::NothingToOverride`].
@@ -129,7 +129,8 @@ pub fn bypassed(
     if let Some(why) = context.invalid.first() {
         return Err(Refusal::Invalid(why.clone()));
     }
-    if !matches!(wanted, Answer::Ship | Answer::Narrow) || proposed == Answer::Ship {
+    let lets_out = matches!(wanted, Answer::Ship | Answer::Narrow) || proposed == Answer::Rollback;
+    if !lets_out || proposed == Answer::Ship {
         return Ok(Vec::new());
     }
     let against = analysis

@@ -1,6 +1,6 @@
 //! Which decisions stand: a fold of the project log.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::digest::Digest;
 use crate::event::{Event, ProjectEvent};
@@ -19,7 +19,7 @@ pub struct Recorded {
     pub seq: u64,
     /// Sign-offs whose keys count, one a person, in the order of the log.
     pub signed: Vec<SignedBy>,
-    /// A later decision that stands has it as its parent.
+    /// A later decision that stands comes after it.
     pub superseded: bool,
 }
 
@@ -75,11 +75,14 @@ pub fn recorded(events: &[Event<ProjectEvent>], keys: &Keys) -> Vec<Recorded> {
                 ..
             } => {
                 let counts = keys.counts(key, event.seq, at);
-                let whose =
-                    counts.is_ok_and(|entry| Some(&entry.identity) == identity(by).as_ref());
+                let person = identity(by);
+                let whose = counts.is_ok_and(|entry| Some(&entry.identity) == person.as_ref());
                 let one = all.iter_mut().find(|one| one.payload == *payload);
                 if let Some(one) = one.filter(|_| whose)
-                    && one.signed.iter().all(|before| before.by != *by)
+                    && one
+                        .signed
+                        .iter()
+                        .all(|before| identity(&before.by) != person)
                 {
                     one.signed.push(SignedBy {
                         by: by.clone(),
@@ -92,13 +95,20 @@ pub fn recorded(events: &[Event<ProjectEvent>], keys: &Keys) -> Vec<Recorded> {
             _ => {}
         }
     }
-    let parents: BTreeSet<Digest> = all
+    // What stands takes the place of everything before it, also where a decision between them never stood.
+    let parents: BTreeMap<Digest, Option<Digest>> = all
         .iter()
-        .filter(|one| one.stands())
-        .filter_map(|one| one.summary.parent)
+        .map(|one| (one.payload, one.summary.parent))
         .collect();
+    let mut before: BTreeSet<Digest> = BTreeSet::new();
+    for one in all.iter().filter(|one| one.stands()) {
+        let mut parent = one.summary.parent;
+        while let Some(payload) = parent.filter(|it| before.insert(*it)) {
+            parent = parents.get(&payload).copied().flatten();
+        }
+    }
     for one in &mut all {
-        one.superseded = parents.contains(&one.payload);
+        one.superseded = before.contains(&one.payload);
     }
     all
 }
@@ -214,5 +224,50 @@ mod tests {
         );
         log.push(signed(b"3", &key, "ana"));
         assert_eq!(force(&log, "2026-11-02"), 0);
+    }
+
+    /// What stands takes the place of everything before it, also across a decision that never stood.
+    #[test]
+    fn a26_nothing_before_a_decision_that_stands_counts() {
+        let [ana, ben] = [1, 2].map(|seed| SecretKey::of_seed(&[seed; 32]));
+        let all = fold(vec![
+            added(&ana, "ana"),
+            added(&ben, "ben"),
+            decided(Kind::Proposal, b"1", None, 2),
+            signed(b"1", &ana, "ana"),
+            signed(b"1", &ben, "ben"),
+            decided(Kind::Override, b"2", Some(Digest::of(b"1")), 2),
+            signed(b"2", &ana, "ana"),
+            decided(Kind::Override, b"3", Some(Digest::of(b"2")), 2),
+            signed(b"3", &ana, "ana"),
+            signed(b"3", &ben, "ben"),
+        ]);
+        let counts = |one: &Recorded| one.counts_on("2026-11-02");
+        let counted: Vec<bool> = all.iter().map(counts).collect();
+        assert_eq!(counted, [false, false, true]);
+        // Decisions that name each other end somewhere.
+        let ring = fold(vec![
+            added(&ana, "ana"),
+            decided(Kind::Proposal, b"1", Some(Digest::of(b"2")), 1),
+            decided(Kind::Proposal, b"2", Some(Digest::of(b"1")), 1),
+            signed(b"1", &ana, "ana"),
+            signed(b"2", &ana, "ana"),
+        ]);
+        assert!(ring.iter().all(|one| one.superseded));
+    }
+
+    /// One person in two spellings is one person.
+    #[test]
+    fn a24_spellings_of_a_name_are_one_person() {
+        let [one, two] = [1, 2].map(|seed| SecretKey::of_seed(&[seed; 32]));
+        let all = fold(vec![
+            added(&one, "ana"),
+            added(&two, "ana"),
+            decided(Kind::Proposal, b"1", None, 2),
+            signed(b"1", &one, "ana"),
+            signed(b"1", &two, "Ana"),
+        ]);
+        assert_eq!(all[0].signed.len(), 1);
+        assert!(!all[0].stands());
     }
 }

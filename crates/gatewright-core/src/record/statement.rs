@@ -261,6 +261,19 @@ impl Statement {
         }
         let statement: Self = serde_json::from_value(value.clone())
             .map_err(|error| StatementFault::Shape(error.to_string()))?;
+        for (index, subject) in statement.subject.iter().enumerate() {
+            let twice = statement.subject[..index]
+                .iter()
+                .any(|before| before.name == subject.name);
+            let sha256 = subject.digest.keys().all(|kind| kind == "sha256");
+            if twice || !sha256 || subject.digest.is_empty() {
+                let why = format!(
+                    "subject `{}` is there twice, or has no sha256 alone",
+                    subject.name
+                );
+                return Err(StatementFault::Shape(why));
+            }
+        }
         let mut besides = Vec::new();
         let own = serde_json::to_value(&statement).unwrap_or(Value::Null);
         unknown(&value, &own, "", &mut besides);
@@ -448,6 +461,26 @@ pub(crate) mod tests {
         Subject {
             name: name.to_owned(),
             digest: BTreeMap::from([("sha256".to_owned(), Digest::of(digest).hex())]),
+        }
+    }
+
+    #[test]
+    fn a28_a_subject_stands_there_once_with_its_sha256_alone() {
+        let good = subject("outcomes", b"1");
+        let mut other = good.clone();
+        other.digest.insert("sha1".to_owned(), "00".to_owned());
+        let mut bare = good.clone();
+        bare.digest.clear();
+        for subjects in [
+            vec![good.clone(), subject("outcomes", b"2")],
+            vec![other],
+            vec![bare],
+        ] {
+            let bytes = Statement::new(subjects, predicate()).write();
+            assert!(matches!(
+                Statement::read(&bytes),
+                Err(StatementFault::Shape(_))
+            ));
         }
     }
 

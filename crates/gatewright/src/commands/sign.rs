@@ -43,6 +43,8 @@ pub(crate) fn sign(context: &Context, args: &SignArgs) -> Result<u8, Failure> {
         );
     }
     refuse_changed(&loaded, &session)?;
+    // From reading the log to adding to it, one at a time: two who sign at once would write over each other's signature.
+    let _alone = keys::alone(&loaded.project.state)?;
     let log = project_events(&loaded.project)?;
     let (secret, by) = signer(context, args, &log)?;
     let work = Work {
@@ -153,7 +155,12 @@ impl Work<'_> {
         self.recorded.key = self.secret.public().id();
         let state = &self.loaded.project.state;
         let all = recorded(self.log, &Keys::fold(self.log));
-        let last = all.iter().rev().find(|one| one.summary.run == self.run);
+        // Two pages with one gate share a run, and each has its own decision about it.
+        let product = &self.loaded.manifest.product;
+        let last = all
+            .iter()
+            .rev()
+            .find(|one| one.summary.run == self.run && one.summary.product == *product);
         let stage = Stage::new(state)?;
         let computed = self.recompute(&stage)?;
         let signed = last.filter(|last| self.is_about(last));
@@ -322,6 +329,7 @@ impl Work<'_> {
         let before = signers(self.log, last.payload);
         let authors = [statement.predicate.authors.as_slice(), &self.authors].concat();
         self.may(&authors, &before)?;
+        self.same_authors(&statement.predicate)?;
         let bytes = read_record(&folder.dir, ENVELOPE)?;
         let (mut envelope, _) = Envelope::read(&bytes)
             .map_err(|fault| Failure::expected(exit::ALTERED, fault.to_string()))?;
@@ -343,6 +351,24 @@ impl Work<'_> {
         replace(&folder.dir.join(ENVELOPE), envelope.write().as_bytes())?;
         self.append(&[said])?;
         self.told(folder, &statement.predicate, last.payload)
+    }
+
+    /// Refuses an author that the recorded decision does not know: those who signed it might be the ones.
+    fn same_authors(&self, predicate: &Predicate) -> Result<(), Failure> {
+        let known = predicate.authors.iter().chain(&predicate.sign.authors);
+        let known: Vec<Option<String>> = known.map(|one| identity(one)).collect();
+        let new = self
+            .authors
+            .iter()
+            .find(|one| !known.contains(&identity(one)));
+        match new {
+            None => Ok(()),
+            Some(new) => Err(Failure::usage(format!(
+                "{new} is an author of the change, and the decision was recorded without that"
+            ))
+            .why("who has signed it already was not asked whether they are that author")
+            .next("gatewright sign --anew --change-author … --reason WHY   (a new decision)")),
+        }
     }
 
     /// Signs the envelope; returns the sign-off for the project's log.

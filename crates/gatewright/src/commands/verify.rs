@@ -1,10 +1,11 @@
 //! `gatewright verify`
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use gatewright_core::decide::Answer;
 use gatewright_core::event::ProjectEvent;
-use gatewright_core::record::{Checkpoint, Kind};
+use gatewright_core::record::{Checkpoint, Kind, Predicate};
 use gatewright_core::report::untrusted::{line, wrap};
 use gatewright_store::{ProjectLog, RunLog};
 
@@ -15,7 +16,7 @@ use crate::error::Failure;
 use crate::exit;
 use crate::pipeline::{
     ENVELOPE, RecordFolder, Verified, VerifyAsks, find_record, keys, list_records, log_against,
-    verify as verify_record,
+    page_of, run_folders, verify as verify_record,
 };
 
 pub(crate) fn verify(context: &Context, args: &VerifyArgs) -> Result<u8, Failure> {
@@ -83,8 +84,48 @@ fn place(
     if name.is_none() && list_records(&state).is_empty() && state.join(ProjectLog::FILE).is_file() {
         return Ok((state, None));
     }
-    let folder = find_record(&state, name.as_deref())?;
+    let folder = match &name {
+        Some(_) => find_record(&state, name.as_deref())?,
+        None => find_record(&state, newest(context, &state)?.as_deref())?,
+    };
     Ok((state, Some(folder)))
+}
+
+/// Finds the newest record of the page's product: several pages may share a state folder. Nothing where only one product has records.
+fn newest(context: &Context, state: &Path) -> Result<Option<String>, Failure> {
+    let mut records: Vec<(String, String)> = Vec::new();
+    // A log that cannot be read is what verifying says first.
+    let log = ProjectLog::read_only(state).ok();
+    for event in log.iter().flat_map(ProjectLog::events).flatten() {
+        if let ProjectEvent::Decided { decision, .. } = event.body {
+            records.push((decision.product, decision.record));
+        }
+    }
+    let products: BTreeSet<&str> = records.iter().map(|(of, _)| of.as_str()).collect();
+    let page = context.project().ok();
+    let page = page.and_then(|project| page_of(&project).ok()?.0);
+    let Some(product) = page.map(|page| page.product) else {
+        return match products.len() {
+            0 | 1 => Ok(None),
+            _ => Err(Failure::usage("records of several products are here")
+                .why(products.into_iter().collect::<Vec<_>>().join(", "))
+                .next("gatewright verify RECORD")),
+        };
+    };
+    let own = records.iter().rfind(|(of, _)| *of == product);
+    match (own, records.is_empty()) {
+        (Some((_, record)), _) => Ok(Some(record.clone())),
+        (None, true) => Ok(None),
+        (None, false) => Err(Failure::usage(format!(
+            "there is no record of {} yet",
+            line(&product, 100)
+        ))
+        .why(format!(
+            "there are records of {}",
+            line(&products.into_iter().collect::<Vec<_>>().join(", "), 200)
+        ))
+        .next("gatewright sign --reason WHY")),
+    }
 }
 
 /// Checks the log of a project in which nobody has signed anything.
@@ -201,11 +242,11 @@ fn demand(
     // Whoever names no record means what is to be released now: the decision of an earlier run is another release's.
     let newer = match args.record {
         Some(_) => None,
-        None => newer_run(state, &verified.statement.predicate.run)?,
+        None => newer_run(state, &verified.statement.predicate)?,
     };
     if let Some(newer) = newer {
         context.console.say_wrapped(&format!(
-            "run {} is newer than the decision, and nobody has signed one on it",
+            "run {} is newer than the decision",
             line(&newer, 60)
         ));
         return Ok(Answer::Hold.exit_code());
@@ -229,22 +270,21 @@ fn demand(
     }
 }
 
-/// Finds a run of the same product that was decided by the gate after this one.
-fn newer_run(state: &Path, run: &str) -> Result<Option<String>, Failure> {
-    let mut attempts: Vec<(String, String)> = Vec::new();
+/// Finds the newest run after the one that was decided, decided itself or not. Runs that are known to be of another product are left out.
+fn newer_run(state: &Path, predicate: &Predicate) -> Result<Option<String>, Failure> {
+    let mut products: BTreeMap<String, String> = BTreeMap::new();
     for event in ProjectLog::read_only(state)?.events() {
         if let ProjectEvent::Attempted { product, run, .. } = event?.body {
-            attempts.push((product, run));
+            products.insert(run, product);
         }
     }
-    let Some(own) = attempts.iter().position(|(_, it)| it == run) else {
-        return Ok(None);
-    };
-    let product = attempts[own].0.clone();
-    let mut later = attempts.into_iter().skip(own + 1);
-    Ok(later
-        .rfind(|(of, it)| *of == product && it != run)
-        .map(|(_, run)| run))
+    let number = |name: &str| name.split_once('-')?.0.parse::<u32>().ok();
+    let own = number(&predicate.run);
+    let newer = run_folders(state).into_iter().rfind(|run| {
+        let of = products.get(&run.name);
+        Some(run.number) > own && of.is_none_or(|of| *of == predicate.product)
+    });
+    Ok(newer.map(|run| run.name))
 }
 
 /// Copies everything that verifying takes into a new folder, laid out as it was.
@@ -279,9 +319,10 @@ fn copy_tree(from: &Path, to: &Path) -> std::io::Result<()> {
     for entry in std::fs::read_dir(from)? {
         let entry = entry?;
         let target = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
             copy_tree(&entry.path(), &target)?;
-        } else {
+        } else if kind.is_file() {
             std::fs::copy(entry.path(), target)?;
         }
     }

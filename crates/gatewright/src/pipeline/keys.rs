@@ -84,6 +84,24 @@ pub(crate) fn write(path: &Path, key: &SecretKey) -> Result<PathBuf, Failure> {
     Ok(beside)
 }
 
+/// Keeps others from signing in a state folder for as long as it is held.
+///
+/// # Errors
+/// When the disk refuses.
+pub(crate) fn alone(state: &Path) -> Result<std::fs::File, Failure> {
+    let path = state.join("sign.lock");
+    let file = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(&path)
+        .and_then(|file| file.lock().map(|()| file));
+    file.map_err(|error| {
+        Failure::usage(format!("cannot lock {}", path.display())).why(error.to_string())
+    })
+}
+
 /// Reads a private key. A file that others may read is refused: whoever read it can sign.
 ///
 /// # Errors

@@ -43,7 +43,7 @@ pub(crate) use judging::{
     Left, Without, ask as ask_judges, judged as what_judges_said, without_verdict,
 };
 pub(crate) use ledger::{project_events, project_log};
-pub(crate) use load::{Depth, Loaded};
+pub(crate) use load::{Depth, Loaded, page as page_of};
 pub(crate) use merge::merge;
 pub(crate) use programs::problems as program_problems;
 pub(crate) use prompts::problems as prompt_problems;

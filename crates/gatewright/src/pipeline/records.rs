@@ -221,6 +221,9 @@ pub(crate) fn first_other_file(
     dir: &Path,
     files: &[FileEntry],
 ) -> Result<Option<(String, String, String)>, Failure> {
+    if let Some(other) = first_besides(dir)? {
+        return Ok(Some(other));
+    }
     let mut left: BTreeSet<String> = BTreeSet::new();
     walk(&dir.join("files"), "", &mut left)?;
     if dir.join("roots").exists() {
@@ -240,6 +243,10 @@ pub(crate) fn first_other_file(
             Some((root, inner)) => dir.join("roots").join(root).join(inner),
             None => dir.join("files").join(&file.path),
         };
+        if path.is_symlink() {
+            let (was, is) = (file.digest.to_string(), "a link".to_owned());
+            return Ok(Some((file.path.clone(), was, is)));
+        }
         let found = hash(&path)?;
         if found != (file.bytes, file.digest) {
             let (was, is) = (file.digest.to_string(), found.1.to_string());
@@ -249,6 +256,34 @@ pub(crate) fn first_other_file(
     Ok(left
         .pop_first()
         .map(|path| (path, "nothing".to_owned(), "a file".to_owned())))
+}
+
+/// Finds what has no place in a record's folder: only the envelope, the proposal and two folders have, and none of them is a link.
+fn first_besides(dir: &Path) -> Result<Option<(String, String, String)>, Failure> {
+    let failed = |error: std::io::Error| refused("read", dir, error);
+    let mut found: Vec<(String, std::fs::FileType)> = Vec::new();
+    for entry in std::fs::read_dir(dir).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        found.push((name, entry.file_type().map_err(failed)?));
+    }
+    found.sort_by(|one, other| one.0.cmp(&other.0));
+    for (name, kind) in found {
+        let (was, right) = match name.as_str() {
+            ENVELOPE | PROPOSAL => ("a file", kind.is_file()),
+            "files" | "roots" => ("a folder", kind.is_dir()),
+            _ => ("nothing", false),
+        };
+        if !right {
+            let is = if kind.is_symlink() {
+                "a link"
+            } else {
+                "something else"
+            };
+            return Ok(Some((name, was.to_owned(), is.to_owned())));
+        }
+    }
+    Ok(None)
 }
 
 fn walk(dir: &Path, prefix: &str, found: &mut BTreeSet<String>) -> Result<(), Failure> {

@@ -304,6 +304,8 @@ fn permitted(
     for one in signed {
         permit::may_sign(&predicate.sign, &one.by, &authors, &before)
             .map_err(|refusal| it.differs("who signed", refusal.to_string()))?;
+        permit::reason(&one.reason)
+            .map_err(|refusal| it.differs("who signed", format!("{}: {refusal}", one.by)))?;
         before.push(one.by.clone());
     }
     // In any order: who recorded it must be one of them, in the very words.

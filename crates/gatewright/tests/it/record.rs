@@ -2,6 +2,7 @@
 
 mod altered;
 mod keys;
+mod releases;
 mod signing;
 
 use std::path::{Path, PathBuf};
