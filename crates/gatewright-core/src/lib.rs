@@ -41,6 +41,7 @@ pub mod analyse;
 pub mod decide;
 pub mod record;
 pub mod report;
+pub mod stability;
 
 #[cfg(test)]
 mod testing;

@@ -13,6 +13,9 @@ use crate::verdict::{Verdict, against};
 /// Fewest incidents before the rates are more than a description.
 pub const LEAST_INCIDENTS: u64 = 10;
 
+/// Share of resamples with another verdict beyond which a verdict is fragile (statistics.md §11).
+pub const FRAGILE_SHARE: f64 = 0.2;
+
 /// Past releases by what the gate said and what happened. A held release has no outcome of its own: count one only where it
 /// was overridden, rolled out narrowly or shipped later unchanged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -183,7 +186,7 @@ pub struct Stability<V> {
 impl<V> Stability<V> {
     /// True when more than a fifth of the resamples say something else.
     pub fn fragile(&self) -> bool {
-        self.flip_share > 0.2
+        self.flip_share > FRAGILE_SHARE
     }
 }
 

@@ -45,6 +45,7 @@ pub(crate) struct Page<'a> {
     cells: Table,
     reliability: Option<Table>,
     run: Table,
+    stable: Option<Table>,
     decisions: Vec<String>,
     overrides: Vec<String>,
 }
@@ -85,6 +86,7 @@ impl<'a> Page<'a> {
             cells: tables::cells(view),
             reliability: tables::reliability(view),
             run: tables::run(view),
+            stable: tables::stable(view),
             decisions: decisions(view),
             overrides: overrides(view),
         };
@@ -106,6 +108,7 @@ impl<'a> Page<'a> {
             ("pace", "Time and money", self.pace.is_some()),
             ("traded", "Traded", self.view.trade_offs.is_some()),
             ("counted", "Counted and missing", true),
+            ("stable", "How stable", self.view.stability.is_some()),
             ("unseen", "Not seen", true),
             ("judges", "Judges", judged),
             ("set", "The examples", true),

@@ -441,6 +441,9 @@ pub(crate) struct DecideArgs {
 pub(crate) struct ReportArgs {
     #[command(flatten)]
     pub(crate) stored: StoredRun,
+    /// Also say how stable the answer is where there are more than 1,000 examples: it evaluates every rule a thousand times over.
+    #[arg(long)]
+    pub(crate) stability: bool,
     #[command(flatten)]
     pub(crate) output: Output,
 }

@@ -11,7 +11,7 @@ use crate::args::{Ci, Output};
 use crate::commands::{self, Context, replace};
 use crate::console::{clean, document};
 use crate::error::Failure;
-use crate::pipeline::{Judged, Loaded, Session, evidence, with_outcomes};
+use crate::pipeline::{Judged, Loaded, Session, evidence, stable, with_outcomes};
 use crate::workflow::repository;
 
 /// What names may end in.
@@ -84,6 +84,14 @@ pub(crate) fn write(
     {
         judged.view.evidence = Some(evidence(loaded, session, judged)?);
     }
+    let shown = |format: &Format| matches!(format, Format::Html | Format::Json | Format::Markdown);
+    let given = judged.view.stability.take();
+    if wanted.iter().any(|(format, _)| shown(format)) {
+        judged.view.stability = match given.clone() {
+            Some(given) => Some(given),
+            None => stable(loaded, session, judged, false)?,
+        };
+    }
     let view = &judged.view;
     for why in &view.invalid {
         context.console.say_wrapped(&format!(
@@ -113,6 +121,7 @@ pub(crate) fn write(
     }
     // What goes to a terminal is the same with and without files.
     judged.view.evidence = None;
+    judged.view.stability = given;
     let view = &judged.view;
     match ci {
         Some(Ci::Github) => github(context, loaded, view),

@@ -89,30 +89,63 @@ impl Group {
     }
 }
 
+/// An example that tests something.
+#[derive(Clone, Debug)]
+pub(crate) struct Probed {
+    pub(crate) example: u32,
+    /// The example that it is a variant of, where that is in the set.
+    pub(crate) base: Option<u32>,
+    /// What variants of one base have in common: the base's id, or its own.
+    case: String,
+    probe: Probe,
+}
+
+impl Probed {
+    /// The same test in a copy of its cluster: a case of its own.
+    pub(crate) fn copied(&self, example: u32, base: Option<u32>, copy: u32) -> Self {
+        Self {
+            example,
+            base,
+            case: format!("{}#{copy}", self.case),
+            probe: self.probe.clone(),
+        }
+    }
+
+    /// What it tests.
+    pub(crate) fn probe(&self) -> &Probe {
+        &self.probe
+    }
+}
+
+/// Reads what examples test, in the order of the set. Their texts are read for it: once for all rules.
+pub(crate) fn probed(reference: &ReferenceSet) -> Vec<Probed> {
+    let read = |(index, example): (u32, std::sync::Arc<crate::reference::Example>)| {
+        let base = example.variant.as_ref().map(|variant| variant.of.as_str());
+        Some(Probed {
+            example: index,
+            base: base.and_then(|id| reference.index_of(id)),
+            case: base.unwrap_or(example.id.as_str()).to_owned(),
+            probe: probe(&example)?,
+        })
+    };
+    reference.tests().filter_map(read).collect()
+}
+
 /// Groups examples that test something: by capability and test, then by base.
-fn groups(
-    reference: &ReferenceSet,
-    examples: impl Iterator<Item = u32>,
+fn groups<'a>(
+    probed: impl Iterator<Item = &'a Probed>,
 ) -> BTreeMap<(Test, String), BTreeMap<String, Group>> {
     let mut all: BTreeMap<(Test, String), BTreeMap<String, Group>> = BTreeMap::new();
-    let wanted: BTreeSet<u32> = examples.collect();
-    for (index, example) in reference
-        .tests()
-        .filter(|(index, _)| wanted.contains(index))
-    {
-        let Some(probe) = probe(&example) else {
-            continue;
-        };
-        let base = example.variant.as_ref().map(|variant| variant.of.as_str());
+    for one in probed {
         let group = all
-            .entry((probe.test, probe.capability.clone()))
+            .entry((one.probe.test, one.probe.capability.clone()))
             .or_default()
-            .entry(base.unwrap_or(example.id.as_str()).to_owned())
+            .entry(one.case.clone())
             .or_insert_with(|| Group {
-                base: base.and_then(|id| reference.index_of(id)),
+                base: one.base,
                 variants: Vec::new(),
             });
-        group.variants.push((index, probe));
+        group.variants.push((one.example, one.probe.clone()));
     }
     all
 }
@@ -121,9 +154,7 @@ fn groups(
 /// and none misses one on has no row.
 pub(crate) fn behavioural(inputs: Inputs<'_>) -> Vec<Behavioural> {
     let mut rows = Vec::new();
-    for ((test, capability), cases) in
-        groups(inputs.reference, 0..inputs.reference.examples.len() as u32)
-    {
+    for ((test, capability), cases) in groups(inputs.probed.iter()) {
         let cases: Vec<Group> = cases.into_values().collect();
         for criterion in 0..inputs.manifest.criteria.len() as u16 {
             if let Some(row) = row(inputs, (&capability, test), criterion, &cases) {
@@ -398,7 +429,9 @@ pub(crate) fn tabulate(
     };
     let test = test_of(relation);
     let mut cases: BTreeMap<String, Group> = BTreeMap::new();
-    for ((tested, _), found) in groups(inputs.reference, members.examples.iter().copied()) {
+    let wanted: BTreeSet<u32> = members.examples.iter().copied().collect();
+    let probed = inputs.probed.iter();
+    for ((tested, _), found) in groups(probed.filter(|one| wanted.contains(&one.example))) {
         if tested != test {
             continue;
         }

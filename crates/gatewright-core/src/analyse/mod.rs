@@ -6,6 +6,7 @@ mod behavioural;
 mod cell;
 mod conduct;
 mod confirm;
+pub(crate) mod drawn;
 mod finding;
 mod flips;
 mod guard;
@@ -48,12 +49,14 @@ pub fn analyse(
     denominators: BTreeMap<Role, Denominator>,
 ) -> Analysis {
     let scores = scores::Scores::fold(manifest, reference, plan, outcomes);
+    let probed = behavioural::probed(reference);
     let inputs = require::Inputs {
         manifest,
         reference,
         plan,
         scores: &scores,
         people,
+        probed: &probed,
         p_values: false,
         cost_scale: 1.0,
     };
@@ -94,6 +97,26 @@ pub fn analyse(
         )
     });
     Analysis { cells, ..analysis }
+}
+
+impl Analysis {
+    /// Findings and nothing else: what an answer rests on.
+    pub(crate) fn of_findings(findings: Vec<Finding>, routes: Vec<Route>) -> Self {
+        Self {
+            denominators: BTreeMap::new(),
+            cells: Vec::new(),
+            classes: Vec::new(),
+            findings,
+            routes,
+            flips: Vec::new(),
+            behavioural: Vec::new(),
+            conduct: Vec::new(),
+            disagreements: BTreeMap::new(),
+            causes: BTreeMap::new(),
+            uncalibrated: Vec::new(),
+            calibrations: Vec::new(),
+        }
+    }
 }
 
 /// What people added to the run.

@@ -7,6 +7,7 @@ use gatewright_stats::choose;
 use gatewright_stats::estimate::{Bounds, Undefined};
 use gatewright_stats::{cluster, power};
 
+use crate::analyse::behavioural::Probed;
 use crate::analyse::rows::{Column, Statistic, Table, tabulate};
 use crate::analyse::scores::Scores;
 use crate::analyse::slice::{Members, admitted_kinds};
@@ -24,6 +25,8 @@ pub(crate) struct Inputs<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) scores: &'a Scores,
     pub(crate) people: &'a People,
+    /// Examples that test something.
+    pub(crate) probed: &'a [Probed],
     /// Whether p-values are wanted: only a narrow compares them, over the values of a route.
     pub(crate) p_values: bool,
     /// Scale of the severest classes' costs: 1, or another to see whether a cost verdict hangs on the guess.

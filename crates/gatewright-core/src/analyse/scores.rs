@@ -1,5 +1,7 @@
 //! The score table: outcomes folded per criterion × system × example, compact enough for millions of rows.
 
+mod rows;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 

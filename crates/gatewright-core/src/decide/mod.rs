@@ -11,6 +11,7 @@ use crate::analyse::Slice;
 use crate::id::OwnerId;
 use crate::manifest::Role;
 
+pub(crate) use order::answer_of;
 pub use order::decide;
 
 /// One of the six answers.

@@ -20,6 +20,14 @@ impl<'a> Case<'a> {
         &self.manifest.gate[finding.rule]
     }
 
+    /// What stands in the way of shipping: violated findings, and undecided ones that block.
+    fn open(self) -> (Vec<usize>, Vec<usize>) {
+        (
+            self.standing(|finding| finding.standing == Standing::Violated),
+            self.standing(|finding| blocks(self, finding)),
+        )
+    }
+
     /// Deciding findings with a standing, by index.
     fn standing(&self, wanted: impl Fn(&Finding) -> bool) -> Vec<usize> {
         (0..self.analysis.findings.len())
@@ -30,6 +38,21 @@ impl<'a> Case<'a> {
     }
 }
 
+/// The answer alone, on findings and routes.
+pub(crate) fn answer_of(
+    manifest: &Manifest,
+    analysis: &Analysis,
+    context: &DecisionContext,
+) -> Answer {
+    let case = Case {
+        manifest,
+        analysis,
+        context,
+    };
+    let (violated, undecided) = case.open();
+    first_match(case, &violated, &undecided).answer
+}
+
 /// Computes the proposal. Same inputs, same bytes; nothing else is looked at.
 pub fn decide(manifest: &Manifest, analysis: &Analysis, context: &DecisionContext) -> Proposal {
     let case = Case {
@@ -37,8 +60,7 @@ pub fn decide(manifest: &Manifest, analysis: &Analysis, context: &DecisionContex
         analysis,
         context,
     };
-    let violated = case.standing(|finding| finding.standing == Standing::Violated);
-    let undecided = case.standing(|finding| blocks(case, finding));
+    let (violated, undecided) = case.open();
     let mut proposal = first_match(case, &violated, &undecided);
     proposal.work_items = work::items(case, &proposal, &violated, &undecided);
     proposal.needs = work::needs(case, &undecided);

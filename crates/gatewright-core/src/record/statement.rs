@@ -472,7 +472,7 @@ pub(crate) mod tests {
         let mut bare = good.clone();
         bare.digest.clear();
         for subjects in [
-            vec![good.clone(), subject("outcomes", b"2")],
+            vec![good, subject("outcomes", b"2")],
             vec![other],
             vec![bare],
         ] {

@@ -81,6 +81,25 @@ impl ReferenceSet {
         }
     }
 
+    /// Makes a set of some of its examples, as often as they are named, in these clusters (dense, from 0). It has no texts and no order of ids:
+    /// what it is for is counting.
+    pub(crate) fn of_rows(&self, rows: &[u32], cluster: Vec<u32>) -> Self {
+        let assigned = self.assigned.iter();
+        Self {
+            examples: rows
+                .iter()
+                .map(|&row| self.examples[row as usize].clone())
+                .collect(),
+            values: self.values.clone(),
+            assigned: assigned
+                .map(|of| rows.iter().map(|&row| of[row as usize]).collect())
+                .collect(),
+            clusters: cluster.last().map_or(0, |last| last + 1),
+            cluster,
+            ..Self::default()
+        }
+    }
+
     /// Finds an example's index by id.
     pub fn index_of(&self, id: &str) -> Option<u32> {
         self.examples

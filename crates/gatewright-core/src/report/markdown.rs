@@ -503,12 +503,19 @@ fn lists(out: &mut String, view: &View, rows: usize) {
         .map(|finding| format!("{}: {}", finding.rule, finding.sentence))
         .collect();
     let decisions = record::decisions(view);
+    let stable = view.stability.as_ref().map(|stability| {
+        let found = std::iter::once(&stability.finding);
+        let said = found.chain(&stability.notes);
+        said.chain([&stability.summary]).cloned().collect()
+    });
+    let stable: Vec<String> = stable.unwrap_or_default();
     for (title, entries) in [
         ("Decisions on the record", &decisions),
         ("Why the run is invalid", &view.invalid),
         ("How the run went", &view.run.notes),
         ("Work items", &work),
         ("What would decide it", &view.needs),
+        ("How stable the answer is", &stable),
         ("What could not have been seen", &view.unseen),
         ("Judges and reviewers", &view.judge_notes),
         ("Watches that go along", &watches),

@@ -7,6 +7,7 @@ mod conduct;
 mod evidence;
 mod pictures;
 mod record;
+mod stability;
 mod tables;
 
 use std::collections::BTreeMap;
@@ -29,6 +30,7 @@ pub use pictures::{
     IncidentView, OwnerRow, OwnersView, PaceRow, PaceView, ShareView,
 };
 pub use record::{DecisionView, RecordView};
+pub use stability::{AnswerCount, LeftOutView, StabilityView, StableRule};
 pub use tables::{CellView, DenominatorView, PairedView, ReliabilityView, ShareOf, SystemCellView};
 
 /// The format this build writes.
@@ -130,6 +132,10 @@ pub struct View {
     /// What is on the record besides; absent in what a proposal is hashed from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub record: Option<RecordView>,
+    /// How far the answer hangs on which examples are in the set; absent in what a proposal is hashed from, and where it was not asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(default)]
+    pub stability: Option<StabilityView>,
     /// The command to type next.
     pub next: String,
 }

@@ -125,6 +125,7 @@ pub fn view(
         evidence: None,
         run: run_view(&materials, facts),
         record: None,
+        stability: None,
         next: next_command(&materials, &work_items),
         work_items,
     }

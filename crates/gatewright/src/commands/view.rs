@@ -11,7 +11,7 @@ use crate::commands::{Context, shell};
 use crate::console::clean;
 use crate::error::Failure;
 use crate::exit;
-use crate::pipeline::{Session, ended, evidence, judge, on_record, run_folders};
+use crate::pipeline::{Session, ended, evidence, judge, on_record, run_folders, stable};
 use crate::reports::html;
 
 const COMMAND: &str = "gatewright report";
@@ -130,6 +130,7 @@ impl Runs {
         let mut judged = judge(&loaded, &session, now)?;
         judged.view.evidence = Some(evidence(&loaded, &session, &judged)?);
         judged.view.record = Some(on_record(&loaded, &judged.view, now)?);
+        judged.view.stability = stable(&loaded, &session, &judged, false)?;
         html(&judged.view).map(Some)
     }
 }

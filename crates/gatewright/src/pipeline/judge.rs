@@ -229,7 +229,7 @@ fn count(verdicts: &mut Verdicts, outcome: &Outcome) {
 }
 
 /// What people said: resolved flips and disagreements.
-fn people(loaded: &Loaded, session: &Session) -> Result<People, Failure> {
+pub(super) fn people(loaded: &Loaded, session: &Session) -> Result<People, Failure> {
     let mut people = People::default();
     for index in 0..loaded.manifest.criteria.len() as u16 {
         let differ = loaded.labels.disagreement(index).differ;

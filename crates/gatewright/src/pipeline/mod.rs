@@ -29,6 +29,7 @@ mod said;
 mod secrets;
 mod select;
 mod session;
+mod stable;
 mod verified;
 
 pub(crate) use adapters::problems as adapter_problems;
@@ -58,6 +59,7 @@ pub(crate) use runs::list as run_folders;
 pub(crate) use said::{evidence, tells};
 pub(crate) use select::Selection;
 pub(crate) use session::{Asked, Session, Start, writer};
+pub(crate) use stable::{UNASKED_MAX, stable};
 pub(crate) use verified::{Asks as VerifyAsks, Verified, log_against, signers, verify};
 
 /// The tool and its version, as records name it.

@@ -21,4 +21,5 @@ mod project;
 mod providers;
 mod record;
 mod shards;
+mod stable;
 mod team;
