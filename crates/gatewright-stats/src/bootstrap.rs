@@ -2,13 +2,18 @@
 //!
 //! Its intervals cover too little below about 30 independent clusters, so every one is to be called approximate.
 
+use std::collections::BTreeMap;
+
 use libm::{fabs, sqrt};
 
 use crate::estimate::Undefined;
 use crate::quantile::type7;
-use crate::rng::Stream;
+use crate::rng::{Stream, index};
 use crate::special::{norm_cdf, norm_ppf};
 use crate::sum::{mean, sum};
+
+/// Labels up to this many times the number of rows are places in a list.
+const DENSE: usize = 4;
 
 /// Returns the percentile interval of resampled statistics at one-sided level alpha each: their type 7 quantiles.
 ///
@@ -183,6 +188,88 @@ pub struct ClusterBootstrap {
     pub zero_se: u64,
 }
 
+/// Sums and numbers of the rows of each cluster, in the order of labels.
+fn groups(values: &[f64], clusters: &[u32]) -> Result<Vec<(f64, f64)>, Undefined> {
+    if values.is_empty() {
+        return Err(Undefined::Empty);
+    }
+    if values.len() != clusters.len() || !values.iter().all(|value| value.is_finite()) {
+        return Err(Undefined::OutOfRange);
+    }
+    let most = clusters.iter().copied().max().unwrap_or(0) as usize;
+    let groups: Vec<(f64, f64)> = if most < DENSE * values.len() {
+        let mut all = vec![(0.0, 0.0); most + 1];
+        for (value, cluster) in values.iter().zip(clusters) {
+            let group = &mut all[*cluster as usize];
+            *group = (group.0 + value, group.1 + 1.0);
+        }
+        all.into_iter().filter(|(_, rows)| *rows > 0.0).collect()
+    } else {
+        let mut all: BTreeMap<u32, (f64, f64)> = BTreeMap::new();
+        for (value, cluster) in values.iter().zip(clusters) {
+            let group = all.entry(*cluster).or_default();
+            *group = (group.0 + value, group.1 + 1.0);
+        }
+        all.into_values().collect()
+    };
+    if groups.len() < 2 {
+        return Err(Undefined::TooFewClusters {
+            clusters: groups.len() as u64,
+        });
+    }
+    Ok(groups)
+}
+
+/// Returns the mean over all rows in each of `replicates` resamples of whole clusters, drawn from a stream's words: replicate r from the words of
+/// [`Stream::new`] with that replicate, so any number of threads (from 1) gives the same bytes.
+///
+/// # Errors
+/// `Empty` without rows, `TooFewClusters` below two, `OutOfRange` for a value that is not finite and for lists of different lengths.
+pub fn resampled_means(
+    values: &[f64],
+    clusters: &[u32],
+    (seed, criterion, segment): (u64, &str, &str),
+    replicates: u64,
+    threads: usize,
+) -> Result<Vec<f64>, Undefined> {
+    let groups = groups(values, clusters)?;
+    let stream = Stream::new(seed, criterion, segment, "bootstrap", 0);
+    let mut means = vec![0.0; replicates as usize];
+    let part = means.len().div_ceil(threads.max(1)).max(1);
+    std::thread::scope(|scope| {
+        for (at, part_of) in (0_u64..).zip(means.chunks_mut(part)) {
+            let (groups, stream) = (&groups, &stream);
+            scope.spawn(move || {
+                for (replicate, mean) in (at * part as u64..).zip(part_of) {
+                    *mean = resampled_mean(groups, &mut stream.replicate(replicate));
+                }
+            });
+        }
+    });
+    Ok(means)
+}
+
+/// One resample: four sums beside each other, so that no addition waits for the one before it.
+fn resampled_mean(groups: &[(f64, f64)], stream: &mut Stream) -> f64 {
+    let count = groups.len();
+    let (mut sums, mut rows) = ([0.0; 4], [0.0; 4]);
+    for _ in 0..count / 4 {
+        let words = stream.block();
+        for lane in 0..4 {
+            let (sum, size) = groups[index(words[lane], count as u64) as usize];
+            sums[lane] += sum;
+            rows[lane] += size;
+        }
+    }
+    let rest = stream.block();
+    for lane in 0..count % 4 {
+        let (sum, size) = groups[index(rest[lane], count as u64) as usize];
+        sums[lane] += sum;
+        rows[lane] += size;
+    }
+    (sums[0] + sums[1] + (sums[2] + sums[3])) / (rows[0] + rows[1] + (rows[2] + rows[3]))
+}
+
 /// Resamples whole clusters: each draw names clusters by their place in the order of labels, as many as there are, and a
 /// cluster drawn twice counts as two (Davison & Hinkley 1997; Cameron, Gelbach & Miller 2008).
 ///
@@ -198,19 +285,9 @@ pub fn cluster_bootstrap(
     if values.is_empty() || draws.is_empty() {
         return Err(Undefined::Empty);
     }
-    let mut groups: std::collections::BTreeMap<u32, (f64, f64)> = std::collections::BTreeMap::new();
-    for (value, cluster) in values.iter().zip(clusters) {
-        let group = groups.entry(*cluster).or_default();
-        *group = (group.0 + value, group.1 + 1.0);
-    }
-    let groups: Vec<(f64, f64)> = groups.into_values().collect();
-    if groups.len() < 2 {
-        return Err(Undefined::TooFewClusters {
-            clusters: groups.len() as u64,
-        });
-    }
+    let groups = groups(values, clusters)?;
     let named = |draw: &Vec<usize>| !draw.is_empty() && draw.iter().all(|&g| g < groups.len());
-    if !values.iter().all(|value| value.is_finite()) || !draws.iter().all(named) {
+    if !draws.iter().all(named) {
         return Err(Undefined::OutOfRange);
     }
     let all: Vec<usize> = (0..groups.len()).collect();

@@ -72,6 +72,24 @@ impl Stream {
         }
     }
 
+    /// Opens another replicate of the same cell.
+    #[must_use]
+    pub fn replicate(&self, replicate: u64) -> Self {
+        Self {
+            key: self.key,
+            replicate,
+            next: 0,
+            block: [0; 4],
+        }
+    }
+
+    /// Returns the next four words, from the start of a block: what is left of the one before is skipped.
+    pub fn block(&mut self) -> [u64; 4] {
+        let block = philox4x64_10([self.next.div_ceil(4), self.replicate, 0, 0], self.key);
+        self.next = 4 * (self.next.div_ceil(4) + 1);
+        block
+    }
+
     /// Returns the next word.
     pub fn word(&mut self) -> u64 {
         let place = (self.next % 4) as usize;

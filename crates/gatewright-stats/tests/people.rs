@@ -729,3 +729,39 @@ fn nothing_to_resample_is_said() {
     let never = bootstrap::interval_of_draws(vec![vec![0]], 0.05, |_| None);
     assert_eq!(never, Err(Undefined::NoVariation));
 }
+
+#[test]
+fn resampled_means_are_the_same_on_any_number_of_threads_and_are_means_of_the_clusters_drawn() {
+    let values: Vec<f64> = (0..23).map(|row| f64::from(row % 5) - 1.5).collect();
+    // Labels near zero and far apart: both ways to group.
+    for labels in [
+        [0, 1, 2, 3, 4, 5, 6],
+        [9, 80, 700, 6_000, 50_000, 400_000, u32::MAX],
+    ] {
+        let clusters: Vec<u32> = (0..23).map(|row| labels[row * row % 7]).collect();
+        let cell = (11, "c", "s");
+        let means = bootstrap::resampled_means(&values, &clusters, cell, 50, 1).unwrap();
+        for threads in [0, 2, 3, 64] {
+            let again = bootstrap::resampled_means(&values, &clusters, cell, 50, threads);
+            assert_eq!(again.as_ref(), Ok(&means));
+        }
+        let kinds: std::collections::BTreeSet<u32> = clusters.iter().copied().collect();
+        for (replicate, mean) in (0..).zip(&means) {
+            let mut stream = Stream::new(11, "c", "s", "bootstrap", replicate);
+            let drawn = bootstrap::draw(&mut stream, kinds.len());
+            let found = bootstrap::cluster_bootstrap(&values, &clusters, &[drawn], 0.05).unwrap();
+            assert!((found.resamples[0] - mean).abs() < 1e-12, "{replicate}");
+        }
+    }
+    let cell = (1, "c", "s");
+    let none = bootstrap::resampled_means(&[], &[], cell, 5, 1);
+    assert_eq!(none, Err(Undefined::Empty));
+    let one = bootstrap::resampled_means(&[1.0, 2.0], &[3, 3], cell, 5, 1);
+    assert_eq!(one, Err(Undefined::TooFewClusters { clusters: 1 }));
+    for (values, clusters) in [(&[1.0, f64::NAN][..], &[1, 2][..]), (&[1.0, 2.0], &[1])] {
+        let found = bootstrap::resampled_means(values, clusters, cell, 5, 1);
+        assert_eq!(found, Err(Undefined::OutOfRange));
+    }
+    let nothing = bootstrap::resampled_means(&[1.0, 2.0], &[1, 2], cell, 0, 2);
+    assert_eq!(nothing, Ok(Vec::new()));
+}

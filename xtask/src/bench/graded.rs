@@ -8,7 +8,7 @@ use super::measure::{self, Run, median};
 use crate::repository::{self, Failure};
 
 const ROUNDS: usize = 3;
-const PACKAGES: [&str; 4] = [
+pub(super) const PACKAGES: [&str; 4] = [
     "numpy==2.4.6",
     "pandas==3.1.1",
     "statsmodels==0.15.0",

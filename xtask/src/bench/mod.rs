@@ -3,6 +3,7 @@
 //! Runs of the two sides alternate, so that a machine that slows down slows both. Every run is one line of `bench/results.jsonl`; what is worth
 //! keeping goes into `docs/benchmarks.md` by hand, with the machine it was measured on.
 
+mod bootstrap;
 mod graded;
 mod measure;
 mod rules;
@@ -29,6 +30,7 @@ pub(crate) fn run(what: Option<&str>) -> Result<(), Failure> {
             graded::run()?;
             check()
         }
+        Some("bootstrap") => bootstrap::run(),
         Some("graded") => graded::run(),
         Some("check") => check(),
         Some("rules") => rules::run(),
@@ -37,7 +39,7 @@ pub(crate) fn run(what: Option<&str>) -> Result<(), Failure> {
         Some("run") => run::run(run::Sides::All),
         Some("peers") => run::run(run::Sides::Peers),
         Some(other) => Err(format!(
-            "no benchmark `{other}`: graded, check, rules, verify, run, peers or clone"
+            "no benchmark `{other}`: graded, check, rules, bootstrap, verify, run, peers or clone"
         )
         .into()),
     }
