@@ -391,6 +391,22 @@ fn the_runs_are_served_to_this_machine_until_somebody_ends_it() {
     let (_, body) = page.split_once("\r\n\r\n").expect("a body");
     assert_eq!(body, project.read("report.html"), "the same page");
     assert!(get("/runs/0009-00000000").starts_with("HTTP/1.1 404 "));
+    assert!(list.contains("<span class=\"tag\">hold</span>"), "{list}");
+    let page = project.read("gatewright.yaml");
+    project.write(
+        "gatewright.yaml",
+        page.replace("margin: 10 pts", "margin: 60 pts"),
+    );
+    let list = get("/");
+    assert!(
+        list.contains("<span class=\"tag\">terms changed</span>"),
+        "{list}"
+    );
+    assert!(
+        list.contains("decided hold;") && list.contains("since it was sealed: gate (sealed "),
+        "{list}"
+    );
+    assert!(!list.contains("<span class=\"tag\">hold</span>"), "{list}");
     let killed = Command::new("kill")
         .args(["-INT", &server.id().to_string()])
         .status();
