@@ -70,6 +70,20 @@ fn interval(materials: &Materials<'_>, finding: &Finding) -> String {
     if let Some(why) = why {
         text.push_str(&format!("; {why}"));
     }
+    // Of the two bounds that of the judgement is the one that traffic without examples widened.
+    let judged = finding.measured.covered.filter(|it| it.is_finite());
+    let of_examples = [found.lower, found.upper];
+    if let Some(judged) = judged.filter(|it| !of_examples.contains(&Some(*it))) {
+        let point = if compares {
+            words::change
+        } else {
+            words::amount
+        };
+        text.push_str(&format!(
+            ", {} with traffic that has no example at its worst",
+            point(unit, judged)
+        ));
+    }
     text
 }
 

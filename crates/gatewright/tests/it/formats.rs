@@ -119,7 +119,7 @@ fn annotations_and_summary_are_there_when_outputs_cannot_be_written() {
     let _ = project.run(&["gate"]).expect(100);
     let summary = project.project().join("summary");
     let output = project
-        .command(&["report", "--ci", "github"])
+        .command(&["report", "--ci=github"])
         .env("GITHUB_STEP_SUMMARY", &summary)
         // A folder: nobody can append to it.
         .env("GITHUB_OUTPUT", project.project())

@@ -203,6 +203,13 @@ fn what_is_left_is_left_of_the_bound_that_was_judged() {
         finding.sentence
     );
     assert!((finding.covered.expect("a bound") - 0.5706).abs() < 1e-12);
+    assert!(
+        finding
+            .rests_on
+            .ends_with(", 57.1 % with traffic that has no example at its worst"),
+        "{}",
+        finding.rests_on
+    );
     // A mean has no worst value: no bound of it is sure. What is undecided does not hold by anything.
     analysis.findings[0].measured.covered = Some(f64::NEG_INFINITY);
     analysis.findings[0].standing = Standing::Undecided(Undecided::CoverageGap { uncovered: 0.4 });
