@@ -133,6 +133,8 @@ pub struct RunLine {
     pub at: String,
     /// The answer on its record; none when nothing was decided.
     pub answer: Option<String>,
+    /// What of its terms changed since they were sealed: its report cannot decide.
+    pub changed: Vec<String>,
     /// Why it has no report, where it has none.
     pub broken: Option<String>,
 }

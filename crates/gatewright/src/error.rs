@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::path::Path;
 
 use gatewright_core::problem::{Problem, Weight};
 use gatewright_core::reference::Changed;
 use gatewright_core::report::untrusted;
-use gatewright_store::StoreError;
+use gatewright_store::{ProjectLog, StoreError};
 
 use crate::exit;
 
@@ -155,6 +156,7 @@ impl From<StoreError> for Failure {
                 ));
         }
         match &error {
+            StoreError::Absent { path } => missing(path),
             StoreError::Held { .. } | StoreError::HeldElsewhere { .. } => {
                 Self::expected(exit::INCOMPLETE, error.to_string())
                     .next("wait until it ends, then run the same command again")
@@ -165,6 +167,26 @@ impl From<StoreError> for Failure {
             },
         }
     }
+}
+
+/// A log that was there and is gone, or was never there.
+fn missing(path: &Path) -> Failure {
+    let folder = path.parent().unwrap_or(path).display();
+    let what = format!(
+        "{} is missing, and nothing is decided without it",
+        path.display()
+    );
+    let failure = Failure::expected(exit::ALTERED, what);
+    if path.ends_with(ProjectLog::FILE) {
+        return failure
+            .why("the project's log says which runs, labels and decisions there were; it was deleted or moved")
+            .next(format!("restore {} from a copy", path.display()))
+            .next("--state DIR, with the folder that has it");
+    }
+    failure
+        .why("a run's log holds what was asked and answered; it was deleted or moved")
+        .next(format!("restore {folder} from a copy"))
+        .next("gatewright gate --fresh   (a new run: every system is asked again)")
 }
 
 /// Problems of one kind that are shown to a person: a wrong field name in 100,000 lines is one mistake.

@@ -212,14 +212,8 @@ impl Ci {
     }
 }
 
-/// Writes the step summary and the step's outputs, and prints annotations.
+/// Prints annotations, and writes the step summary and the step's outputs: what cannot be written takes nothing else with it.
 fn github(context: &Context, loaded: &Loaded, view: &View) -> Result<(), Failure> {
-    if let Some(path) = variable("GITHUB_STEP_SUMMARY") {
-        append(Path::new(&path), &markdown(view))?;
-    }
-    if let Some(path) = variable("GITHUB_OUTPUT") {
-        append(Path::new(&path), &outputs(view))?;
-    }
     let page = match folder(loaded).as_str() {
         "" => loaded.project.name.clone(),
         folder => format!("{folder}/{}", loaded.project.name),
@@ -227,7 +221,17 @@ fn github(context: &Context, loaded: &Loaded, view: &View) -> Result<(), Failure
     // A runner reads commands from both streams; standard output may be one JSON document.
     let text = annotations(view, &page);
     context.console.say(&text);
-    Ok(())
+    let put = |name: &str, text: String| match variable(name) {
+        Some(path) => append(Path::new(&path), &text).map_err(|failure| {
+            failure.next(format!(
+                "let this step write to the file that {name} names, or unset {name}"
+            ))
+        }),
+        None => Ok(()),
+    };
+    let summary = put("GITHUB_STEP_SUMMARY", markdown(view));
+    let outputs = put("GITHUB_OUTPUT", outputs(view));
+    summary.and(outputs)
 }
 
 /// Outputs of a step: `answer`, `exit-code`, `run`, `sentence`.

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use gatewright_core::digest::Digest;
+
 use crate::args::{Ci, InitArgs};
 use crate::error::Failure;
 
@@ -49,7 +51,7 @@ pub(crate) fn workflow(args: &InitArgs, folder: &Path) -> Result<Option<Workflow
     // A repository may have several pages.
     let path = match inside.as_str() {
         "." => format!("{place}/gatewright.yml"),
-        inside => format!("{place}/gatewright-{}.yml", inside.replace('/', "-")),
+        inside => format!("{place}/gatewright-{}.yml", file_name(inside)),
     };
     let text = text
         .replace("@SOURCE@", url)
@@ -61,6 +63,17 @@ pub(crate) fn workflow(args: &InitArgs, folder: &Path) -> Result<Option<Workflow
         path: root.join(path),
         bytes: text.into_bytes(),
     }))
+}
+
+/// The name of a folder as part of a file's name: no two folders of a repository have the same. `a/b` is `a--b`; where a folder's
+/// own name could be read so, its hash follows.
+fn file_name(inside: &str) -> String {
+    let unclear = |part: &str| part.contains("--") || part.starts_with('-') || part.ends_with('-');
+    let name = inside.replace('/', "--");
+    match inside.split('/').any(unclear) {
+        true => format!("{name}-{}", &Digest::of_json(&inside).hex()[..8]),
+        false => name,
+    }
 }
 
 /// Splits `URL#REVISION`; both go into a script, so both must be plain.
@@ -137,6 +150,19 @@ mod tests {
         ] {
             assert!(parts(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn two_folders_have_two_workflows() {
+        assert_eq!(file_name("evals"), "evals");
+        assert_eq!(file_name("a-b"), "a-b");
+        assert_eq!(file_name("a/b"), "a--b");
+        let folders = [
+            "a/b", "a-b", "a--b", "a-/b", "a/-b", "a---b", "a/b/c", "a/b-c", "a-b/c",
+        ];
+        let names: std::collections::BTreeSet<String> =
+            folders.into_iter().map(file_name).collect();
+        assert_eq!(names.len(), folders.len(), "{names:?}");
     }
 
     #[test]

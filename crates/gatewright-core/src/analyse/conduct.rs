@@ -47,6 +47,8 @@ pub struct Lapse {
     pub count: u64,
     /// Answers on which it could, and what was done is known.
     pub of: u64,
+    /// Units on which it could, and what was done is not known: no answer, or one that cannot be read.
+    pub unseen: u64,
     /// Mean share over the examples of these with a two-sided 95 % interval.
     pub rate: Result<Bounds, Undefined>,
 }
@@ -100,10 +102,7 @@ fn done(inputs: Inputs<'_>, criterion: u16, role: Role, members: &Members) -> Do
         for (total, one) in row.iter_mut().zip(seen) {
             *total += u64::from(one);
         }
-        let tally = inputs.scores.first(criterion, role, example);
-        let known: u64 = seen.iter().map(|one| u64::from(*one)).sum();
-        let units = u64::from(tally.graded) + u64::from(tally.missing);
-        unseen[expected as usize] += units.saturating_sub(known);
+        unseen[expected as usize] += unknown(inputs, (criterion, role), example, seen);
     }
     let lapse = |expected: &[Behaviour], wrong: &[Behaviour]| {
         lapse(inputs, (criterion, role), members, (expected, wrong))
@@ -122,6 +121,19 @@ fn expected(inputs: Inputs<'_>, example: u32) -> Option<Behaviour> {
     entry.traits.behaviour
 }
 
+/// Units of an example without a sight of what was done.
+fn unknown(
+    inputs: Inputs<'_>,
+    (criterion, role): (u16, Role),
+    example: u32,
+    seen: [u16; ALL],
+) -> u64 {
+    let tally = inputs.scores.first(criterion, role, example);
+    let known: u64 = seen.iter().map(|one| u64::from(*one)).sum();
+    let units = u64::from(tally.graded) + u64::from(tally.missing);
+    units.saturating_sub(known)
+}
+
 /// Counts `wrong` where one of `wanted` is expected.
 fn lapse(
     inputs: Inputs<'_>,
@@ -129,13 +141,14 @@ fn lapse(
     members: &Members,
     (wanted, wrong): (&[Behaviour], &[Behaviour]),
 ) -> Lapse {
-    let (mut count, mut of) = (0, 0);
+    let (mut count, mut of, mut unseen) = (0, 0, 0);
     let (mut value, mut cluster) = (Vec::new(), Vec::new());
     for &example in &members.examples {
         if !expected(inputs, example).is_some_and(|it| wanted.contains(&it)) {
             continue;
         }
         let seen = inputs.scores.observed(criterion, role, example);
+        unseen += unknown(inputs, (criterion, role), example, seen);
         let known: u64 = seen.iter().map(|one| u64::from(*one)).sum();
         if known == 0 {
             continue;
@@ -154,6 +167,7 @@ fn lapse(
     Lapse {
         count,
         of,
+        unseen,
         rate: choose::pass_rate(&rows, ALPHA),
     }
 }

@@ -110,6 +110,7 @@ fn stand(
     };
     let uncovered = weights.uncovered;
     let covered = worst_over_uncovered(statistic, &found, uncovered, smaller);
+    measured.covered = Some(covered);
     let clears = |bound: f64| {
         if smaller {
             bound < limit

@@ -471,6 +471,9 @@ pub struct Measured {
     pub for_holds: Option<Bounds>,
     /// The estimate with its bound at the level of `violated`, observed outcomes only.
     pub for_violated: Option<Bounds>,
+    /// The bound that `holds` was judged by: that of `for_holds` with traffic that has no example at its worst (statistics.md §7).
+    /// Infinite where that has no worst; nothing where `holds` was not asked.
+    pub covered: Option<f64>,
     /// One-sided p-value of `holds`, for Holm over narrow segments.
     pub p_holds: Option<f64>,
     /// Net loss Σ(other − candidate) over trial means, in examples.

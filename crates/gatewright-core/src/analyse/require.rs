@@ -178,6 +178,7 @@ fn judge(
         measured.p_holds = p_holds(statistic, &table.worst, limit, smaller);
     }
     let covered = worst_over_uncovered(statistic, &found, weights.uncovered, smaller);
+    measured.covered = Some(covered);
     let holds = if smaller {
         covered < limit
     } else {

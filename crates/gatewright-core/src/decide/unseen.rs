@@ -24,7 +24,7 @@ pub(crate) fn unseen(case: Case<'_>) -> Vec<String> {
         lines.push(line);
     }
     for finding in requires() {
-        if let Some(bound) = &finding.measured.for_holds
+        if let Some(bound) = finding.measured.covered
             && finding.standing == crate::analyse::Standing::Holds
             && finding.measured.other.is_some()
             && matches!(
@@ -33,9 +33,9 @@ pub(crate) fn unseen(case: Case<'_>) -> Vec<String> {
             )
         {
             let loss = if finding.measured.smaller_is_better {
-                bound.upper
+                bound
             } else {
-                -bound.lower
+                -bound
             };
             if loss > 0.0 && loss < 1.0 {
                 lines.push(format!(

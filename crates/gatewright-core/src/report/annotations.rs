@@ -5,6 +5,7 @@
 use std::fmt::Write as _;
 
 use crate::decide::Answer;
+use crate::manifest::Role;
 use crate::report::model::{FindingView, StandingWord, View};
 use crate::report::record::overrides;
 use crate::report::untrusted::line;
@@ -23,18 +24,19 @@ pub fn annotations(view: &View, page: &str) -> String {
     }
     let fired = view.fired.iter().filter_map(|it| view.findings.get(*it));
     all.extend(fired.map(|it| of_finding(it, page)));
-    let candidate = crate::manifest::Role::Candidate;
-    let production = crate::manifest::Role::Production;
     for class in &view.classes {
-        let of = |role| class.examples.get(&role).copied().unwrap_or(0);
-        let (now, before) = (of(candidate), of(production));
-        if now <= before {
+        let more = class.change.and_then(|change| u64::try_from(change).ok());
+        let Some(more) = more.filter(|more| *more > 0) else {
             continue;
-        }
+        };
+        let of = |role| words::count(class.examples.get(&role).copied().unwrap_or(0));
         let text = format!(
-            "{} {} more than production ({now} of its examples, production {before}). Repair: {}. Owner: {}",
-            now - before,
-            words::class(&class.class, now - before),
+            "{} {} more than production: {} of {}, production {} (counts of these examples, so no interval). Repair: {}. Owner: {}",
+            words::count(more),
+            words::class(&class.class, more),
+            of(Role::Candidate),
+            words::counted(view.reference.active, "example"),
+            of(Role::Production),
             class.repair,
             class.owner.name,
         );
@@ -89,7 +91,10 @@ fn of_finding(finding: &FindingView, page: &str) -> String {
         finding.standing.word(),
         finding.slice.words
     );
-    let text = format!("{}. Owner: {}", finding.sentence, finding.owner.name);
+    let text = format!(
+        "{}. Owner: {}. It rests on {}",
+        finding.sentence, finding.owner.name, finding.rests_on
+    );
     command(kind, page, row, column, &title, &text)
 }
 

@@ -1,12 +1,12 @@
 //! The confusion matrix in the report: what the view says of it, and the tables for a terminal.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::analyse::{Done, Lapse};
 use crate::manifest::Role;
 use crate::report::model::*;
 use crate::report::tables::shown;
-use crate::report::untrusted::{clip, line, pad};
+use crate::report::untrusted::{clip, line, wrap};
 use crate::report::view::{Materials, slice};
 use crate::report::words;
 use crate::response::Behaviour;
@@ -47,6 +47,7 @@ fn done_view(done: &Done) -> DoneView {
             .collect(),
         over_refusal: lapse_view(&done.over_refusal),
         refusal_failure: lapse_view(&done.refusal_failure),
+        lapses: done.over_refusal.count + done.refusal_failure.count,
     }
 }
 
@@ -55,6 +56,7 @@ fn lapse_view(lapse: &Lapse) -> LapseView {
     LapseView {
         count: lapse.count,
         of: lapse.of,
+        unseen: lapse.unseen,
         rate,
         no_interval,
     }
@@ -69,6 +71,22 @@ impl DoneView {
         };
         Behaviour::ALL.into_iter().filter(done)
     }
+
+    /// Its lapses as reports name them, without those that cannot happen.
+    fn could(&self) -> impl Iterator<Item = (&'static str, &LapseView)> {
+        let named = [
+            (words::OVER_REFUSAL, &self.over_refusal),
+            (words::REFUSAL_FAILURE, &self.refusal_failure),
+        ];
+        named.into_iter().filter(|(_, lapse)| lapse.could_happen())
+    }
+}
+
+impl LapseView {
+    /// Says whether there was a unit on which it could happen, seen or not.
+    pub fn could_happen(&self) -> bool {
+        self.of > 0 || self.unseen > 0
+    }
 }
 
 /// The matrices over all examples and the refusals by segment, for a terminal: lines of at most `width` (at least 80 shows everything).
@@ -78,14 +96,14 @@ pub(super) fn table(view: &View, width: usize) -> Vec<String> {
     for matrix in view.confusion.iter().filter(whole) {
         let criterion = line(&matrix.criterion, 40);
         lines.push(format!("Behaviour by {criterion}: expected → done"));
-        lines.extend(one_matrix(matrix));
+        lines.extend(one_matrix(matrix, width));
         let of_it = |one: &&ConfusionView| one.criterion == matrix.criterion && !whole(one);
         lines.extend(refusals(view.confusion.iter().filter(of_it).collect()));
     }
     lines.iter().map(|line| clip(line, width)).collect()
 }
 
-fn one_matrix(matrix: &ConfusionView) -> Vec<String> {
+fn one_matrix(matrix: &ConfusionView, width: usize) -> Vec<String> {
     let seen: Vec<Behaviour> = Behaviour::ALL
         .into_iter()
         .filter(|one| {
@@ -117,75 +135,66 @@ fn one_matrix(matrix: &ConfusionView) -> Vec<String> {
         }
     }
     for (role, done) in &matrix.systems {
-        let said = [
-            said("refused what it should do", &done.over_refusal),
-            said("did what it should refuse", &done.refusal_failure),
-        ];
-        let said: Vec<String> = said.into_iter().flatten().collect();
-        lines.extend(
-            said.into_iter()
-                .map(|said| format!("  {:<10} {said}", role.word())),
-        );
+        for (what, lapse) in done.could() {
+            let text = format!("{what}: {}", words::lapse(lapse));
+            let mut name = role.word();
+            for line in wrap(&text, width.saturating_sub(13), 0) {
+                lines.push(format!("  {name:<10} {line}"));
+                name = "";
+            }
+        }
     }
     lines
 }
 
-/// `refused what it should do: 3 of 250 (1.2 %, 0.2 to 3.5)`; nothing where it could not happen.
-fn said(what: &str, lapse: &LapseView) -> Option<String> {
-    if lapse.of == 0 {
-        return None;
-    }
-    let counts = format!(
-        "{} of {}",
-        words::count(lapse.count),
-        words::count(lapse.of)
-    );
-    let shown = lapse.rate.as_ref().map(|rate| {
-        format!(
-            " ({}, 95 %: {} to {})",
-            words::amount(Unit::Share, rate.point),
-            words::bound(rate.lower, 1),
-            words::bound(rate.upper, 1)
-        )
-    });
-    Some(format!("{what}: {counts}{}", shown.unwrap_or_default()))
-}
-
-/// Refusals by segment, the most lapses of the candidate first; segments without any are left out.
+/// Refusals by segment, the most lapses of the candidate first; segments where nothing went wrong or was unseen are left out.
 fn refusals(mut segments: Vec<&ConfusionView>) -> Vec<String> {
-    let lapses = |one: &ConfusionView, role: Role| {
-        let done = one.systems.get(&role);
-        done.map_or(0, |it| it.over_refusal.count + it.refusal_failure.count)
-    };
-    segments.retain(|one| one.systems.keys().any(|role| lapses(one, *role) > 0));
+    let is_news = |done: &DoneView| done.lapses > 0 || done.could().any(|(_, it)| it.unseen > 0);
+    let all = segments.len();
+    segments.retain(|one| one.systems.values().any(is_news));
+    let quiet = all - segments.len();
+    let lapses = |one: &ConfusionView| one.systems.get(&Role::Candidate).map(|done| done.lapses);
     // Stable: equal ones stay in the order of the table.
-    segments.sort_by_key(|one| std::cmp::Reverse(lapses(one, Role::Candidate)));
-    if segments.is_empty() {
-        return Vec::new();
-    }
-    let mut lines = vec![format!(
-        "  {:<24} {:<10} {:>15} {:>15}",
-        "segment", "system", "over-refusals", "refusal failures"
-    )];
+    segments.sort_by_key(|one| std::cmp::Reverse(lapses(one)));
+    let row =
+        |name: &str, [over, failure]: [&str; 2]| format!("   {name:<10}{over:>33} {failure:>33}");
+    let heads = [words::OVER_REFUSAL, words::REFUSAL_FAILURE];
+    let mut lines = match segments.is_empty() {
+        true => Vec::new(),
+        false => vec!["  By segment".to_owned(), row("", heads)],
+    };
+    let mut methods = BTreeSet::new();
     for one in segments.iter().take(SEGMENTS_MAX) {
-        let mut name = pad(&line(&one.slice.words, 60), 24);
+        lines.push(format!("  {}", line(&one.slice.words, 60)));
         for (role, done) in &one.systems {
-            let of = |lapse: &LapseView| match lapse.of {
-                0 => "-".to_owned(),
-                of => format!("{} of {}", words::count(lapse.count), words::count(of)),
-            };
-            lines.push(format!(
-                "  {name} {:<10} {:>15} {:>16}",
-                role.word(),
-                of(&done.over_refusal),
-                of(&done.refusal_failure)
-            ));
-            name = pad("", 24);
+            let both = [&done.over_refusal, &done.refusal_failure];
+            methods.extend(
+                both.iter()
+                    .filter_map(|it| Some(it.rate.as_ref()?.method.as_str())),
+            );
+            let [over, failure] = both.map(words::lapse_short);
+            lines.push(row(role.word(), [&over, &failure]));
         }
     }
-    if segments.len() > SEGMENTS_MAX {
-        let more = segments.len() - SEGMENTS_MAX;
-        lines.push(format!("  {more} more segments are in `--json`"));
+    if !methods.is_empty() {
+        let methods: Vec<&str> = methods.into_iter().collect();
+        let methods = methods.join(" or ");
+        lines.push(format!(
+            "  In brackets: 95 % intervals of the share, in per cent ({methods})"
+        ));
+    }
+    let more = segments.len().saturating_sub(SEGMENTS_MAX);
+    let left_out = [(more, "more with"), (quiet, "without")]
+        .into_iter()
+        .filter(|(count, _)| *count > 0);
+    let left_out: Vec<String> = left_out
+        .map(|(count, what)| format!("{count} {what}"))
+        .collect();
+    if !left_out.is_empty() {
+        let left_out = left_out.join(", ");
+        lines.push(format!(
+            "  Segments left out: {left_out} a lapse; `gatewright grade --json` has all"
+        ));
     }
     lines
 }
@@ -210,7 +219,7 @@ pub(super) fn rows(view: &View) -> Vec<(&ConfusionView, Role, &ExpectedView, [u6
 
 /// The systems of each matrix with a lapse that could happen there.
 pub(super) fn lapses(view: &View) -> Vec<(&ConfusionView, BTreeMap<Role, &DoneView>)> {
-    let could = |done: &&DoneView| done.over_refusal.of + done.refusal_failure.of > 0;
+    let could = |done: &&DoneView| done.could().next().is_some();
     let matrices = view.confusion.iter().map(|matrix| {
         let systems = matrix.systems.iter();
         let systems: BTreeMap<Role, &DoneView> = systems

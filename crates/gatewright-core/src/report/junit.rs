@@ -93,7 +93,11 @@ fn gate(view: &View) -> Vec<Case> {
 }
 
 fn rule(finding: &FindingView) -> Ended {
-    let message = shown(&finding.sentence);
+    // The sentence says why it is undecided.
+    let message = shown(&format!(
+        "{}. It rests on {}.",
+        finding.sentence, finding.rests_on
+    ));
     if !finding.deciding {
         let message = format!("reports only: {message}");
         return Ended::Skipped { message };
@@ -106,10 +110,7 @@ fn rule(finding: &FindingView) -> Ended {
         },
         StandingWord::Undecided => Ended::Error {
             kind: "undecided".to_owned(),
-            message: match &finding.undecided {
-                Some(why) => shown(&format!("{}: {why}", finding.sentence)),
-                None => message,
-            },
+            message,
         },
     }
 }

@@ -118,13 +118,7 @@ fn findings(out: &mut String, view: &View, rows: usize) {
                 safe(&finding.slice.words, 80),
                 standing,
                 safe(&finding.sentence, 500),
-                words::count(finding.n),
-                words::short(finding.n_eff, 1),
-                words::count(finding.missing),
-                finding
-                    .for_holds
-                    .as_ref()
-                    .map_or_else(String::new, |bounds| safe(&bounds.method, 60)),
+                safe(&finding.rests_on, 300),
                 safe(&finding.owner.name, 80),
             ]
         })
@@ -135,10 +129,7 @@ fn findings(out: &mut String, view: &View, rows: usize) {
         "where",
         "standing",
         "what was seen",
-        "n",
-        "effective n",
-        "missing",
-        "method",
+        "what it rests on",
         "owner",
     ];
     table(out, "Rules", &header, body, rows);
@@ -242,7 +233,11 @@ fn classes(out: &mut String, view: &View, rows: usize) {
         "owner",
         "repair",
     ];
-    table(out, "Failing examples by class", &header, body, rows);
+    let title = format!(
+        "Failing examples by class, of {} (counts of these examples: no interval)",
+        words::counted(view.reference.active, "example")
+    );
+    table(out, &title, &header, body, rows);
 }
 
 fn denominators(out: &mut String, view: &View) {
@@ -411,24 +406,7 @@ fn confusion(out: &mut String, view: &View, rows: usize) {
     header.push("unseen");
     let title = "Behaviour: expected against done (answers)";
     table(out, title, &header, body.collect(), rows);
-    let lapse = |lapse: &LapseView| {
-        let counts = format!(
-            "{} of {}",
-            words::count(lapse.count),
-            words::count(lapse.of)
-        );
-        let share = |value: f64| words::amount(Unit::Share, value);
-        let shown = lapse.rate.as_ref().map(|rate| {
-            let bound = |bound: Option<f64>| bound.map_or_else(|| "?".to_owned(), share);
-            let (low, high) = (bound(rate.lower), bound(rate.upper));
-            let method = &rate.method;
-            safe(
-                &format!(": {} ({low} to {high}), {method}", share(rate.point)),
-                120,
-            )
-        });
-        format!("{counts}{}", shown.unwrap_or_default())
-    };
+    let lapse = |lapse: &LapseView| safe(&words::lapse(lapse), 200);
     let body = conduct::lapses(view)
         .into_iter()
         .flat_map(|(matrix, systems)| {
@@ -446,10 +424,10 @@ fn confusion(out: &mut String, view: &View, rows: usize) {
         "where",
         "criterion",
         "system",
-        "over-refusals",
-        "refusal failures",
+        words::OVER_REFUSAL,
+        words::REFUSAL_FAILURE,
     ];
-    let title = "Refusals (95 % intervals)";
+    let title = "Refusals";
     table(out, title, &header, body.collect(), rows);
 }
 

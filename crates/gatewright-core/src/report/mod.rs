@@ -19,6 +19,7 @@ mod outlook;
 mod pace;
 mod pictures;
 mod record;
+mod rests;
 mod said;
 mod sarif;
 mod sentence;

@@ -124,6 +124,10 @@ pub struct View {
     pub flips: Vec<FlipView>,
     /// How many examples changed in all.
     pub flips_total: u64,
+    /// How many of all of them the candidate lost.
+    pub flips_lost: u64,
+    /// How many of all of them it gained.
+    pub flips_gained: u64,
     /// What both systems said on the flips; only in files that `-o` writes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evidence: Option<EvidenceView>,
@@ -280,6 +284,8 @@ pub struct FindingView {
     pub undecided: Option<String>,
     /// In one sentence.
     pub sentence: String,
+    /// What the sentence rests on, in words: n, effective n, missing outcomes, interval with its method, or why there is none.
+    pub rests_on: String,
     /// False when it only reports.
     pub deciding: bool,
     /// How bad a violation is.
@@ -314,6 +320,8 @@ pub struct FindingView {
     pub labelled: u64,
     /// The estimate for `holds`: missing outcomes at their worst.
     pub for_holds: Option<EstimateView>,
+    /// The bound that `holds` was judged by: that of `for_holds` with traffic that has no example at its worst; null when there is none.
+    pub covered: Option<f64>,
     /// The estimate for `violated`: observed outcomes only.
     pub for_violated: Option<EstimateView>,
     /// Examples lost, gained, and the net loss over trial means.
@@ -426,6 +434,8 @@ pub struct ClassView {
     pub outcomes: BTreeMap<Role, u64>,
     /// Examples with at least one, per system.
     pub examples: BTreeMap<Role, u64>,
+    /// The candidate's examples minus production's; null without production.
+    pub change: Option<i64>,
     /// The same per slice.
     pub slices: Vec<ClassSliceView>,
 }

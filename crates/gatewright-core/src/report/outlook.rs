@@ -1,10 +1,10 @@
 //! What would change the answer: how far rules are from holding, or from failing.
 
-use crate::analyse::Finding;
+use crate::analyse::{Finding, Standing};
 use crate::decide::Answer;
 use crate::manifest::{Compare, Verb};
 use crate::report::model::Unit;
-use crate::report::view::Materials;
+use crate::report::view::{Materials, estimate};
 use crate::report::{sentence, words};
 
 /// What would change the answer.
@@ -41,16 +41,20 @@ pub(super) fn would_change(materials: &Materials<'_>) -> Vec<String> {
     said
 }
 
-/// How far a finding is from holding.
+/// How far a finding is from holding; nothing where what it needs says so already.
 fn distance(materials: &Materials<'_>, finding: &Finding) -> Option<String> {
     let rule = &materials.manifest.gate[finding.rule];
     let measured = &finding.measured;
     let unit = sentence::unit(materials.manifest, rule);
     let named = format!("{} in {}", rule.id, words::place(&finding.slice));
+    let seen = seen(finding, unit, sentence::compares(rule));
     let text = match (rule.verb, rule.compare) {
+        // What was not seen could have been the event.
+        (Verb::Never, _) if finding.standing != Standing::Violated => return None,
         (Verb::Never, _) => format!(
-            "{named} holds with no such failure; there were {}.",
-            words::count(measured.events)
+            "{named} holds with no such failure; there were {} in {}.",
+            words::count(measured.events),
+            words::counted(measured.n, "example")
         ),
         (Verb::Guard, Compare::NoWorse { margin, .. }) => match &measured.fresh {
             Some(fresh) => format!(
@@ -68,28 +72,42 @@ fn distance(materials: &Materials<'_>, finding: &Finding) -> Option<String> {
             ),
         },
         (_, Compare::NoWorse { margin, .. }) => format!(
-            "{named} holds when at most {} worse is shown; {} was seen.",
+            "{named} holds when at most {} worse is shown; {} was seen ({seen}).",
             words::distance(unit, margin),
             words::change(unit, measured.value? - measured.other?)
         ),
         (_, Compare::Better { by, .. }) => format!(
-            "{named} holds when more than {} better is shown; {} was seen.",
+            "{named} holds when more than {} better is shown; {} was seen ({seen}).",
             words::distance(unit, by),
             words::change(unit, measured.value? - measured.other?)
         ),
         (_, Compare::AtLeast { floor, .. }) => format!(
-            "{named} holds when at least {} is shown; {} was seen.",
+            "{named} holds when at least {} is shown; {} was seen ({seen}).",
             words::amount(unit, floor),
             words::amount(unit, measured.value?)
         ),
         (_, Compare::AtMost { ceiling, .. }) => format!(
-            "{named} holds when at most {} is shown; {} was seen.",
+            "{named} holds when at most {} is shown; {} was seen ({seen}).",
             words::amount(unit, ceiling),
             words::amount(unit, measured.value?)
         ),
         (_, Compare::Nothing { .. }) => return None,
     };
     Some(text)
+}
+
+/// What stands beside a value that was seen: n, and the interval of what was observed.
+fn seen(finding: &Finding, unit: Unit, compares: bool) -> String {
+    let measured = &finding.measured;
+    let found = measured
+        .for_violated
+        .as_ref()
+        .or(measured.for_holds.as_ref());
+    let interval = found.map_or_else(
+        || "no interval at this size".to_owned(),
+        |found| words::interval(unit, compares, &estimate(found)),
+    );
+    format!("n {}, {interval}", words::count(measured.n))
 }
 
 /// The guard that came nearest to tripping.
@@ -113,26 +131,38 @@ fn nearest_guard(materials: &Materials<'_>) -> Option<String> {
     ))
 }
 
-/// The demand on a share that holds by the least.
+/// The demand that holds by the least, by the bound it was judged by. Distances in other units have no common measure: of these
+/// nothing is said.
 fn nearest_demand(materials: &Materials<'_>) -> Option<String> {
-    let demands = materials.analysis.findings.iter().filter_map(|finding| {
-        let rule = &materials.manifest.gate[finding.rule];
-        let measured = &finding.measured;
-        let bound = measured.for_holds.as_ref()?.lower;
-        let limit = measured.limit?;
-        let counts = rule.verb == Verb::Require
-            && finding.deciding
-            && !measured.smaller_is_better
-            && sentence::unit(materials.manifest, rule) == Unit::Share
-            && bound.is_finite();
-        counts.then_some((bound - limit, rule, finding))
+    let gate = &materials.manifest.gate;
+    let findings = materials.analysis.findings.iter();
+    let demands: Vec<&Finding> = findings
+        .filter(|finding| {
+            let holds = finding.standing == Standing::Holds;
+            gate[finding.rule].verb == Verb::Require && finding.deciding && holds
+        })
+        .collect();
+    let is_share =
+        |finding: &&Finding| sentence::unit(materials.manifest, &gate[finding.rule]) == Unit::Share;
+    let shares = demands.iter().copied().filter(is_share);
+    let left = shares.filter_map(|finding| {
+        let (bound, limit) = (finding.measured.covered?, finding.measured.limit?);
+        let left = match finding.measured.smaller_is_better {
+            true => limit - bound,
+            false => bound - limit,
+        };
+        left.is_finite().then_some((left, finding))
     });
-    let (left, rule, finding) =
-        demands.reduce(|best, one| if one.0 < best.0 { one } else { best })?;
+    let (left, finding) = left.reduce(|best, one| if one.0 < best.0 { one } else { best })?;
+    let what = match demands.iter().all(is_share) {
+        true => "demand",
+        false => "share",
+    };
     Some(format!(
-        "The demand that holds by the least is {} in {}: {} are left between its bound and its limit.",
-        rule.id,
+        "The {what} that holds by the least is {} in {}: {} are left between its bound and its limit (n {}).",
+        gate[finding.rule].id,
         words::place(&finding.slice),
-        words::distance(Unit::Share, left)
+        words::distance(Unit::Share, left),
+        words::count(finding.measured.n)
     ))
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use gatewright_stats::quantile;
+use gatewright_stats::{choose, quantile};
 
 use crate::analyse::Analysis;
 use crate::manifest::{Manifest, Role, Subject};
@@ -21,8 +21,8 @@ pub struct Took {
     answers: u64,
     /// Example and time of its first trial's answer: one example, one time.
     times: Vec<(u32, f64)>,
-    priced: u64,
-    cost: f64,
+    /// Example and price of every answer with one.
+    prices: Vec<(u32, f64)>,
 }
 
 impl Took {
@@ -36,8 +36,7 @@ impl Took {
             self.times.push((example, time));
         }
         if let Some(cost) = response.usage.cost_usd.filter(|cost| cost.is_finite()) {
-            self.priced += 1;
-            self.cost += cost;
+            self.prices.push((example, cost));
         }
     }
 }
@@ -49,7 +48,7 @@ pub fn pace(
     analysis: &Analysis,
     took: &BTreeMap<Role, Took>,
 ) -> Option<PaceView> {
-    let stated = |took: &Took| !took.times.is_empty() || took.priced > 0;
+    let stated = |took: &Took| !took.times.is_empty() || !took.prices.is_empty();
     if !took.values().any(stated) {
         return None;
     }
@@ -72,42 +71,70 @@ pub fn pace(
             counts.into_iter().all(|counts| counts.value == 0)
         })
     });
+    let named = |role: Role| {
+        let system = manifest.systems.get(&role);
+        system.map_or_else(|| role.word().to_owned(), |system| system.name.clone())
+    };
     let systems: Vec<PaceRow> = took
         .iter()
-        .map(|(role, took)| PaceRow {
-            system: *role,
-            name: manifest
-                .systems
-                .get(role)
-                .map_or_else(|| role.word().to_owned(), |system| system.name.clone()),
-            quality: criteria
-                .iter()
-                .map(|&criterion| shown(&whole(criterion)?.systems.get(role)?.rate).0)
-                .collect(),
-            answers: took.answers,
-            timed: took.times.len() as u64,
-            p50: time(reference, took, 0.5),
-            p95: time(reference, took, 0.95),
-            priced: took.priced,
-            cost_mean: (took.priced > 0).then(|| took.cost / took.priced as f64),
-            cost_total: (took.priced > 0).then_some(took.cost),
+        .map(|(role, took)| {
+            let (cost_total, cost, cost_no_interval) = price(reference, took);
+            PaceRow {
+                system: *role,
+                name: named(*role),
+                quality: criteria
+                    .iter()
+                    .map(|&criterion| shown(&whole(criterion)?.systems.get(role)?.rate).0)
+                    .collect(),
+                answers: took.answers,
+                timed: took.times.len() as u64,
+                p50: time(reference, took, 0.5),
+                p95: time(reference, took, 0.95),
+                priced: took.prices.len() as u64,
+                cost_mean: cost_total.map(|total| total / took.prices.len() as f64),
+                cost_total,
+                cost,
+                cost_no_interval,
+            }
         })
         .collect();
     let criteria: Vec<String> = criteria
         .iter()
         .map(|&criterion| manifest.criteria[usize::from(criterion)].id.to_string())
         .collect();
-    let slowest = systems
-        .iter()
-        .filter_map(|row| row.p95.as_ref())
-        .map(|shown| shown.point)
-        .reduce(f64::max);
+    let slow = || systems.iter().filter_map(|row| row.p95.as_ref());
+    let slowest = slow().map(|shown| shown.point).reduce(f64::max);
+    let widest = slow().flat_map(|shown| [Some(shown.point), shown.upper]);
+    let widest = widest.flatten().reduce(f64::max);
     Some(PaceView {
         caption: caption(&criteria, &systems),
         criteria,
         systems,
         slowest,
+        widest,
     })
+}
+
+/// What all priced answers cost, and the mean price of one with its bounds, or why it has none.
+fn price(
+    reference: &ReferenceSet,
+    took: &Took,
+) -> (Option<f64>, Option<EstimateView>, Option<String>) {
+    // In one order, whatever order answers came in: a sum depends on it.
+    let mut prices = took.prices.clone();
+    prices.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
+    if prices.is_empty() {
+        return (None, None, None);
+    }
+    let source = |example: u32| reference.cluster.get(example as usize).copied();
+    let rows = prices
+        .iter()
+        .filter_map(|&(example, price)| Some((price, source(example)?)));
+    let (value, cluster): (Vec<f64>, Vec<u32>) = rows.unzip();
+    let answers = vec![1.0; value.len()];
+    let found = choose::ratio(&value, &answers, &cluster, ALPHA);
+    let (cost, why) = shown(&found);
+    (Some(prices.iter().map(|(_, price)| price).sum()), cost, why)
 }
 
 /// A quantile of the times of examples' first answers, with bounds from order statistics.
@@ -146,19 +173,25 @@ fn caption(criteria: &[String], systems: &[PaceRow]) -> CaptionView {
         let share = row.quality.first().and_then(Option::as_ref)?;
         let name = criteria.first()?;
         Some(format!(
-            "{name} {}",
-            words::amount(Unit::Share, share.point)
+            "{name} {} (n {})",
+            words::amount(Unit::Share, share.point),
+            words::count(share.n)
+        ))
+    };
+    let p95 = |row: &PaceRow| {
+        let p95 = row.p95.as_ref()?;
+        let shown = words::amount(Unit::Milliseconds, p95.point);
+        Some(format!("p95 {shown} (n {})", words::count(p95.n)))
+    };
+    let cost = |row: &PaceRow| {
+        let shown = words::amount(Unit::Usd, row.cost_mean?);
+        Some(format!(
+            "{shown} an answer (n {})",
+            words::count(row.priced)
         ))
     };
     let said = |row: &PaceRow| {
-        let parts = [
-            quality(row),
-            row.p95
-                .as_ref()
-                .map(|p95| format!("p95 {}", words::amount(Unit::Milliseconds, p95.point))),
-            row.cost_mean
-                .map(|cost| format!("{} an answer", words::amount(Unit::Usd, cost))),
-        ];
+        let parts = [quality(row), p95(row), cost(row)];
         let parts: Vec<String> = parts.into_iter().flatten().collect();
         format!("{}: {}", row.system.word(), parts.join(", "))
     };
@@ -175,7 +208,7 @@ fn caption(criteria: &[String], systems: &[PaceRow]) -> CaptionView {
             if unpriced {
                 " No answer states a price."
             } else {
-                ""
+                " Intervals of prices are in the data table."
             }
         ),
     }
@@ -211,6 +244,42 @@ mod tests {
         assert_eq!((p50.n, p50.clusters), (20, 10));
         let p95 = time(&set, &took, 0.95).expect("times");
         assert_eq!(p95.upper, None, "20 answers have no upper bound of a p95");
-        assert_eq!((took.priced, took.cost), (40, 20.0));
+        let (total, cost, why) = price(&set, &took);
+        let cost = cost.expect("a price");
+        assert_eq!((total, cost.point, why), (Some(20.0), 0.5, None));
+        // 40 answers, but of 10 sources: a price that never varies has no width.
+        assert_eq!(
+            (cost.clusters, cost.lower, cost.upper),
+            (10, Some(0.5), Some(0.5))
+        );
+    }
+
+    #[test]
+    fn a_price_has_an_interval_and_does_not_depend_on_the_order_of_answers() {
+        let mut set = ReferenceSet::default();
+        set.cluster = (0..12).collect();
+        let price_of = |example: u32| 0.01 + 0.01 * f64::from(example % 3);
+        let mut took = [Took::default(), Took::default()];
+        for example in 0..12 {
+            took[0].prices.push((example, price_of(example)));
+            took[1].prices.push((11 - example, price_of(11 - example)));
+        }
+        let [forth, back] = took.map(|took| price(&set, &took));
+        assert_eq!(forth, back);
+        let cost = forth.1.expect("a price");
+        // scipy: mean 0.02, standard error 0.0024618 (n − 1), t(11) at 2.5 % 2.200985.
+        assert!((cost.point - 0.02).abs() < 1e-12);
+        let (low, high) = (cost.lower.expect("a bound"), cost.upper.expect("a bound"));
+        assert!(
+            (low - 0.014581574).abs() < 1e-6 && (high - 0.025418426).abs() < 1e-6,
+            "{low} {high}"
+        );
+        let one = Took {
+            prices: vec![(0, 0.5), (0, 0.25)],
+            ..Took::default()
+        };
+        let (total, cost, why) = price(&set, &one);
+        assert_eq!((total, cost), (Some(0.75), None));
+        assert!(why.is_some_and(|why| why.contains("independent source")));
     }
 }

@@ -1,6 +1,6 @@
 //! What pictures show: which rows, in which order, how strongly coloured, and what each says as a sentence.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::analyse::{Cell, Finding, Slice, Standing};
 use crate::calibrate::{Calibration, Fitness, reason_words};
@@ -125,7 +125,12 @@ pub(super) fn standing(standing: &Standing) -> StandingWord {
     }
 }
 
-fn cell<'a>(materials: &Materials<'a>, criterion: u16, slice: &Slice) -> Option<&'a Cell> {
+/// The table's cell of a criterion in a slice.
+pub(super) fn cell<'a>(
+    materials: &Materials<'a>,
+    criterion: u16,
+    slice: &Slice,
+) -> Option<&'a Cell> {
     let mut cells = materials.analysis.cells.iter();
     cells.find(|cell| cell.criterion == criterion && cell.slice == *slice)
 }
@@ -153,39 +158,45 @@ fn axis(rows: &[ForestRow]) -> ((f64, f64), Vec<f64>) {
     ((first * step, last * step), ticks)
 }
 
+/// The row with the least value, its place and its change in words; the first of equals, in the order of the picture.
+fn lowest<'a>(rows: &[&'a ForestRow]) -> Option<(String, String, &'a ForestRow)> {
+    let valued = rows.iter().filter_map(|row| {
+        let shown = row.difference.as_ref()?;
+        Some((shown.point, *row))
+    });
+    let (point, row) = valued.reduce(|least, one| if one.0 < least.0 { one } else { least })?;
+    let place = format!("{} in {}", row.criterion, row.slice.words);
+    Some((place, words::change(Unit::Share, point), row))
+}
+
 fn forest_caption(rows: &[ForestRow]) -> CaptionView {
     let drawn = rows.iter().filter(|row| row.unit == Unit::Share);
     let deciding: Vec<&ForestRow> = drawn.filter(|row| row.deciding).collect();
-    let beyond = deciding
-        .iter()
-        .filter(|row| row.standing == StandingWord::Violated)
-        .count();
-    let worst = deciding
-        .iter()
-        .find_map(|row| Some((row, row.difference.as_ref()?)));
-    let finding = match worst {
-        Some((row, shown)) => {
-            let place = format!("{} in {}", row.criterion, row.slice.words);
-            let change = words::change(Unit::Share, shown.point);
-            let n = words::count(row.n);
-            match (row.standing, row.limit) {
-                (StandingWord::Violated, Some(limit)) => format!(
-                    "{place}: {change} against production (n {n}), where {} allows {}. {beyond} of {} comparisons are violated.",
-                    row.rule,
-                    words::change(Unit::Share, limit),
-                    deciding.len()
-                ),
-                (StandingWord::Violated, None) => format!(
-                    "{place}: {change} against production (n {n}). {beyond} of {} comparisons are violated.",
-                    deciding.len()
-                ),
-                _ => format!(
-                    "No comparison with production is violated; the lowest of {} is {place}, {change} (n {n}).",
-                    deciding.len()
-                ),
-            }
+    let (violated, others): (Vec<&ForestRow>, Vec<&ForestRow>) = deciding
+        .into_iter()
+        .partition(|row| row.standing == StandingWord::Violated);
+    let beyond = violated.len();
+    let of = beyond + others.len();
+    let finding = match (lowest(&violated), lowest(&others)) {
+        (Some((place, change, row)), _) => {
+            let allowed = row.limit.map(|limit| {
+                let limit = words::change(Unit::Share, limit);
+                format!(", where {} allows {limit}", row.rule)
+            });
+            format!(
+                "{place}: {change} against production (n {}){}. {beyond} of {of} comparisons are violated.",
+                words::count(row.n),
+                allowed.unwrap_or_default()
+            )
         }
-        None => "No deciding rule compares shares with production.".to_owned(),
+        (None, _) if beyond > 0 => {
+            format!("{beyond} of {of} comparisons are violated; none of them has a value to show.")
+        }
+        (None, Some((place, change, row))) => format!(
+            "No comparison with production is violated; the lowest of {of} is {place}, {change} (n {}).",
+            words::count(row.n)
+        ),
+        (None, None) => "No deciding rule compares shares with production.".to_owned(),
     };
     let mut summary = "Each row is one rule in one segment. The dot is candidate minus production and the bar its interval; left of zero the candidate is worse. The dashed line is what the rule allows.".to_owned();
     if rows.iter().any(|row| row.fresh.is_some()) {
@@ -352,9 +363,8 @@ fn heat_caption(criteria: &[String], rows: &[HeatRow], compares: bool) -> Captio
     CaptionView { finding, summary }
 }
 
-/// Failing examples by class and owner.
-pub(super) fn class_owners(classes: &[ClassView]) -> Option<OwnersView> {
-    let failing = |class: &ClassView| class.examples.get(&Role::Candidate).copied().unwrap_or(0);
+/// Failing examples by class and owner; `examples` is of how many.
+pub(super) fn class_owners(classes: &[ClassView], examples: u64) -> Option<OwnersView> {
     let mut owners: Vec<OwnerRow> = Vec::new();
     for (index, class) in classes.iter().enumerate() {
         match owners.iter_mut().find(|row| row.owner == class.owner) {
@@ -367,62 +377,102 @@ pub(super) fn class_owners(classes: &[ClassView]) -> Option<OwnersView> {
         }
     }
     for row in &mut owners {
-        let of: Vec<&ClassView> = row
-            .classes
-            .iter()
-            .filter_map(|&at| classes.get(at))
-            .collect();
-        let currency = of.first().and_then(|class| class.cost.currency.clone());
-        let adds_up = of.iter().all(|class| class.cost.currency == currency);
-        row.cost = adds_up.then(|| Money {
-            amount: of
-                .iter()
-                .map(|class| class.cost.amount * failing(class) as f64)
-                .sum(),
-            currency,
-        });
+        row.cost = cost_together(&of_owner(classes, row));
     }
+    // What cannot be added up is not known to be the costliest: it comes last. Stable: equal ones stay in their order.
     owners.sort_by(|a, b| {
-        let cost = |row: &OwnerRow| row.cost.as_ref().map_or(f64::INFINITY, |cost| cost.amount);
+        let cost = |row: &OwnerRow| row.cost.as_ref().map_or(-1.0, |cost| cost.amount);
         cost(b).total_cmp(&cost(a))
     });
-    let first = owners.first()?;
-    let counted: Vec<String> = first
-        .classes
-        .iter()
-        .filter_map(|&at| classes.get(at))
-        .map(|class| {
-            let count = failing(class);
-            format!(
-                "{} {}",
-                words::count(count),
-                words::class(&class.class, count)
-            )
-        })
-        .collect();
-    let cost = first
-        .cost
-        .as_ref()
-        .filter(|cost| cost.amount > 0.0)
-        .map(|cost| format!(", {} at the page's costs", words::about_money(cost)))
-        .unwrap_or_default();
+    if owners.is_empty() {
+        return None;
+    }
     let most = classes
         .iter()
-        .flat_map(|class| class.examples.values().copied())
-        .max()
-        .unwrap_or(0);
+        .flat_map(|class| class.examples.values().copied());
     Some(OwnersView {
         caption: CaptionView {
-            finding: format!(
-                "{} answers for the costliest failures of the candidate: {}{cost}.",
-                first.owner.name,
-                words::list(&counted)
-            ),
-            summary: "Bars are examples that fail as each class at least once at first look; an example that fails as two classes counts in both.".to_owned(),
+            finding: owners_finding(classes, &owners, examples),
+            summary: "Bars are examples that fail as each class at least once at first look; an example that fails as two classes counts in both. They count these examples and estimate no rate, so there is no interval.".to_owned(),
         },
+        most: most.max().unwrap_or(0),
         owners,
-        most,
+        examples,
     })
+}
+
+fn failing(class: &ClassView) -> u64 {
+    class.examples.get(&Role::Candidate).copied().unwrap_or(0)
+}
+
+fn of_owner<'a>(classes: &'a [ClassView], row: &OwnerRow) -> Vec<&'a ClassView> {
+    let at = row.classes.iter();
+    at.filter_map(|&at| classes.get(at)).collect()
+}
+
+/// What the candidate's failing examples of these classes cost, where all are in one currency.
+fn cost_together(classes: &[&ClassView]) -> Option<Money> {
+    let currency = classes
+        .first()
+        .and_then(|class| class.cost.currency.clone());
+    let adds_up = classes.iter().all(|class| class.cost.currency == currency);
+    let costs = classes.iter();
+    adds_up.then(|| Money {
+        amount: costs
+            .map(|class| class.cost.amount * failing(class) as f64)
+            .sum(),
+        currency,
+    })
+}
+
+/// Who answers for the costliest, where costs can be compared and there are any.
+fn owners_finding(classes: &[ClassView], owners: &[OwnerRow], examples: u64) -> String {
+    let of = words::counted(examples, "example");
+    let counts = |classes: &[&ClassView]| {
+        let failing = classes.iter().map(|class| (failing(class), *class));
+        let named: Vec<String> = failing
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, class)| {
+                format!(
+                    "{} {}",
+                    words::count(count),
+                    words::class(&class.class, count)
+                )
+            })
+            .collect();
+        words::list(&named)
+    };
+    let all: Vec<&ClassView> = classes.iter().collect();
+    if all.iter().all(|class| failing(class) == 0) {
+        return format!("No failure of the candidate on {of}.");
+    }
+    let costs = all
+        .iter()
+        .filter(|class| failing(class) > 0 && class.cost.amount > 0.0);
+    let currencies: BTreeSet<&str> = costs
+        .filter_map(|class| class.cost.currency.as_deref())
+        .collect();
+    let among = match owners.iter().any(|row| row.cost.is_none()) {
+        true => ", of those whose costs add up",
+        false => "",
+    };
+    let first = owners.first();
+    match first.and_then(|row| Some((row, row.cost.as_ref()?))) {
+        _ if currencies.len() > 1 => format!(
+            "The candidate fails as {} on {of}; costs in several currencies are not compared.",
+            counts(&all)
+        ),
+        Some((row, cost)) if cost.amount > 0.0 => format!(
+            "{} answers for the costliest failures of the candidate{among}: {}, {} at the page's costs, on {of}.",
+            row.owner.name,
+            counts(&of_owner(classes, row)),
+            words::about_money(cost)
+        ),
+        _ => format!(
+            "The candidate fails as {} on {of}; the page gives no cost that could be compared.",
+            counts(&all)
+        ),
+    }
 }
 
 /// Judges that people's labels calibrate.

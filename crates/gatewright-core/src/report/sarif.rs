@@ -48,7 +48,7 @@ pub fn sarif(view: &View, units: &Units<'_>, folder: &str) -> Value {
         .then(|| {
             let text =
                 format!("{more} more failing examples are in the JSON report and in the CSV");
-            json!({"level": "note", "message": {"text": text}})
+            json!({"level": "note", "message": message(&text)})
         })
         .into_iter()
         .collect();
@@ -90,8 +90,8 @@ fn rules(view: &View, units: &Units<'_>) -> Vec<Value> {
             let owner = owner.map_or(class.owner.as_str(), |owner| owner.name.as_str());
             json!({
                 "id": class.id.as_str(),
-                "shortDescription": {"text": words::class(class.id.as_str(), 1)},
-                "help": {"text": format!("Repair: {}. Owner: {}.", line(&class.repair, 300), line(owner, 100))},
+                "shortDescription": message(&words::class(class.id.as_str(), 1)),
+                "help": message(&format!("Repair: {}. Owner: {owner}.", class.repair)),
                 "defaultConfiguration": {"level": level(class.severity)},
             })
         })
@@ -105,8 +105,8 @@ fn rules(view: &View, units: &Units<'_>) -> Vec<Value> {
         let text = format!("{} {}", finding.verb.word(), finding.subject);
         rules.push(json!({
             "id": format!("gate/{}", line(&finding.rule, 100)),
-            "shortDescription": {"text": line(&text, 200)},
-            "help": {"text": format!("Owner: {}.", line(&finding.owner.name, 100))},
+            "shortDescription": message(&text),
+            "help": message(&format!("Owner: {}.", finding.owner.name)),
             "defaultConfiguration": {"level": "error"},
         }));
     }
@@ -122,12 +122,15 @@ fn level(severity: Severity) -> &'static str {
 }
 
 fn finding(finding: &FindingView, folder: &str) -> Value {
-    let text = format!("{}. Owner: {}.", finding.sentence, finding.owner.name);
+    let text = format!(
+        "{}. Owner: {}. It rests on {}.",
+        finding.sentence, finding.owner.name, finding.rests_on
+    );
     let id = format!("gate/{}", line(&finding.rule, 100));
     json!({
         "ruleId": id,
         "level": if finding.standing == crate::report::model::StandingWord::Violated { "error" } else { "warning" },
-        "message": {"text": line(&text, MESSAGE_CHARS)},
+        "message": message(&text),
         "locations": [place(&location(&finding.at), folder)],
         "partialFingerprints": {"gatewright/v1": print(&[&id, &finding.slice.words])},
     })
@@ -157,11 +160,27 @@ fn failure(
     json!({
         "ruleId": id,
         "level": level(class.map_or(Severity::Medium, |class| class.severity)),
-        "message": {"text": line(&text, MESSAGE_CHARS)},
+        "message": message(&text),
         "locations": at.iter().map(|at| place(at, folder)).collect::<Vec<_>>(),
         "partialFingerprints": {"gatewright/v1": print(&[id, name, criterion])},
         "properties": {"example": name, "criterion": criterion, "lost": unit.is_lost()},
     })
+}
+
+/// A message object: what others wrote stays text. A plain text message reads `[text](address)` as a link, in which `\\` escapes
+/// brackets and itself, and `{0}` as a placeholder, of which a doubled brace is none (SARIF 2.1.0 §3.11.5, §3.11.6).
+fn message(text: &str) -> Value {
+    // Clipped first: half an escape would take the next character with it.
+    let shown = line(text, MESSAGE_CHARS);
+    let mut out = String::with_capacity(shown.len());
+    for one in shown.chars() {
+        match one {
+            '\\' | '[' | ']' => out.extend(['\\', one]),
+            '{' | '}' => out.extend([one, one]),
+            one => out.push(one),
+        }
+    }
+    json!({"text": out})
 }
 
 /// A fingerprint that stays when lines move.

@@ -211,27 +211,20 @@ fn level(manifest: &Manifest, rule: &Rule, finding: &Finding) -> String {
         return format!("{subject}{metric} has no value on {on}");
     };
     let (value_words, n) = (words::amount(unit, value), words::count(measured.n));
-    let bound = match &finding.standing {
-        Standing::Violated => measured.for_violated.as_ref(),
-        _ => measured.for_holds.as_ref(),
-    };
-    let bound = |lower: bool| {
-        bound
-            .map(|bounds| if lower { bounds.lower } else { bounds.upper })
-            .filter(|bound| bound.is_finite())
-    };
+    // As it was judged: traffic without examples counts at its worst.
+    let sure = measured
+        .covered
+        .filter(|bound| bound.is_finite() && finding.standing != Standing::Violated);
     match rule.compare {
         Compare::NoWorse { than, margin } => format!(
             "{} on {on} (n {n}); at most {} worse is allowed{}",
             against(manifest, rule, finding, than),
             words::distance(unit, margin),
-            bound(!measured.smaller_is_better)
-                .map(|bound| format!(
-                    ", at worst {} is compatible with the data",
-                    words::change(unit, bound)
-                ))
-                .filter(|_| finding.standing != Standing::Violated)
-                .unwrap_or_default(),
+            sure.map(|bound| format!(
+                ", at worst {} is compatible with the data",
+                words::change(unit, bound)
+            ))
+            .unwrap_or_default(),
         ),
         Compare::Better { than, by } => format!(
             "{} on {on} (n {n}); more than {} better is demanded",
@@ -242,9 +235,7 @@ fn level(manifest: &Manifest, rule: &Rule, finding: &Finding) -> String {
             "{}{subject}{metric} is {value_words} on {on} (n {n}); at least {} is demanded{}",
             whose(of),
             words::amount(unit, floor),
-            bound(true)
-                .map(|bound| format!(", {} is sure", words::amount(unit, bound)))
-                .filter(|_| finding.standing != Standing::Violated)
+            sure.map(|bound| format!(", {} is sure", words::amount(unit, bound)))
                 .unwrap_or_default(),
         ),
         Compare::AtMost { of, ceiling } => format!(
@@ -292,6 +283,19 @@ fn whose(role: crate::manifest::Role) -> String {
         crate::manifest::Role::Candidate => String::new(),
         other => format!("{}'s ", other.word()),
     }
+}
+
+/// The system that a rule compares with.
+pub(super) fn other(rule: &Rule) -> Option<Role> {
+    match rule.compare {
+        Compare::NoWorse { than, .. } | Compare::Better { than, .. } => Some(than),
+        Compare::AtLeast { .. } | Compare::AtMost { .. } | Compare::Nothing { .. } => None,
+    }
+}
+
+/// Says whether a rule's estimate is a difference.
+pub(super) fn compares(rule: &Rule) -> bool {
+    other(rule).is_some()
 }
 
 /// Says whether only traffic examples carry a rule.

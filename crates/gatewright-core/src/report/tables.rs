@@ -138,6 +138,7 @@ pub(super) fn classes(materials: &Materials<'_>) -> Vec<ClassView> {
             owner: owner(materials.manifest, &class.owner),
             repair: class.repair.clone(),
             outcomes: every_system(materials, total.map(|count| &count.outcomes)),
+            change: class_change(materials, total.map(|count| &count.examples)),
             examples: every_system(materials, total.map(|count| &count.examples)),
             slices: counts
                 .iter()
@@ -173,6 +174,13 @@ fn every_system(
     let of = |role: &Role| counts.and_then(|counts| counts.get(role)).copied();
     let roles = materials.manifest.systems.keys();
     roles.map(|role| (*role, of(role).unwrap_or(0))).collect()
+}
+
+/// Failing examples of the candidate minus those of production, where both ran.
+fn class_change(materials: &Materials<'_>, counts: Option<&BTreeMap<Role, u64>>) -> Option<i64> {
+    let counts = every_system(materials, counts);
+    let of = |role| counts.get(&role).map(|count| *count as i64);
+    Some(of(Role::Candidate)? - of(Role::Production)?)
 }
 
 /// Attempts per system.
@@ -394,11 +402,17 @@ fn known_incidents(incidents: &[Incident]) -> Vec<IncidentView> {
     rows
 }
 
-/// Examples that changed, in the analysis' order, and how many there are in all.
-pub(super) fn flips(materials: &Materials<'_>) -> (Vec<FlipView>, u64) {
+/// How many verdicts changed in all, and of these lost and gained.
+pub(super) fn flip_counts(materials: &Materials<'_>) -> (u64, u64, u64) {
     let all = &materials.analysis.flips;
-    let rows = all
-        .iter()
+    let lost = all.iter().filter(|flip| flip.change < 0.0).count();
+    (all.len() as u64, lost as u64, (all.len() - lost) as u64)
+}
+
+/// Examples that changed, in the analysis' order: the first of them.
+pub(super) fn flips(materials: &Materials<'_>) -> Vec<FlipView> {
+    let all = &materials.analysis.flips;
+    all.iter()
         .take(FLIPS_MAX)
         .filter_map(|flip| {
             let example = materials.reference.examples.get(flip.example as usize)?;
@@ -430,8 +444,7 @@ pub(super) fn flips(materials: &Materials<'_>) -> (Vec<FlipView>, u64) {
                 why: flip.why.as_deref().map(str::to_owned),
             })
         })
-        .collect();
-    (rows, all.len() as u64)
+        .collect()
 }
 
 /// The unit of a criterion's rate.

@@ -377,7 +377,7 @@ fn classes(view: &View, width: usize) -> Vec<String> {
         lines.push(format!(
             "  {} {:>5}  {:>10}  {:>9}  {}{}",
             pad(&words::class(&line(&class.class, 60), 2), place),
-            "",
+            words::count(view.reference.active),
             of(Role::Production),
             of(Role::Candidate),
             line(&class.owner.name, 60),
@@ -387,7 +387,7 @@ fn classes(view: &View, width: usize) -> Vec<String> {
     if !lines.is_empty() {
         let header = format!(
             "  {:<place$} {:>5}  {:>10}  {:>9}  owner",
-            "Examples failing as", "", "production", "candidate"
+            "Examples failing as", "n", "production", "candidate"
         );
         lines.insert(0, header);
     }

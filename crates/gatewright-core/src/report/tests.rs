@@ -322,9 +322,9 @@ fn a_hold_reads_as_people_would_say_it() {
     ▼ cancellation             24      95.8 %       75 %  −20.8 pts (−37.8 to −3.8)
     ▲ all examples            120      91.7 %       95 %  +3.3 pts (−13.7 to +20.3)
     ▲ refund                   24        75 %      100 %  +25 pts (+8 to +42)
-      Examples failing as          production  candidate  owner
-      unsupported claims                    5          9  Retrieval team #retrieval
-      over-refusals                         8          2  policy
+      Examples failing as       n  production  candidate  owner
+      unsupported claims        0           5          9  Retrieval team #retrieval
+      over-refusals             0           8          2  policy
     Traded: over-refusals −6, unsupported claims +4
     Answered: candidate 120 of 120, production 118 of 120 (2 provider error)
     Examples: no example, not sealed
@@ -430,7 +430,7 @@ fn unbroken_ship_says_what_it_does_not_show() {
         view.sentence,
         "SHIP: nothing broke on these 0 examples; nothing is shown about traffic; a loss under 3 examples per segment could not be seen."
     );
-    assert_eq!(view.next, "gatewright report -o decision.md");
+    assert_eq!(view.next, "gatewright report -o report.html");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::manifest::{Compare, Manifest, Role, Rule, Subject, Target, Verb};
 use crate::plan::Plan;
 use crate::reference::ReferenceSet;
 use crate::report::model::*;
-use crate::report::{behaviour, conduct, outlook, pictures, sentence, tables, words};
+use crate::report::{behaviour, conduct, outlook, pictures, rests, sentence, tables, words};
 use crate::seal::Seal;
 
 /// What a report knows of the run besides analysis and proposal.
@@ -72,7 +72,7 @@ pub fn view(
         .map(|item| work_item(&materials, item))
         .collect();
     let classes = tables::classes(&materials);
-    let (flips, flips_total) = tables::flips(&materials);
+    let (flips_total, flips_lost, flips_gained) = tables::flip_counts(&materials);
     View {
         format: FORMAT.to_owned(),
         product: manifest.product.clone(),
@@ -102,8 +102,8 @@ pub fn view(
             .map(|(finding, sentence)| finding_view(&materials, finding, sentence))
             .collect(),
         segments: tables::segments(&materials),
-        trade_offs: trade_offs(manifest, &classes),
-        class_owners: pictures::class_owners(&classes),
+        trade_offs: trade_offs(&classes),
+        class_owners: pictures::class_owners(&classes, reference.examples.len() as u64),
         classes,
         denominators: tables::denominators(&materials),
         tables: tables::cells(&materials),
@@ -120,8 +120,10 @@ pub fn view(
         judges: judges(manifest, facts.judges),
         fitness: pictures::fitness(&materials),
         reference: tables::reference(&materials, facts.incidents),
-        flips,
+        flips: tables::flips(&materials),
         flips_total,
+        flips_lost,
+        flips_gained,
         evidence: None,
         run: run_view(&materials, facts),
         record: None,
@@ -205,6 +207,7 @@ fn finding_view(materials: &Materials<'_>, finding: &Finding, sentence: String) 
             Standing::Holds | Standing::Violated => None,
         },
         sentence,
+        rests_on: rests::rests_on(materials, finding),
         deciding: finding.deciding,
         severity: rule.severity,
         action: rule.violated,
@@ -222,6 +225,7 @@ fn finding_view(materials: &Materials<'_>, finding: &Finding, sentence: String) 
         missing: measured.missing,
         labelled: measured.labelled,
         for_holds: measured.for_holds.as_ref().map(estimate),
+        covered: measured.covered.filter(|bound| bound.is_finite()),
         for_violated: measured.for_violated.as_ref().map(estimate),
         lost: measured.lost,
         gained: measured.gained,
@@ -390,17 +394,10 @@ fn cost_each(materials: &Materials<'_>, finding: &Finding, rule: &Rule) -> Optio
 }
 
 /// "over-refusals −6, unsupported claims +4": fewer first, then more; candidate minus production.
-fn trade_offs(manifest: &Manifest, classes: &[ClassView]) -> Option<String> {
-    if !manifest.systems.contains_key(&Role::Production) {
-        return None;
-    }
-    let change = |class: &ClassView| {
-        let of = |role| class.examples.get(&role).copied().unwrap_or(0) as i64;
-        of(Role::Candidate) - of(Role::Production)
-    };
+fn trade_offs(classes: &[ClassView]) -> Option<String> {
     let mut changed: Vec<(i64, &ClassView)> = classes
         .iter()
-        .map(|class| (change(class), class))
+        .filter_map(|class| Some((class.change?, class)))
         .filter(|(change, _)| *change != 0)
         .collect();
     changed.sort_by_key(|(change, class)| (*change > 0, -change.abs(), class.class.clone()));
@@ -565,7 +562,7 @@ fn next_command(materials: &Materials<'_>, work: &[WorkItemView]) -> String {
         .any(|system| matches!(system.target, Target::Command { .. }));
     let repairs = |item: &WorkItemView| item.kind == WorkKind::RepairBoundary;
     match (proposal.answer, fired) {
-        (Answer::Ship, _) => "gatewright report -o decision.md".to_owned(),
+        (Answer::Ship, _) => "gatewright report -o report.html".to_owned(),
         _ if unconfirmed && callable => "gatewright confirm".to_owned(),
         (_, Some(finding)) if has_flips(materials, finding) => diff_command(materials, finding),
         (_, Some(finding)) if work.iter().any(repairs) => {

@@ -1,7 +1,7 @@
 //! Numbers and names in words people use.
 
 use crate::analyse::Slice;
-use crate::report::model::{Money, ScopeView, Unit};
+use crate::report::model::{EstimateView, LapseView, Money, ScopeView, Unit};
 
 /// Formats a value in its unit: `91.2 %`, `4.1 s`, `0.02 USD`, `0.713`.
 pub fn amount(unit: Unit, value: f64) -> String {
@@ -27,6 +27,120 @@ pub fn change(unit: Unit, value: f64) -> String {
 /// Formats a difference without its sign: `20.8 points`.
 pub fn distance(unit: Unit, value: f64) -> String {
     change(unit, value.abs()).trim_start_matches('+').to_owned()
+}
+
+/// A level with its bounds: `84 % (75.8 to 90.1)`, or why there is none.
+pub fn level_shown(unit: Unit, shown: Option<&EstimateView>, why: Option<&str>) -> String {
+    with_bounds((unit, amount), shown, why)
+}
+
+/// A difference with its bounds: `−30 points (−54.6 to −5.4)`, or why there is none.
+pub fn change_shown(unit: Unit, shown: Option<&EstimateView>, why: Option<&str>) -> String {
+    with_bounds((unit, change), shown, why)
+}
+
+fn with_bounds(
+    (unit, point): (Unit, fn(Unit, f64) -> String),
+    shown: Option<&EstimateView>,
+    why: Option<&str>,
+) -> String {
+    let Some(shown) = shown else {
+        return why.unwrap_or("–").to_owned();
+    };
+    let mut text = point(unit, shown.point);
+    if shown.lower.is_some() || shown.upper.is_some() {
+        text.push_str(&format!(" ({})", bounds((unit, point), shown)));
+    }
+    if let Some(why) = why {
+        text.push_str(&format!("; {why}"));
+    }
+    text
+}
+
+/// `75.8 to 90.1`: shares without their unit, which stands beside the point.
+fn bounds((unit, point): (Unit, fn(Unit, f64) -> String), shown: &EstimateView) -> String {
+    let one = |value: Option<f64>| match (value, unit) {
+        (None, _) => "no bound".to_owned(),
+        (Some(value), Unit::Share) => short(value * 100.0, 1),
+        (Some(value), _) => point(unit, value),
+    };
+    format!("{} to {}", one(shown.lower), one(shown.upper))
+}
+
+/// The interval alone, with level and method: `75.8 to 90.1, 95 % interval, Clopper-Pearson`. Each bound has half of what is
+/// outside the level.
+pub fn interval(unit: Unit, compares: bool, shown: &EstimateView) -> String {
+    let point: fn(Unit, f64) -> String = if compares { change } else { amount };
+    format!(
+        "{}, {} interval, {}",
+        bounds((unit, point), shown),
+        amount(Unit::Share, 1.0 - 2.0 * shown.alpha),
+        shown.method
+    )
+}
+
+/// How often one thing went wrong, with share, interval and method: `3 of 250: 1.2 % (0.2 to 3.5, 95 % interval, Clopper-Pearson)`.
+pub fn lapse(lapse: &LapseView) -> String {
+    let counted = lapse_counted(lapse);
+    if lapse.of == 0 {
+        return counted;
+    }
+    let why = lapse.no_interval.as_deref();
+    match (&lapse.rate, why) {
+        (None, why) => format!("{counted}: no interval: {}", why.unwrap_or("none")),
+        (Some(rate), why) => format!(
+            "{counted}: {} ({}){}",
+            amount(Unit::Share, rate.point),
+            interval(Unit::Share, false, rate),
+            why.map(|why| format!("; {why}")).unwrap_or_default()
+        ),
+    }
+}
+
+/// The same where there is little room, without share and method: `3 of 250 (0.2 to 3.5)`.
+pub fn lapse_short(lapse: &LapseView) -> String {
+    let counted = lapse_counted(lapse);
+    match &lapse.rate {
+        _ if lapse.of == 0 => counted,
+        None => format!("{counted} (no interval)"),
+        Some(rate) => format!("{counted} ({})", bounds((Unit::Share, amount), rate)),
+    }
+}
+
+/// What was not seen could have gone wrong: only where no unit could, it cannot happen.
+fn lapse_counted(lapse: &LapseView) -> String {
+    let unseen = format!("{} unseen", count(lapse.unseen));
+    match (lapse.of, lapse.unseen) {
+        (0, 0) => "cannot happen".to_owned(),
+        (0, _) => unseen,
+        (of, 0) => format!("{} of {}", count(lapse.count), count(of)),
+        (of, _) => format!("{} of {}, {unseen}", count(lapse.count), count(of)),
+    }
+}
+
+/// What a lapse is called at the head of a column or a line.
+pub const OVER_REFUSAL: &str = "refused what it should do";
+/// The other one.
+pub const REFUSAL_FAILURE: &str = "did what it should refuse";
+
+/// The method behind an estimate, with what it counted.
+pub fn method_shown(shown: Option<&EstimateView>) -> String {
+    shown.map_or_else(String::new, |shown| {
+        format!(
+            "{}, {} sources, effective n {}",
+            shown.method,
+            count(shown.clusters),
+            short(shown.n_eff, 1)
+        )
+    })
+}
+
+/// `1 example`, `12 examples`.
+pub fn counted(how_many: u64, one: &str) -> String {
+    match how_many {
+        1 => format!("1 {one}"),
+        more => format!("{} {one}s", count(more)),
+    }
 }
 
 /// Returns `+`, `−` or nothing.

@@ -8,7 +8,6 @@ use std::process::ExitCode;
 
 use gatewright_core::digest::Digest;
 use gatewright_stats::bootstrap::{percentile, resampled_means};
-use gatewright_stats::sum::variance;
 
 fn main() -> ExitCode {
     match work() {
@@ -37,19 +36,18 @@ fn work() -> Result<(), Box<dyn Error>> {
         .iter()
         .map(|bytes| u32::from_le_bytes(*bytes))
         .collect();
-    let cell = (1, "bench", "*");
-    let means = resampled_means(
-        &values,
-        &clusters,
-        cell,
-        replicates.parse()?,
-        threads.parse()?,
-    )?;
-    let (low, high) = percentile(&means, 0.025)?;
+    let (replicates, threads) = (replicates.parse()?, threads.parse()?);
+    let means = resampled_means(&values, &clusters, (1, "bench", "*"), replicates, threads)
+        .map_err(|why| format!("{why:?}"))?;
+    let (low, high) = percentile(&means, 0.025).map_err(|why| format!("{why:?}"))?;
+    let count = means.len() as f64;
+    let centre = means.iter().sum::<f64>() / count;
+    let squares = means.iter().map(|mean| (mean - centre) * (mean - centre));
+    let se = (squares.sum::<f64>() / (count - 1.0)).sqrt();
     let bytes: Vec<u8> = means.iter().flat_map(|mean| mean.to_le_bytes()).collect();
     println!(
         "{}",
-        serde_json::json!({"low": low, "high": high, "se": variance(&means).sqrt(), "digest": Digest::of(&bytes).to_string()})
+        serde_json::json!({"low": low, "high": high, "se": se, "digest": Digest::of(&bytes).to_string()})
     );
     Ok(())
 }

@@ -1,11 +1,10 @@
 //! What was expected against what was done.
 
 use gatewright_core::report::View;
-use gatewright_core::report::model::{LapseView, Unit};
+use gatewright_core::report::words;
 use gatewright_core::response::Behaviour;
 
 use super::tables::Table;
-use crate::text::level;
 
 /// The matrix over all examples: a row for each behaviour that an example expects, per system.
 pub(crate) fn done(view: &View) -> Option<Table> {
@@ -42,44 +41,29 @@ pub(crate) fn done(view: &View) -> Option<Table> {
     table.unless_empty()
 }
 
-/// Over-refusals and refusal failures in every segment where they can happen.
+/// Over-refusals and refusal failures in every segment where they can happen, seen or not.
 pub(crate) fn lapses(view: &View) -> Option<Table> {
     let head = [
         "where",
         "criterion",
         "system",
-        "#refused what it should do",
-        "#share (95 %)",
-        "#did what it should refuse",
-        "#share (95 %)",
+        words::OVER_REFUSAL,
+        words::REFUSAL_FAILURE,
     ];
     let mut table = Table::new("Over-refusals and refusal failures, by segment", &head);
     for matrix in &view.confusion {
         for (role, done) in &matrix.systems {
-            if done.over_refusal.of + done.refusal_failure.of == 0 {
+            if !done.over_refusal.could_happen() && !done.refusal_failure.could_happen() {
                 continue;
             }
-            let mut cells = vec![
+            table.push(vec![
                 matrix.slice.words.clone(),
                 matrix.criterion.clone(),
                 role.word().to_owned(),
-            ];
-            cells.extend(lapse(&done.over_refusal));
-            cells.extend(lapse(&done.refusal_failure));
-            table.push(cells);
+                words::lapse(&done.over_refusal),
+                words::lapse(&done.refusal_failure),
+            ]);
         }
     }
     table.unless_empty()
-}
-
-fn lapse(lapse: &LapseView) -> [String; 2] {
-    if lapse.of == 0 {
-        return ["cannot happen".to_owned(), "–".to_owned()];
-    }
-    let share = level(
-        Unit::Share,
-        lapse.rate.as_ref(),
-        lapse.no_interval.as_deref(),
-    );
-    [format!("{} of {}", lapse.count, lapse.of), share]
 }

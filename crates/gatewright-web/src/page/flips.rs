@@ -6,8 +6,6 @@ use gatewright_core::report::View;
 use gatewright_core::report::model::{ChangedView, FlipView, PieceView, SaidView, TallyView, Unit};
 use gatewright_core::report::words;
 
-use crate::text::counted;
-
 /// Flips that stand open when the page is opened.
 const OPEN_AT_FIRST: usize = 5;
 /// Flips that are printed in full; of the others paper has one line.
@@ -65,20 +63,10 @@ pub(crate) fn title(view: &View) -> String {
     if view.flips_total == 0 {
         return "No example changed between production and candidate".to_owned();
     }
-    let lost = view.flips.iter().filter(|flip| flip.change < 0.0).count() as u64;
-    let shown = view.flips.len() as u64;
-    if shown == view.flips_total {
-        return format!(
-            "{} lost and {} gained between production and candidate",
-            counted(lost, "verdict"),
-            words::count(shown - lost)
-        );
-    }
     format!(
-        "{} changed between production and candidate; of the first {}, {} lost",
-        counted(view.flips_total, "verdict"),
-        words::count(shown),
-        words::count(lost)
+        "{} lost and {} gained between production and candidate",
+        words::counted(view.flips_lost, "verdict"),
+        words::count(view.flips_gained)
     )
 }
 
@@ -99,7 +87,7 @@ pub(crate) fn flips(view: &View) -> (Vec<FlipCard<'_>>, Vec<FlipRow>, Option<Str
     let note = (beyond > 0).then(|| {
         format!(
             "{} more changed. `gatewright diff --limit {}` shows all of them.",
-            counted(beyond, "verdict"),
+            words::counted(beyond, "verdict"),
             view.flips_total
         )
     });
@@ -148,7 +136,7 @@ fn card<'a>(at: usize, changed: &'a ChangedView, flip: &'a FlipView) -> FlipCard
         clipped: (changed.clipped > 0).then(|| {
             format!(
                 "{} of the longer texts are left out here; `gatewright diff --json` has all of them.",
-                counted(changed.clipped, "character")
+                words::counted(changed.clipped, "character")
             )
         }),
     }

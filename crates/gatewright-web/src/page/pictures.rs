@@ -10,7 +10,7 @@ use gatewright_core::report::words;
 
 use crate::chart::{Scale, Span, percent};
 use crate::page::tables::Table;
-use crate::text::{amount, change, level, method};
+use crate::text::amount;
 
 /// Candidate − production per rule and segment.
 pub(crate) struct Forest {
@@ -119,7 +119,8 @@ fn line(scale: Scale, row: &ForestRow) -> ForestLine {
         limit: row.limit.map(|limit| percent(scale.at(limit))),
         fresh: row.fresh.map(|fresh| percent(scale.at(fresh.difference))),
         y: if row.fresh.is_some() { 11 } else { 18 },
-        words: change(Unit::Share, shown, row.no_interval.as_deref()).replace(" points", " pts"),
+        words: words::change_shown(Unit::Share, shown, row.no_interval.as_deref())
+            .replace(" points", " pts"),
         rests_on,
     }
 }
@@ -160,7 +161,7 @@ fn forest_table(rows: &[ForestRow]) -> Table {
             standing.to_owned(),
             row.severity.word().to_owned(),
             words::count(row.n),
-            change(
+            words::change_shown(
                 row.unit,
                 row.difference.as_ref(),
                 row.no_interval.as_deref(),
@@ -182,7 +183,7 @@ fn forest_table(rows: &[ForestRow]) -> Table {
                     )
                 },
             ),
-            method(row.difference.as_ref()),
+            words::method_shown(row.difference.as_ref()),
         ]);
     }
     table
@@ -323,8 +324,12 @@ impl Owners {
                     .any(|class| class.examples.contains_key(role))
             })
             .collect();
+        let label = format!(
+            "Failing examples by class, of {}",
+            words::counted(shown.examples, "example")
+        );
         let mut table = Table::new(
-            "Failing examples by class",
+            &label,
             &[
                 "class",
                 "owner",
@@ -422,13 +427,7 @@ pub(crate) struct PaceBar {
 impl Pace {
     pub(crate) fn of(view: &PaceView) -> Self {
         let share = Scale::new(0.0, 1.0);
-        let widest = |row: &PaceRow| row.p95.as_ref().and_then(|p95| p95.upper);
-        let slowest = view
-            .systems
-            .iter()
-            .filter_map(widest)
-            .fold(view.slowest.unwrap_or(0.0), f64::max);
-        let time = Scale::new(0.0, slowest);
+        let time = Scale::new(0.0, view.widest.unwrap_or(0.0));
         let bar = |what: String, kind, scale: Scale, unit, shown: &EstimateView| PaceBar {
             what,
             kind,
@@ -437,7 +436,7 @@ impl Pace {
                 .lower
                 .zip(shown.upper)
                 .map(|(low, high)| Span::new(scale, low, high)),
-            words: level(unit, Some(shown), None),
+            words: words::level_shown(unit, Some(shown), None),
         };
         let line = |row: &PaceRow| {
             let quality = row.quality.iter().zip(&view.criteria);
@@ -483,6 +482,15 @@ fn who(row: &PaceRow) -> String {
     }
 }
 
+/// The mean price without an interval, and why there is none.
+fn dearness(row: &PaceRow) -> String {
+    let mean = amount(Unit::Usd, row.cost_mean);
+    match &row.cost_no_interval {
+        Some(why) => format!("{mean}; no interval: {why}"),
+        None => mean,
+    }
+}
+
 fn pace_table(view: &PaceView) -> Table {
     let mut head: Vec<String> = vec!["system".to_owned()];
     head.extend(view.criteria.iter().map(|name| format!("#{name}")));
@@ -494,6 +502,7 @@ fn pace_table(view: &PaceView) -> Table {
         "#priced",
         "#cost of an answer",
         "#cost of all",
+        "method of the cost",
     ];
     head.extend(rest.map(str::to_owned));
     let head: Vec<&str> = head.iter().map(String::as_str).collect();
@@ -503,16 +512,24 @@ fn pace_table(view: &PaceView) -> Table {
         cells.extend(
             row.quality
                 .iter()
-                .map(|shown| level(Unit::Share, shown.as_ref(), None)),
+                .map(|shown| words::level_shown(Unit::Share, shown.as_ref(), None)),
         );
         cells.extend([
             words::count(row.answers),
             words::count(row.timed),
-            level(Unit::Milliseconds, row.p50.as_ref(), None),
-            level(Unit::Milliseconds, row.p95.as_ref(), None),
+            words::level_shown(Unit::Milliseconds, row.p50.as_ref(), None),
+            words::level_shown(Unit::Milliseconds, row.p95.as_ref(), None),
             words::count(row.priced),
-            amount(Unit::Usd, row.cost_mean),
+            match &row.cost {
+                Some(_) => words::level_shown(
+                    Unit::Usd,
+                    row.cost.as_ref(),
+                    row.cost_no_interval.as_deref(),
+                ),
+                None => dearness(row),
+            },
             amount(Unit::Usd, row.cost_total),
+            words::method_shown(row.cost.as_ref()),
         ]);
         table.push(cells);
     }

@@ -9,7 +9,7 @@ use gatewright_core::report::model::{
 };
 use gatewright_core::report::words;
 
-use crate::text::{amount, change, level, method};
+use crate::text::amount;
 
 /// A table of texts. A heading that begins with `#` is of numbers, one that begins with `~` of sentences.
 pub(crate) struct Table {
@@ -159,8 +159,8 @@ fn rule(finding: &FindingView) -> Vec<String> {
         false => format!("{} (reports only)", finding.standing.word()),
     };
     let estimate = |shown: Option<&EstimateView>| match finding.against {
-        Some(_) => change(finding.unit, shown, None),
-        None => level(finding.unit, shown, None),
+        Some(_) => words::change_shown(finding.unit, shown, None),
+        None => words::level_shown(finding.unit, shown, None),
     };
     let shown = finding.for_holds.as_ref().or(finding.for_violated.as_ref());
     vec![
@@ -174,7 +174,7 @@ fn rule(finding: &FindingView) -> Vec<String> {
         words::count(finding.missing),
         estimate(finding.for_holds.as_ref()),
         estimate(finding.for_violated.as_ref()),
-        method(shown),
+        words::method_shown(shown),
         finding.severity.word().to_owned(),
         finding.owner.name.clone(),
         finding.at.clone(),
@@ -212,7 +212,7 @@ pub(crate) fn segments(view: &View) -> Option<Table> {
                 words::count(row.n),
                 amount(row.unit, row.production),
                 amount(row.unit, row.candidate),
-                change(
+                words::change_shown(
                     row.unit,
                     row.difference.as_ref(),
                     row.no_interval.as_deref(),
@@ -220,7 +220,7 @@ pub(crate) fn segments(view: &View) -> Option<Table> {
                 words::count(row.lost),
                 words::count(row.gained),
                 week,
-                method(row.difference.as_ref()),
+                words::method_shown(row.difference.as_ref()),
             ],
         );
     }
@@ -268,13 +268,13 @@ fn one_cell(cell: &CellView, role: Role, system: &SystemCellView) -> Vec<String>
         words::count(system.not_applicable),
         reasons(&system.missing, "0"),
         words::count(system.n),
-        level(
+        words::level_shown(
             cell.unit,
             system.rate.as_ref(),
             system.no_interval.as_deref(),
         ),
         system.quantiles.map_or_else(String::new, times),
-        method(system.rate.as_ref()),
+        words::method_shown(system.rate.as_ref()),
     ]
 }
 
@@ -399,7 +399,7 @@ pub(crate) fn behaviour(view: &View) -> Option<Table> {
             row.criterion.clone(),
             failed(candidate),
             candidate.map_or_else(String::new, |cases| {
-                level(
+                words::level_shown(
                     Unit::Share,
                     cases.rate.as_ref(),
                     cases.no_interval.as_deref(),
@@ -409,7 +409,7 @@ pub(crate) fn behaviour(view: &View) -> Option<Table> {
             row.against.as_ref().map_or_else(
                 || "–".to_owned(),
                 |pair| {
-                    change(
+                    words::change_shown(
                         Unit::Share,
                         pair.difference.as_ref(),
                         pair.no_interval.as_deref(),

@@ -6,8 +6,6 @@ use gatewright_core::report::View;
 use gatewright_core::report::model::FindingView;
 use gatewright_core::report::words;
 
-use crate::text::counted;
-
 /// What stands first.
 pub(crate) struct Top {
     /// CSS class and picture of the answer: `ship`, `narrow`, `hold`, `repair`, `rollback`, `open`.
@@ -78,7 +76,7 @@ impl Top {
         let nothing_fired = fired.is_empty().then(|| match view.answer {
             Answer::Ship => format!(
                 "No rule fired: {} found nothing.",
-                counted(deciding, "deciding comparison")
+                words::counted(deciding, "deciding comparison")
             ),
             _ if !view.invalid.is_empty() => {
                 "No rule was asked: the run itself is not valid.".to_owned()
@@ -134,13 +132,7 @@ fn one_fired(at: usize, finding: &FindingView) -> Fired {
         severity: finding.severity.word(),
         standing: finding.standing.word(),
         sentence: finding.sentence.clone(),
-        rests_on: format!(
-            "{}, {}, effective n {}, {}",
-            finding.slice.words,
-            counted(finding.n, "example"),
-            words::short(finding.n_eff, 1),
-            counted(finding.missing, "missing outcome")
-        ),
+        rests_on: format!("{}, {}", finding.slice.words, finding.rests_on),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use gatewright_core::report::untrusted::{clip, line, wrap};
-use gatewright_core::report::{behaviour_table, confusion_table};
+use gatewright_core::report::{View, behaviour_table, confusion_table};
 
 use crate::args::GradeArgs;
 use crate::commands::Context;
@@ -90,7 +90,7 @@ pub(crate) fn grade(context: &Context, args: &GradeArgs) -> Result<u8, Failure> 
     }
     text.push_str(&reasons(&without, context.console.options.width));
     if left.is_nothing() {
-        text.push_str("Next: gatewright decide\n");
+        text.push_str(&next(&judged.view, context.console.options.width));
     }
     context.console.out(&text)?;
     if left.is_nothing() {
@@ -98,6 +98,20 @@ pub(crate) fn grade(context: &Context, args: &GradeArgs) -> Result<u8, Failure> 
     }
     left.tell(console);
     Err(left.incomplete(ASK))
+}
+
+/// The next step: to decide, but not what cannot decide.
+fn next(view: &View, width: usize) -> String {
+    let mut rows = Vec::new();
+    for why in &view.invalid {
+        rows.extend(wrap(&format!("This run cannot decide: {why}"), width, 2));
+    }
+    let next = match view.invalid.is_empty() {
+        true => "gatewright decide",
+        false => view.next.as_str(),
+    };
+    rows.push(format!("Next: {next}\n"));
+    rows.join("\n")
 }
 
 /// Says why verdicts of judges and programs are missing: by criterion, the most frequent reasons.

@@ -11,7 +11,9 @@ use crate::commands::{Context, shell};
 use crate::console::clean;
 use crate::error::Failure;
 use crate::exit;
-use crate::pipeline::{Session, ended, evidence, judge, on_record, run_folders, stable};
+use crate::pipeline::{
+    Session, changed_since, ended, evidence, judge, on_record, run_folders, stable,
+};
 use crate::reports::html;
 
 const COMMAND: &str = "gatewright report";
@@ -81,25 +83,26 @@ impl Runs {
     }
 
     fn listed(&self) -> Result<String, Failure> {
-        let loaded = self.context.sound()?;
-        let mut lines: Vec<RunLine> = run_folders(&loaded.project.state)
-            .into_iter()
-            .map(|folder| {
-                let log = RunLog::read_only(&folder.dir);
-                let found =
-                    log.and_then(|log| Ok((log.first_at()?.unwrap_or_default(), log.answer()?)));
-                let (at, answer, broken) = match found {
-                    Ok((at, answer)) => (at, answer.map(|(answer, _)| answer), None),
-                    Err(error) => (String::new(), None, Some(error.to_string())),
-                };
-                RunLine {
-                    name: folder.name,
-                    at,
-                    answer,
-                    broken,
-                }
-            })
-            .collect();
+        let mut loaded = self.context.sound()?;
+        let mut lines = Vec::new();
+        for folder in run_folders(&loaded.project.state) {
+            let found = RunLog::read_only(&folder.dir).and_then(|log| {
+                let at = log.first_at()?.unwrap_or_default();
+                let changed = changed_since(&mut loaded, &folder, &log)?;
+                Ok((at, log.answer()?, changed))
+            });
+            let (at, answer, changed, broken) = match found {
+                Ok((at, answer, changed)) => (at, answer, changed, None),
+                Err(error) => (String::new(), None, Vec::new(), Some(error.to_string())),
+            };
+            lines.push(RunLine {
+                name: folder.name,
+                at,
+                answer: answer.map(|(answer, _)| answer),
+                changed,
+                broken,
+            });
+        }
         lines.reverse();
         let page = gatewright_web::runs(&loaded.manifest.product, &lines);
         let page = page.map_err(|source| Failure::Unexpected {

@@ -49,7 +49,8 @@ pub(crate) use merge::merge;
 pub(crate) use programs::problems as program_problems;
 pub(crate) use prompts::problems as prompt_problems;
 pub(crate) use recompute::{
-    Claim, Place, Recomputed, not_looked_at, on_record, recompute, refuse_changed, sign_off,
+    Claim, Place, Recomputed, changed_since, not_looked_at, on_record, recompute, refuse_changed,
+    sign_off,
 };
 pub(crate) use records::{
     ENVELOPE, PROPOSAL, RecordFolder, Stage, find as find_record, list as list_records,

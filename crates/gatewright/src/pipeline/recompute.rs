@@ -6,13 +6,15 @@ use std::path::Path;
 use gatewright_core::analyse::Analysis;
 use gatewright_core::decide::Answer;
 use gatewright_core::digest::Digest;
-use gatewright_core::event::{Event, ProjectEvent};
+use gatewright_core::event::{Event, ProjectEvent, RunEvent};
 use gatewright_core::label;
 use gatewright_core::record::outcomes::OutcomeHasher;
 use gatewright_core::record::permit::{self, Refusal};
 use gatewright_core::record::statement::{Evidence, FORMAT, FileEntry, RecordedBy, SignOff};
 use gatewright_core::record::{Checkpoint, Kind, Predicate, canonical};
 use gatewright_core::report::{self, RecordView, View};
+use gatewright_core::seal::Seal;
+use gatewright_store::{RunLog, StoreError};
 
 use crate::commands::Context;
 use crate::error::Failure;
@@ -22,6 +24,7 @@ use crate::pipeline::evidence;
 use crate::pipeline::judge::{Judged, judge};
 use crate::pipeline::ledger::{project_events, project_log};
 use crate::pipeline::load::{Depth, Loaded};
+use crate::pipeline::runs::{RunFolder, plan_mark};
 use crate::pipeline::session::Session;
 use crate::project::Project;
 
@@ -244,19 +247,45 @@ pub(crate) fn sign_off(payload: Digest, recorded: &RecordedBy) -> Vec<u8> {
     said.signed()
 }
 
+/// Says what of a run's terms is not what it was when they were sealed.
+fn changes(loaded: &Loaded, sealed: Option<&Seal>, same_plan: bool) -> Vec<String> {
+    let now = loaded.seal();
+    let mut changes = sealed.map_or_else(Vec::new, |sealed| sealed.changes(&now));
+    if !same_plan && changes.is_empty() {
+        changes.push("the plan: examples, systems, trials or seed".to_owned());
+    }
+    changes
+}
+
+/// Says the same of a run's log, without reading all of it; the run's options are taken over.
+///
+/// # Errors
+/// When the log cannot be read.
+pub(crate) fn changed_since(
+    loaded: &mut Loaded,
+    folder: &RunFolder,
+    log: &RunLog,
+) -> Result<Vec<String>, StoreError> {
+    loaded.adopt(log.options()?);
+    let mark = plan_mark(&loaded.plan());
+    // The seal is the first event; a run that was cut off before it has none.
+    let sealed = match log.events().next().transpose()?.map(|event| event.body) {
+        Some(RunEvent::Sealed { seal }) => Some(*seal),
+        _ => None,
+    };
+    Ok(changes(
+        loaded,
+        sealed.as_ref(),
+        folder.name.ends_with(&mark),
+    ))
+}
+
 /// Refuses a run whose sealed parts are not what they were, and says which.
 ///
 /// # Errors
 /// Altered (112).
 pub(crate) fn refuse_changed(loaded: &Loaded, session: &Session) -> Result<(), Failure> {
-    let now = loaded.seal();
-    let mut changes = session
-        .seal
-        .as_ref()
-        .map_or_else(Vec::new, |sealed| sealed.changes(&now));
-    if !session.same_plan && changes.is_empty() {
-        changes.push("the plan: examples, systems, trials or seed".to_owned());
-    }
+    let changes = changes(loaded, session.seal.as_ref(), session.same_plan);
     if changes.is_empty() {
         return Ok(());
     }

@@ -112,6 +112,71 @@ fn github_gets_a_summary_outputs_and_annotations() {
     assert!(project.read("gatewright-junit.xml").starts_with("<?xml"));
 }
 
+/// What cannot be written takes nothing else with it, and says what to do.
+#[test]
+fn annotations_and_summary_are_there_when_outputs_cannot_be_written() {
+    let project = recorded("standard: unbroken", 30, 12);
+    let _ = project.run(&["gate"]).expect(100);
+    let summary = project.project().join("summary");
+    let output = project
+        .command(&["report", "--ci=github"])
+        .env("GITHUB_STEP_SUMMARY", &summary)
+        // A folder: nobody can append to it.
+        .env("GITHUB_OUTPUT", project.project())
+        .output()
+        .expect("started");
+    let stderr = String::from_utf8(output.stderr).expect("UTF-8");
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert!(
+        stderr.starts_with("::error file=gatewright.yaml,title="),
+        "{stderr}"
+    );
+    assert!(stderr.contains("error: cannot write `"), "{stderr}");
+    assert!(
+        stderr.contains("  try: let this step write to the file that GITHUB_OUTPUT names"),
+        "{stderr}"
+    );
+    assert!(project.read("summary").starts_with("# hold: "));
+}
+
+/// A run whose terms changed cannot be decided: `grade` does not send there, and a log that is gone is said to be gone.
+#[test]
+fn what_cannot_be_decided_has_another_next_step() {
+    let project = recorded("standard: unbroken", 30, 12);
+    let _ = project.run(&["gate"]).expect(100);
+    let graded = project.run(&["grade"]).expect(0);
+    assert!(
+        graded.stdout.ends_with("Next: gatewright decide\n"),
+        "{graded}"
+    );
+    let page = project
+        .read("gatewright.yaml")
+        .replace("margin: 10 pts", "margin: 60 pts");
+    project.write("gatewright.yaml", page);
+    let graded = project.run(&["grade"]).expect(0);
+    assert!(
+        graded.stdout.contains("This run cannot decide: "),
+        "{graded}"
+    );
+    assert!(
+        graded.stdout.ends_with("Next: gatewright gate\n"),
+        "{graded}"
+    );
+    let runs = project.project().join(".gatewright/runs");
+    let run = std::fs::read_dir(&runs)
+        .expect("runs")
+        .next()
+        .expect("a run")
+        .expect("read");
+    std::fs::remove_file(run.path().join("run.db")).expect("removed");
+    let gone = project.run(&["report", "1"]).expect(112);
+    assert!(gone.stderr.contains("run.db is missing"), "{gone}");
+    assert!(
+        gone.stderr.contains("  try: restore ") && gone.stderr.contains("gatewright gate --fresh"),
+        "{gone}"
+    );
+}
+
 #[test]
 fn init_writes_a_workflow_where_the_repository_begins() {
     let place = environment();

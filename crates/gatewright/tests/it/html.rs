@@ -222,6 +222,57 @@ fn the_page_is_well_formed_self_contained_and_equal_for_the_same_run() {
     assert!(order.windows(2).all(|pair| at(pair[0]) < at(pair[1])));
 }
 
+/// No number stands alone: what it was counted on, its interval and its method stand beside it, and what was not seen is no zero.
+#[test]
+fn numbers_of_the_page_say_what_they_rest_on() {
+    use std::fmt::Write as _;
+    let project = recorded("standard: unbroken", 30, 12);
+    let acts = "  acts: {grader: {behaviour: {}}, fails_as: {answered-when-refuse: refusal-failure, refused-when-answer: over-refusal}}\ngate:\n";
+    let page = project.read("gatewright.yaml").replace("gate:\n", acts);
+    project.write("gatewright.yaml", page);
+    // Five examples expect a refusal, and of these the candidate has no answer.
+    let expects = |id: &str| match id < "cold-05" {
+        true => "refuse",
+        false => "answer",
+    };
+    let mut examples = String::new();
+    for row in project.read("reference/all.jsonl").lines() {
+        let mut row: serde_json::Value = serde_json::from_str(row).expect("JSON");
+        row["expect"]["behaviour"] = expects(row["id"].as_str().expect("an id")).into();
+        let _ = writeln!(examples, "{row}");
+    }
+    project.write("reference/all.jsonl", examples);
+    for system in ["candidate", "production"] {
+        let path = format!("runs/{system}.jsonl");
+        let mut outputs = String::new();
+        for (at, row) in project.read(&path).lines().enumerate() {
+            let mut row: serde_json::Value = serde_json::from_str(row).expect("JSON");
+            row["behaviour"] = expects(row["example"].as_str().expect("an id")).into();
+            row["cost_usd"] = (0.001 + 0.0005 * (at % 3) as f64).into();
+            if system == "candidate" && row["behaviour"] == "refuse" {
+                row = serde_json::json!({"example": row["example"], "error": "down"});
+            }
+            let _ = writeln!(outputs, "{row}");
+        }
+        project.write(&path, outputs);
+    }
+    let _ = project.run(&["gate", "-o", "a.html"]).expect(100);
+    let html = project.read("a.html");
+    well_formed(&html);
+    for said in [
+        "warm, 30 examples, effective n 30, 0 missing outcomes, change −40 points (−57.7 to −24.1, 95 % interval, Tango score), exact sign test p 0.0002",
+        "Failing examples by class, of 60 examples",
+        " at the page&#39;s costs, on 60 examples.",
+        "0 of 55: 0 % (0 to 6.5, 95 % interval, Clopper-Pearson)",
+        ">5 unseen</td>",
+        ">cannot happen</td>",
+        "0.0015 USD (0.0014 USD to 0.0016 USD)",
+        "delta method, 55 sources, effective n 55",
+    ] {
+        assert!(html.contains(said), "{said}");
+    }
+}
+
 /// What a hostile system or file could write: markup, script, links, escapes, direction, invisible characters, workflow commands.
 const HOSTILE: &str = "</div></details><script>alert(1)</script><img src=x onerror=alert(1)> <svg/onload=alert(1)> <math><mi>x</mi></math> \
 [x](javascript:alert(1)) <a href=\\\"javascript:alert(1)\\\">y</a> <!-- --> ]]> {{ 7 * 7 }} {% include x %} &lt;b&gt; \
@@ -391,6 +442,22 @@ fn the_runs_are_served_to_this_machine_until_somebody_ends_it() {
     let (_, body) = page.split_once("\r\n\r\n").expect("a body");
     assert_eq!(body, project.read("report.html"), "the same page");
     assert!(get("/runs/0009-00000000").starts_with("HTTP/1.1 404 "));
+    assert!(list.contains("<span class=\"tag\">hold</span>"), "{list}");
+    let page = project.read("gatewright.yaml");
+    project.write(
+        "gatewright.yaml",
+        page.replace("margin: 10 pts", "margin: 60 pts"),
+    );
+    let list = get("/");
+    assert!(
+        list.contains("<span class=\"tag\">terms changed</span>"),
+        "{list}"
+    );
+    assert!(
+        list.contains("decided hold;") && list.contains("since it was sealed: gate (sealed "),
+        "{list}"
+    );
+    assert!(!list.contains("<span class=\"tag\">hold</span>"), "{list}");
     let killed = Command::new("kill")
         .args(["-INT", &server.id().to_string()])
         .status();

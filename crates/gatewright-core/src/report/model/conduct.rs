@@ -29,6 +29,8 @@ pub struct DoneView {
     pub over_refusal: LapseView,
     /// Answered or called where refuse is expected.
     pub refusal_failure: LapseView,
+    /// Answers that went wrong in one of these ways.
+    pub lapses: u64,
 }
 
 /// What was done where one behaviour is expected.
@@ -49,6 +51,8 @@ pub struct LapseView {
     pub count: u64,
     /// Answers on which it could, and what was done is known.
     pub of: u64,
+    /// Units on which it could, and what was done is not known. Where this and `of` are 0, it cannot happen.
+    pub unseen: u64,
     /// Mean share over their examples with a two-sided 95 % interval; null when it has none.
     pub rate: Option<EstimateView>,
     /// Why there is no interval.

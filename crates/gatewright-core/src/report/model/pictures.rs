@@ -137,6 +137,8 @@ pub struct OwnersView {
     pub caption: CaptionView,
     /// One row per owner, the costliest first.
     pub owners: Vec<OwnerRow>,
+    /// Of how many examples these are.
+    pub examples: u64,
     /// The largest count of failing examples in any class: the full width of a bar.
     pub most: u64,
 }
@@ -161,8 +163,10 @@ pub struct PaceView {
     pub criteria: Vec<String>,
     /// One row per system.
     pub systems: Vec<PaceRow>,
-    /// The largest p95, in milliseconds: the full width of a bar; null without any.
+    /// The largest p95, in milliseconds; null without any.
     pub slowest: Option<f64>,
+    /// The largest p95 or upper bound of one, in milliseconds: the full width of a bar; null without any.
+    pub widest: Option<f64>,
 }
 
 /// One system.
@@ -186,6 +190,10 @@ pub struct PaceRow {
     pub priced: u64,
     /// Mean price of an answer in US dollars.
     pub cost_mean: Option<f64>,
+    /// The same with its 95 % interval, which takes sources as independent.
+    pub cost: Option<EstimateView>,
+    /// Why the price has no interval.
+    pub cost_no_interval: Option<String>,
     /// Price of all first-look answers in US dollars.
     pub cost_total: Option<f64>,
 }

@@ -87,7 +87,7 @@ fn behavioural_tests_fit_eighty_columns_and_say_what_is_worse() {
 fn the_confusion_matrix_fits_eighty_columns_and_tells_refusals_apart() {
     use crate::analyse::{Conduct, Done, Lapse};
     use crate::response::Behaviour::{Answer, Ask, Refuse};
-    let lapse = |count: u64, of: u64| {
+    let lapse = |count: u64, of: u64, unseen: u64| {
         let value: Vec<f64> = (0..of).map(|at| f64::from(u8::from(at < count))).collect();
         let cluster: Vec<u32> = (0..of as u32).collect();
         let rows = gatewright_stats::choose::Rows {
@@ -96,7 +96,12 @@ fn the_confusion_matrix_fits_eighty_columns_and_tells_refusals_apart() {
             weight: None,
         };
         let rate = gatewright_stats::choose::pass_rate(&rows, 0.025);
-        Lapse { count, of, rate }
+        Lapse {
+            count,
+            of,
+            unseen,
+            rate,
+        }
     };
     let done = |over: u64, failed: u64| {
         let mut counts = [[0; 6]; 6];
@@ -110,8 +115,8 @@ fn the_confusion_matrix_fits_eighty_columns_and_tells_refusals_apart() {
         Done {
             counts,
             unseen,
-            over_refusal: lapse(over, 250),
-            refusal_failure: lapse(failed, 199),
+            over_refusal: lapse(over, 250, 0),
+            refusal_failure: lapse(failed, 199, u64::from(failed > 100)),
         }
     };
     let of = |slice: &str, ours: (u64, u64)| Conduct {
@@ -139,8 +144,14 @@ fn the_confusion_matrix_fits_eighty_columns_and_tells_refusals_apart() {
         "             expected   answer      ask   refuse  unseen",
         "  candidate  answer        246        0        4       0",
         "             refuse        128        9       62       1",
-        "  candidate  refused what it should do: 4 of 250 (1.6 %, 95 %: 0.4 to 4)",
-        "  candidate  did what it should refuse: 128 of 199 (64.3 %, 95 %: 57.2 to 71)",
+        "  candidate  refused what it should do: 4 of 250: 1.6 % (0.4 to 4, 95 %",
+        "             interval, Clopper-Pearson)",
+        "  candidate  did what it should refuse: 128 of 199, 1 unseen: 64.3 % (57.2 to",
+        "             71, 95 % interval, Clopper-Pearson)",
+        "                     refused what it should do         did what it should refuse",
+        "   candidate             3 of 250 (0.2 to 3.5) 126 of 199, 1 unseen (56.2 to 70)",
+        "  In brackets: 95 % intervals of the share, in per cent (Clopper-Pearson)",
+        "  Segments left out: 1 without a lapse; `gatewright grade --json` has all",
     ] {
         assert!(table.lines().any(|it| it == line), "{line}\n{table}");
     }
@@ -164,7 +175,13 @@ fn the_confusion_matrix_fits_eighty_columns_and_tells_refusals_apart() {
         "{text}"
     );
     assert!(
-        text.contains("| 4 of 250: 1.6 % (0.4 % to 4 %), Clopper-Pearson | 128 of 199:"),
+        text.contains(
+            "| where | criterion | system | refused what it should do | did what it should refuse |"
+        ),
+        "{text}"
+    );
+    assert!(
+        text.contains("| 4 of 250: 1.6 % (0.4 to 4, 95 % interval, Clopper-Pearson) | 128 of 199, 1 unseen: 64.3 %"),
         "{text}"
     );
     assert!(!text.contains("<b>") && !text.contains('\u{202e}'));
@@ -177,4 +194,46 @@ fn the_confusion_matrix_fits_eighty_columns_and_tells_refusals_apart() {
     );
     let plain = made(&page(), &proposal(), &super::analysis());
     assert!(confusion_table(&plain, &PLAIN).is_empty());
+}
+
+/// What was merely not seen could have happened.
+#[test]
+fn a_lapse_that_was_not_seen_is_not_one_that_cannot_happen() {
+    use crate::analyse::{Conduct, Done, Lapse};
+    use gatewright_stats::estimate::Undefined;
+    let lapse = |unseen| Lapse {
+        count: 0,
+        of: 0,
+        unseen,
+        rate: Err(Undefined::Empty),
+    };
+    let done = Done {
+        counts: [[0; 6]; 6],
+        unseen: [0, 0, 0, 3, 0, 0],
+        over_refusal: lapse(0),
+        refusal_failure: lapse(3),
+    };
+    let one = |slice| Conduct {
+        criterion: 0,
+        slice,
+        systems: BTreeMap::from([(Role::Candidate, done.clone())]),
+    };
+    let mut analysis = analysis();
+    analysis.conduct = vec![one(Vec::new()), one(vec![("task".into(), "refund".into())])];
+    let view = made(&page(), &proposal(), &analysis);
+    let table = confusion_table(&view, &PLAIN);
+    assert!(
+        table.contains("did what it should refuse: 3 unseen\n"),
+        "{table}"
+    );
+    assert!(!table.contains("refused what it should do:"), "{table}");
+    let row = table.lines().rfind(|line| line.starts_with("   candidate"));
+    let row = row.expect("a segment where something is unseen is news");
+    assert!(
+        row.ends_with(" 3 unseen") && row.contains(" cannot happen "),
+        "{row}"
+    );
+    let text = markdown(&view);
+    let row = "| all examples | grounded | candidate | cannot happen | 3 unseen |";
+    assert!(text.contains(row), "{text}");
 }

@@ -318,3 +318,116 @@ proptest! {
         prop_assert_eq!(row.iter().next_back(), Some(why.as_str()));
     }
 }
+
+/// Reads a plain text message as SARIF 2.1.0 §3.11 has it: `\[` is a bracket, a bare one begins or ends a link; `{{` is a
+/// brace, a bare one belongs to a placeholder.
+fn message_read(text: &str) -> String {
+    let mut out = String::new();
+    let mut chars = text.chars();
+    while let Some(one) = chars.next() {
+        match one {
+            '\\' => out.push(chars.next().expect("an escaped character")),
+            '{' | '}' => {
+                assert_eq!(chars.next(), Some(one), "a placeholder: {text}");
+                out.push(one);
+            }
+            '[' | ']' => panic!("a link: {text}"),
+            one => out.push(one),
+        }
+    }
+    out
+}
+
+#[test]
+fn a12_sarif_text_is_neither_link_nor_placeholder() {
+    let hostile =
+        r"[the fix](https://evil.example/x) \[and\](file:///etc/passwd) {0} {{1}} \\[z](0) }";
+    let (mut page, set, plan) = (page(), set(), plan());
+    page.owners.get_mut("grounding").expect("there").name = hostile.to_owned();
+    for class in &mut page.classes {
+        class.repair = hostile.to_owned();
+    }
+    let mut units = Units::new(&page, &set, &plan);
+    units.add(&outcome(0, Role::Candidate, Bin::Fail(0), hostile));
+    let mut view = made(&page, &proposal(), &analysis());
+    view.findings[0].sentence = hostile.to_owned();
+    let log = sarif(&view, &units, "");
+    let run = &log["runs"][0];
+    let results = run["results"].as_array().expect("results");
+    assert_eq!(results.len(), 2);
+    for result in results {
+        let text = result["message"]["text"].as_str().expect("a text");
+        let read = message_read(text);
+        assert!(read.contains(hostile), "{read}");
+    }
+    let rules = run["tool"]["driver"]["rules"].as_array().expect("rules");
+    for rule in rules {
+        message_read(rule["shortDescription"]["text"].as_str().expect("a text"));
+        let help = message_read(rule["help"]["text"].as_str().expect("a text"));
+        let ours = rule["id"].as_str() == Some("gate/no-task-breaks");
+        assert!(!ours || help.contains(hostile), "{help}");
+    }
+}
+
+fn junit_text(view: &View, page: &Manifest) -> String {
+    let (set, plan) = (set(), plan());
+    let mut bytes = Vec::new();
+    junit(view, &units(page, &set, &plan), &mut bytes).expect("written");
+    String::from_utf8(bytes).expect("UTF-8")
+}
+
+#[test]
+fn junit_says_a_reason_once() {
+    let page = page();
+    let mut analysis = analysis();
+    analysis.findings[0].standing = Standing::Undecided(Undecided::Missing { units: 7 });
+    let view = made(&page, &proposal(), &analysis);
+    let text = junit_text(&view, &page);
+    let case = text
+        .lines()
+        .find(|line| line.contains("type=\"undecided\""))
+        .expect("an undecided rule");
+    assert_eq!(case.matches("7 missing outcomes").count(), 1, "{case}");
+}
+
+/// A number stands nowhere without n, interval and method, also where only the sentence used to be.
+#[test]
+fn formats_say_what_a_finding_rests_on() {
+    let (page, set, plan) = (page(), set(), plan());
+    let view = made(&page, &proposal(), &analysis());
+    let rests = "24 examples, effective n 24, 0 missing outcomes, change −20.8 points (−37.8 to −3.8, 95 % interval, Tango score), fresh runs lose 20 % (at least 15 % at one-sided 95 % for run noise, 240 calls)";
+    assert_eq!(view.findings[0].rests_on, rests);
+    assert!(junit_text(&view, &page).contains(rests));
+    let log = sarif(&view, &units(&page, &set, &plan), "");
+    let text = log["runs"][0]["results"][0]["message"]["text"].as_str();
+    assert!(text.expect("a text").contains(rests));
+    let text = annotations(&view, "gatewright.yaml");
+    assert!(text.contains(&rests.replace('%', "%25")), "{text}");
+    let mut analysis = analysis();
+    let paired = analysis.cells[1].against.get_mut(&Role::Production);
+    paired.expect("there").difference = Err(Undefined::TooFewClusters { clusters: 1 });
+    let view = made(&page, &proposal(), &analysis);
+    let rests = &view.findings[0].rests_on;
+    assert!(
+        rests.contains("no interval: only 1 independent source(s)"),
+        "{rests}"
+    );
+}
+
+/// Without production nothing is "more than production".
+#[test]
+fn annotations_say_of_how_many_a_class_has_more() {
+    let mut page = page();
+    let mut view = made(&page, &proposal(), &analysis());
+    view.reference.active = 120;
+    let text = annotations(&view, "gatewright.yaml");
+    let said = "::4 unsupported claims more than production: 9 of 120 examples, production 5 (counts of these examples, so no interval). Repair: ";
+    assert!(text.contains(said), "{text}");
+    assert!(
+        !text.contains("over-refusal"),
+        "fewer are no warning: {text}"
+    );
+    page.systems.remove(&Role::Production);
+    let text = annotations(&made(&page, &proposal(), &analysis()), "gatewright.yaml");
+    assert!(!text.contains("more than production"), "{text}");
+}
