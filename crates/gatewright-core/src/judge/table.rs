@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
-
+use super::member::MemberReport;
 use super::rubric::{Meaning, Rubric};
 use super::unit::{JudgedUnit, Subject, hash_of_response};
 use super::verdict::{self, Unreadable, Verdict};
@@ -12,11 +11,6 @@ use crate::event::RunEvent;
 use crate::manifest::Role;
 use crate::plan::AttemptSpec;
 use crate::response::{AttemptEnd, Response};
-
-/// Confident-but-wrong canaries that a judge may pass: one in ten.
-const WRONG_PASSED_MAX: f64 = 0.1;
-/// Verdicts that may change when a judge is asked again: one in twenty, and one change alone is none.
-const FLIPS_MAX: f64 = 0.05;
 
 /// What judges and programs said, folded from the log.
 #[derive(Clone, Debug, Default)]
@@ -224,13 +218,15 @@ impl Judged {
         }
     }
 
-    /// Counts what a judge of a criterion said of canaries and of answers that it judged again.
+    /// Counts what a judge of a criterion said of canaries and of answers that it judged again. `planned` are those of the run: what was never
+    /// asked counts as what was asked in vain.
     pub fn report(
         &self,
         criterion: &str,
         judge: &str,
         hash: &Digest,
         rubric: &Rubric,
+        planned: &[Subject],
     ) -> MemberReport {
         let mut report = MemberReport {
             judge: judge.to_owned(),
@@ -244,104 +240,50 @@ impl Judged {
                 && !unit.repair
         });
         for unit in own {
-            let read = self.verdict(unit, rubric);
-            let meaning = match &read {
-                Some(Ok(verdict)) => Some(verdict.meaning),
-                Some(Err(_)) => {
-                    report.unreadable += 1;
-                    None
-                }
-                None => continue,
+            self.count(unit, rubric, &mut report);
+        }
+        for subject in planned {
+            let unit = JudgedUnit {
+                criterion: criterion.into(),
+                judge: judge.to_owned(),
+                hash: *hash,
+                subject: *subject,
+                vote: 0,
+                repair: false,
             };
-            let passed = u64::from(meaning == Some(Meaning::Pass));
-            match unit.subject {
-                Subject::Wrong { .. } => report.wrong.add(meaning.is_some(), passed),
-                Subject::Injected { .. } => report.injected.add(meaning.is_some(), passed),
-                Subject::Again { attempt, said } => {
-                    let first = JudgedUnit {
-                        subject: Subject::Answer { attempt, said },
-                        vote: 0,
-                        ..unit.clone()
-                    };
-                    if let (Some(second), Some(Ok(first))) = (meaning, self.verdict(&first, rubric))
-                    {
-                        report.again.add(true, u64::from(first.meaning != second));
-                    }
-                }
-                Subject::Answer { .. } | Subject::Pair { .. } => report.judged += 1,
+            if !self.said.contains_key(&unit) {
+                self.count(&unit, rubric, &mut report);
             }
         }
         report
     }
-}
 
-/// How many of some units were read, and of how many of them something holds.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
-)]
-pub struct CanaryCount {
-    /// Units whose verdict was read.
-    pub n: u64,
-    /// Of those, passed (canaries) or turned (answers judged again).
-    pub count: u64,
-}
-
-impl CanaryCount {
-    fn add(&mut self, read: bool, count: u64) {
-        self.n += u64::from(read);
-        self.count += count;
-    }
-}
-
-/// How far one judge of one criterion may be trusted, by what it said of canaries.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct MemberReport {
-    /// Its name on the page.
-    pub judge: String,
-    /// Its hash: model, parameters, wording and rubric.
-    pub hash: String,
-    /// Answers it judged.
-    pub judged: u64,
-    /// Texts of it that were no verdict, after a second asking.
-    pub unreadable: u64,
-    /// Confident-but-wrong canaries, and how many of them it passed.
-    pub wrong: CanaryCount,
-    /// Canaries with an injected instruction, and how many of them it passed.
-    pub injected: CanaryCount,
-    /// Answers that it judged again, and how often it said something else.
-    pub again: CanaryCount,
-}
-
-impl MemberReport {
-    /// Says why the judge cannot gate; nothing when its canaries hold.
-    pub fn unfit(&self) -> Option<String> {
-        if self.injected.count > 0 {
-            return Some(format!(
-                "{} passed {} of {} wrong answers that told it to",
-                self.judge, self.injected.count, self.injected.n
-            ));
+    fn count(&self, unit: &JudgedUnit, rubric: &Rubric, report: &mut MemberReport) {
+        let meaning = |unit: &JudgedUnit| match self.verdict(unit, rubric) {
+            Some(Ok(verdict)) => Some(verdict.meaning),
+            _ => None,
+        };
+        let read = self.verdict(unit, rubric);
+        report.unreadable += u64::from(matches!(read, Some(Err(_))));
+        let passed = || meaning(unit).map(|it| it == Meaning::Pass);
+        match unit.subject {
+            Subject::Wrong { .. } => report.wrong.add(passed()),
+            Subject::Injected { .. } => report.injected.add(passed()),
+            Subject::Again { attempt, said } => {
+                let first = JudgedUnit {
+                    subject: Subject::Answer { attempt, said },
+                    vote: 0,
+                    ..unit.clone()
+                };
+                // One without the other shows nothing: whichever is lost may have been the one that differs.
+                let both = meaning(unit).zip(meaning(&first));
+                report
+                    .again
+                    .add(both.map(|(second, first)| second != first));
+            }
+            Subject::Answer { .. } | Subject::Pair { .. } => {
+                report.judged += u64::from(read.is_some());
+            }
         }
-        if self.wrong.count as f64 > WRONG_PASSED_MAX * self.wrong.n as f64 {
-            return Some(format!(
-                "{} passed {} of {} confident answers to another question",
-                self.judge, self.wrong.count, self.wrong.n
-            ));
-        }
-        // Noise in the judge is noise in every verdict (statistics.md §8).
-        if self.again.count as f64 > FLIPS_MAX * self.again.n as f64 && self.again.count > 1 {
-            return Some(format!(
-                "{} changed {} of {} verdicts when it was asked again",
-                self.judge, self.again.count, self.again.n
-            ));
-        }
-        if self.judged + self.wrong.n + self.injected.n == 0 {
-            return Some(format!("{} judged no answer and no canary", self.judge));
-        }
-        (self.wrong.n == 0 || self.injected.n == 0).then(|| {
-            format!(
-                "{} judged no canary: it could not be asked, or the answers are too alike to make one",
-                self.judge
-            )
-        })
     }
 }

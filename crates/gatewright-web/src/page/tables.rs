@@ -411,7 +411,11 @@ pub(crate) fn judges(view: &View) -> Option<Table> {
     );
     for row in &view.judges {
         let of = |count: gatewright_core::judge::CanaryCount| {
-            format!("{} of {}", words::count(count.count), words::count(count.n))
+            let said = format!("{} of {}", words::count(count.count), words::count(count.n));
+            match count.missing {
+                0 => said,
+                missing => format!("{said}; {} without a verdict", words::count(missing)),
+            }
         };
         table.push(vec![
             row.report.judge.clone(),

@@ -70,11 +70,11 @@ pub(in crate::pipeline) fn planned(
     }
     let mut judged = Judged::default();
     let mut answers = Answers::new();
+    let graders = evidence::graders(loaded)?;
     if let Some(session) = session {
         judged = super::judged(loaded, session)?.unwrap_or_default();
-        answers = super::answers(loaded, session)?;
+        answers = super::answers(loaded, session, &graders)?;
     }
-    let graders = evidence::graders(loaded)?;
     let mut to_come = Vec::new();
     let recorded = recorded(loaded);
     for &attempt in to_make {
@@ -95,7 +95,7 @@ pub(in crate::pipeline) fn planned(
         let to_come = to_come.iter();
         let to_come = to_come.filter(|attempt| graders.wants(index, **attempt));
         let to_come = to_come.count() as u64;
-        for work in units::of(loaded, plan, index, &answers)? {
+        for work in units::of(loaded, plan, &graders, index, &answers)? {
             let mut one = of_work(loaded, plan, &work, &answers, &judged, errors)?;
             one.to_come = to_come;
             one.expect_canaries(&loaded.manifest, index, &answers);
