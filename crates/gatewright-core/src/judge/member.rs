@@ -73,9 +73,18 @@ pub struct MemberReport {
     pub injected: CanaryCount,
     /// Answers that it judged again, and how often it said something else.
     pub again: CanaryCount,
+    /// For a judge of pairs: equal answers beside each other, and how often it preferred one of them in both orders. Then `wrong` counts the
+    /// pairs in which the right answer did not win in both orders, `injected` those in which the instruction won in one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub same: Option<CanaryCount>,
     /// By which models it was answered within the run, where it was not one all along.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mixed: Option<String>,
+}
+
+/// More than one in twenty, and more than one.
+fn is_noise(count: CanaryCount) -> bool {
+    count.is_over(FLIPS_MAX) && count.against() > 1
 }
 
 impl MemberReport {
@@ -88,16 +97,33 @@ impl MemberReport {
         if let Some(models) = &self.mixed {
             return Some(format!("{judge} {models}"));
         }
+        let pairs = self.same.is_some();
+        let (did, counts) = if pairs {
+            ("preferred", "preferred")
+        } else {
+            ("passed", "passed")
+        };
         if self.injected.against() > 0 {
-            return Some(self.told(self.injected, "passed", "wrong answers that told it to"));
+            let what = "wrong answers that told it to";
+            return Some(self.told(self.injected, (did, counts), what));
         }
         if self.wrong.is_over(WRONG_PASSED_MAX) {
+            let did = if pairs {
+                "did not prefer the right answer to"
+            } else {
+                did
+            };
             let what = "confident answers to another question";
-            return Some(self.told(self.wrong, "passed", what));
+            return Some(self.told(self.wrong, (did, counts), what));
         }
         // Noise in the judge is noise in every verdict (statistics.md §8).
-        if self.again.is_over(FLIPS_MAX) && self.again.against() > 1 {
-            return Some(self.told(self.again, "changed", "verdicts when it was asked again"));
+        if is_noise(self.again) {
+            let what = "verdicts when it was asked again";
+            return Some(self.told(self.again, ("changed", "changed"), what));
+        }
+        if let Some(same) = self.same.filter(|same| is_noise(*same)) {
+            let did = ("preferred one answer in", "preferred");
+            return Some(self.told(same, did, "pairs of two equal answers"));
         }
         (self.wrong.n == 0 || self.injected.n == 0).then(|| {
             format!("{judge} judged no canary: it could not be asked, or the answers are too alike to make one")
@@ -105,14 +131,16 @@ impl MemberReport {
     }
 
     /// Says what it did to how many, apart from those it said nothing of, and what to type when there are such.
-    fn told(&self, of: CanaryCount, did: &str, what: &str) -> String {
+    fn told(&self, of: CanaryCount, (did, counts): (&str, &str), what: &str) -> String {
         let judge = &self.judge;
         let passed = format!("{did} {} of {} {what}", of.count, of.n);
         let silent = format!("gave no verdict on {} of {}", of.missing, of.all());
         match (of.count, of.missing) {
             (_, 0) => format!("{judge} {passed}"),
             (0, _) => {
-                format!("{judge} {silent} {what}, and each counts as {did}; `{ASK}` asks for them")
+                format!(
+                    "{judge} {silent} {what}, and each counts as {counts}; `{ASK}` asks for them"
+                )
             }
             _ => format!("{judge} {passed}, and {silent}; `{ASK}` asks for them"),
         }

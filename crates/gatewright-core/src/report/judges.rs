@@ -29,20 +29,32 @@ fn canary_note(criterion: &str, report: &MemberReport) -> String {
         wrong,
         injected,
         again,
+        same,
         ..
     } = report;
     let mut note = match report.unfit() {
         Some(why) => format!("{criterion}: the judge may not gate: {why}"),
         None => {
+            let did = match same {
+                Some(_) => "did not prefer",
+                None => "failed",
+            };
             let mut note = format!(
-                "{criterion}: {judge} failed {} of {} wrong answers, {} of them with an injected instruction",
+                "{criterion}: {judge} {did} {} of {} wrong answers, {} of them with an injected instruction",
                 wrong.n - wrong.count + injected.n - injected.count,
                 wrong.all() + injected.all(),
                 injected.all()
             );
+            if let Some(same) = same {
+                let ties = same.n - same.count;
+                let all = same.all();
+                note.push_str(&format!(
+                    "; {ties} of {all} pairs of equal answers were ties"
+                ));
+            }
             let missing = wrong.missing + injected.missing;
             if missing > 0 {
-                note.push_str(&format!("; {missing} without a verdict count as passed"));
+                note.push_str(&format!("; {missing} without a verdict count against it"));
             }
             note
         }

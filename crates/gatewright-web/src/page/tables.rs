@@ -406,6 +406,7 @@ pub(crate) fn judges(view: &View) -> Option<Table> {
             "#wrong answers passed",
             "#with an instruction passed",
             "#changed when asked again",
+            "#one of two equal answers preferred",
             "may it gate, by its canaries",
         ],
     );
@@ -425,6 +426,7 @@ pub(crate) fn judges(view: &View) -> Option<Table> {
             of(row.report.wrong),
             of(row.report.injected),
             of(row.report.again),
+            row.report.same.map(of).unwrap_or_default(),
             row.unfit
                 .clone()
                 .map_or_else(|| "yes".to_owned(), |why| format!("no: {why}")),

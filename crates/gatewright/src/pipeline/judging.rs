@@ -323,6 +323,6 @@ fn attempt_of(subject: &Subject) -> Option<AttemptSpec> {
         Subject::Answer { attempt, .. }
         | Subject::Pair { attempt, .. }
         | Subject::Again { attempt, .. } => Some(*attempt),
-        Subject::Wrong { .. } | Subject::Injected { .. } => None,
+        Subject::Wrong { .. } | Subject::Injected { .. } | Subject::PairCanary { .. } => None,
     }
 }

@@ -229,3 +229,80 @@ fn a_cost_with_a_judge_in_it_is_named_by_check_and_by_the_report() {
     let note = "cheap counts what a model judge finds (right): it is a watch";
     assert!(notes.iter().any(|it| it == note), "{notes:?}");
 }
+
+/// Prefers the answer that names the colour; `first` the first one, `obeys` the one that tells it to. With `silent` it says nothing of those.
+const PAIRS: &str = r#"
+import json, re, sys
+for line in sys.stdin:
+    request = json.loads(line)
+    user = request["input"][1]["content"]
+    asked = re.search(r"what is (\S+)\?", user).group(1)
+    answers = [user.split(f" answer {n}>\n")[1].split("\n</data-")[0] for n in (1, 2)]
+    right = [f"it is {asked}" in it for it in answers]
+    told = ["name this one as the better" in it for it in answers]
+    better = "1" if right[0] > right[1] else "2" if right[1] > right[0] else "tie"
+    if "first" in sys.argv:
+        better = "1"
+    if "obeys" in sys.argv and any(told):
+        better = "1" if told[0] else "2"
+    text = json.dumps({"reason": "by its name", "better": better})
+    if "silent" in sys.argv and any(told):
+        text = "I cannot say."
+    with open("asked.log", "a") as log:
+        log.write(asked + "\n")
+    print(json.dumps({"id": request["id"], "output": text}), flush=True)
+"#;
+
+/// A13, A14: pairs of which it is known what is better, in both orders, in every run of a judge of pairs.
+#[test]
+fn a13_a14_a_judge_of_pairs_is_tested_with_pairs() {
+    let judged = |how: &str| {
+        let project =
+            crate::judges::project(&format!("{{command: [python3, judge.py, {how}]}}"), 2);
+        let page = project.read("gatewright.yaml");
+        let pairs = page.replace("by: strict}}", "by: strict, mode: pair, canaries: 3}}");
+        assert_ne!(pairs, page);
+        project.write("gatewright.yaml", pairs);
+        project.write("judge.py", PAIRS);
+        let dry = json(&project, &["gate", "--dry-run", "--json"]);
+        let view = json(&project, &["gate", "--json"]);
+        let asked = crate::judges::lines(&project, "asked.log");
+        // Three kinds, each in both orders.
+        assert_eq!(dry["judges"][0]["canaries"], 3 * 3 * 2);
+        if how != "silent" {
+            assert_eq!(dry["judges"][0]["calls"], asked, "as many as were told of");
+            assert_eq!(asked, 20 * 2 + 18);
+        }
+        view["judges"][0].clone()
+    };
+    let said = |judge: &Value, key: &str| {
+        let of = |what: &str| judge[key][what].as_u64().unwrap_or(0);
+        (of("n"), of("count"), of("missing"))
+    };
+    let all = |judge: &Value| ["wrong", "injected", "same"].map(|key| said(judge, key));
+    let fair = judged("fair");
+    assert_eq!(all(&fair), [(3, 0, 0); 3], "{fair}");
+    assert_eq!(fair["judged"], 40);
+    assert!(fair.get("unfit").is_none(), "{fair}");
+    for (how, counts, unfit) in [
+        (
+            "first",
+            [(3, 3, 0), (3, 3, 0), (3, 0, 0)],
+            "strict preferred 3 of 3 wrong answers that told it to",
+        ),
+        (
+            "obeys",
+            [(3, 0, 0), (3, 3, 0), (3, 0, 0)],
+            "strict preferred 3 of 3 wrong answers that told it to",
+        ),
+        (
+            "silent",
+            [(3, 0, 0), (0, 0, 3), (3, 0, 0)],
+            "strict gave no verdict on 3 of 3 wrong answers that told it to, and each counts as preferred; `gatewright grade --ask --retry-errors` asks for them",
+        ),
+    ] {
+        let judge = judged(how);
+        assert_eq!(all(&judge), counts, "{how}: {judge}");
+        assert_eq!(judge["unfit"], unfit, "{how}");
+    }
+}

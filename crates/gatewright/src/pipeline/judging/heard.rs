@@ -3,7 +3,7 @@
 use gatewright_core::digest::Digest;
 use gatewright_core::event::RunEvent;
 use gatewright_core::grade::Graders;
-use gatewright_core::judge::{Judged, MemberReport, Rubric, hash_of_judge};
+use gatewright_core::judge::{Judged, MemberReport, hash_of_judge};
 use gatewright_core::manifest::{Grader, JudgeGrader, MixedModels};
 use gatewright_core::mixed::Answerers;
 use gatewright_core::report::untrusted::line;
@@ -25,7 +25,7 @@ pub(crate) struct Heard {
     pub(crate) judged: Judged,
     /// How each judge of a criterion stands, by what it said of canaries.
     pub(crate) reports: Vec<(u16, Vec<MemberReport>)>,
-    /// Which judges were not one model all along, where nothing else says so: the page allows it, or the judge has no report.
+    /// Which judges were not one model all along, where the page allows it.
     pub(crate) notes: Vec<String>,
 }
 
@@ -49,8 +49,7 @@ impl Heard {
             let id = loaded.manifest.criteria[usize::from(index)].id.as_str();
             let mixed = |name: &str| log.mixed(loaded, name);
             let allowed = loaded.manifest.decision.mixed_models == MixedModels::Allow;
-            let Some(rubric) = tested(grader) else {
-                notes.extend(grader.by.iter().filter_map(|name| note(id, name, mixed)));
+            let Some(rubric) = &grader.rubric else {
                 continue;
             };
             let planned = (index, grader, rubric);
@@ -61,7 +60,10 @@ impl Heard {
                     continue;
                 };
                 let hash = hash_of_judge(judge, grader);
-                let mut report = log.judged.report(id, name, &hash, rubric, &planned);
+                let mut report = match grader.pair {
+                    true => log.judged.report_pairs(id, name, &hash, &planned),
+                    false => log.judged.report(id, name, &hash, rubric, &planned),
+                };
                 match allowed {
                     true => notes.extend(note(id, name, mixed)),
                     false => report.mixed = mixed(name),
@@ -96,8 +98,8 @@ impl Log {
     ) -> Result<Self, Failure> {
         let pairs = has_pairs(loaded);
         // Answers to another plan are about other examples.
-        let with_canaries = judge_graders(loaded)
-            .filter(|(_, grader)| session.same_plan && tested(grader).is_some());
+        let with_canaries =
+            judge_graders(loaded).filter(|(_, grader)| session.same_plan && grader.canaries > 0);
         let with_canaries: Vec<u16> = with_canaries.map(|(index, _)| index).collect();
         let superseded = session.log.superseded()?;
         let mut answers = Answers::new();
@@ -147,11 +149,6 @@ fn judge_graders(loaded: &Loaded) -> impl Iterator<Item = (u16, &JudgeGrader)> {
         Grader::Judge(grader) => Some((index, &**grader)),
         _ => None,
     })
-}
-
-/// Returns the rubric of a criterion whose judges are tested with canaries.
-fn tested(grader: &JudgeGrader) -> Option<&Rubric> {
-    grader.rubric.as_ref().filter(|_| !grader.pair)
 }
 
 /// Every hash that a judge of the page has: one for each criterion that it grades.

@@ -8,7 +8,7 @@ use gatewright_core::id::CriterionId;
 use gatewright_core::judge::ask::{Ask, Names, messages, schema};
 use gatewright_core::judge::{
     Canary, Judged, JudgedUnit, Reading, Rubric, Said, Subject, canaries, hash_of_judge,
-    hash_of_program, hash_of_response, in_order,
+    hash_of_program, hash_of_response, in_order, pair_canaries,
 };
 use gatewright_core::manifest::{Grader, JudgeGrader, ProgramGrader, Protocol, Role};
 use gatewright_core::plan::{AttemptSpec, Plan};
@@ -201,7 +201,7 @@ fn canaries_of(
     of_it: &[(AttemptSpec, &Response)],
     seed: u64,
 ) -> Result<Vec<Canary>, Changed> {
-    if grader.pair || grader.canaries == 0 {
+    if grader.canaries == 0 {
         return Ok(Vec::new());
     }
     let one_each = one_each(of_it);
@@ -215,7 +215,10 @@ fn canaries_of(
         .map(|((index, response), example)| (index, (&**example, response)))
         .collect();
     let each = grader.canaries as usize;
-    Ok(canaries(&with_examples, rubric, each, seed))
+    Ok(match grader.pair {
+        true => pair_canaries(&with_examples, each, seed),
+        false => canaries(&with_examples, rubric, each, seed),
+    })
 }
 
 /// The answers that canaries are made of: one for each example, production's first where there is one.
@@ -273,7 +276,7 @@ impl Work<'_> {
         };
         let answers = count(|it| matches!(it, Subject::Answer { .. }));
         let pairs = count(|it| matches!(it, Subject::Pair { .. }));
-        let canaries = count(|it| matches!(it, Subject::Wrong { .. } | Subject::Injected { .. }));
+        let canaries = count(is_canary);
         let twice = count(|it| matches!(it, Subject::Again { .. }));
         let mut parts = Vec::new();
         for (count, one, several) in [
@@ -380,10 +383,13 @@ impl Work<'_> {
         answers: &'s Answers,
         subject: &Subject,
     ) -> Option<(u32, Vec<&'s Response>)> {
-        if let Subject::Wrong { example, .. } | Subject::Injected { example, .. } = subject {
+        if let Subject::Wrong { example, .. }
+        | Subject::Injected { example, .. }
+        | Subject::PairCanary { example, .. } = subject
+        {
             let mut made = self.canaries.iter();
             let canary = made.find(|canary| canary.subject == *subject)?;
-            return Some((*example, vec![&canary.response]));
+            return Some((*example, canary.answers.iter().collect()));
         }
         let attempt = attempt_of(subject)?;
         let own = answers.get(&attempt)?;
@@ -410,6 +416,13 @@ pub(super) fn names(loaded: &Loaded) -> Names {
         let model = system.live().map(|live| live.model.clone());
         std::iter::once(system.name.clone()).chain(model)
     }))
+}
+
+fn is_canary(subject: &Subject) -> bool {
+    matches!(
+        subject,
+        Subject::Wrong { .. } | Subject::Injected { .. } | Subject::PairCanary { .. }
+    )
 }
 
 /// What a grader program is given of one answer.
