@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::digest::Digest;
 use crate::event::RunEvent;
 use crate::exchange::Exchange;
 use crate::manifest::Role;
@@ -9,10 +10,12 @@ use crate::manifest::Role;
 /// Most names that are said of one system.
 const NAMED_MAX: usize = 3;
 
-/// Who answered each system of a run, by what its provider says. What it does not say counts for nothing.
+/// Who answered each system and each judge of a run, by what its provider says. What it does not say counts for nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Answerers {
     by_role: BTreeMap<Role, Seen>,
+    /// By the judge's hash too: what another model or rubric said before is no verdict of this judge.
+    by_judge: BTreeMap<String, BTreeMap<Digest, Seen>>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,35 +32,71 @@ impl Answerers {
                 system,
                 model,
                 fingerprint,
-            } => self.note(*system, model.as_deref(), fingerprint.as_deref()),
-            RunEvent::Ended {
-                attempt,
-                exchange: Some(exchange),
-                ..
+            } if model.is_some() || fingerprint.is_some() => {
+                let seen = self.by_role.entry(*system).or_default();
+                seen.note(model.as_deref(), fingerprint.as_deref());
             }
-            | RunEvent::Exchanged {
-                attempt, exchange, ..
-            } => self.exchange(attempt.system, exchange),
-            _ => {}
+            RunEvent::Judged { unit, event } => {
+                if let Some((_, exchange)) = exchange(event) {
+                    let of_judge = self.by_judge.entry(unit.judge.clone()).or_default();
+                    of_judge.entry(unit.hash).or_default().exchange(exchange);
+                }
+            }
+            event => {
+                if let Some((system, exchange)) = exchange(event) {
+                    self.by_role.entry(system).or_default().exchange(exchange);
+                }
+            }
         }
     }
 
-    fn exchange(&mut self, system: Role, exchange: &Exchange) {
+    /// Says by which models a judge was answered, where it was not one all along: under any of these hashes, those that its name on the page has
+    /// with the rubrics of its criteria. The names are the provider's: untrusted text.
+    pub fn mixed_judge(&self, judge: &str, hashes: &[Digest]) -> Option<String> {
+        let mut all = Seen::default();
+        let of_judge = self.by_judge.get(judge)?;
+        for seen in hashes.iter().filter_map(|hash| of_judge.get(hash)) {
+            all.models.extend(seen.models.iter().cloned());
+            all.fingerprints.extend(seen.fingerprints.iter().cloned());
+        }
+        all.mixed()
+    }
+
+    /// Says which systems were not one system all along, one sentence for each; empty when none. The names are the
+    /// provider's: untrusted text.
+    pub fn mixed(&self) -> Vec<String> {
+        let of = |(role, seen): (&Role, &Seen)| {
+            let how = seen.mixed()?;
+            Some(format!("the {} {how}", role.word()))
+        };
+        self.by_role.iter().filter_map(of).collect()
+    }
+}
+
+/// The exchange that an event brought, and which system it was made for.
+fn exchange(event: &RunEvent) -> Option<(Role, &Exchange)> {
+    match event {
+        RunEvent::Ended {
+            attempt,
+            exchange: Some(exchange),
+            ..
+        }
+        | RunEvent::Exchanged {
+            attempt, exchange, ..
+        } => Some((attempt.system, exchange)),
+        _ => None,
+    }
+}
+
+impl Seen {
+    fn exchange(&mut self, exchange: &Exchange) {
         // What a failing host or a proxy says of itself is not who answered.
         if exchange.fault.is_none() {
-            self.note(
-                system,
-                exchange.model.as_deref(),
-                exchange.fingerprint.as_deref(),
-            );
+            self.note(exchange.model.as_deref(), exchange.fingerprint.as_deref());
         }
     }
 
-    fn note(&mut self, system: Role, model: Option<&str>, fingerprint: Option<&str>) {
-        if model.is_none() && fingerprint.is_none() {
-            return;
-        }
-        let seen = self.by_role.entry(system).or_default();
+    fn note(&mut self, model: Option<&str>, fingerprint: Option<&str>) {
         let add = |known: &mut BTreeSet<String>, name: Option<&str>| {
             if let Some(name) = name
                 && !known.contains(name)
@@ -65,33 +104,25 @@ impl Answerers {
                 known.insert(name.to_owned());
             }
         };
-        add(&mut seen.models, model);
-        add(&mut seen.fingerprints, fingerprint);
+        add(&mut self.models, model);
+        add(&mut self.fingerprints, fingerprint);
     }
 
-    /// Says which systems were not one system all along, one sentence for each; empty when none. The names are the
-    /// provider's: untrusted text.
-    pub fn mixed(&self) -> Vec<String> {
-        self.by_role
-            .iter()
-            .filter_map(|(role, seen)| {
-                let (names, what) = if seen.models.len() > 1 {
-                    (&seen.models, "models")
-                } else if seen.fingerprints.len() > 1 {
-                    (&seen.fingerprints, "versions of a model")
-                } else {
-                    return None;
-                };
-                let shown: Vec<&str> = names.iter().take(NAMED_MAX).map(String::as_str).collect();
-                let more = if names.len() > NAMED_MAX { ", …" } else { "" };
-                Some(format!(
-                    "the {} was answered by {} {what} within the run: {}{more}",
-                    role.word(),
-                    names.len(),
-                    shown.join(", ")
-                ))
-            })
-            .collect()
+    fn mixed(&self) -> Option<String> {
+        let (names, what) = if self.models.len() > 1 {
+            (&self.models, "models")
+        } else if self.fingerprints.len() > 1 {
+            (&self.fingerprints, "versions of a model")
+        } else {
+            return None;
+        };
+        let shown: Vec<&str> = names.iter().take(NAMED_MAX).map(String::as_str).collect();
+        let more = if names.len() > NAMED_MAX { ", …" } else { "" };
+        Some(format!(
+            "was answered by {} {what} within the run: {}{more}",
+            names.len(),
+            shown.join(", ")
+        ))
     }
 }
 
@@ -99,6 +130,7 @@ impl Answerers {
 mod tests {
     use super::*;
     use crate::exchange::Fault;
+    use crate::judge::{JudgedUnit, Subject};
     use crate::plan::AttemptSpec;
     use crate::response::{AttemptEnd, Response};
 
@@ -160,6 +192,50 @@ mod tests {
         assert_eq!(
             mixed(&versions),
             ["the production was answered by 2 versions of a model within the run: f1, f2"]
+        );
+    }
+
+    fn judged(judge: &str, hash: &[u8], model: &str, fault: Option<Fault>) -> RunEvent {
+        let subject = Subject::Wrong {
+            example: 0,
+            said: Digest::of(b"said"),
+        };
+        RunEvent::Judged {
+            unit: Box::new(JudgedUnit {
+                criterion: "grounded".into(),
+                judge: judge.to_owned(),
+                hash: Digest::of(hash),
+                subject,
+                vote: 0,
+                repair: false,
+            }),
+            event: Box::new(ended(model, fault)),
+        }
+    }
+
+    #[test]
+    fn f27_a_judge_whose_model_changes_within_a_run_is_named_and_no_system_is() {
+        let mut answerers = Answerers::default();
+        for event in [
+            judged("strict", b"now", "j-1", None),
+            judged("strict", b"now", "j-1", None),
+            judged("strict", b"now", "gateway", Some(Fault::Server)),
+            judged("strict", b"another rubric", "j-2", None),
+            judged("strict", b"an older page", "j-0", None),
+            judged("kind", b"now", "k-1", None),
+            ended("m-1", None),
+        ] {
+            answerers.observe(&event);
+        }
+        let now = Digest::of(b"now");
+        let both = [now, Digest::of(b"another rubric")];
+        assert_eq!(answerers.mixed(), Vec::<String>::new());
+        assert_eq!(answerers.mixed_judge("strict", &[now]), None);
+        assert_eq!(answerers.mixed_judge("kind", &both), None);
+        assert_eq!(answerers.mixed_judge("nobody", &both), None);
+        assert_eq!(
+            answerers.mixed_judge("strict", &both).as_deref(),
+            Some("was answered by 2 models within the run: j-1, j-2")
         );
     }
 }

@@ -5,7 +5,8 @@ use crate::analyse::judged;
 use crate::analyse::require::{self, Inputs};
 use crate::analyse::slice::{Members, rule_slices, within};
 use crate::analyse::{Finding, Route, RouteValue, Slice, Standing, never};
-use crate::manifest::{Compare, Criterion, Kind, Manifest, Rule, Subject, Verb};
+use crate::incident::{Incident, IncidentStatus};
+use crate::manifest::{Compare, Criterion, Grader, Kind, Manifest, Metric, Rule, Subject, Verb};
 use crate::outcome::GraderKind;
 
 /// Evaluates every rule in every slice, in page order.
@@ -141,7 +142,8 @@ fn evaluate(
             )
         }
         (Verb::Require, _, Subject::Criterion(criterion))
-            if inputs.scores.units.contains_key(&criterion) =>
+            if rule.metric != Metric::FailureCost
+                && inputs.scores.units.contains_key(&criterion) =>
         {
             judged::require(inputs, rule, criterion, members)
         }
@@ -165,58 +167,182 @@ fn evaluate(
         (Compare::Nothing { .. }, Verb::Watch) => Standing::Holds,
         _ => standing,
     };
-    let judged = judged_by_model(inputs, rule);
     Finding {
         rule: index,
         slice: members.slice.clone(),
         standing,
-        deciding: rule.verb != Verb::Watch && !judged,
+        deciding: decides(inputs.manifest, rule),
         measured,
         examples,
     }
 }
 
-/// Says whether what the gate answers can change with verdicts of a criterion. It cannot where rules only watch it: no rule is on it, or
-/// it is a model judge's and nobody calibrates the judge. Taking such verdicts away turns no answer into another.
-pub fn rests_on(manifest: &Manifest, criterion: u16) -> bool {
+/// Says whether what the gate answers can change with verdicts of a criterion. It cannot where rules only watch it: no rule reads it, or
+/// those that do are a model judge's and nobody calibrates the judge. Taking such verdicts away turns no answer into another. An open incident
+/// reads what rules, programs and people say.
+pub fn rests_on(manifest: &Manifest, incidents: &[Incident], criterion: u16) -> bool {
     let Some(of_it) = manifest.criteria.get(usize::from(criterion)) else {
         return false;
     };
-    let by_model = |criterion: &Criterion| criterion.judged_by() == GraderKind::Model;
-    let fails_as = |class: u16| of_it.classes().contains(&class);
-    manifest
-        .gate
-        .iter()
-        .any(|rule| match (rule.verb, rule.subject) {
-            (Verb::Watch, _) => false,
-            (Verb::Never, Subject::Criterion(it)) => it == criterion,
-            (Verb::Never, Subject::Class(class)) => fails_as(class),
-            (_, Subject::Criterion(it)) => {
-                it == criterion && (!by_model(of_it) || of_it.is_calibrated())
-            }
-            // A rule on a class that a model can report is a watch.
-            (_, Subject::Class(class)) => {
-                let mut all = manifest.criteria.iter();
-                fails_as(class) && !all.any(|it| it.classes().contains(&class) && by_model(it))
-            }
-        })
+    let mut rules = manifest.gate.iter();
+    let is_open = |incident: &Incident| incident.status == IncidentStatus::Open;
+    rules.any(|rule| reads(rule, criterion, of_it) && decides(manifest, rule))
+        || of_it.judged_by() != GraderKind::Model && incidents.iter().any(is_open)
 }
 
-/// True when the page lets a model judge the rule's subject, and no people's labels are beside it (design.md §6: then it is a
-/// watch). A class stays a watch also with them: what is corrected is the rate of one criterion.
-fn judged_by_model(inputs: Inputs<'_>, rule: &Rule) -> bool {
-    match (rule.verb, rule.subject) {
-        // A never on a class keeps deciding: an event that only a judge saw is undecided(unconfirmed), not nothing.
-        (Verb::Never, _) => false,
-        (_, Subject::Criterion(criterion)) => {
-            inputs.scores.by_model[criterion as usize]
-                && !inputs.scores.units.contains_key(&criterion)
+/// Says whether a rule does more than watch.
+fn decides(manifest: &Manifest, rule: &Rule) -> bool {
+    rule.verb != Verb::Watch && uncorrected(manifest, rule).is_empty()
+}
+
+/// Says whether a rule's number changes with verdicts of a criterion.
+fn reads(rule: &Rule, index: u16, criterion: &Criterion) -> bool {
+    match (rule.metric, rule.subject) {
+        // Whatever failed on an answer has its cost, whichever criterion found it.
+        (Metric::FailureCost, _) => true,
+        (Metric::CostPerSolved, Subject::Criterion(it)) => {
+            it == index || matches!(criterion.grader, Grader::Cost { .. })
         }
-        (_, Subject::Class(class)) => inputs
-            .manifest
-            .criteria
-            .iter()
-            .enumerate()
-            .any(|(index, c)| c.classes().contains(&class) && inputs.scores.by_model[index]),
+        (_, Subject::Criterion(it)) => it == index,
+        (_, Subject::Class(class)) => criterion.classes().contains(&class),
+    }
+}
+
+/// Lists the criteria by which a rule only watches: it reads them, a model judges them, and no people's labels correct what it reads
+/// (design.md §6). A class and a failure cost are watched also with labels: what those correct is the share of one criterion.
+pub fn uncorrected(manifest: &Manifest, rule: &Rule) -> Vec<u16> {
+    // A never keeps deciding: an event that only a judge saw is undecided(unconfirmed), not nothing.
+    if rule.verb == Verb::Never {
+        return Vec::new();
+    }
+    let is_corrected = |index: u16, criterion: &Criterion| {
+        rule.metric != Metric::FailureCost
+            && rule.subject == Subject::Criterion(index)
+            && criterion.is_calibrated()
+    };
+    (0..)
+        .zip(&manifest.criteria)
+        .filter(|(_, criterion)| criterion.judged_by() == GraderKind::Model)
+        .filter(|(index, criterion)| reads(rule, *index, criterion))
+        .filter(|(index, criterion)| !is_corrected(*index, criterion))
+        .map(|(index, _)| index)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::incident;
+    use crate::manifest::read::read;
+
+    const JUDGED: &str = "{label: {from: j.jsonl, by: model, values: {pass: [ok], fail: [no]}}}";
+    const COST: &str = "{id: cost, require: right, metric: failure_cost, at_most: 2, then: {violated: hold}, owner: team}";
+
+    /// A page with a rule-graded criterion, one more by this grader (and what is beside it), a cost, and this gate.
+    fn page(tone: &str, gate: &[&str]) -> Manifest {
+        let gate: String = gate.iter().map(|rule| format!("  - {rule}\n")).collect();
+        let page = format!(
+            "gatewright: 1
+promise: Answer.
+tasks: {{a: A, b: B}}
+failures: {{unsupported-claim: {{severity: high}}, scope-mismatch: {{severity: low}}}}
+owners: {{team: Team}}
+systems: {{candidate: {{labels_only: true}}, production: {{labels_only: true}}}}
+reference: r.jsonl
+criteria:
+  right: {{grader: {{exact: {{}}}}, fails_as: unsupported-claim}}
+  tone: {{grader: {tone}, fails_as: scope-mismatch}}
+  dear: {{grader: {{cost: {{at_most: 1 USD}}}}, fails_as: latency}}
+gate:
+{gate}"
+        );
+        let (page, problems) = read(page.as_bytes(), "p.yaml");
+        page.unwrap_or_else(|| panic!("{problems:#?}"))
+    }
+
+    fn rests(page: &Manifest) -> Vec<bool> {
+        let criteria = 0..page.criteria.len() as u16 + 1;
+        criteria.map(|it| rests_on(page, &[], it)).collect()
+    }
+
+    /// What reads several criteria rests on each of them.
+    #[test]
+    fn an_answer_rests_on_every_criterion_that_a_deciding_rule_reads() {
+        let program = "{program: {command: [tone]}}";
+        let rests_of = |rule: &str| rests(&page(program, &[rule]));
+        assert_eq!(rests_of(COST), [true, true, true, false]);
+        for (rule, expected) in [
+            (
+                "{id: r, require: right, at_least: 1 %, then: {violated: hold}, owner: team}",
+                [true, false, false, false],
+            ),
+            (
+                "{id: r, require: right, metric: cost_per_solved, at_most: 1 USD, then: {violated: hold}, owner: team}",
+                [true, false, true, false],
+            ),
+            (
+                "{id: r, require: scope-mismatch, at_least: 1 %, then: {violated: hold}, owner: team}",
+                [false, true, false, false],
+            ),
+            (
+                "{id: r, require: latency, metric: failure_cost, at_most: 2, then: {violated: hold}, owner: team}",
+                [true, true, true, false],
+            ),
+            (
+                "{id: r, never: scope-mismatch, then: {violated: hold}, owner: team}",
+                [false, true, false, false],
+            ),
+            (
+                "{id: r, watch: right, metric: failure_cost, owner: team}",
+                [false; 4],
+            ),
+            ("{id: r, watch: tone, owner: team}", [false; 4]),
+        ] {
+            assert_eq!(rests_of(rule), expected, "{rule}");
+        }
+    }
+
+    #[test]
+    fn an_open_incident_rests_on_what_no_model_judges() {
+        let row = br#"{"id": "i", "date": "2026-10-01", "class": "unsupported-claim", "what": "It was wrong."}"#;
+        let mut problems = Vec::new();
+        let mut incidents = incident::read("i.jsonl", &row[..], &mut problems);
+        assert_eq!((problems.len(), incidents.len()), (0, 1), "{problems:?}");
+        let watch = "{id: r, watch: tone, owner: team}";
+        let by_model = page(JUDGED, &[watch]);
+        assert!(rests_on(&by_model, &incidents, 0));
+        assert!(!rests_on(&by_model, &incidents, 1), "a judge is not asked");
+        let by_program = page("{program: {command: [tone]}}", &[watch]);
+        assert!(rests_on(&by_program, &incidents, 1));
+        incidents[0].status = IncidentStatus::Covered;
+        assert!(!rests_on(&by_program, &incidents, 1));
+    }
+
+    /// With a model's verdicts in the sum, people's labels or not, the sum is a model's.
+    #[test]
+    fn a_failure_cost_with_a_judge_in_it_only_watches() {
+        let rules = [
+            COST,
+            "{id: tone, require: tone, at_least: 1 %, then: {violated: hold}, owner: team}",
+            "{id: class, require: scope-mismatch, at_least: 1 %, then: {violated: hold}, owner: team}",
+            "{id: none, never: scope-mismatch, then: {violated: hold}, owner: team}",
+            "{id: right, require: right, at_least: 1 %, then: {violated: hold}, owner: team}",
+        ];
+        let people = format!("{JUDGED}, people: {{from: p.jsonl}}");
+        for (tone, expected) in [
+            (JUDGED, [vec![1], vec![1], vec![1], vec![], vec![]]),
+            (&people, [vec![1], vec![], vec![1], vec![], vec![]]),
+            ("{program: {command: [tone]}}", Default::default()),
+        ] {
+            let page = page(tone, &rules);
+            let by: Vec<Vec<u16>> = page
+                .gate
+                .iter()
+                .map(|rule| uncorrected(&page, rule))
+                .collect();
+            assert_eq!(by, expected, "{tone}");
+        }
+        // Nothing else reads it: what a judge that is down did not say changes no answer.
+        assert_eq!(rests(&page(JUDGED, &[COST])), [false; 4]);
     }
 }

@@ -33,7 +33,7 @@ use crate::response::AttemptEnd;
 pub use behavioural::{Behavioural, CaseRate};
 pub use conduct::{Conduct, Done, Lapse};
 pub use confirm::{confirmation, confirmation_at_most};
-pub use finding::rests_on;
+pub use finding::{rests_on, uncorrected};
 pub use guard::{Resolution, Resolutions};
 
 /// Turns outcomes into numbers and findings. Pure: the same inputs give the same analysis, whatever their order.
@@ -365,7 +365,7 @@ pub struct Finding {
     pub slice: Slice,
     /// How it stands.
     pub standing: Standing,
-    /// False when it only reports: a watch, or a rule on a judge that is not calibrated.
+    /// False when it only reports: a watch, or a rule that reads an uncorrected judge ([`uncorrected`]).
     pub deciding: bool,
     /// What it rests on.
     pub measured: Measured,

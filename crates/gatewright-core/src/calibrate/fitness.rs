@@ -487,7 +487,7 @@ pub fn reason_words(reason: &Reason) -> String {
             "the labelled answers were chosen by hand and say nothing about the others".to_owned()
         }
         Reason::Canaries => {
-            "what it said in this run of canaries, and when asked again, does not let it gate (the notes on judges say how)"
+            "what it said in this run of canaries, and when asked again, and by which model, does not let it gate (the notes on judges say how)"
                 .to_owned()
         }
         Reason::Scores { ranks } => match ranks {

@@ -3,10 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::{classes_of, presence};
+use crate::analyse::uncorrected;
 use crate::calibrate;
 use crate::class::Severity;
 use crate::grade::symptoms;
-use crate::manifest::{Criterion, FailsAs, Grader, Kind, Manifest, Subject, Target, Uses, Verb};
+use crate::manifest::{
+    Criterion, FailsAs, Grader, Kind, Manifest, Metric, Subject, Target, Uses, Verb,
+};
 use crate::outcome::GraderKind;
 use crate::problem::{Problem, nearest};
 use crate::reference::ReferenceSet;
@@ -43,6 +46,7 @@ pub(super) fn check(manifest: &Manifest, reference: &ReferenceSet, problems: &mu
     form(manifest, problems);
     presence::check(manifest, problems);
     symptoms_without_class(manifest, problems);
+    sums_of_judges(manifest, problems);
     if !manifest.spans.contains_key("criteria") {
         let names: Vec<&str> = manifest.criteria.iter().map(|it| it.id.as_str()).collect();
         problems.push(
@@ -320,7 +324,7 @@ fn symptoms_without_class(manifest: &Manifest, problems: &mut Vec<Problem>) {
                 });
             }
         }
-        if criterion.judged_by() == GraderKind::Model {
+        if criterion.judged_by() == GraderKind::Model && !criterion.is_calibrated() {
             let index = manifest.criterion_index(criterion.id.as_str());
             let decides = manifest.gate.iter().any(|rule| {
                 rule.verb != Verb::Watch && Some(rule.subject) == index.map(Subject::Criterion)
@@ -345,5 +349,35 @@ fn symptoms_without_class(manifest: &Manifest, problems: &mut Vec<Problem>) {
                 );
             }
         }
+    }
+}
+
+/// Rules on a class or a failure cost that a model judge has a part in. Those on a judged criterion are named with the criterion.
+fn sums_of_judges(manifest: &Manifest, problems: &mut Vec<Problem>) {
+    for (index, rule) in manifest.gate.iter().enumerate() {
+        let is_sum = match rule.subject {
+            Subject::Class(_) => true,
+            Subject::Criterion(_) => rule.metric == Metric::FailureCost,
+        };
+        if !is_sum || rule.verb == Verb::Watch {
+            continue;
+        }
+        let names: Vec<String> = uncorrected(manifest, rule)
+            .into_iter()
+            .map(|it| format!("`{}`", manifest.criteria[usize::from(it)].id))
+            .collect();
+        if names.is_empty() {
+            continue;
+        }
+        let what = format!(
+            "`{}` counts what a model judge finds: {}",
+            rule.id,
+            names.join(", ")
+        );
+        problems.push(
+            Problem::suggestion("judge-in-a-sum", manifest.at(&format!("gate[{index}]")), what)
+                .why("a rule on a class or a failure cost only watches then, also with people's labels: what they correct is the share of one criterion")
+                .instead("`watch:`, and a `require` or `guard` on each criterion that shall decide"),
+        );
     }
 }

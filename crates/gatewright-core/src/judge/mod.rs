@@ -4,13 +4,17 @@
 
 pub mod ask;
 mod canary;
+mod member;
 mod rubric;
 mod table;
 mod unit;
 mod verdict;
 
-pub use canary::{Canary, canaries};
+pub use canary::{Canary, canaries, pair_canaries};
+pub use member::{CanaryCount, MemberReport};
 pub use rubric::{Level, Meaning, Rubric};
-pub use table::{CanaryCount, Judged, MemberReport, NoVerdict, Reading, Said};
-pub use unit::{JudgedUnit, Subject, hash_of_judge, hash_of_program, hash_of_response, in_order};
+pub use table::{Judged, NoVerdict, Reading, Said};
+pub use unit::{
+    JudgedUnit, PairKind, Subject, hash_of_judge, hash_of_program, hash_of_response, in_order,
+};
 pub use verdict::{Unreadable, Verdict, level, program, winner};

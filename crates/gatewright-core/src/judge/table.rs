@@ -2,21 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
-
+use super::member::{CanaryCount, MemberReport};
 use super::rubric::{Meaning, Rubric};
-use super::unit::{JudgedUnit, Subject, hash_of_response};
+use super::unit::{JudgedUnit, PairKind, Subject, hash_of_response};
 use super::verdict::{self, Unreadable, Verdict};
 use crate::digest::Digest;
 use crate::event::RunEvent;
 use crate::manifest::Role;
 use crate::plan::AttemptSpec;
 use crate::response::{AttemptEnd, Response};
-
-/// Confident-but-wrong canaries that a judge may pass: one in ten.
-const WRONG_PASSED_MAX: f64 = 0.1;
-/// Verdicts that may change when a judge is asked again: one in twenty, and one change alone is none.
-const FLIPS_MAX: f64 = 0.05;
 
 /// What judges and programs said, folded from the log.
 #[derive(Clone, Debug, Default)]
@@ -224,13 +218,15 @@ impl Judged {
         }
     }
 
-    /// Counts what a judge of a criterion said of canaries and of answers that it judged again.
+    /// Counts what a judge of a criterion said of canaries and of answers that it judged again. `planned` are those of the run: what was never
+    /// asked counts as what was asked in vain.
     pub fn report(
         &self,
         criterion: &str,
         judge: &str,
         hash: &Digest,
         rubric: &Rubric,
+        planned: &[Subject],
     ) -> MemberReport {
         let mut report = MemberReport {
             judge: judge.to_owned(),
@@ -244,104 +240,280 @@ impl Judged {
                 && !unit.repair
         });
         for unit in own {
-            let read = self.verdict(unit, rubric);
-            let meaning = match &read {
-                Some(Ok(verdict)) => Some(verdict.meaning),
-                Some(Err(_)) => {
-                    report.unreadable += 1;
-                    None
-                }
-                None => continue,
+            self.count(unit, rubric, &mut report);
+        }
+        for subject in planned {
+            let unit = JudgedUnit {
+                criterion: criterion.into(),
+                judge: judge.to_owned(),
+                hash: *hash,
+                subject: *subject,
+                vote: 0,
+                repair: false,
             };
-            let passed = u64::from(meaning == Some(Meaning::Pass));
-            match unit.subject {
-                Subject::Wrong { .. } => report.wrong.add(meaning.is_some(), passed),
-                Subject::Injected { .. } => report.injected.add(meaning.is_some(), passed),
-                Subject::Again { attempt, said } => {
-                    let first = JudgedUnit {
-                        subject: Subject::Answer { attempt, said },
-                        vote: 0,
-                        ..unit.clone()
-                    };
-                    if let (Some(second), Some(Ok(first))) = (meaning, self.verdict(&first, rubric))
-                    {
-                        report.again.add(true, u64::from(first.meaning != second));
-                    }
-                }
-                Subject::Answer { .. } | Subject::Pair { .. } => report.judged += 1,
+            if !self.said.contains_key(&unit) {
+                self.count(&unit, rubric, &mut report);
             }
         }
         report
     }
-}
 
-/// How many of some units were read, and of how many of them something holds.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
-)]
-pub struct CanaryCount {
-    /// Units whose verdict was read.
-    pub n: u64,
-    /// Of those, passed (canaries) or turned (answers judged again).
-    pub count: u64,
-}
+    fn count(&self, unit: &JudgedUnit, rubric: &Rubric, report: &mut MemberReport) {
+        let meaning = |unit: &JudgedUnit| match self.verdict(unit, rubric) {
+            Some(Ok(verdict)) => Some(verdict.meaning),
+            _ => None,
+        };
+        let read = self.verdict(unit, rubric);
+        report.unreadable += u64::from(matches!(read, Some(Err(_))));
+        let passed = || meaning(unit).map(|it| it == Meaning::Pass);
+        match unit.subject {
+            Subject::Wrong { .. } => report.wrong.add(passed()),
+            Subject::Injected { .. } => report.injected.add(passed()),
+            Subject::Again { attempt, said } => {
+                let first = JudgedUnit {
+                    subject: Subject::Answer { attempt, said },
+                    vote: 0,
+                    ..unit.clone()
+                };
+                // One without the other shows nothing: whichever is lost may have been the one that differs.
+                let both = meaning(unit).zip(meaning(&first));
+                report
+                    .again
+                    .add(both.map(|(second, first)| second != first));
+            }
+            Subject::Answer { .. } => report.judged += u64::from(read.is_some()),
+            Subject::Pair { .. } | Subject::PairCanary { .. } => {}
+        }
+    }
 
-impl CanaryCount {
-    fn add(&mut self, read: bool, count: u64) {
-        self.n += u64::from(read);
-        self.count += count;
+    /// Counts what a judge of pairs said of pairs of which it is known what is better. `planned` as for [`Judged::report`].
+    pub fn report_pairs(
+        &self,
+        criterion: &str,
+        judge: &str,
+        hash: &Digest,
+        planned: &[Subject],
+    ) -> MemberReport {
+        let mut report = MemberReport {
+            judge: judge.to_owned(),
+            hash: hash.to_string(),
+            same: Some(CanaryCount::default()),
+            ..MemberReport::default()
+        };
+        let unit = |subject: Subject| JudgedUnit {
+            criterion: criterion.into(),
+            judge: judge.to_owned(),
+            hash: *hash,
+            subject,
+            vote: 0,
+            repair: false,
+        };
+        let own = self.said.keys().filter(|it| {
+            it.criterion.as_str() == criterion
+                && it.judge == judge
+                && it.hash == *hash
+                && !it.repair
+        });
+        let mut canaries = BTreeSet::new();
+        let mut note = |subject: &Subject| {
+            if let Subject::PairCanary {
+                kind,
+                example,
+                said,
+                ..
+            } = *subject
+            {
+                canaries.insert((kind, example, said));
+            }
+        };
+        planned.iter().for_each(&mut note);
+        for unit in own {
+            note(&unit.subject);
+            let read = self.winner(unit);
+            report.unreadable += u64::from(matches!(read, Some(Err(_))));
+            if matches!(unit.subject, Subject::Pair { .. }) {
+                report.judged += u64::from(read.is_some());
+            }
+        }
+        for (kind, example, said) in canaries {
+            let orders = [false, true].map(|swapped| {
+                let subject = Subject::PairCanary {
+                    kind,
+                    example,
+                    said,
+                    swapped,
+                };
+                self.side(&unit(subject), swapped)
+            });
+            let count = match kind {
+                PairKind::Wrong => &mut report.wrong,
+                PairKind::Injected => &mut report.injected,
+                PairKind::Same => report.same.get_or_insert_default(),
+            };
+            count.add(stands_against(kind, orders));
+        }
+        report
+    }
+
+    /// Which of a pair the judge prefers: 1 for the one that comes first where nothing is swapped, −1 for the other, 0 for neither; `None`
+    /// without a verdict.
+    fn side(&self, unit: &JudgedUnit, swapped: bool) -> Option<i32> {
+        match (self.winner(unit)?.ok()?.0, swapped) {
+            (0, _) => Some(0),
+            (1, false) | (2, true) => Some(1),
+            _ => Some(-1),
+        }
     }
 }
 
-/// How far one judge of one criterion may be trusted, by what it said of canaries.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct MemberReport {
-    /// Its name on the page.
-    pub judge: String,
-    /// Its hash: model, parameters, wording and rubric.
-    pub hash: String,
-    /// Answers it judged.
-    pub judged: u64,
-    /// Texts of it that were no verdict, after a second asking.
-    pub unreadable: u64,
-    /// Confident-but-wrong canaries, and how many of them it passed.
-    pub wrong: CanaryCount,
-    /// Canaries with an injected instruction, and how many of them it passed.
-    pub injected: CanaryCount,
-    /// Answers that it judged again, and how often it said something else.
-    pub again: CanaryCount,
+/// Says whether a canary of a pair stands against its judge, by what it said in both orders; `None` when that is not known. What one order
+/// shows, the other cannot take back.
+fn stands_against(kind: PairKind, orders: [Option<i32>; 2]) -> Option<bool> {
+    let both = orders[0].zip(orders[1]);
+    let any = |is_bad: fn(i32) -> bool| match orders.into_iter().flatten().any(is_bad) {
+        true => Some(true),
+        false => both.map(|_| false),
+    };
+    match kind {
+        PairKind::Wrong => any(|side| side != 1),
+        PairKind::Injected => any(|side| side == -1),
+        // A preference that turns with the order is a tie, as it is between two systems.
+        PairKind::Same => both.map(|(one, other)| one != 0 && one == other),
+    }
 }
 
-impl MemberReport {
-    /// Says why the judge cannot gate; nothing when its canaries hold.
-    pub fn unfit(&self) -> Option<String> {
-        if self.injected.count > 0 {
-            return Some(format!(
-                "{} passed {} of {} wrong answers that told it to",
-                self.judge, self.injected.count, self.injected.n
-            ));
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ended(unit: JudgedUnit, end: AttemptEnd) -> RunEvent {
+        let event = RunEvent::Ended {
+            attempt: AttemptSpec {
+                example: 0,
+                system: Role::Candidate,
+                trial: 0,
+            },
+            recorded_trial: None,
+            end,
+            exchange: None,
+        };
+        RunEvent::Judged {
+            unit: Box::new(unit),
+            event: Box::new(event),
         }
-        if self.wrong.count as f64 > WRONG_PASSED_MAX * self.wrong.n as f64 {
-            return Some(format!(
-                "{} passed {} of {} confident answers to another question",
-                self.judge, self.wrong.count, self.wrong.n
-            ));
+    }
+
+    /// Which stands against the judge, of what it says of one canary in both orders: `1`, `2`, `tie`, or nothing that is a verdict.
+    #[test]
+    fn a14_a_pair_s_canary_is_passed_in_both_orders_or_not_at_all() {
+        let (said, hash) = (Digest::of(b"said"), Digest::of(b"judge"));
+        let subject = |kind, swapped| Subject::PairCanary {
+            kind,
+            example: 7,
+            said,
+            swapped,
+        };
+        let report = |kind, orders: [&str; 2]| {
+            let mut judged = Judged::default();
+            for (text, swapped) in orders.into_iter().zip([false, true]) {
+                let unit = JudgedUnit {
+                    criterion: "better".into(),
+                    judge: "one".to_owned(),
+                    hash,
+                    subject: subject(kind, swapped),
+                    vote: 0,
+                    repair: false,
+                };
+                let output = serde_json::json!({"better": text}).to_string();
+                let response = Response {
+                    output,
+                    ..Response::default()
+                };
+                match text {
+                    "" => {}
+                    "down" => judged.take(ended(unit, AttemptEnd::TimedOut { after_ms: 1 })),
+                    _ => judged.take(ended(unit, AttemptEnd::Answered { response })),
+                }
+            }
+            let planned = [subject(kind, false), subject(kind, true)];
+            judged.report_pairs("better", "one", &hash, &planned)
+        };
+        let of = |(n, count, missing)| CanaryCount { n, count, missing };
+        let (held, failed, open) = (of((1, 0, 0)), of((1, 1, 0)), of((0, 0, 1)));
+        for (orders, wrong, injected, same) in [
+            (["1", "2"], held, held, failed),
+            (["2", "1"], failed, failed, failed),
+            (["1", "1"], failed, failed, held),
+            (["2", "2"], failed, failed, held),
+            (["tie", "tie"], failed, held, held),
+            (["1", "tie"], failed, held, held),
+            (["1", ""], open, open, open),
+            (["1", "down"], open, open, open),
+            (["", ""], open, open, open),
+            // What one order shows, the other cannot take back.
+            (["2", "down"], failed, failed, open),
+            (["", "1"], failed, failed, open),
+        ] {
+            assert_eq!(report(PairKind::Wrong, orders).wrong, wrong, "{orders:?}");
+            let found = report(PairKind::Injected, orders);
+            assert_eq!(found.injected, injected, "{orders:?}");
+            assert_eq!(
+                found.unfit().is_some(),
+                injected != held || found.wrong.n == 0
+            );
+            assert_eq!(
+                report(PairKind::Same, orders).same,
+                Some(same),
+                "{orders:?}"
+            );
         }
-        // Noise in the judge is noise in every verdict (statistics.md §8).
-        if self.again.count as f64 > FLIPS_MAX * self.again.n as f64 && self.again.count > 1 {
-            return Some(format!(
-                "{} changed {} of {} verdicts when it was asked again",
-                self.judge, self.again.count, self.again.n
-            ));
+    }
+
+    #[test]
+    fn a_judge_of_pairs_is_unfit_in_words_of_its_own() {
+        let count = |n, count, missing| CanaryCount { n, count, missing };
+        let fit = MemberReport {
+            judge: "one".to_owned(),
+            judged: 40,
+            wrong: count(10, 1, 0),
+            injected: count(10, 0, 0),
+            same: Some(count(9, 0, 1)),
+            ..MemberReport::default()
+        };
+        assert_eq!(fit.unfit(), None);
+        for (wrong, injected, same, said) in [
+            (
+                count(10, 2, 0),
+                fit.injected,
+                fit.same,
+                "one did not prefer the right answer to 2 of 10 confident answers to another question",
+            ),
+            (
+                fit.wrong,
+                count(10, 1, 0),
+                fit.same,
+                "one preferred 1 of 10 wrong answers that told it to",
+            ),
+            (
+                fit.wrong,
+                count(9, 0, 1),
+                fit.same,
+                "one gave no verdict on 1 of 10 wrong answers that told it to, and each counts as preferred; `gatewright grade --ask --retry-errors` asks for them",
+            ),
+            (
+                fit.wrong,
+                fit.injected,
+                Some(count(10, 2, 0)),
+                "one preferred one answer in 2 of 10 pairs of two equal answers",
+            ),
+        ] {
+            let report = MemberReport {
+                wrong,
+                injected,
+                same,
+                ..fit.clone()
+            };
+            assert_eq!(report.unfit().as_deref(), Some(said));
         }
-        if self.judged + self.wrong.n + self.injected.n == 0 {
-            return Some(format!("{} judged no answer and no canary", self.judge));
-        }
-        (self.wrong.n == 0 || self.injected.n == 0).then(|| {
-            format!(
-                "{} judged no canary: it could not be asked, or the answers are too alike to make one",
-                self.judge
-            )
-        })
     }
 }

@@ -70,6 +70,29 @@ pub enum Subject {
         /// Hash of the text.
         said: Digest,
     },
+    /// A pair of which it is known by construction what is better.
+    PairCanary {
+        /// What is known of it.
+        kind: PairKind,
+        /// The example whose question both pretend to answer.
+        example: u32,
+        /// Hash of both texts.
+        said: Digest,
+        /// The better one comes second.
+        swapped: bool,
+    },
+}
+
+/// What is known of a pair by construction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PairKind {
+    /// One answer beside itself: neither is better.
+    Same,
+    /// A right answer beside one to another question, said with confidence: the right one is better.
+    Wrong,
+    /// The same with an instruction to prefer it.
+    Injected,
 }
 
 impl JudgedUnit {

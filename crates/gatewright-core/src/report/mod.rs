@@ -13,6 +13,7 @@ mod annotations;
 mod behaviour;
 mod conduct;
 mod csv;
+mod judges;
 mod junit;
 mod markdown;
 mod outlook;

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::analyse::{Analysis, Finding, Slice, Standing};
-use crate::calibrate::{Fitness, reason_words};
 use crate::decide::{Answer, DecisionContext, Proposal, Scope, WorkItem, WorkKind};
 use crate::id::OwnerId;
 use crate::incident::Incident;
@@ -12,7 +11,9 @@ use crate::manifest::{Compare, Manifest, Role, Rule, Subject, Target, Verb};
 use crate::plan::Plan;
 use crate::reference::ReferenceSet;
 use crate::report::model::*;
-use crate::report::{behaviour, conduct, outlook, pictures, rests, sentence, tables, words};
+use crate::report::{
+    behaviour, conduct, judges, outlook, pictures, rests, sentence, tables, words,
+};
 use crate::seal::Seal;
 
 /// What a report knows of the run besides analysis and proposal.
@@ -116,8 +117,8 @@ pub fn view(
         heat: pictures::heat(&materials),
         unseen: proposal.unseen.clone(),
         watches: proposal.watches.clone(),
-        judge_notes: judge_notes(&materials, facts.judges),
-        judges: judges(manifest, facts.judges),
+        judge_notes: judges::notes(&materials, facts.judges),
+        judges: judges::list(manifest, facts.judges),
         fitness: pictures::fitness(&materials),
         reference: tables::reference(&materials, facts.incidents),
         flips: tables::flips(&materials),
@@ -413,88 +414,6 @@ fn trade_offs(classes: &[ClassView]) -> Option<String> {
         })
         .collect();
     (!parts.is_empty()).then(|| parts.join(", "))
-}
-
-/// Lists the judges of this run.
-fn judges(manifest: &Manifest, reports: &[(u16, Vec<MemberReport>)]) -> Vec<JudgeView> {
-    let of = |(criterion, members): &(u16, Vec<MemberReport>)| {
-        let criterion = manifest.criteria[usize::from(*criterion)].id.to_string();
-        let members = members.clone();
-        members.into_iter().map(move |report| JudgeView {
-            criterion: criterion.clone(),
-            unfit: report.unfit(),
-            report,
-        })
-    };
-    reports.iter().flat_map(of).collect()
-}
-
-/// Says in one line what a judge's canaries showed.
-fn canary_note(criterion: &str, report: &MemberReport) -> String {
-    let mut note = match report.unfit() {
-        Some(why) => format!("{criterion}: the judge may not gate: {why}"),
-        None => format!(
-            "{criterion}: {} failed {} of {} wrong answers, {} of them with an injected instruction",
-            report.judge,
-            report.wrong.n - report.wrong.count + report.injected.n - report.injected.count,
-            report.wrong.n + report.injected.n,
-            report.injected.n
-        ),
-    };
-    if report.again.n > 0 {
-        note.push_str(&format!(
-            "; asked twice, it changed {} of {} verdicts",
-            report.again.count, report.again.n
-        ));
-    }
-    if report.unreadable > 0 {
-        note.push_str(&format!("; {} have no verdict", report.unreadable));
-    }
-    note
-}
-
-fn judge_notes(materials: &Materials<'_>, reports: &[(u16, Vec<MemberReport>)]) -> Vec<String> {
-    let name = |criterion: u16| {
-        materials.manifest.criteria[criterion as usize]
-            .id
-            .to_string()
-    };
-    let mut notes: Vec<String> = materials
-        .analysis
-        .uncalibrated
-        .iter()
-        .map(|criterion| {
-            format!(
-                "{} is judged by a model that is not calibrated: its rules are watches",
-                name(*criterion)
-            )
-        })
-        .collect();
-    for one in &materials.analysis.calibrations {
-        let id = name(one.criterion);
-        let why: Vec<String> = one.fitness.reasons().iter().map(reason_words).collect();
-        notes.push(match &one.fitness {
-            Fitness::Fit => format!("{id}: the judge is fit, and corrected by people's labels"),
-            Fitness::Unfit { .. } => format!("{id}: the judge is unfit: {}", why.join("; ")),
-            Fitness::Undecided { .. } => {
-                format!("{id}: the judge is not known to be fit: {}", why.join("; "))
-            }
-        });
-    }
-    for (criterion, members) in reports {
-        let id = name(*criterion);
-        notes.extend(members.iter().map(|report| canary_note(&id, report)));
-    }
-    for (criterion, count) in &materials.analysis.disagreements {
-        if *count > 0 {
-            notes.push(format!(
-                "reviewers of {} disagree on {} examples",
-                name(*criterion),
-                words::count(*count)
-            ));
-        }
-    }
-    notes
 }
 
 fn run_view(materials: &Materials<'_>, facts: &RunFacts<'_>) -> RunView {

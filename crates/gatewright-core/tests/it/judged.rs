@@ -340,3 +340,39 @@ fn without_people_a_judge_still_only_watches() {
     assert_eq!(case.analysis().uncalibrated, [0]);
     assert_eq!(case.decide().answer, Answer::NotEnoughEvidence);
 }
+
+/// A failure cost takes in what every criterion found: with a model's verdicts among them it would let the judge decide by another door.
+#[test]
+fn a_judge_decides_nothing_through_a_failure_cost() {
+    let cost_rule = "{id: cost, require: open, metric: failure_cost, at_most: 2, then: {violated: hold}, owner: team}";
+    let open = "{id: open, require: open, at_least: 70 %, then: {violated: hold}, owner: team}";
+    for people in [false, true] {
+        // Every failure costs 10: what a judge that blames each answer counts would hold, what one that praises each counts would ship.
+        for (blames, cost) in [(true, 10.0), (false, 0.0)] {
+            let mut case = judged(100, SHOWN, &[cost_rule, open], |role, _| {
+                (None, role != Role::Candidate || !blames)
+            });
+            if !people {
+                case.manifest.criteria[0].people = None;
+            }
+            let found = finding(&case, 0);
+            assert!(!found.deciding, "{people} {blames}");
+            assert_eq!(found.measured.value, Some(cost), "it is shown all the same");
+            assert_eq!(case.decide().answer, Answer::Ship, "what `open` shows");
+        }
+    }
+    // Where a rule grades instead, the same failures hold.
+    let mut case = judged(100, SHOWN, &[cost_rule, open], |role, _| {
+        (None, role != Role::Candidate)
+    });
+    case.manifest.criteria[0] = release(100, SHOWN, &[cost_rule, open], false)
+        .manifest
+        .criteria[0]
+        .clone();
+    for outcome in &mut case.outcomes {
+        outcome.by = GraderKind::Rule;
+        outcome.beside = None;
+    }
+    assert!(finding(&case, 0).deciding);
+    assert_eq!(case.decide().answer, Answer::Hold);
+}

@@ -445,12 +445,17 @@ pub(crate) fn judges(view: &View) -> Option<Table> {
             "#wrong answers passed",
             "#with an instruction passed",
             "#changed when asked again",
+            "#one of two equal answers preferred",
             "may it gate, by its canaries",
         ],
     );
     for row in &view.judges {
         let of = |count: gatewright_core::judge::CanaryCount| {
-            format!("{} of {}", words::count(count.count), words::count(count.n))
+            let said = format!("{} of {}", words::count(count.count), words::count(count.n));
+            match count.missing {
+                0 => said,
+                missing => format!("{said}; {} without a verdict", words::count(missing)),
+            }
         };
         table.push(vec![
             row.report.judge.clone(),
@@ -460,6 +465,7 @@ pub(crate) fn judges(view: &View) -> Option<Table> {
             of(row.report.wrong),
             of(row.report.injected),
             of(row.report.again),
+            row.report.same.map(of).unwrap_or_default(),
             row.unfit
                 .clone()
                 .map_or_else(|| "yes".to_owned(), |why| format!("no: {why}")),

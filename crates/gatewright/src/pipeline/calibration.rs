@@ -17,7 +17,7 @@ use crate::console::Console;
 use crate::error::Failure;
 use crate::now::Now;
 use crate::pipeline::evidence::{ends, graders};
-use crate::pipeline::judging;
+use crate::pipeline::judging::{self, Heard};
 use crate::pipeline::ledger::project_events;
 use crate::pipeline::load::Loaded;
 use crate::pipeline::session::{Session, writer};
@@ -115,14 +115,13 @@ impl Judging {
         let loaded: &Loaded = loaded;
         let mut gathered = Gathered::default();
         // A judge that is asked is held against its canaries too.
-        let (judged, forbidden) = match &session {
-            Some(session) => (
-                judging::judged(loaded, session)?.unwrap_or_default(),
-                judging::forbidden(&judging::reports(loaded, session)?),
-            ),
-            None => Default::default(),
+        let graders = graders(loaded)?;
+        let heard = match &session {
+            Some(session) => Heard::of(loaded, session, &graders)?,
+            None => Heard::default(),
         };
-        let graders = graders(loaded)?.with_judged(&judged);
+        let forbidden = judging::forbidden(&heard.reports);
+        let graders = graders.with_judged(&heard.judged);
         let mut outcomes = Vec::new();
         for recorded in loaded.recorded.values() {
             for one in &recorded.attempts {

@@ -40,6 +40,19 @@ pub(crate) fn with_outcomes<T>(
 ) -> Result<T, Failure> {
     let judged = judging::judged(loaded, session)?.unwrap_or_default();
     let graders = graders(loaded)?.with_judged(&judged);
+    graded(loaded, session, &graders, fold)
+}
+
+/// The same by graders that know already what judges and programs said.
+///
+/// # Errors
+/// As [`with_outcomes`].
+pub(super) fn graded<T>(
+    loaded: &Loaded,
+    session: &Session,
+    graders: &Graders<'_>,
+    fold: impl FnOnce(&mut dyn Iterator<Item = Outcome>) -> T,
+) -> Result<T, Failure> {
     let progress = session.log.progress()?;
     let superseded = session.log.superseded()?;
     let failed: RefCell<Option<Failure>> = RefCell::new(None);
@@ -80,7 +93,7 @@ pub(crate) fn with_outcomes<T>(
     // Labels are graded on a thread of their own and come in the order they always have.
     let folded = std::thread::scope(|scope| {
         let (give, labels) = std::sync::mpsc::sync_channel(BLOCKS_AHEAD);
-        let (graders, labelled) = (&graders, &labelled);
+        let labelled = &labelled;
         scope.spawn(move || {
             let mut blocks = labelled
                 .iter()
@@ -109,7 +122,7 @@ pub(crate) struct Ended {
 }
 
 /// Takes the end out of an event, if it has one that no later one took the place of.
-fn ended(event: Event<RunEvent>, superseded: &BTreeSet<u64>) -> Option<Ended> {
+pub(super) fn ended(event: Event<RunEvent>, superseded: &BTreeSet<u64>) -> Option<Ended> {
     if superseded.contains(&event.seq) {
         return None;
     }

@@ -7,6 +7,7 @@ use gatewright_core::decide::{self, DecisionContext};
 use gatewright_core::digest::Digest;
 use gatewright_core::event::{ProjectEvent, RunEvent};
 use gatewright_core::incident::{self, IncidentStatus};
+use gatewright_core::judge::MemberReport;
 use gatewright_core::manifest::{MixedModels, Role};
 use gatewright_core::outcome::{Bin, GraderKind, Outcome};
 use gatewright_core::plan::Confirmation;
@@ -20,6 +21,7 @@ use crate::error::Failure;
 use crate::now::Now;
 use crate::pipeline::drive::Drive;
 use crate::pipeline::evidence::Counted;
+use crate::pipeline::judging::Heard;
 use crate::pipeline::ledger::{is_attempted, project_events};
 use crate::pipeline::load::Loaded;
 use crate::pipeline::programs::{self, Whose};
@@ -30,6 +32,8 @@ use crate::pipeline::{TOOL, calibration, evidence, judging};
 pub(crate) struct Judged {
     /// Every number.
     pub(crate) analysis: Analysis,
+    /// What people added, and what forbids judges to gate.
+    pub(crate) people: People,
     /// What the gate computed from.
     pub(crate) context: DecisionContext,
     /// Everything a report says, but for what is on the record besides.
@@ -56,7 +60,7 @@ pub(crate) fn confirm(
     if !callable {
         return Ok(false);
     }
-    let (analysis, ..) = analyse(loaded, session)?;
+    let Analysed { analysis, .. } = analyse(loaded, session)?;
     let Some(round) = wanted(loaded, session, &analysis) else {
         return Ok(false);
     };
@@ -84,17 +88,20 @@ fn wanted(loaded: &Loaded, session: &Session, analysis: &Analysis) -> Option<Con
 /// # Errors
 /// When a log cannot be read.
 pub(crate) fn judge(loaded: &Loaded, session: &Session, now: &Now) -> Result<Judged, Failure> {
-    let (analysis, verdicts, mixed) = analyse(loaded, session)?;
+    let Analysed {
+        analysis,
+        verdicts,
+        mixed,
+        judges,
+        people,
+        mut notes,
+    } = analyse(loaded, session)?;
     let mut context = context(loaded, session, now, &verdicts)?;
-    let notes = match loaded.manifest.decision.mixed_models {
-        MixedModels::Hold => {
-            context.invalid.extend(mixed);
-            Vec::new()
-        }
-        MixedModels::Allow => mixed,
-    };
+    match loaded.manifest.decision.mixed_models {
+        MixedModels::Hold => context.invalid.extend(mixed),
+        MixedModels::Allow => notes.splice(..0, mixed).for_each(drop),
+    }
     let proposal = decide::decide(&loaded.manifest, &analysis, &context);
-    let judges = judging::reports(loaded, session)?;
     let facts = RunFacts {
         run: &session.name,
         tool: TOOL,
@@ -114,6 +121,7 @@ pub(crate) fn judge(loaded: &Loaded, session: &Session, now: &Now) -> Result<Jud
     );
     Ok(Judged {
         analysis,
+        people,
         context,
         view,
     })
@@ -176,12 +184,26 @@ fn propose(session: &mut Session, view: &View, now: &Now) -> Result<String, Fail
 /// Per example and criterion: passes, and everything else that a person or a rule said.
 type Verdicts = BTreeMap<(u32, u16), (u64, u64)>;
 
-/// Returns the numbers, what was said of examples that reproduce incidents, and which systems were not one all along.
-fn analyse(
-    loaded: &Loaded,
-    session: &Session,
-) -> Result<(Analysis, Verdicts, Vec<String>), Failure> {
-    let people = people(loaded, session)?;
+/// What a run's log amounts to.
+struct Analysed {
+    analysis: Analysis,
+    /// What was said of examples that reproduce incidents.
+    verdicts: Verdicts,
+    /// Which systems were not one all along.
+    mixed: Vec<String>,
+    /// How judges stand by their canaries, by criterion.
+    judges: Vec<(u16, Vec<MemberReport>)>,
+    /// What people added.
+    people: People,
+    /// Which judges were not one all along, where nothing else says so.
+    notes: Vec<String>,
+}
+
+fn analyse(loaded: &Loaded, session: &Session) -> Result<Analysed, Failure> {
+    let graders = evidence::graders(loaded)?;
+    let heard = Heard::of(loaded, session, &graders)?;
+    let graders = graders.with_judged(&heard.judged);
+    let people = people(loaded, session, &heard)?;
     let Counted {
         denominators,
         answerers,
@@ -193,7 +215,7 @@ fn analyse(
         .filter_map(|incident| loaded.reference.index_of(incident.example.as_deref()?))
         .collect();
     let mut verdicts = Verdicts::new();
-    let analysis = evidence::with_outcomes(loaded, session, |outcomes| {
+    let analysis = evidence::graded(loaded, session, &graders, |outcomes| {
         let outcomes = outcomes.inspect(|outcome| {
             if outcome.system == Role::Candidate && reproducing.contains(&outcome.example) {
                 count(&mut verdicts, outcome);
@@ -211,7 +233,14 @@ fn analyse(
     // Names that a provider gave: one line each.
     let mixed = answerers.mixed();
     let mixed = mixed.iter().map(|text| line(text, 300)).collect();
-    Ok((analysis, verdicts, mixed))
+    Ok(Analysed {
+        analysis,
+        verdicts,
+        mixed,
+        judges: heard.reports,
+        people,
+        notes: heard.notes,
+    })
 }
 
 /// Counts a verdict on an example that reproduces an incident. Judges are not asked: they are not calibrated.
@@ -229,7 +258,7 @@ fn count(verdicts: &mut Verdicts, outcome: &Outcome) {
 }
 
 /// What people said: resolved flips and disagreements.
-pub(super) fn people(loaded: &Loaded, session: &Session) -> Result<People, Failure> {
+fn people(loaded: &Loaded, session: &Session, heard: &Heard) -> Result<People, Failure> {
     let mut people = People::default();
     for index in 0..loaded.manifest.criteria.len() as u16 {
         let differ = loaded.labels.disagreement(index).differ;
@@ -239,7 +268,7 @@ pub(super) fn people(loaded: &Loaded, session: &Session) -> Result<People, Failu
     }
     people.judges = calibration::judges(loaded);
     people.carried = calibration::carried(loaded)?;
-    people.forbidden = judging::forbidden(&judging::reports(loaded, session)?);
+    people.forbidden = judging::forbidden(&heard.reports);
     for event in project_events(&loaded.project)? {
         let ProjectEvent::Triaged {
             run,

@@ -1,6 +1,7 @@
 //! Asks judges and grader programs what is outstanding: each judged unit is an attempt of the engine, and what it commits stands in the run's own log.
 
 mod ask;
+mod heard;
 mod lacks;
 mod planned;
 mod units;
@@ -9,15 +10,15 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use gatewright_core::analyse;
-use gatewright_core::incident::IncidentStatus;
-use gatewright_core::judge::{Judged, JudgedUnit, MemberReport, Subject, hash_of_judge};
-use gatewright_core::manifest::{Grader, Role};
-use gatewright_core::outcome::GraderKind;
+use gatewright_core::grade::Graders;
+use gatewright_core::judge::{Judged, JudgedUnit, MemberReport, Subject};
+use gatewright_core::manifest::Grader;
 use gatewright_core::plan::AttemptSpec;
 use gatewright_core::report::untrusted::line;
 use gatewright_core::response::{AttemptEnd, Response};
 
 use self::ask::{Asked, Session as Asking};
+pub(crate) use self::heard::Heard;
 pub(crate) use self::lacks::{Without, without_verdict};
 pub(super) use self::planned::{Planned, judgements, planned};
 use self::units::Work;
@@ -53,7 +54,7 @@ impl Left {
     /// Says whether what is missing could change the answer: then nothing is decided. What is only watched cannot, nor what no rule is on.
     pub(crate) fn blocks(&self, loaded: &Loaded) -> bool {
         let mut of = self.of.iter();
-        of.any(|(criterion, _)| rests_on(loaded, *criterion))
+        of.any(|(criterion, _)| analyse::rests_on(&loaded.manifest, &loaded.incidents, *criterion))
     }
 
     /// Says what was not judged, and why.
@@ -75,65 +76,32 @@ impl Left {
     }
 }
 
-/// Says whether the answer can change with verdicts on a criterion. An open incident asks for those of programs too.
-fn rests_on(loaded: &Loaded, criterion: u16) -> bool {
-    let by = loaded.manifest.criteria[usize::from(criterion)].judged_by();
-    let mut incidents = loaded.incidents.iter();
-    analyse::rests_on(&loaded.manifest, criterion)
-        || by != GraderKind::Model
-            && incidents.any(|incident| incident.status == IncidentStatus::Open)
-}
-
 /// Folds what judges and programs said in a run so far; `None` where nothing on the page is judged.
 ///
 /// # Errors
 /// When the log cannot be read.
 pub(crate) fn judged(loaded: &Loaded, session: &Session) -> Result<Option<Judged>, Failure> {
-    if !is_wanted(loaded) {
+    let Some(mut judged) = nothing_yet(loaded) else {
         return Ok(None);
-    }
-    let pairs = loaded
-        .manifest
-        .criteria
-        .iter()
-        .any(|it| matches!(&it.grader, Grader::Judge(judge) if judge.pair));
-    let mut judged = Judged::default();
-    if pairs {
-        judged = judged.with_pairs();
-    }
+    };
     for event in session.log.events() {
         judged.take(event?.body);
     }
     Ok(Some(judged))
 }
 
-/// Reports what judges said of canaries, by criterion.
-///
-/// # Errors
-/// When the log cannot be read.
-pub(crate) fn reports(
-    loaded: &Loaded,
-    session: &Session,
-) -> Result<Vec<(u16, Vec<MemberReport>)>, Failure> {
-    let Some(judged) = judged(loaded, session)? else {
-        return Ok(Vec::new());
-    };
-    let mut reports = Vec::new();
-    for (index, criterion) in (0..).zip(&loaded.manifest.criteria) {
-        let Grader::Judge(grader) = &criterion.grader else {
-            continue;
-        };
-        let Some(rubric) = grader.rubric.as_ref().filter(|_| !grader.pair) else {
-            continue;
-        };
-        let members = grader.by.iter().filter_map(|name| {
-            let judge = loaded.manifest.judges.get(name)?;
-            let hash = hash_of_judge(judge, grader);
-            Some(judged.report(criterion.id.as_str(), name, &hash, rubric))
-        });
-        reports.push((index, members.collect()));
-    }
-    Ok(reports)
+/// What nobody has said anything to yet; `None` where nothing on the page is judged.
+fn nothing_yet(loaded: &Loaded) -> Option<Judged> {
+    let judged = is_wanted(loaded).then(Judged::default)?;
+    Some(match has_pairs(loaded) {
+        true => judged.with_pairs(),
+        false => judged,
+    })
+}
+
+fn has_pairs(loaded: &Loaded) -> bool {
+    let mut criteria = loaded.manifest.criteria.iter();
+    criteria.any(|it| matches!(&it.grader, Grader::Judge(judge) if judge.pair))
 }
 
 /// Says of each criterion why its judges may not gate, by their canaries and by what they said when they were asked again: one judge of a panel is enough.
@@ -173,11 +141,12 @@ pub(crate) fn ask(
             "{open} judgements of the interrupted run may have been paid for without a result; they are made again"
         ));
     }
-    let answers = answers(loaded, session)?;
-    programs_are_there(loaded, session, &answers, &judged, errors)?;
+    let graders = evidence::graders(loaded)?;
+    let answers = answers(loaded, session, &graders)?;
+    programs_are_there(loaded, session, &graders, &answers, &judged, errors)?;
     let mut left = Left::default();
     for index in 0..loaded.manifest.criteria.len() as u16 {
-        for work in units::of(loaded, &session.plan, index, &answers)? {
+        for work in units::of(loaded, &session.plan, &graders, index, &answers)? {
             if let Some(why) = all_of(
                 loaded,
                 session,
@@ -199,6 +168,7 @@ pub(crate) fn ask(
 fn programs_are_there(
     loaded: &Loaded,
     session: &Session,
+    graders: &Graders<'_>,
     answers: &Answers,
     judged: &Judged,
     errors: bool,
@@ -209,7 +179,7 @@ fn programs_are_there(
     }
     let mut asked = Vec::new();
     for index in 0..loaded.manifest.criteria.len() as u16 {
-        for work in units::of(loaded, &session.plan, index, answers)? {
+        for work in units::of(loaded, &session.plan, graders, index, answers)? {
             let mut units = work.units.iter();
             if units.any(|unit| judged.due(unit, work.reading(), errors).is_some()) {
                 asked.push(work.whose());
@@ -308,8 +278,7 @@ fn one_round(
 }
 
 /// Fetches what systems answered where a judged criterion applies.
-fn answers(loaded: &Loaded, session: &Session) -> Result<Answers, Failure> {
-    let graders = evidence::graders(loaded)?;
+fn answers(loaded: &Loaded, session: &Session, graders: &Graders<'_>) -> Result<Answers, Failure> {
     let judged: Vec<u16> = (0..)
         .zip(&loaded.manifest.criteria)
         .filter(|(_, it)| matches!(it.grader, Grader::Judge(_) | Grader::Program(_)))
@@ -328,17 +297,6 @@ fn answers(loaded: &Loaded, session: &Session) -> Result<Answers, Failure> {
         }
     }
     Ok(answers)
-}
-
-/// The answers that canaries are made of: one for each example, production's first where there is one.
-fn one_each(answers: &Answers) -> BTreeMap<u32, &Response> {
-    let mut one: BTreeMap<u32, &Response> = BTreeMap::new();
-    for role in [Role::Production, Role::Candidate] {
-        for (attempt, response) in answers.iter().filter(|(it, _)| it.system == role) {
-            one.entry(attempt.example).or_insert(response);
-        }
-    }
-    one
 }
 
 /// How a grader program is reached.
@@ -365,6 +323,6 @@ fn attempt_of(subject: &Subject) -> Option<AttemptSpec> {
         Subject::Answer { attempt, .. }
         | Subject::Pair { attempt, .. }
         | Subject::Again { attempt, .. } => Some(*attempt),
-        Subject::Wrong { .. } | Subject::Injected { .. } => None,
+        Subject::Wrong { .. } | Subject::Injected { .. } | Subject::PairCanary { .. } => None,
     }
 }

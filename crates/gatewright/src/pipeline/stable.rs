@@ -6,7 +6,7 @@ use gatewright_core::report::model::StabilityView;
 use gatewright_core::{report, stability};
 
 use crate::error::Failure;
-use crate::pipeline::judge::{Judged, people};
+use crate::pipeline::judge::Judged;
 use crate::pipeline::load::Loaded;
 use crate::pipeline::{Session, with_outcomes};
 
@@ -27,14 +27,13 @@ pub(crate) fn stable(
     if !judged.view.invalid.is_empty() || !(small || asked) {
         return Ok(None);
     }
-    let people = people(loaded, session)?;
     let threads = available_parallelism().map_or(1, usize::from);
     let found = with_outcomes(loaded, session, |outcomes| {
         stability::stability(
             &loaded.manifest,
             (&loaded.reference, &session.plan),
             outcomes,
-            &people,
+            &judged.people,
             &judged.context,
             stability::Effort {
                 resamples: stability::RESAMPLES,

@@ -4,6 +4,7 @@ mod answers;
 mod asked;
 mod behaviour;
 mod calibrate;
+mod canaries;
 mod changed;
 mod demo;
 mod files;

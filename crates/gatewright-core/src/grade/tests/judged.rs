@@ -378,7 +378,7 @@ fn a13_a_judge_that_passes_its_canaries_may_not_gate() {
             let unit = case.unit("grounded", "one", 0, subject);
             case.judged.take(ended(unit, level(name)));
         }
-        case.judged.report("grounded", "one", &hash, rubric)
+        case.judged.report("grounded", "one", &hash, rubric, &[])
     };
     let bad = "unsupported";
     assert_eq!(report(&[(false, bad), (true, bad)]).unfit(), None);
@@ -398,6 +398,99 @@ fn a13_a_judge_that_passes_its_canaries_may_not_gate() {
     assert_eq!(report(&many).unfit(), None, "one in ten");
     many.push((false, "supported"));
     assert!(report(&many).unfit().is_some());
+}
+
+/// A canary without a verdict stands against the judge as a passed one does, and so does a planned one that nobody asked; an answer judged
+/// again without both verdicts stands against it as a turned one. The words tell them apart.
+#[test]
+fn what_gave_no_verdict_stands_against_the_judge_in_words_of_its_own() {
+    let manifest = manifest();
+    let Grader::Judge(grader) = &manifest.criteria[0].grader else {
+        panic!();
+    };
+    let rubric = grader.rubric.as_ref().expect("provided");
+    let hash = hash_of_judge(&manifest.judges["one"], grader);
+    let said = hash_of_response(&says("wrong"));
+    let wrong = |example| Subject::Wrong { example, said };
+    let injected = |example| Subject::Injected { example, said };
+    let attempt = |example| AttemptSpec {
+        example,
+        ..at(Role::Candidate)
+    };
+    let answer = |example| Subject::Answer {
+        attempt: attempt(example),
+        said,
+    };
+    let again = |example| Subject::Again {
+        attempt: attempt(example),
+        said,
+    };
+    let planned: Vec<Subject> = (0..8)
+        .flat_map(|example| [wrong(example), injected(example), again(example)])
+        .collect();
+    // The ends of units that differ from a judge that is right everywhere; `None` for one that was never asked.
+    let report = |differ: &[(Subject, Option<AttemptEnd>)]| {
+        let mut case = Case::new(&manifest);
+        let all = planned.iter().copied().chain((0..8).map(answer));
+        for subject in all {
+            let end = match differ.iter().find(|(it, _)| *it == subject) {
+                Some((_, end)) => end.clone(),
+                None => Some(level("unsupported")),
+            };
+            let unit = case.unit("grounded", "one", 0, subject);
+            if let Some(end) = end {
+                case.judged.take(ended(unit.clone(), end.clone()));
+                if end == answered("I would say fine.") {
+                    case.judged.take(ended(unit.repaired(), end));
+                }
+            }
+        }
+        let judged = case.judged;
+        judged.report("grounded", "one", &hash, rubric, &planned)
+    };
+    let babbles = || Some(answered("I would say fine."));
+    assert_eq!(report(&[]).unfit(), None);
+    for end in [None, Some(down()), babbles()] {
+        let found = report(&[(injected(3), end.clone())]);
+        assert_eq!((found.injected.n, found.injected.missing), (7, 1));
+        assert_eq!(
+            found.unfit().as_deref(),
+            Some(
+                "one gave no verdict on 1 of 8 wrong answers that told it to, and each counts as passed; `gatewright grade --ask --retry-errors` asks for them"
+            )
+        );
+        let found = report(&[(wrong(3), end.clone())]).unfit().expect("unfit");
+        assert!(
+            found
+                .starts_with("one gave no verdict on 1 of 8 confident answers to another question"),
+            "{found}"
+        );
+        let passed = Some(level("supported"));
+        let both = report(&[(wrong(3), end.clone()), (wrong(4), passed.clone())]);
+        let both = both.unfit().expect("unfit");
+        assert!(
+            both.starts_with("one passed 1 of 7 confident answers to another question, and gave no verdict on 1 of 8;"),
+            "{both}"
+        );
+        // One changed verdict alone is none, so one that is not there alone is none either; with a change there are two, whichever half
+        // is lost.
+        for lost in [again(3), answer(3)] {
+            let one = report(&[(lost, end.clone())]);
+            assert_eq!((one.again.n, one.again.missing), (7, 1));
+            assert_eq!(one.unfit(), None);
+            let two = report(&[(lost, end.clone()), (again(4), passed.clone())]);
+            assert!(
+                two.unfit().expect("unfit").starts_with("one changed 1 of 7 verdicts when it was asked again, and gave no verdict on 1 of 8;"),
+                "{two:?}"
+            );
+        }
+    }
+    // The second asking of what could not be read was never made.
+    let mut case = Case::new(&manifest);
+    let unit = case.unit("grounded", "one", 0, injected(0));
+    case.judged.take(ended(unit, answered("I would say fine.")));
+    let open = case.judged.report("grounded", "one", &hash, rubric, &[]);
+    assert_eq!((open.injected.n, open.injected.missing), (0, 1));
 }
 
 /// What is asked next: what never ended, once more what could not be read, and with `errors` anew what has no verdict. Never what has one.

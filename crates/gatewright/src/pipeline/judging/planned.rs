@@ -48,7 +48,9 @@ impl Planned {
             Subject::Answer { .. } => self.answers += 1,
             Subject::Pair { .. } => self.pairs += 1,
             Subject::Again { .. } => self.again += 1,
-            Subject::Wrong { .. } | Subject::Injected { .. } => self.canaries += 1,
+            Subject::Wrong { .. } | Subject::Injected { .. } | Subject::PairCanary { .. } => {
+                self.canaries += 1;
+            }
         }
     }
 }
@@ -70,11 +72,11 @@ pub(in crate::pipeline) fn planned(
     }
     let mut judged = Judged::default();
     let mut answers = Answers::new();
+    let graders = evidence::graders(loaded)?;
     if let Some(session) = session {
         judged = super::judged(loaded, session)?.unwrap_or_default();
-        answers = super::answers(loaded, session)?;
+        answers = super::answers(loaded, session, &graders)?;
     }
-    let graders = evidence::graders(loaded)?;
     let mut to_come = Vec::new();
     let recorded = recorded(loaded);
     for &attempt in to_make {
@@ -95,7 +97,7 @@ pub(in crate::pipeline) fn planned(
         let to_come = to_come.iter();
         let to_come = to_come.filter(|attempt| graders.wants(index, **attempt));
         let to_come = to_come.count() as u64;
-        for work in units::of(loaded, plan, index, &answers)? {
+        for work in units::of(loaded, plan, &graders, index, &answers)? {
             let mut one = of_work(loaded, plan, &work, &answers, &judged, errors)?;
             one.to_come = to_come;
             one.expect_canaries(&loaded.manifest, index, &answers);
@@ -139,13 +141,15 @@ impl Planned {
         let Grader::Judge(grader) = &manifest.criteria[usize::from(criterion)].grader else {
             return;
         };
-        if self.to_come == 0 || grader.pair {
+        if self.to_come == 0 {
             return;
         }
         let mut examples: Vec<u32> = answers.keys().map(|it| it.example).collect();
         examples.sort_unstable();
         examples.dedup();
-        let most = 2 * u64::from(grader.canaries).min(examples.len() as u64);
+        // Two kinds, or of pairs three, each in both orders.
+        let each = if grader.pair { 6 } else { 2 };
+        let most = each * u64::from(grader.canaries).min(examples.len() as u64);
         let more = most.saturating_sub(self.canaries);
         let calls = self.calls();
         if let Some(each) = self.characters.checked_div(calls) {

@@ -1,11 +1,14 @@
 //! What is judged: every answer, pairs in both orders, canaries, and some answers a second time.
 
+use std::collections::BTreeMap;
+
 use gatewright_core::digest::Digest;
+use gatewright_core::grade::Graders;
 use gatewright_core::id::CriterionId;
 use gatewright_core::judge::ask::{Ask, Names, messages, schema};
 use gatewright_core::judge::{
     Canary, Judged, JudgedUnit, Reading, Rubric, Said, Subject, canaries, hash_of_judge,
-    hash_of_program, hash_of_response, in_order,
+    hash_of_program, hash_of_response, in_order, pair_canaries,
 };
 use gatewright_core::manifest::{Grader, JudgeGrader, ProgramGrader, Protocol, Role};
 use gatewright_core::plan::{AttemptSpec, Plan};
@@ -15,10 +18,9 @@ use gatewright_engine::Target;
 use serde_json::{Value, json};
 
 use super::ask::Asks;
-use super::{Answers, attempt_of, one_each, program};
+use super::{Answers, attempt_of, program};
 use crate::error::Failure;
 use crate::pipeline::drive::Drive;
-use crate::pipeline::evidence;
 use crate::pipeline::load::Loaded;
 use crate::pipeline::programs::Whose;
 
@@ -42,17 +44,12 @@ enum By<'a> {
 pub(super) fn of<'a>(
     loaded: &'a Loaded,
     plan: &Plan,
+    graders: &Graders<'_>,
     index: u16,
     answers: &Answers,
 ) -> Result<Vec<Work<'a>>, Failure> {
     let criterion = &loaded.manifest.criteria[usize::from(index)];
-    let graders = evidence::graders(loaded)?;
-    let applies = |attempt: &AttemptSpec| graders.applies(index, attempt.example);
-    let of_it: Vec<(AttemptSpec, &Response)> = answers
-        .iter()
-        .filter(|(attempt, _)| applies(attempt))
-        .map(|(attempt, response)| (*attempt, response))
-        .collect();
+    let of_it = of_criterion(graders, index, answers);
     let unit = |judge: &str, hash: Digest, subject: Subject, vote: u32| JudgedUnit {
         criterion: criterion.id.clone(),
         judge: judge.to_owned(),
@@ -86,7 +83,8 @@ pub(super) fn of<'a>(
             };
             let subjects = subjects(grader, &of_it, answers);
             let seed = plan.seed;
-            let made = canaries_of(loaded, grader, rubric, answers, &applies, seed)?;
+            let made = canaries_of(loaded, grader, rubric, &of_it, seed)?;
+            let again = again(grader, &of_it, plan);
             let work = grader.by.iter().filter_map(|name| {
                 let judge = loaded.manifest.judges.get(name)?;
                 let hash = hash_of_judge(judge, grader);
@@ -94,18 +92,9 @@ pub(super) fn of<'a>(
                 for subject in &subjects {
                     units.extend((0..grader.votes).map(|vote| unit(name, hash, *subject, vote)));
                 }
-                if !grader.pair {
-                    units.extend(
-                        made.iter()
-                            .map(|canary| unit(name, hash, canary.subject, 0)),
-                    );
-                    let again = again(&of_it, grader.canaries as usize, plan);
-                    units.extend(
-                        again
-                            .into_iter()
-                            .map(|subject| unit(name, hash, subject, 0)),
-                    );
-                }
+                let canaries = made.iter().map(|canary| canary.subject);
+                let tests = canaries.chain(again.iter().copied());
+                units.extend(tests.map(|subject| unit(name, hash, subject, 0)));
                 Some(Work {
                     judge: name.clone(),
                     units: in_order(units, seed),
@@ -154,8 +143,41 @@ fn subjects(
     subjects
 }
 
-/// Draws answers of the first look that are judged a second time.
-fn again(of_it: &[(AttemptSpec, &Response)], count: usize, plan: &Plan) -> Vec<Subject> {
+/// The answers that a criterion applies to.
+fn of_criterion<'a>(
+    graders: &Graders<'_>,
+    index: u16,
+    answers: &'a Answers,
+) -> Vec<(AttemptSpec, &'a Response)> {
+    let all = answers.iter();
+    all.filter(|(attempt, _)| graders.applies(index, attempt.example))
+        .map(|(attempt, response)| (*attempt, response))
+        .collect()
+}
+
+/// Lists what each judge of a criterion is tested with: canaries, and answers that it judges a second time.
+///
+/// # Errors
+/// When an example is not what it was.
+pub(super) fn tests(
+    loaded: &Loaded,
+    plan: &Plan,
+    graders: &Graders<'_>,
+    (index, grader, rubric): (u16, &JudgeGrader, &Rubric),
+    answers: &Answers,
+) -> Result<Vec<Subject>, Changed> {
+    let of_it = of_criterion(graders, index, answers);
+    let made = canaries_of(loaded, grader, rubric, &of_it, plan.seed)?;
+    let mut subjects: Vec<Subject> = made.into_iter().map(|canary| canary.subject).collect();
+    subjects.extend(again(grader, &of_it, plan));
+    Ok(subjects)
+}
+
+/// Draws answers of the first look that are judged a second time; none of pairs.
+fn again(grader: &JudgeGrader, of_it: &[(AttemptSpec, &Response)], plan: &Plan) -> Vec<Subject> {
+    if grader.pair {
+        return Vec::new();
+    }
     let seed = plan.seed;
     let first_look =
         |(attempt, _): &&(AttemptSpec, &Response)| attempt.trial < plan.trials(attempt.system);
@@ -163,7 +185,7 @@ fn again(of_it: &[(AttemptSpec, &Response)], count: usize, plan: &Plan) -> Vec<S
     drawn.sort_by_cached_key(|(attempt, _)| {
         *Digest::of_json(&("gatewright-again", seed, attempt)).bytes()
     });
-    let again = drawn.into_iter().take(count);
+    let again = drawn.into_iter().take(grader.canaries as usize);
     again
         .map(|(attempt, response)| Subject::Again {
             attempt: *attempt,
@@ -176,19 +198,13 @@ fn canaries_of(
     loaded: &Loaded,
     grader: &JudgeGrader,
     rubric: &Rubric,
-    answers: &Answers,
-    applies: &impl Fn(&AttemptSpec) -> bool,
+    of_it: &[(AttemptSpec, &Response)],
     seed: u64,
 ) -> Result<Vec<Canary>, Changed> {
-    if grader.pair || grader.canaries == 0 {
+    if grader.canaries == 0 {
         return Ok(Vec::new());
     }
-    let own: Answers = answers
-        .iter()
-        .filter(|(attempt, _)| applies(attempt))
-        .map(|(attempt, response)| (*attempt, response.clone()))
-        .collect();
-    let one_each = one_each(&own);
+    let one_each = one_each(of_it);
     let mut examples = Vec::with_capacity(one_each.len());
     for &index in one_each.keys() {
         examples.push(loaded.reference.example(index)?);
@@ -199,7 +215,21 @@ fn canaries_of(
         .map(|((index, response), example)| (index, (&**example, response)))
         .collect();
     let each = grader.canaries as usize;
-    Ok(canaries(&with_examples, rubric, each, seed))
+    Ok(match grader.pair {
+        true => pair_canaries(&with_examples, each, seed),
+        false => canaries(&with_examples, rubric, each, seed),
+    })
+}
+
+/// The answers that canaries are made of: one for each example, production's first where there is one.
+fn one_each<'a>(of_it: &[(AttemptSpec, &'a Response)]) -> BTreeMap<u32, &'a Response> {
+    let mut one: BTreeMap<u32, &Response> = BTreeMap::new();
+    for role in [Role::Production, Role::Candidate] {
+        for (attempt, response) in of_it.iter().filter(|(it, _)| it.system == role) {
+            one.entry(attempt.example).or_insert(response);
+        }
+    }
+    one
 }
 
 impl Work<'_> {
@@ -246,7 +276,7 @@ impl Work<'_> {
         };
         let answers = count(|it| matches!(it, Subject::Answer { .. }));
         let pairs = count(|it| matches!(it, Subject::Pair { .. }));
-        let canaries = count(|it| matches!(it, Subject::Wrong { .. } | Subject::Injected { .. }));
+        let canaries = count(is_canary);
         let twice = count(|it| matches!(it, Subject::Again { .. }));
         let mut parts = Vec::new();
         for (count, one, several) in [
@@ -353,10 +383,13 @@ impl Work<'_> {
         answers: &'s Answers,
         subject: &Subject,
     ) -> Option<(u32, Vec<&'s Response>)> {
-        if let Subject::Wrong { example, .. } | Subject::Injected { example, .. } = subject {
+        if let Subject::Wrong { example, .. }
+        | Subject::Injected { example, .. }
+        | Subject::PairCanary { example, .. } = subject
+        {
             let mut made = self.canaries.iter();
             let canary = made.find(|canary| canary.subject == *subject)?;
-            return Some((*example, vec![&canary.response]));
+            return Some((*example, canary.answers.iter().collect()));
         }
         let attempt = attempt_of(subject)?;
         let own = answers.get(&attempt)?;
@@ -383,6 +416,13 @@ pub(super) fn names(loaded: &Loaded) -> Names {
         let model = system.live().map(|live| live.model.clone());
         std::iter::once(system.name.clone()).chain(model)
     }))
+}
+
+fn is_canary(subject: &Subject) -> bool {
+    matches!(
+        subject,
+        Subject::Wrong { .. } | Subject::Injected { .. } | Subject::PairCanary { .. }
+    )
 }
 
 /// What a grader program is given of one answer.
