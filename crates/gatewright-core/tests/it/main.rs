@@ -6,3 +6,4 @@ mod decision;
 mod judged;
 mod monotone;
 mod release;
+mod weighed;
