@@ -27,4 +27,4 @@ with open(f"{folder}/responses.jsonl", "w") as out:
         if draw.random() < 0.3:
             lines.append(json.dumps({"status": draw.choice(["ok", "failed"]), "sum": example}))
         lines.append(draw.choice(["Kind regards", "Best Regards", "Bye"]))
-        out.write(json.dumps({"example": f"ex-{example:04d}", "output": "\n".join(lines)}) + "\n")
+        out.write(json.dumps({"example": f"ex-{example:04d}", "trial": i // examples, "output": "\n".join(lines)}) + "\n")

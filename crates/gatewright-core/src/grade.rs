@@ -20,6 +20,7 @@ mod language;
 mod length;
 mod markdown;
 mod measure;
+mod parts;
 mod preference;
 mod quantity;
 mod ready;
@@ -47,6 +48,7 @@ pub use self::trial::{Tried, TriedPart, try_one};
 
 pub(crate) use self::expression::Flaw;
 use self::label::ReadyLabel;
+use self::parts::Parts;
 use self::preference::ReadyPreference;
 use self::ready::{Ready, applies, judge, prepare};
 use self::verdict::{Graded, Verdict, clip};
@@ -297,9 +299,9 @@ impl<'a> Graders<'a> {
         match (ready, recorded_trial) {
             (Ready::Label(ready), Some(trial)) => {
                 let parts = match ready.parts_from() {
-                    None => None,
+                    None => Parts::Unstated,
                     Some(field) => match self.reference.example(attempt.example) {
-                        Ok(example) => parts_of(field, &example, None),
+                        Ok(example) => Parts::of(field, &example, None),
                         Err(_) => {
                             let bin = Bin::Missing(Missing::HarnessError);
                             let why = "the example is not what it was".into();
@@ -307,7 +309,14 @@ impl<'a> Graders<'a> {
                         }
                     },
                 };
-                ready.grade(self.labels, attempt, trial, self.manifest, parts, &mut sink);
+                ready.grade(
+                    self.labels,
+                    attempt,
+                    trial,
+                    self.manifest,
+                    &parts,
+                    &mut sink,
+                );
             }
             (Ready::Label(ready), None) if attempt.trial == 0 && ready.says_absent() => {
                 ready.absent(&mut sink);
@@ -376,10 +385,18 @@ impl<'a> Graders<'a> {
                 self.judged(attempt, ready, response, &mut sink);
             } else if let Ready::Label(ready) = ready {
                 let trial = recorded_trial.unwrap_or(attempt.trial);
-                let parts = ready.parts_from().zip(example.as_ref());
-                let parts =
-                    parts.and_then(|(field, example)| parts_of(field, example, Some(response)));
-                ready.grade(self.labels, attempt, trial, self.manifest, parts, &mut sink);
+                let parts = match ready.parts_from().zip(example.as_ref()) {
+                    Some((field, example)) => Parts::of(field, example, Some(response)),
+                    None => Parts::Unstated,
+                };
+                ready.grade(
+                    self.labels,
+                    attempt,
+                    trial,
+                    self.manifest,
+                    &parts,
+                    &mut sink,
+                );
             } else if let Some(example) = &example {
                 self.ruled(criterion, ready, example, response, &mut sink);
             }
@@ -527,17 +544,6 @@ impl<'a> Graders<'a> {
             _ => GraderKind::Rule,
         }
     }
-}
-
-/// Says how many parts an answer has: a number, or a list of them, in a field of the response, else of the example.
-fn parts_of(field: &str, example: &Example, response: Option<&Response>) -> Option<u32> {
-    let of_response = response.and_then(|response| response.fields.get(field));
-    let stated = of_response.or_else(|| example.fields.get(field))?;
-    let count = match stated {
-        serde_json::Value::Array(parts) => Some(parts.len() as u64),
-        other => other.as_u64(),
-    };
-    count.and_then(|count| u32::try_from(count).ok())
 }
 
 /// Turns a verdict into an outcome; a failure finds its class by its symptom.

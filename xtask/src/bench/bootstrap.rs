@@ -40,7 +40,8 @@ pub(super) fn run() -> Result<(), Failure> {
     }
     let se = |found: &Value| found["se"].as_f64().unwrap_or(f64::NAN);
     let (ours, theirs) = (se(first), se(&numpy[0].1));
-    if !((ours / theirs - 1.0).abs() < APART) {
+    let apart = (ours / theirs - 1.0).abs();
+    if apart.is_nan() || apart >= APART {
         return Err(format!("standard errors differ: {ours} and {theirs}").into());
     }
     let wall = |runs: &[(Run, Value)]| median(runs.iter().map(|(run, _)| run.wall_s));

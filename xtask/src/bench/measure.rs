@@ -13,6 +13,8 @@ use crate::repository::{self, Failure};
 pub(super) struct Run {
     /// Seconds from start to end of the process.
     pub(super) wall_s: f64,
+    /// Seconds of the processor, of all its threads.
+    pub(super) cpu_s: f64,
     /// Largest resident memory of the process, in MiB.
     pub(super) rss_mib: f64,
     /// Its exit code.
@@ -42,6 +44,7 @@ impl Run {
         };
         Ok(Self {
             wall_s: number("wall_s")?,
+            cpu_s: number("cpu_s")?,
             rss_mib: number("rss_mib")?,
             exit: measured["exit"].as_i64().unwrap_or(-1),
             said: String::from_utf8_lossy(&output.stderr).into_owned(),

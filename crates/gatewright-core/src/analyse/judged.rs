@@ -11,9 +11,7 @@ use std::collections::BTreeMap;
 use gatewright_stats::guard as trip;
 
 use crate::analyse::guard::{self, Resolutions};
-use crate::analyse::require::{
-    Inputs, compared_with, limit, smaller_is_better, subject_role, worst_over_uncovered,
-};
+use crate::analyse::require::{Inputs, limit, smaller_is_better, worst_over_uncovered};
 use crate::analyse::rows::Statistic;
 use crate::analyse::slice::{Members, admitted_kinds};
 use crate::analyse::weight::weights;
@@ -30,7 +28,7 @@ pub(crate) fn require(
     criterion: u16,
     members: &Members,
 ) -> (Measured, Standing, Vec<u32>) {
-    let roles = roles(rule);
+    let roles = rule.roles();
     let smaller = smaller_is_better(inputs.manifest, rule);
     let examples = examples(inputs, rule, criterion, &roles, members);
     let mut measured = measure(inputs, rule, criterion, &roles, members, &examples);
@@ -74,15 +72,18 @@ fn stand(
     let undecided = |reason| Standing::Undecided(reason);
     let weights = weights(inputs.manifest, inputs.reference, members);
     let chosen = |kind: &Kind| *kind != Kind::Traffic;
-    if let Some((dimension, value)) = weights.unreachable
-        && !admitted_kinds(rule).iter().any(chosen)
-    {
-        return undecided(Undecided::Unreachable { dimension, value });
+    let mass = estimator.mass();
+    if !admitted_kinds(rule).iter().any(chosen) {
+        if let Some(unraked) = weights.unraked {
+            return undecided(unraked.into());
+        }
+        (measured.raked, measured.trimmed) = (weights.raked, mass.trimmed());
+        measured.unweighed = weights.unweighed;
     }
     let alphas = (rule.alpha_violated, rule.alpha_holds);
     if let Ok(found) = estimator.bounds(alphas.0) {
         (measured.clusters, measured.n_eff) = (found.clusters, found.n_eff);
-        if roles(rule).len() == 1 {
+        if rule.roles().len() == 1 {
             measured.value = Some(found.point);
         }
         let beyond = if smaller {
@@ -108,8 +109,9 @@ fn stand(
     } else {
         Statistic::Share
     };
-    let uncovered = weights.uncovered;
-    let covered = worst_over_uncovered(statistic, &found, uncovered, smaller);
+    let (uncovered, trimmed) = (weights.uncovered, mass.trimmed());
+    let unspoken = mass.unspoken(uncovered);
+    let covered = worst_over_uncovered(statistic, &found, unspoken, smaller);
     measured.covered = Some(covered);
     let clears = |bound: f64| {
         if smaller {
@@ -121,11 +123,11 @@ fn stand(
     let bound = if smaller { found.upper } else { found.lower };
     let more = estimator.more_labels(&found, limit, smaller);
     measured.for_holds = Some(found);
-    let largest = estimator.largest_weight();
+    let largest = mass.largest();
     match (clears(covered), clears(bound)) {
         (true, _) if largest <= 0.1 => Standing::Holds,
         (true, _) => undecided(Undecided::DominantWeight { share: largest }),
-        (false, true) => undecided(Undecided::CoverageGap { uncovered }),
+        (false, true) => undecided(Undecided::CoverageGap { uncovered, trimmed }),
         (false, false) => undecided(more),
     }
 }
@@ -151,7 +153,7 @@ pub(crate) fn guard(
     if standing == Standing::Undecided(Undecided::Empty) {
         return (measured, standing, lost);
     }
-    let roles = roles(rule);
+    let roles = rule.roles();
     let examples = examples(inputs, rule, criterion, &roles, members);
     measured.labelled = labelled(&examples);
     let (_, fit) = judge(inputs, rule, criterion, &roles);
@@ -215,13 +217,6 @@ fn confirmed(examples: &[Example], margin: f64, measured: &Measured) -> Standing
     }
 }
 
-/// The systems that a rule names.
-fn roles(rule: &Rule) -> Vec<Role> {
-    std::iter::once(subject_role(rule))
-        .chain(compared_with(rule))
-        .collect()
-}
-
 /// Judges the judge by the labels of these systems, over all their examples: a slice has too few of them.
 fn judge(inputs: Inputs<'_>, rule: &Rule, criterion: u16, roles: &[Role]) -> (Evidence, Fitness) {
     let units = &inputs.scores.units[&criterion];
@@ -281,7 +276,7 @@ fn examples(
     let chosen = |kind: &Kind| *kind != Kind::Traffic;
     if admitted_kinds(rule).iter().any(chosen) {
         // Chosen examples stand for no traffic.
-        weights.each = None;
+        (weights.each, weights.uncut) = (None, None);
     }
     let mut by_example: BTreeMap<u32, Vec<&Unit>> = BTreeMap::new();
     for unit in &inputs.scores.units[&criterion] {
@@ -304,8 +299,10 @@ fn examples(
             roles,
             weight,
         );
+        one.uncut = weights.uncut(place).unwrap_or(weight);
         if parts {
             one.weight *= one.units.max(1) as f64;
+            one.uncut *= one.units.max(1) as f64;
         }
         found.push(one);
     }

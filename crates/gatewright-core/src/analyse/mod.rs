@@ -411,10 +411,12 @@ pub enum Undecided {
     },
     /// No example of the admitted kinds is in the slice.
     Empty,
-    /// Traffic that no example covers is larger than the margin allows.
+    /// Traffic that no example covers, or whose weight was cut, is larger than the margin allows.
     CoverageGap {
-        /// Uncovered share of traffic.
+        /// Share of traffic without any example.
         uncovered: f64,
+        /// Share of the examples' weight that was cut.
+        trimmed: f64,
     },
     /// No weights of these examples reach the stated traffic shares of all dimensions together.
     Unreachable {
@@ -422,6 +424,11 @@ pub enum Undecided {
         dimension: String,
         /// Its value that cannot reach its share.
         value: String,
+    },
+    /// The dimensions with stated traffic shares have more combinations of values than can be weighed together.
+    Combinations {
+        /// The dimensions.
+        dimensions: Vec<String>,
     },
     /// One example carries too much of the weight.
     DominantWeight {
@@ -509,6 +516,8 @@ pub struct Measured {
     pub n_eff: f64,
     /// The dimensions to whose traffic shares the examples were weighted together, where they are several.
     pub raked: Vec<String>,
+    /// Dimensions with stated traffic shares by which the examples could not be weighted: one of them has none of their values.
+    pub unweighed: Vec<String>,
     /// Share of the weight that was cut after that.
     pub trimmed: f64,
     /// For failure costs: true when the verdict changes at ½× or 2× the cost of the severest classes (statistics.md §2.7).

@@ -64,7 +64,8 @@ pub(crate) fn evaluate(
         gained: table.gained,
         net_loss: table.net_loss,
         raked: weights.raked.clone(),
-        trimmed: weights.trimmed,
+        unweighed: weights.unweighed.clone(),
+        trimmed: table.mass.trimmed(),
         ..Measured::default()
     };
     if compared_with(rule).is_none() {
@@ -129,8 +130,8 @@ fn judge(
     if table.planned == 0 {
         return Standing::Undecided(Undecided::Empty);
     }
-    if let Some((dimension, value)) = weights.unreachable.clone() {
-        return Standing::Undecided(Undecided::Unreachable { dimension, value });
+    if let Some(unraked) = weights.unraked.clone() {
+        return Standing::Undecided(unraked.into());
     }
     let holds_bounds = bounds(statistic, &table.worst, rule.alpha_holds);
     let violated_bounds = bounds(statistic, &table.observed, rule.alpha_violated);
@@ -148,9 +149,7 @@ fn judge(
             return Standing::Violated;
         }
     }
-    let largest = table.worst.weight.as_ref().map_or(0.0, |weights| {
-        weights.iter().copied().fold(0.0, f64::max) / weights.iter().sum::<f64>()
-    });
+    let largest = table.mass.largest();
     let undecided = |reason| Standing::Undecided(reason);
     let found = match holds_bounds {
         Ok(found) => found,
@@ -177,7 +176,8 @@ fn judge(
     if p_values {
         measured.p_holds = p_holds(statistic, &table.worst, limit, smaller);
     }
-    let covered = worst_over_uncovered(statistic, &found, weights.uncovered, smaller);
+    let unspoken = table.mass.unspoken(weights.uncovered);
+    let covered = worst_over_uncovered(statistic, &found, unspoken, smaller);
     measured.covered = Some(covered);
     let holds = if smaller {
         covered < limit
@@ -201,9 +201,10 @@ fn judge(
     } else {
         found.lower > limit
     };
-    if weights.uncovered > 0.0 && would_hold {
+    if unspoken > 0.0 && would_hold {
         return undecided(Undecided::CoverageGap {
             uncovered: weights.uncovered,
+            trimmed: table.mass.trimmed(),
         });
     }
     undecided(Undecided::TooFew {
@@ -277,7 +278,7 @@ fn p_holds(statistic: Statistic, column: &Column, limit: f64, smaller: bool) -> 
     }
 }
 
-/// The hold-side bound when traffic without examples is put at its worst.
+/// The hold-side bound when traffic that the examples do not speak for is put at its worst.
 pub(super) fn worst_over_uncovered(
     statistic: Statistic,
     found: &Bounds,
@@ -289,6 +290,8 @@ pub(super) fn worst_over_uncovered(
         (Statistic::Share, false) => 0.0,
         (Statistic::Difference, false) => -1.0,
         (Statistic::Share | Statistic::Difference, true) => 1.0,
+        (Statistic::Cost(_, most), true) => most,
+        (Statistic::Cost(low, _), false) => low,
         // A mean or quantile has no worst value: the page cannot claim it over traffic it has no example of.
         (_, true) if uncovered > 0.0 => f64::INFINITY,
         (_, false) if uncovered > 0.0 => f64::NEG_INFINITY,
@@ -344,18 +347,12 @@ fn more_examples(
 
 /// The other system of a comparison.
 pub(crate) fn compared_with(rule: &Rule) -> Option<Role> {
-    match rule.compare {
-        Compare::NoWorse { than, .. } | Compare::Better { than, .. } => Some(than),
-        _ => None,
-    }
+    rule.than()
 }
 
 /// The system that a rule is about.
 pub(crate) fn subject_role(rule: &Rule) -> Role {
-    match rule.compare {
-        Compare::AtLeast { of, .. } | Compare::AtMost { of, .. } | Compare::Nothing { of } => of,
-        Compare::NoWorse { .. } | Compare::Better { .. } => Role::Candidate,
-    }
+    rule.of()
 }
 
 /// True when smaller values of the rule's metric are better.

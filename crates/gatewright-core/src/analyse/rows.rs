@@ -9,7 +9,7 @@ use crate::analyse::behavioural;
 use crate::analyse::require::{Inputs, compared_with, subject_role};
 use crate::analyse::scores::{Shape, Tally};
 use crate::analyse::slice::Members;
-use crate::analyse::weight::Weights;
+use crate::analyse::weight::{Mass, Weights};
 use crate::manifest::{Grader, Metric, Role, Rule, Subject};
 
 /// Rows of one statistic: value, cluster, weight; for ratios also the denominator.
@@ -52,6 +52,8 @@ pub(crate) struct Table {
     pub(crate) preference: bool,
     /// Weighted sums of the two systems' values over observed rows, and of the weights.
     pub(crate) sums: (f64, f64, f64),
+    /// What the worst-case rows weigh.
+    pub(crate) mass: Mass,
 }
 
 impl Table {
@@ -97,6 +99,7 @@ pub(crate) fn tabulate(
         net_loss: 0.0,
         preference: false,
         sums: (0.0, 0.0, 0.0),
+        mass: Mass::default(),
     };
     let role = subject_role(rule);
     let other = compared_with(rule);
@@ -115,6 +118,7 @@ pub(crate) fn tabulate(
         let weight = weights.each.as_ref().map(|each| each[place]);
         let cluster = inputs.reference.cluster[example as usize];
         let ours = reader.read(role, example);
+        let before = table.worst.value.len();
         match other.filter(|_| !preference) {
             None => {
                 let Some(ours) = ours else { continue };
@@ -180,6 +184,10 @@ pub(crate) fn tabulate(
                     }
                 }
             }
+        }
+        if let (Some(weight), Some(uncut)) = (weight, weights.uncut(place)) {
+            let rows = table.worst.value.len() - before;
+            table.mass.add(rows, weight, uncut);
         }
     }
     let statistic = match rule.metric {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use gatewright_stats::weights::{self, RakeError};
 
+use crate::analyse::Undecided;
 use crate::analyse::slice::Members;
 use crate::manifest::{Kind, Manifest};
 use crate::reference::{Entry, ReferenceSet};
@@ -13,14 +14,89 @@ use crate::reference::{Entry, ReferenceSet};
 pub(crate) struct Weights {
     /// One weight per example of the slice; `None` when all are alike.
     pub(crate) each: Option<Vec<f64>>,
+    /// The weights as they were before some of them were cut; `None` when none was.
+    pub(crate) uncut: Option<Vec<f64>>,
     /// Share of the slice's traffic without any example.
     pub(crate) uncovered: f64,
     /// The dimensions whose shares are reached together, where they are several.
     pub(crate) raked: Vec<String>,
-    /// Share of the weight that was cut after raking.
-    pub(crate) trimmed: f64,
-    /// A dimension's value whose share no weights of these examples reach together with the other dimensions' shares.
-    pub(crate) unreachable: Option<(String, String)>,
+    /// Dimensions with stated shares that weigh nothing, because an example has none of the values with a share.
+    pub(crate) unweighed: Vec<String>,
+    /// Why the stated shares are not reached together.
+    pub(crate) unraked: Option<Unraked>,
+}
+
+/// Why examples cannot be weighed to the shares of several dimensions together.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Unraked {
+    /// A dimension's value whose share no weights of these examples reach.
+    Unreachable { dimension: String, value: String },
+    /// The dimensions have more combinations of values than are looked at.
+    Combinations { dimensions: Vec<String> },
+}
+
+impl From<Unraked> for Undecided {
+    fn from(unraked: Unraked) -> Self {
+        match unraked {
+            Unraked::Unreachable { dimension, value } => {
+                Undecided::Unreachable { dimension, value }
+            }
+            Unraked::Combinations { dimensions } => Undecided::Combinations { dimensions },
+        }
+    }
+}
+
+impl Weights {
+    /// An example's weight before the cut, by its place in the slice.
+    pub(crate) fn uncut(&self, place: usize) -> Option<f64> {
+        let weights = self.uncut.as_ref().or(self.each.as_ref());
+        weights.map(|each| each[place])
+    }
+}
+
+/// What the rows of a rule weigh, before and after the cut.
+///
+/// Weight that was cut is traffic that the rows speak for no more: it counts like traffic without examples. How much one
+/// example carries is a matter of the weight that it had.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Mass {
+    kept: f64,
+    uncut: f64,
+    largest: f64,
+}
+
+impl Mass {
+    /// Adds rows of one example: how many, the weight of each, and what that was before the cut.
+    pub(crate) fn add(&mut self, rows: usize, weight: f64, uncut: f64) {
+        if rows > 0 {
+            self.kept += rows as f64 * weight;
+            self.uncut += rows as f64 * uncut;
+            self.largest = self.largest.max(uncut);
+        }
+    }
+
+    /// The largest share of one row, in [0, 1]; 0 without weights.
+    pub(crate) fn largest(&self) -> f64 {
+        if self.uncut > 0.0 {
+            self.largest / self.uncut
+        } else {
+            0.0
+        }
+    }
+
+    /// Share of the weight that was cut, in [0, 1].
+    pub(crate) fn trimmed(&self) -> f64 {
+        if self.uncut > 0.0 {
+            (1.0 - self.kept / self.uncut).max(0.0)
+        } else {
+            0.0
+        }
+    }
+
+    /// Share of traffic that the rows do not speak for: what no example covers, and of the rest what was cut.
+    pub(crate) fn unspoken(&self, uncovered: f64) -> f64 {
+        uncovered + (1.0 - uncovered) * self.trimmed()
+    }
 }
 
 /// Most combinations of values that are raked.
@@ -87,18 +163,24 @@ pub(crate) fn weights(manifest: &Manifest, reference: &ReferenceSet, members: &M
         };
     }
     let margins = margins(manifest, reference, members);
-    // An example outside the stated shares has no traffic to stand for: then nothing is weighted.
-    if margins.iter().any(|margin| margin.level.is_empty()) {
-        return Weights::default();
-    }
-    match margins.as_slice() {
+    // Traffic without examples in one dimension may be other traffic than in another.
+    let lost: f64 = margins.iter().map(|margin| margin.uncovered).sum();
+    // One value alone tells nothing apart, and a dimension cannot weigh an example that has none of its stated values.
+    let several = margins.into_iter().filter(|it| it.shares.len() > 1);
+    let (margins, without): (Vec<_>, Vec<_>) = several.partition(|it| !it.level.is_empty());
+    let unweighed = without.iter().map(|margin| margin.name.to_owned());
+    let found = match margins.as_slice() {
         [] => Weights::default(),
         [one] => Weights {
             each: unless_alike(one.each()),
-            uncovered: one.uncovered,
             ..Weights::default()
         },
         several => raked(several),
+    };
+    Weights {
+        uncovered: lost.min(1.0),
+        unweighed: unweighed.collect(),
+        ..found
     }
 }
 
@@ -169,20 +251,20 @@ impl Margin<'_> {
 
 /// Rakes to several margins (statistics.md §7), and cuts weights at five times their median.
 fn raked(margins: &[Margin<'_>]) -> Weights {
-    let lost: f64 = margins.iter().map(|margin| margin.uncovered).sum();
-    let none = |margin: &Margin<'_>, level: usize| Weights {
-        unreachable: Some((
-            margin.name.to_owned(),
-            margin.shares.get(level).map_or("", |it| it.0).to_owned(),
-        )),
-        // Traffic without examples in one dimension may be other traffic than in another.
-        uncovered: lost.min(1.0),
+    let names = || margins.iter().map(|it| it.name.to_owned()).collect();
+    let none = |unraked: Unraked| Weights {
+        unraked: Some(unraked),
         ..Weights::default()
     };
     let lengths = margins.iter().map(|margin| margin.shares.len());
     let cells = lengths.fold(1_usize, |cells, levels| cells.saturating_mul(levels));
+    let too_many = || {
+        none(Unraked::Combinations {
+            dimensions: names(),
+        })
+    };
     if cells > CELLS_MAX {
-        return none(&margins[margins.len() - 1], 0);
+        return too_many();
     }
     let cell = |place: usize| {
         let step = |at, margin: &Margin<'_>| at * margin.shares.len() + margin.level[place];
@@ -197,18 +279,22 @@ fn raked(margins: &[Margin<'_>]) -> Weights {
     let shares: Vec<Vec<f64>> = margins.iter().map(shares).collect();
     let table = match weights::rake(&counts, &shares) {
         Ok(table) => table,
-        Err(RakeError::NoConvergence { margin, level }) => return none(&margins[margin], level),
-        Err(RakeError::OutOfRange { margin }) => return none(&margins[margin], 0),
-        Err(RakeError::Shape) => return none(&margins[0], 0),
+        Err(RakeError::NoConvergence { margin, level }) => {
+            return none(Unraked::Unreachable {
+                dimension: margins[margin].name.to_owned(),
+                value: margins[margin].shares[level].0.to_owned(),
+            });
+        }
+        // Shares of a margin add up to 1 here, and the table has one cell for each combination.
+        Err(RakeError::OutOfRange { .. } | RakeError::Shape) => return too_many(),
     };
-    let each: Vec<f64> = at.iter().map(|cell| table.cell_weight[*cell]).collect();
-    let (each, trimmed) = weights::trim(&each).unwrap_or((each, 0.0));
+    let uncut: Vec<f64> = at.iter().map(|cell| table.cell_weight[*cell]).collect();
+    let (each, trimmed) = weights::trim(&uncut).unwrap_or((uncut.clone(), 0.0));
     Weights {
         each: unless_alike(each),
-        uncovered: lost.min(1.0),
-        raked: margins.iter().map(|it| it.name.to_owned()).collect(),
-        trimmed,
-        unreachable: None,
+        uncut: (trimmed > 0.0).then_some(uncut),
+        raked: names(),
+        ..Weights::default()
     }
 }
 
@@ -281,8 +367,12 @@ gate: [{guard: contains, against: production, margin: 10 pts, then: {violated: h
         let mut rows = String::new();
         for (task, risk, count) in cells {
             for index in 0..*count {
+                let of_risk = match *risk {
+                    "" => String::new(),
+                    risk => format!(",\"risk\":\"{risk}\""),
+                };
                 rows += &format!(
-                    "{{\"id\":\"{task}-{risk}-{index:02}\",\"input\":\"about {task} of {risk} number {index}\",\"segments\":{{\"task\":\"{task}\",\"risk\":\"{risk}\"}},\"provenance\":\"traffic\"}}\n"
+                    "{{\"id\":\"{task}-{risk}-{index:02}\",\"input\":\"about {task} of {risk} number {index}\",\"segments\":{{\"task\":\"{task}\"{of_risk}}},\"provenance\":\"traffic\"}}\n"
                 );
             }
         }
@@ -329,10 +419,8 @@ gate: [{guard: contains, against: production, margin: 10 pts, then: {violated: h
     fn several_margins_are_all_reached() {
         let found = of(PAGE, &CELLS, &[]);
         assert_eq!(found.raked, ["risk", "task"]);
-        assert_eq!(
-            (found.uncovered, found.trimmed, found.unreachable),
-            (0.0, 0.0, None)
-        );
+        assert_eq!((found.uncovered, &found.unraked), (0.0, &None));
+        assert_eq!(found.uncut, None);
         let each = found.each.expect("weights");
         // In the order of ids: invoice-high, invoice-low, refund-high, refund-low.
         let of_cell = [each[0], each[3], each[8], each[12]];
@@ -354,7 +442,9 @@ gate: [{guard: contains, against: production, margin: 10 pts, then: {violated: h
         // All refunds are high and all invoices low: a fifth high and three tenths refunds cannot both be.
         let found = of(PAGE, &[("refund", "high", 5), ("invoice", "low", 5)], &[]);
         assert_eq!(found.each, None);
-        let (dimension, value) = found.unreachable.expect("named");
+        let Some(Unraked::Unreachable { dimension, value }) = found.unraked else {
+            panic!("{found:?}");
+        };
         assert!(
             ["task", "risk"].contains(&dimension.as_str()),
             "{dimension} {value}"
@@ -374,9 +464,60 @@ gate: [{guard: contains, against: production, margin: 10 pts, then: {violated: h
             (each[0] / each[4] - (0.2 / 4.0) / (0.8 / 8.0)).abs() < 1e-9,
             "{each:?}"
         );
-        // An example whose value has no share stands for no traffic.
+        assert_eq!(found.raked, Vec::<String>::new());
+        // An example whose value has no share stands for no traffic: its dimension weighs nothing, the other one does.
         let other = PAGE.replace("risk: {high: 0.2, low: 0.8}", "risk: {high: 0.2}");
-        assert_eq!(of(&other, &CELLS, &[]), Weights::default());
+        let found = of(&other, &CELLS, &[]);
+        let each = found.each.expect("weights");
+        assert!((each[0] - 0.7 / 8.0).abs() < 1e-12 && (each[8] - 0.3 / 12.0).abs() < 1e-12);
+        assert_eq!((found.uncovered, found.raked), (0.0, Vec::new()));
+        assert_eq!(
+            found.unweighed,
+            Vec::<String>::new(),
+            "one value tells nothing apart"
+        );
+    }
+
+    /// One example without a value of one dimension takes away neither the other's weights nor what no example covers.
+    #[test]
+    fn an_example_without_a_value_drops_its_dimension_only() {
+        let cells = [("refund", "high", 5), ("refund", "low", 5)];
+        assert!((of(PAGE, &cells, &[]).uncovered - 0.7).abs() < 1e-12);
+        let cells = [
+            ("refund", "high", 5),
+            ("refund", "low", 5),
+            ("refund", "", 1),
+        ];
+        let found = of(PAGE, &cells, &[]);
+        assert!((found.uncovered - 0.7).abs() < 1e-12, "{found:?}");
+        assert_eq!(found.each, None);
+        let cells = [
+            ("refund", "high", 5),
+            ("invoice", "low", 4),
+            ("refund", "", 1),
+        ];
+        let found = of(PAGE, &cells, &[]);
+        let each = found.each.expect("weights by task");
+        assert!((each[0] - 0.7 / 4.0).abs() < 1e-12 && (each[9] - 0.3 / 6.0).abs() < 1e-12);
+        assert_eq!(found.unweighed, ["risk"]);
+        // No example has any value of it: all of its traffic is without examples.
+        let cells = [("refund", "", 5), ("invoice", "", 5)];
+        assert!((of(PAGE, &cells, &[]).uncovered - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn too_many_combinations_are_a_reason_of_their_own() {
+        let levels: Vec<String> = (0..200).map(|at| format!("v{at}")).collect();
+        let margin = |name| Margin {
+            name,
+            shares: levels.iter().map(|it| (it.as_str(), 0.005)).collect(),
+            level: (0..200).collect(),
+            uncovered: 0.0,
+        };
+        let found = raked(&[margin("a"), margin("b"), margin("c")]);
+        let dimensions = ["a", "b", "c"].map(str::to_owned).to_vec();
+        assert_eq!(found.unraked, Some(Unraked::Combinations { dimensions }));
+        assert_eq!(found.each, None);
     }
 
     #[test]
@@ -388,7 +529,8 @@ gate: [{guard: contains, against: production, margin: 10 pts, then: {violated: h
         assert!((each[0] - 0.7 / 8.0).abs() < 1e-12 && (each[8] - 0.3 / 12.0).abs() < 1e-12);
     }
 
-    /// A very rare combination would carry most: it is cut at five times the median, and the share that was cut is kept.
+    /// A very rare combination would carry most: it is cut at five times the median. What was cut counts as traffic that
+    /// nothing speaks for, and what one example carries is what it carried before.
     #[test]
     fn heavy_weights_are_cut() {
         let cells = [
@@ -398,11 +540,22 @@ gate: [{guard: contains, against: production, margin: 10 pts, then: {violated: h
             ("refund", "low", 20),
         ];
         let found = of(PAGE, &cells, &[]);
-        let each = found.each.expect("weights");
+        let each = found.each.clone().expect("weights");
         let mut sorted = each.clone();
         sorted.sort_by(f64::total_cmp);
         let median = (sorted[20] + sorted[21]) / 2.0;
         assert!(each.iter().all(|it| *it <= 5.0 * median * (1.0 + 1e-9)));
-        assert!(found.trimmed > 0.3, "{}", found.trimmed);
+        let mut mass = Mass::default();
+        let (mut uncut, mut kept) = (0.0, 0.0);
+        for (place, &weight) in each.iter().enumerate() {
+            let before = found.uncut(place).expect("weights before the cut");
+            mass.add(1, weight, before);
+            (uncut, kept) = (uncut + before, kept + weight);
+        }
+        assert!((uncut - 1.0).abs() < 1e-9, "{uncut}");
+        assert!(mass.trimmed() > 0.3 && (mass.trimmed() - (1.0 - kept)).abs() < 1e-9);
+        assert!(mass.largest() > 0.5, "{}", mass.largest());
+        let wanted = 0.1 + 0.9 * mass.trimmed();
+        assert!((mass.unspoken(0.1) - wanted).abs() < 1e-12);
     }
 }

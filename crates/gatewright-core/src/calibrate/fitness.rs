@@ -297,7 +297,7 @@ pub fn fitness(evidence: &Evidence, critical: bool) -> Fitness {
     if labels(&evidence.table) == 0 {
         return Fitness::Undecided {
             reasons: vec![Reason::NoLabels],
-            labels: needed(evidence, if critical { 0.7 } else { 0.5 }),
+            labels: first_labels(evidence.alpha, critical),
         };
     }
     let found = judge::unfit(&judge::Evidence {
@@ -380,7 +380,6 @@ fn unlabelled(evidence: &Evidence) -> u64 {
 
 fn more_labels(reason: &Reason, evidence: &Evidence) -> Option<u64> {
     match reason {
-        Reason::NoLabels => needed(evidence, 0.5),
         Reason::Inaccurate { needs, .. } => needed(evidence, *needs),
         Reason::OneArm => Some(30),
         // A gap of 5 points is told from none when its standard error is 2.5 points.
@@ -401,20 +400,33 @@ fn more_labels(reason: &Reason, evidence: &Evidence) -> Option<u64> {
     }
 }
 
-/// Labels that would show the judge fit if its rates stay as they are; for a judge without labels, as if it were right on
-/// 95 of 100 that pass and 90 of 100 that fail, with as many fails as it finds.
+/// Labels that would show a judge fit of which nothing is known, as if it were right on 95 of 100 that pass and on 90 of 100
+/// that fail, where one of five fails. A critical rule asks for more.
+pub(super) fn first_labels(alpha: f64, critical: bool) -> Option<u64> {
+    let needs = if critical { 0.7 } else { 0.5 };
+    enough_labels(0, (0.95, 0.9, 0.8), alpha, needs)
+}
+
+/// Labels that would show the judge fit if its rates stay as they are.
 fn needed(evidence: &Evidence, needs: f64) -> Option<u64> {
     let table = &evidence.table;
     let now = labels(table);
-    let (se, sp, passing) = if now == 0 {
-        (0.95, 0.9, 0.8)
-    } else {
-        let (se, sp) = (evidence.accuracy.se.point?, evidence.accuracy.sp.point?);
-        (se, sp, table.passes() as f64 / now as f64)
-    };
+    let (se, sp) = (evidence.accuracy.se.point?, evidence.accuracy.sp.point?);
+    let passing = table.passes() as f64 / now as f64;
+    enough_labels(now, (se, sp, passing), evidence.alpha, needs)
+}
+
+/// Labels beyond those of now with which the lower bounds of both rates add up to what is needed, at a one-sided level, the
+/// rates and the share of passes staying as they are.
+fn enough_labels(
+    now: u64,
+    (se, sp, passing): (f64, f64, f64),
+    alpha: f64,
+    needs: f64,
+) -> Option<u64> {
     let enough = |n: u64| {
         let (passes, fails) = (n as f64 * passing, n as f64 * (1.0 - passing));
-        let lower = |rate: f64, n: f64| clopper_pearson(rate * n, n, evidence.alpha).0;
+        let lower = |rate: f64, n: f64| clopper_pearson(rate * n, n, alpha).0;
         lower(se, passes) + lower(sp, fails) - 1.0 >= needs
     };
     let (mut low, mut high) = (now, now.max(16));

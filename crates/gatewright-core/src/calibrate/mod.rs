@@ -18,7 +18,7 @@ use gatewright_stats::judge::Confusion;
 use crate::class::Severity;
 use crate::digest::Digest;
 use crate::label::Labels;
-use crate::manifest::{Criterion, Drawn, Grader, Manifest, Role, Subject, Verb};
+use crate::manifest::{Criterion, Drawn, Grader, Manifest, Metric, Role, Rule, Subject, Verb};
 use crate::outcome::{Beside, Bin, Outcome};
 use crate::reference::ReferenceSet;
 
@@ -33,9 +33,28 @@ pub use words::{next_words, text};
 /// Labels of a criterion below which agreement is an anecdote.
 pub const LEAST_ITEMS: u64 = gatewright_stats::agreement::LEAST_ITEMS;
 
-/// Labels that show a judge fit that is right on 95 of 100 answers that people pass and on 90 of 100 that they fail, where
-/// one of five fails: what to plan with before anything is known.
-pub const TYPICAL_LABELS: u64 = 60;
+/// Returns how many labels show a judge of a criterion fit to decide for every rule on it, that is right on 95 of 100 answers
+/// that people pass and on 90 of 100 that they fail, where one of five fails: what to plan with before anything is known.
+///
+/// The second number is how many answers to draw for that: they are drawn of all systems alike, also where the labels of
+/// one are wanted.
+pub fn first_labels(manifest: &Manifest, criterion: u16) -> (u64, u64) {
+    let systems: Vec<Role> = manifest.systems.keys().copied().collect();
+    let of = |one: &Demand| {
+        let labels = fitness::first_labels(one.alpha, one.critical)?;
+        let named = one.roles.len().clamp(1, systems.len().max(1)) as u64;
+        Some((labels, drawn_of_all(labels, named, systems.len() as u64)))
+    };
+    let asked = demands(manifest, criterion, &systems);
+    let most = |a: (u64, u64), b: (u64, u64)| (a.0.max(b.0), a.1.max(b.1));
+    let each = asked.iter().filter_map(of);
+    each.reduce(most).unwrap_or((LEAST_ITEMS, LEAST_ITEMS))
+}
+
+/// How many of all answers to draw, so that `labels` of them are of those wanted.
+fn drawn_of_all(labels: u64, wanted: u64, all: u64) -> u64 {
+    (labels * all.max(wanted)).div_ceil(wanted.max(1))
+}
 
 /// Returns what a verdict of such a judge is worth in labels.
 pub fn typical_worth() -> f64 {
@@ -116,10 +135,14 @@ pub struct Calibration {
     pub pooled: Reading,
     /// Per system: whether it may gate there.
     pub each: BTreeMap<Role, Fitness>,
-    /// Whether it may gate a rule that compares candidate and production, or one on the candidate when there is no other.
+    /// Whether it may gate the rule that asks most of it; where none decides, one that compares candidate and production.
     pub fitness: Fitness,
-    /// The evidence behind it.
+    /// Labelled answers and all answers of the systems that this rests on.
+    pub rests_on: (u64, u64),
+    /// What the labels of candidate and production say together, at the level that reports show.
     pub evidence: Evidence,
+    /// Labels to plan with before anything is known ([`first_labels`]).
+    pub first_labels: (u64, u64),
     /// True when a critical rule rests on it: then it must be better.
     pub critical: bool,
 }
@@ -150,7 +173,8 @@ pub fn calibrate(
                 judge,
                 carried: carried.get(&index),
                 forbidden: forbidden.get(&index).map(String::as_str),
-                critical: is_critical(manifest, index),
+                asked: demands(manifest, index, &compared(units)),
+                first_labels: first_labels(manifest, index),
             };
             one(reference, index, &about)
         })
@@ -164,7 +188,66 @@ struct About<'a> {
     judge: Digest,
     carried: Option<&'a Carried>,
     forbidden: Option<&'a str>,
+    asked: Vec<Demand>,
+    first_labels: (u64, u64),
+}
+
+/// What a rule asks of a judge.
+#[derive(Clone, Debug, PartialEq)]
+struct Demand {
+    /// The systems whose answers must be labelled.
+    roles: Vec<Role>,
+    /// One-sided level.
+    alpha: f64,
+    /// Its severity is critical: the judge must be better.
     critical: bool,
+}
+
+/// What the deciding rules on a criterion ask of its judge, each the same as the gate asks; where there are none, what a
+/// rule on `roles` would.
+fn demands(manifest: &Manifest, criterion: u16, roles: &[Role]) -> Vec<Demand> {
+    let decides = |rule: &&Rule| {
+        let share = rule.verb != Verb::Require || rule.metric == Metric::Share;
+        rule.verb != Verb::Watch && rule.subject == Subject::Criterion(criterion) && share
+    };
+    let demand = |rule: &Rule| Demand {
+        roles: rule.roles(),
+        alpha: rule.alpha_holds,
+        critical: rule.severity == Severity::Critical,
+    };
+    let mut asked: Vec<Demand> = Vec::new();
+    for one in manifest.gate.iter().filter(decides).map(demand) {
+        if !asked.contains(&one) {
+            asked.push(one);
+        }
+    }
+    if asked.is_empty() {
+        asked.push(Demand {
+            roles: roles.to_vec(),
+            alpha: ALPHA,
+            critical: false,
+        });
+    }
+    asked
+}
+
+/// Candidate and production, as far as they have answers.
+fn compared(units: &[Unit]) -> Vec<Role> {
+    let has = |role: &Role| units.iter().any(|unit| unit.role == *role);
+    let both = [Role::Candidate, Role::Production];
+    both.into_iter().filter(has).collect()
+}
+
+/// Orders verdicts on a judge by how much is asked before it may gate.
+fn hardness(fitness: &Fitness) -> (u8, u64) {
+    match fitness {
+        Fitness::Fit => (0, 0),
+        Fitness::Undecided {
+            labels: Some(more), ..
+        } => (1, *more),
+        Fitness::Undecided { labels: None, .. } => (2, 0),
+        Fitness::Unfit { .. } => (3, 0),
+    }
 }
 
 fn one(reference: &ReferenceSet, index: u16, about: &About<'_>) -> Calibration {
@@ -177,22 +260,34 @@ fn one(reference: &ReferenceSet, index: u16, about: &About<'_>) -> Calibration {
         let kept = about.units.iter();
         kept.filter(|unit| roles.contains(&unit.role)).collect()
     };
-    let evidence = |roles: &[Role]| {
+    let evidence = |roles: &[Role], alpha: f64| {
         Evidence::of(
             reference,
             about.criterion,
             &of(roles),
             roles,
             (about.judge, about.carried, about.forbidden),
-            ALPHA,
+            alpha,
         )
     };
-    let compared: Vec<Role> = roles
+    let mut hardest: Option<(Fitness, (u64, u64))> = None;
+    for asked in &about.asked {
+        let found = evidence(&asked.roles, asked.alpha);
+        let fitness = fitness(&found, asked.critical);
+        let harder = |(known, _): &(Fitness, _)| hardness(&fitness) > hardness(known);
+        if hardest.as_ref().is_none_or(harder) {
+            hardest = Some((fitness, (found.reading.labelled, found.reading.units)));
+        }
+    }
+    let whole = evidence(&compared(about.units), ALPHA);
+    let (fitness_of_all, rests_on) =
+        hardest.unwrap_or((Fitness::Fit, (whole.reading.labelled, whole.reading.units)));
+    let critical = about.asked.iter().any(|asked| asked.critical);
+    let strictest = about
+        .asked
         .iter()
-        .copied()
-        .filter(|role| *role != Role::Fallback)
-        .collect();
-    let whole = evidence(&compared);
+        .map(|asked| asked.alpha)
+        .fold(ALPHA, f64::min);
     Calibration {
         criterion: index,
         judge: about.judge,
@@ -203,21 +298,14 @@ fn one(reference: &ReferenceSet, index: u16, about: &About<'_>) -> Calibration {
         pooled: reading(reference, &of(&roles), written, ALPHA),
         each: roles
             .iter()
-            .map(|role| (*role, fitness(&evidence(&[*role]), about.critical)))
+            .map(|role| (*role, fitness(&evidence(&[*role], strictest), critical)))
             .collect(),
-        fitness: fitness(&whole, about.critical),
+        fitness: fitness_of_all,
+        rests_on,
+        first_labels: about.first_labels,
         evidence: whole,
-        critical: about.critical,
+        critical,
     }
-}
-
-/// Says whether a rule of critical severity decides on a criterion.
-fn is_critical(manifest: &Manifest, criterion: u16) -> bool {
-    manifest.gate.iter().any(|rule| {
-        rule.verb != Verb::Watch
-            && rule.subject == Subject::Criterion(criterion)
-            && rule.severity == Severity::Critical
-    })
 }
 
 /// Judge and people write the same labels with the same meaning, so that the labels themselves can be compared.

@@ -148,7 +148,7 @@ fn few_labels_leave_it_open_and_say_how_many_would_tell() {
     let none = calibrated(units(Role::Candidate, 0, [0, 0, 0, 0, 200, 60]), |_| {});
     let planned = Fitness::Undecided {
         reasons: vec![Reason::NoLabels],
-        labels: Some(TYPICAL_LABELS),
+        labels: Some(60),
     };
     assert_eq!(
         none.fitness, planned,

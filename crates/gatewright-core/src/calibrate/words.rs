@@ -11,15 +11,18 @@ const REASONS_SHOWN: usize = 3;
 
 /// Says what to do next about a judge.
 pub fn next_words(criterion: &str, one: &Calibration) -> String {
-    let plan = |more: u64| {
-        let budget = one.evidence.reading.labelled + more;
-        format!("gatewright calibrate {criterion} --plan {budget} -o labels.jsonl")
+    let plan =
+        |budget: u64| format!("gatewright calibrate {criterion} --plan {budget} -o labels.jsonl");
+    let (labelled, units) = one.rests_on;
+    // Answers of all systems are drawn alike, also where the labels of some are wanted.
+    let drawn = |more: u64| match units {
+        0 => one.first_labels.1,
+        units => one.pooled.labelled + super::drawn_of_all(more, units, one.pooled.units),
     };
-    let all = one.evidence.reading.labelled >= one.evidence.reading.units;
     match &one.fitness {
         Fitness::Undecided {
             labels: Some(more), ..
-        } if all && one.evidence.reading.units > 0 => {
+        } if labelled >= units && units > 0 => {
             format!(
                 "everything is labelled: about {more} more answers to further examples would tell"
             )
@@ -27,13 +30,13 @@ pub fn next_words(criterion: &str, one: &Calibration) -> String {
         Fitness::Fit => "nothing: rules on it decide, corrected for its errors".to_owned(),
         Fitness::Undecided {
             labels: Some(more), ..
-        } => format!("label about {more} more answers: {}", plan(*more)),
+        } => format!("label about {more} more answers: {}", plan(drawn(*more))),
         Fitness::Undecided { reasons, .. } if reasons.contains(&Reason::Changed) => {
-            format!("calibrate the judge of now: {}", plan(90))
+            format!("calibrate the judge of now: {}", plan(one.first_labels.1))
         }
         Fitness::Undecided { .. } => format!(
             "label more of what the judge fails: {}",
-            plan(one.evidence.reading.labelled.max(90))
+            plan(drawn(one.first_labels.0))
         ),
         Fitness::Unfit { .. } if one.fitness.is_only_idle() => {
             "leave the judge out: people's labels decide alone".to_owned()

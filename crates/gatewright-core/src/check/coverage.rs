@@ -326,10 +326,13 @@ fn symptoms_without_class(manifest: &Manifest, problems: &mut Vec<Problem>) {
         }
         if criterion.judged_by() == GraderKind::Model && !criterion.is_calibrated() {
             let index = manifest.criterion_index(criterion.id.as_str());
-            let decides = manifest.gate.iter().any(|rule| {
-                rule.verb != Verb::Watch && Some(rule.subject) == index.map(Subject::Criterion)
-            });
-            if decides {
+            let decides = |index: &u16| {
+                manifest.gate.iter().any(|rule| {
+                    rule.verb != Verb::Watch && rule.subject == Subject::Criterion(*index)
+                })
+            };
+            if let Some(index) = index.filter(decides) {
+                let (labels, drawn) = calibrate::first_labels(manifest, index);
                 let what = format!("a model judge decides on `{}`", criterion.id);
                 problems.push(
                     Problem::suggestion(
@@ -338,12 +341,11 @@ fn symptoms_without_class(manifest: &Manifest, problems: &mut Vec<Problem>) {
                         what,
                     )
                     .why(format!(
-                        "until people's labels show it fit its rules only watch: it cannot hold, block or ship anything; {} labels would show that of a judge as good as most, and each of its verdicts is then worth {:.2} of a label",
-                        calibrate::TYPICAL_LABELS,
+                        "until people's labels show it fit its rules only watch: it cannot hold, block or ship anything; {labels} labels would show that of a judge as good as most, and each of its verdicts is then worth {:.2} of a label",
                         calibrate::typical_worth()
                     ))
                     .instead(format!(
-                        "`people: {{from: labels.jsonl}}` beside the grader, then `gatewright calibrate {} --plan 90 -o labels.jsonl`; or `watch:`",
+                        "`people: {{from: labels.jsonl}}` beside the grader, then `gatewright calibrate {} --plan {drawn} -o labels.jsonl`; or `watch:`",
                         criterion.id
                     )),
                 );

@@ -8,6 +8,7 @@ mod behaviour;
 mod coverage;
 mod examples;
 mod explain;
+mod parts;
 mod power;
 mod presence;
 mod promise;
@@ -20,6 +21,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use explain::{Explanation, Follows, Seen, explain};
+pub use parts::parts_from;
 
 use crate::digest::Digest;
 use crate::grade::Graders;

@@ -249,17 +249,28 @@ fn need(case: Case<'_>, finding: &Finding) -> String {
             )
         }
         Undecided::Empty => format!("{}: no {kinds}example{place}: add some", rule.id),
-        Undecided::CoverageGap { uncovered } => {
-            format!(
-                "{}: examples for the {:.0} % of traffic that has none{place}",
-                rule.id,
-                uncovered * 100.0
-            )
+        Undecided::CoverageGap { uncovered, trimmed } => {
+            let percent = |share: &f64| format!("{:.0} %", share * 100.0);
+            let none = format!("the {} of traffic that has none", percent(uncovered));
+            let few = "rare combinations of values";
+            let what = match (*uncovered > 0.0, *trimmed > 0.0) {
+                (_, false) => format!("examples for {none}"),
+                (false, true) => format!("more examples of {few}"),
+                (true, true) => format!("examples for {none}, and more of {few}"),
+            };
+            format!("{}: {what}{place}", rule.id)
         }
         Undecided::Unreachable { dimension, value } => {
             format!(
                 "{}: examples of {dimension} {value} with other values beside it{place}, or the shares of one dimension only",
                 rule.id
+            )
+        }
+        Undecided::Combinations { dimensions } => {
+            format!(
+                "{}: shares of fewer dimensions than {}, or of fewer values{place}",
+                rule.id,
+                dimensions.join(", ")
             )
         }
         Undecided::DominantWeight { share } => {
@@ -269,22 +280,25 @@ fn need(case: Case<'_>, finding: &Finding) -> String {
                 share * 100.0
             )
         }
-        Undecided::JudgeUnfit { fitness } => match &**fitness {
-            Fitness::Undecided {
-                labels: Some(more), ..
-            } => format!(
-                "{}: people's labels on about {more} more answers (`gatewright calibrate`)",
-                rule.id
-            ),
-            Fitness::Undecided { .. } => format!(
-                "{}: people's labels on more answers (`gatewright calibrate`)",
-                rule.id
-            ),
-            _ => format!(
-                "{}: another judge or rubric, or labels by people: the judge is unfit (`gatewright calibrate`)",
-                rule.id
-            ),
-        },
+        Undecided::JudgeUnfit { fitness } => {
+            let subject = match rule.subject {
+                Subject::Criterion(index) => case.manifest.criteria[usize::from(index)].id.as_str(),
+                Subject::Class(_) => "",
+            };
+            let how = format!("`gatewright calibrate {subject}`");
+            match &**fitness {
+                Fitness::Undecided {
+                    labels: Some(more), ..
+                } => format!("{}: label about {more} more answers ({how})", rule.id),
+                Fitness::Undecided { .. } => {
+                    format!("{}: label more answers ({how})", rule.id)
+                }
+                _ => format!(
+                    "{}: another judge or rubric, or labels by people: the judge is unfit ({how})",
+                    rule.id
+                ),
+            }
+        }
         Undecided::Unlabelled { flips } => format!(
             "{}: people's labels on {flips} flip(s){place} (`gatewright calibrate --plan`)",
             rule.id

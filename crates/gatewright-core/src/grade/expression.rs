@@ -1,6 +1,6 @@
 //! Expressions of the page (CEL): compiled with their names checked, and what they read.
 
-use cel::common::ast::{EntryExpr, Expr, IdedExpr};
+use cel::common::ast::{EntryExpr, Expr, IdedExpr, LiteralValue, operators};
 use cel::{Context, ExecutionError, Program, Value as Cel};
 use serde_json::{Value, json};
 
@@ -32,6 +32,12 @@ const VARIABLES: [&str; 11] = [
 ];
 /// What a rule on each call reads besides.
 const CALL: &str = "call";
+/// What are lists of calls.
+const LISTS_OF_CALLS: [&str; 2] = ["calls", "earlier"];
+/// The operators' own names in the parser's tree.
+const INDEX: &str = operators::INDEX;
+const CHOICE: &str = operators::CONDITIONAL;
+const SUM: &str = operators::ADD;
 /// What is known of a call.
 const OF_CALL: [&str; 3] = ["arguments", "name", "step"];
 /// Types, which stand where variables do: `type(x) == string`.
@@ -218,8 +224,8 @@ fn place(text: &str, name: &str, behind_dot: bool) -> Option<usize> {
 /// Looks for the first name that does not exist.
 struct Names {
     on_call: bool,
-    /// Variables of the loops around.
-    bound: Vec<String>,
+    /// Variables of the loops around, and whether each stands for a call.
+    bound: Vec<(String, bool)>,
     unknown: Option<Unknown>,
 }
 
@@ -231,17 +237,15 @@ impl Names {
         match &one.expr {
             Expr::Ident(name) => self.variable(name),
             Expr::Select(select) => {
-                if let Expr::Ident(name) = &select.operand.expr
-                    && name == CALL
-                    && self.on_call
-                    && !self.bound.contains(name)
-                    && !OF_CALL.contains(&select.field.as_str())
-                {
-                    self.unknown = Some(Unknown::OfCall(select.field.clone()));
-                }
+                self.of_call(&select.operand, &select.field);
                 self.look(&select.operand);
             }
             Expr::Call(call) => {
+                if let (INDEX, [list, at]) = (call.func_name.as_str(), call.args.as_slice())
+                    && let Expr::Literal(LiteralValue::String(field)) = &at.expr
+                {
+                    self.of_call(list, field.inner());
+                }
                 if !is_function(&call.func_name) {
                     self.unknown = Some(Unknown::Function(call.func_name.clone()));
                 }
@@ -254,9 +258,12 @@ impl Names {
                 self.look(&each.iter_range);
                 self.look(&each.accu_init);
                 let outside = self.bound.len();
-                self.bound.push(each.iter_var.clone());
-                self.bound.extend(each.iter_var2.clone());
-                self.bound.push(each.accu_var.clone());
+                let over_calls = self.are_calls(&each.iter_range);
+                // With two variables the first is the place in the list.
+                let element = each.iter_var2.as_ref().unwrap_or(&each.iter_var);
+                self.bound.push((each.iter_var.clone(), false));
+                self.bound.push((element.clone(), over_calls));
+                self.bound.push((each.accu_var.clone(), false));
                 for part in [&each.loop_cond, &each.loop_step, &each.result] {
                     self.look(part);
                 }
@@ -270,6 +277,42 @@ impl Names {
                     .for_each(|entry| self.entry(&entry.expr));
             }
             Expr::Literal(_) | Expr::Unspecified => {}
+        }
+    }
+
+    /// Notes a field that no call has, where a call is asked for it.
+    fn of_call(&mut self, one: &IdedExpr, field: &str) {
+        if self.unknown.is_none() && self.is_call(one) && !OF_CALL.contains(&field) {
+            self.unknown = Some(Unknown::OfCall(field.to_owned()));
+        }
+    }
+
+    /// Says whether an expression is a call, as far as that can be told without working it out.
+    fn is_call(&self, one: &IdedExpr) -> bool {
+        match &one.expr {
+            Expr::Ident(name) => match self.bound.iter().rev().find(|bound| bound.0 == *name) {
+                Some((_, is_call)) => *is_call,
+                None => self.on_call && name == CALL,
+            },
+            Expr::Call(call) => match (call.func_name.as_str(), call.args.as_slice()) {
+                (INDEX, [list, _]) => self.are_calls(list),
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
+    /// Says whether an expression is a list of calls: all of them, the earlier ones, or those of them that a filter keeps.
+    fn are_calls(&self, one: &IdedExpr) -> bool {
+        match &one.expr {
+            Expr::Ident(name) => {
+                LISTS_OF_CALLS.contains(&name.as_str())
+                    && self.bound.iter().all(|bound| bound.0 != *name)
+            }
+            Expr::Comprehension(each) => {
+                self.are_calls(&each.iter_range) && keeps(&each.loop_step, &each.iter_var)
+            }
+            _ => false,
         }
     }
 
@@ -288,10 +331,26 @@ impl Names {
             || (self.on_call && name == CALL)
             || VARIABLES.contains(&name)
             || TYPES.contains(&name)
-            || self.bound.iter().any(|bound| bound == name);
+            || self.bound.iter().any(|bound| bound.0 == name);
         if !known {
             self.unknown = Some(Unknown::Variable(name.to_owned()));
         }
+    }
+}
+
+/// Says whether a loop's step adds nothing to its list but the element itself, as that of a filter does.
+fn keeps(step: &IdedExpr, element: &str) -> bool {
+    match &step.expr {
+        Expr::List(list) => {
+            let mut items = list.elements.iter();
+            items.all(|item| matches!(&item.expr, Expr::Ident(name) if name == element))
+        }
+        Expr::Call(call) => match (call.func_name.as_str(), call.args.as_slice()) {
+            (CHOICE, [_, kept, _]) => keeps(kept, element),
+            (SUM, [_, kept]) => keeps(kept, element),
+            _ => false,
+        },
+        _ => false,
     }
 }
 

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::sync::Arc;
 
 use super::behaviour::symptom;
+use super::parts::{Parts, unlabelled};
 use super::scope::Marks;
 use super::sheet::{Measures, Sheet};
 use super::{Sink, class_of};
@@ -200,14 +201,14 @@ impl<'a> ReadyLabel<'a> {
         self.grader.parts_from.as_deref()
     }
 
-    /// Grades one answered attempt by the labels that carry its recorded trial; `parts` is how many it should have, where the page says so.
+    /// Grades one answered attempt by the labels that carry its recorded trial.
     pub(super) fn grade(
         &self,
         labels: &Labels,
         attempt: AttemptSpec,
         recorded_trial: u32,
         manifest: &Manifest,
-        parts: Option<u32>,
+        parts: &Parts,
         sink: &mut Sink<'_>,
     ) {
         let system = self.systems[attempt.system.index()];
@@ -227,10 +228,10 @@ impl<'a> ReadyLabel<'a> {
         labels: &Labels,
         rows: &[Row],
         manifest: &Manifest,
-        parts: Option<u32>,
+        parts: &Parts,
         sink: &mut Sink<'_>,
     ) {
-        if rows.is_empty() && parts.is_none_or(|parts| parts == 0) {
+        if rows.is_empty() && matches!(parts, Parts::Unstated | Parts::Count(0)) {
             return self.absent(sink);
         }
         let without;
@@ -254,12 +255,19 @@ impl<'a> ReadyLabel<'a> {
             let votes: Vec<Vote> = unit.iter().map(|row| self.vote(map, row)).collect();
             (unit, combine(&votes, self.grader.combine, severity))
         });
+        // How many parts there should be cannot be told: that is one more without a verdict.
+        let unknown = match parts {
+            Parts::Unknown(why) => Some(Arc::clone(why)),
+            _ => None,
+        };
         match self.grader.parts {
             Some(rule) => {
                 let mut parts: Vec<Vote> = units.map(|(_, vote)| vote).collect();
                 parts.extend(unlabelled.iter().map(|_| Vote::Unread));
+                parts.extend(unknown.iter().map(|_| Vote::Unread));
                 let bin = join(&parts, rule, severity);
-                let why = self.explain(labels, rows, bin);
+                let own = unknown.filter(|_| matches!(bin, Bin::Missing(_)));
+                let why = own.or_else(|| self.explain(labels, rows, bin));
                 sink.push(self.kind(rows), bin, None, why);
             }
             None => {
@@ -274,6 +282,12 @@ impl<'a> ReadyLabel<'a> {
                     let missing = Bin::Missing(Missing::GraderError);
                     let why = Some("no label for this part".into());
                     sink.part(Some(part), self.grader.by, missing, None, why);
+                }
+                if let Some(why) = unknown {
+                    let missing = Bin::Missing(Missing::GraderError);
+                    let last = rows.last().map(|row| row.part.saturating_add(1));
+                    let part = last.filter(|part| *part != NO_PART);
+                    sink.part(part, self.grader.by, missing, None, Some(why));
                 }
             }
         }
@@ -331,7 +345,7 @@ impl<'a> ReadyLabel<'a> {
             attempt,
             index: self.criterion,
         };
-        self.grade_rows(labels, &rows, manifest, None, &mut sink);
+        self.grade_rows(labels, &rows, manifest, &Parts::Unstated, &mut sink);
         let units = graded.into_iter().filter_map(|outcome| {
             let of_unit = |row: &&Row| match (self.grader.parts, outcome.part) {
                 (Some(_), _) => true,
@@ -431,33 +445,6 @@ impl<'a> ReadyLabel<'a> {
             (true, false) => self.grader.by,
         }
     }
-}
-
-/// Most parts without a label that one answer is charged with: part numbers come from files.
-const GAPS_MAX: usize = 1000;
-
-/// The parts without a label: those between labelled ones, and where the page says how many there should be all others. Parts are numbered from 0,
-/// or from 1 where a label has the number of the last.
-fn unlabelled(rows: &[Row], parts: Option<u32>) -> Vec<u32> {
-    let Some(parts) = parts else {
-        return gaps(rows).collect();
-    };
-    let labelled = |part: u32| rows.iter().any(|row| row.part == part);
-    let first = u32::from(labelled(parts) && !labelled(0));
-    let last = rows.iter().filter(|row| row.part != NO_PART);
-    let last = last.map(|row| row.part.saturating_add(1)).max();
-    // More labelled parts than declared: what lies between them is missing all the same.
-    let end = (first + parts).max(last.unwrap_or(0));
-    let all = first..end.min(first.saturating_add(GAPS_MAX as u32));
-    all.filter(|part| !labelled(*part)).collect()
-}
-
-/// Parts are numbered in a row, so a number between two labelled ones is a part whose label is not there.
-fn gaps(rows: &[Row]) -> impl Iterator<Item = u32> + '_ {
-    rows.windows(2)
-        .filter(|pair| pair[1].part != NO_PART)
-        .flat_map(|pair| pair[0].part.saturating_add(1)..pair[1].part)
-        .take(GAPS_MAX)
 }
 
 /// The behaviour that the label maps of `behaviour` expect, by their place.

@@ -46,6 +46,31 @@ pub struct Rule {
     pub overridable: bool,
 }
 
+impl Rule {
+    /// The system that it is about.
+    pub fn of(&self) -> Role {
+        match self.compare {
+            Compare::AtLeast { of, .. } | Compare::AtMost { of, .. } | Compare::Nothing { of } => {
+                of
+            }
+            Compare::NoWorse { .. } | Compare::Better { .. } => Role::Candidate,
+        }
+    }
+
+    /// The system that it is compared with.
+    pub fn than(&self) -> Option<Role> {
+        match self.compare {
+            Compare::NoWorse { than, .. } | Compare::Better { than, .. } => Some(than),
+            _ => None,
+        }
+    }
+
+    /// The systems that it names, the one that it is about first.
+    pub fn roles(&self) -> Vec<Role> {
+        std::iter::once(self.of()).chain(self.than()).collect()
+    }
+}
+
 /// What kind of question a rule asks (design.md §6).
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,

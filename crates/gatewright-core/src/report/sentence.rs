@@ -71,14 +71,22 @@ pub(super) fn undecided(why: &Undecided) -> String {
             format!("only {clusters} independent source{}", s(*clusters))
         }
         Undecided::Empty => "no example of the kinds it may rest on".to_owned(),
-        Undecided::CoverageGap { uncovered } => {
-            format!(
-                "{} of traffic has no example",
-                words::amount(Unit::Share, *uncovered)
-            )
+        Undecided::CoverageGap { uncovered, trimmed } => {
+            let share = |share: &f64| words::amount(Unit::Share, *share);
+            let none = format!("{} of traffic has no example", share(uncovered));
+            let few = "of the weight stood on too few examples";
+            match (*uncovered > 0.0, *trimmed > 0.0) {
+                (_, false) => none,
+                (false, true) => format!("{} {few}", share(trimmed)),
+                (true, true) => format!("{none}, and {} {few}", share(trimmed)),
+            }
         }
         Undecided::Unreachable { dimension, value } => format!(
             "no weights give {dimension} {value} its share of traffic together with the other shares"
+        ),
+        Undecided::Combinations { dimensions } => format!(
+            "the shares of {} have too many combinations to be reached together",
+            dimensions.join(", ")
         ),
         Undecided::DominantWeight { share } => format!(
             "one example carries {} of the weight",
@@ -321,9 +329,24 @@ fn basis(rule: &Rule, finding: &Finding) -> String {
             first.join(", "),
             match finding.measured.trimmed {
                 0.0 => String::new(),
-                cut => format!(" ({} of the weight cut)", words::amount(Unit::Share, cut)),
+                cut => format!(
+                    " ({} of the weight cut, put at its worst)",
+                    words::amount(Unit::Share, cut)
+                ),
             }
         ),
+    };
+    let weighed = match finding.measured.unweighed.as_slice() {
+        [] => weighed,
+        names => {
+            let but = if weighed.is_empty() {
+                " not weighed by"
+            } else {
+                ", not by"
+            };
+            let names = names.join(", ");
+            format!("{weighed}{but} {names}, of which an example has no stated value")
+        }
     };
     match (traffic_only, place) {
         (true, None) => format!("traffic{weighed}"),

@@ -7,3 +7,4 @@ mod judged;
 mod monotone;
 mod release;
 mod stability;
+mod weighed;

@@ -104,6 +104,43 @@ impl Release {
         self
     }
 
+    /// The same release with examples of these tasks and risks, `count` of each, all passing, where traffic has these shares.
+    /// A risk of nothing is left out.
+    pub(crate) fn of_cells(
+        mut self,
+        cells: &[(&str, &str, usize)],
+        shares: &[(&str, &[(&str, f64)])],
+    ) -> Self {
+        let mut lines = String::new();
+        let all = cells.iter().flat_map(|cell| (0..cell.2).map(move |_| cell));
+        for (i, (task, risk, _)) in all.enumerate() {
+            let risk = match *risk {
+                "" => String::new(),
+                risk => format!(",\"risk\":\"{risk}\""),
+            };
+            lines += &format!(
+                "{{\"id\":\"e{i:03}\",\"input\":\"question number {i}\",\"segments\":{{\"task\":\"{task}\"{risk}}},\"expect\":{{\"answer\":\"x\"}},\"provenance\":{{\"kind\":\"traffic\"}}}}\n"
+            );
+        }
+        let traffic = self.manifest.traffic.as_mut().expect("stated");
+        let shares = shares.iter().map(|(name, each)| {
+            let each = each
+                .iter()
+                .map(|(value, share)| ((*value).to_owned(), *share));
+            ((*name).to_owned(), each.collect())
+        });
+        traffic.share = shares.collect();
+        let file = self.manifest.reference[0].clone();
+        let file = (file, "reference.jsonl".to_owned(), lines.into_bytes());
+        let mut problems = Vec::new();
+        self.reference = load::in_memory(&self.manifest, [file], &mut problems);
+        assert!(problems.is_empty(), "{problems:#?}");
+        self.plan = Plan::first_look(&self.manifest, &self.reference, |_| 1);
+        self.outcomes.clear();
+        self.fill();
+        self
+    }
+
     /// Everything passes.
     fn fill(&mut self) {
         for example in 0..self.reference.examples.len() as u32 {

@@ -5,6 +5,7 @@ use std::io::{BufReader, Read};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
+use gatewright_core::calibrate;
 use gatewright_core::check::{self, Facts};
 use gatewright_core::digest::{Digest, Hasher};
 use gatewright_core::grade::Graders;
@@ -96,6 +97,7 @@ impl Loaded {
         let Some(mut manifest) = manifest else {
             return Err(Failure::Problems(problems));
         };
+        let of_page = problems.clone();
         let mut reader = Reader {
             project: &project,
             files: BTreeMap::new(),
@@ -109,6 +111,10 @@ impl Loaded {
         let incidents = reader.incidents(&manifest);
         let labels = reader.labels(&manifest, &reference);
         let recorded = reader.recorded(&manifest, &reference);
+        match check::parts_from(&manifest, &reference, &recorded) {
+            Ok(found) => reader.problems.extend(found),
+            Err(changed) => reader.problems.push(changed.problem()),
+        }
         let rates = match depth {
             Depth::Suggestions => pass_rates(&manifest, &reference, &labels, &recorded),
             Depth::Errors => Ok(BTreeMap::new()),
@@ -130,6 +136,9 @@ impl Loaded {
         problems.extend(check::check(&manifest, &reference, &facts));
         problems.sort();
         problems.dedup();
+        // Reading the page knows a closer place than whoever takes the same text up later.
+        let said = |later: &Problem| of_page.iter().any(|first| is_same(first, later));
+        problems.retain(|problem| of_page.contains(problem) || !said(problem));
         Ok(Self {
             options: RunOptions::default(),
             stated: (manifest.trials, manifest.seed),
@@ -210,6 +219,12 @@ impl Loaded {
             TOOL,
         )
     }
+}
+
+/// Says whether two problems are one: the same said of the same line.
+fn is_same(first: &Problem, later: &Problem) -> bool {
+    (first.code, first.at.line, &first.what) == (later.code, later.at.line, &later.what)
+        && first.at.file == later.at.file
 }
 
 /// Threads for the loaders; their results do not depend on it.
@@ -485,6 +500,14 @@ impl Reader<'_> {
                 .first()
                 .map(|request| request.source.at.clone())
                 .unwrap_or_default();
+            let first = |requests: &[label::Request<'_>]| match requests {
+                [one, ..] => {
+                    let id = &manifest.criteria[usize::from(one.criterion)].id;
+                    let (_, drawn) = calibrate::first_labels(manifest, one.criterion);
+                    format!(" {id} --plan {drawn}")
+                }
+                [] => String::new(),
+            };
             // People label what was judged, after the run: their file may come later, and grow, without breaking the seal.
             let beside = requests.iter().all(|request| request.people);
             if beside && matches!(self.project.resolve(file), Err(Refused::Unreadable { .. })) {
@@ -492,7 +515,10 @@ impl Reader<'_> {
                 self.problems.push(
                     Problem::suggestion("no-labels-yet", at, what)
                         .why("until people's labels show the judge fit, its rules stay undecided")
-                        .instead(format!("gatewright calibrate --plan 90 -o {file}")),
+                        .instead(format!(
+                            "gatewright calibrate{} -o {file}",
+                            first(&requests)
+                        )),
                 );
                 continue;
             }

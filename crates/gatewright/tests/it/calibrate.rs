@@ -205,7 +205,7 @@ fn check_asks_for_people_where_a_judge_decides() {
     let said = check.stdout.clone() + &check.stderr;
     for part in [
         "uncalibrated-judge",
-        "60 labels",
+        "76 labels",
         "people: {from: labels.jsonl}",
         "only watch",
     ] {
@@ -289,4 +289,35 @@ fn labels_are_about_the_text_that_was_read() {
     project.write("labels.jsonl", broken.to_string());
     let refused = project.run(&["calibrate", "right"]).expect(2);
     assert!(refused.stderr.contains("unknown-answer"), "{refused}");
+}
+
+/// How many labels are needed is one number, from one formula, wherever it is said: that of the rule that asks most.
+#[test]
+fn check_gate_and_calibrate_ask_for_as_many_labels() {
+    for (severity, wanted) in [("medium", 60), ("high", 76), ("critical", 362)] {
+        let project = project(PEOPLE, "r1", 0);
+        let page = project.read("gatewright.yaml");
+        let rule = format!("severity: {severity}, then: {{violated: hold}}");
+        project.write(
+            "gatewright.yaml",
+            page.replace("then: {violated: hold}", &rule),
+        );
+        let said = |run: gatewright_testkit::Transcript| {
+            let all = run.stdout.clone() + &run.stderr;
+            all.split_whitespace().collect::<Vec<_>>().join(" ")
+        };
+        let check = said(project.run(&["check"]).expect(0));
+        // A rule on the candidate alone: the answers drawn are half production's.
+        let drawn = 2 * wanted;
+        let planned = format!("gatewright calibrate right --plan {drawn} -o labels.jsonl");
+        assert!(check.contains(&planned), "{severity}: {check}");
+        let more = format!("label about {wanted} more answers");
+        let gate = said(project.run(&["gate"]).expect(110));
+        assert!(gate.contains(&more), "{severity}: {gate}");
+        let json = project.run(&["calibrate", "right", "--json"]).expect(0);
+        let found: Value = serde_json::from_str(&json.stdout).expect("JSON");
+        assert_eq!(found["criteria"][0]["labels_needed"], wanted, "{severity}");
+        let next = found["criteria"][0]["next"].as_str().expect("text");
+        assert!(next.contains(&more) && next.contains(&planned), "{next}");
+    }
 }

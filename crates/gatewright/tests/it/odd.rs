@@ -179,3 +179,95 @@ fn a9_a10_what_systems_say_never_reaches_the_terminal_raw() {
         }
     }
 }
+
+/// A misspelt `parts_from` is an error at its place; a row without the field is missing, and ships nothing.
+#[test]
+fn parts_that_nobody_counts_are_an_error_or_missing() {
+    const NEVER: &str =
+        "  - {id: never, never: unsupported-claim, then: {violated: hold}, owner: team}\n";
+    let project = environment();
+    let grader = "right: {grader: {label: {from: labels.jsonl, by: person, values: {pass: [ok], fail: [no]}, parts_from: claims}}, fails_as: unsupported-claim}";
+    let text = page("standard: unbroken", NEVER).replace(
+        "right: {grader: {contains: {}}, fails_as: unsupported-claim}",
+        grader,
+    );
+    project.write("gatewright.yaml", &text);
+    project.write("reference/all.jsonl", examples(30));
+    let said =
+        outputs(30, |_, _| true).replace("\"output\"", "\"fields\":{\"claims\":1},\"output\"");
+    let mut labels = String::new();
+    for system in ["candidate", "production"] {
+        project.write(&format!("runs/{system}.jsonl"), &said);
+        for task in ["cold", "warm"] {
+            for index in 0..30 {
+                labels += &format!(
+                    "{{\"example\":\"{task}-{index:02}\",\"system\":\"{system}\",\"annotator\":\"1\",\"part\":0,\"label\":\"ok\"}}\n"
+                );
+            }
+        }
+    }
+    project.write("labels.jsonl", labels);
+    let _ = project.run(&["gate"]).expect(0);
+
+    project.write(
+        "gatewright.yaml",
+        text.replace("parts_from: claims", "parts_from: claim"),
+    );
+    let line = 1 + text
+        .lines()
+        .position(|it| it.contains("parts_from"))
+        .expect("there");
+    let column = 1 + grader.find("claims").expect("there") + 2;
+    let check = project.run(&["check"]).expect(2);
+    let place =
+        format!("error: gatewright.yaml:{line}:{column}: no answer and no example has the field");
+    let told = check
+        .stdout
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
+    assert!(told.contains(&place), "{place} in {check}");
+    assert!(told.contains("did you mean `claims`?"), "{check}");
+    assert_eq!(project.run(&["gate"]).code, Some(2));
+
+    project.write("gatewright.yaml", &text);
+    project.write(
+        "runs/candidate.jsonl",
+        said.replacen("\"fields\":{\"claims\":1},", "", 1),
+    );
+    let gate = project.run(&["gate"]).expect(110);
+    assert!(gate.stdout.contains("1 missing outcome"), "{gate}");
+}
+
+/// What reading the page found is not found again, at a coarser place, by whoever takes the same text up.
+#[test]
+fn a_broken_pattern_or_expression_is_said_once() {
+    let project = recorded("standard: unbroken", 30, 0);
+    let text = project.read("gatewright.yaml").replace(
+        "  right: {grader",
+        "  sees: {grader: {regex: {pattern: \"b(\"}}, fails_as: unsupported-claim}
+  calls: {grader: {trajectory: {rules: [{when: \"calls.exists(c, c.nme == 'x')\", must: \"true\"}]}}, fails_as: unsupported-claim}
+  right: {grader",
+    );
+    let text = text.replace(
+        "systems:\n",
+        "segments: {shade: {deep: {input_matches: \"a(\"}, light: rest}}\nsystems:\n",
+    );
+    project.write("gatewright.yaml", text);
+    let check = project.run(&["check"]).expect(2);
+    let told = check
+        .stdout
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
+    assert_eq!(
+        told.matches("not a regular expression").count(),
+        2,
+        "{check}"
+    );
+    assert_eq!(told.matches("a call has no `nme`").count(), 1, "{check}");
+    assert!(
+        told.contains("did you mean `name`? there are arguments, name, step"),
+        "{check}"
+    );
+}

@@ -6,6 +6,7 @@ use gatewright_stats::judge::{Rate, accuracy, corrected_difference, lang_reiczig
 use gatewright_stats::ppi::{Labelled, Tuning, ppi_clustered};
 
 use crate::analyse::Undecided;
+use crate::analyse::weight::Mass;
 use crate::calibrate::{Evidence, Unit, share_rate};
 use crate::manifest::Role;
 
@@ -28,6 +29,8 @@ pub(super) struct Example {
     counts: (u64, u64),
     /// Weight to traffic.
     pub(super) weight: f64,
+    /// The same before weights were cut.
+    pub(super) uncut: f64,
     /// Probability with which it was drawn to be labelled.
     inclusion: f64,
     /// Judged units.
@@ -64,6 +67,7 @@ impl Example {
             said: roles.iter().map(|role| mean(role, Unit::said)).collect(),
             counts: (passes, said.len() as u64 - passes),
             weight,
+            uncut: weight,
             inclusion: drawn.fold(1.0, f64::min),
             units: own.count(),
         }
@@ -297,11 +301,13 @@ impl Estimator<'_> {
         })
     }
 
-    /// The largest share of one example in the weight.
-    pub(super) fn largest_weight(&self) -> f64 {
-        let total: f64 = self.examples.iter().map(|one| one.weight).sum();
-        let most = self.examples.iter().map(|one| one.weight);
-        most.fold(0.0, f64::max) / total
+    /// What the examples weigh.
+    pub(super) fn mass(&self) -> Mass {
+        let mut mass = Mass::default();
+        for one in self.examples {
+            mass.add(1, one.weight, one.uncut);
+        }
+        mass
     }
 
     /// What would show it if everything stays as seen: more labels, or with everything labelled more examples. Widths shrink

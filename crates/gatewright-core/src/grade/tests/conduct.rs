@@ -275,9 +275,23 @@ fn expressions_name_only_what_exists() {
             "segments.risk != example.risk && context.plan == null",
             false,
         ),
+        // What a loop makes of calls is no call, and neither is what another loop binds to the same name.
+        ("calls.map(c, c.arguments).exists(a, a.amount > 1)", false),
+        (
+            "calls.all(c, fields.items.exists(c, c.amount > 1) && c.step > 0)",
+            false,
+        ),
+        (
+            "calls.all(c, c['name'] != 'x') && results.all(r, r != '')",
+            false,
+        ),
     ] {
         assert_eq!(usable(text, on_call), Ok(()), "{text}");
     }
+    assert_eq!(
+        usable("calls.all(c, c['nme'] != 'x')", false).map_err(|flaw| flaw.what),
+        Err("a call has no `nme`".to_owned())
+    );
     for (text, on_call, at, what, instead) in [
         (
             "cal.arguments.amount <= 50.0",
@@ -330,6 +344,35 @@ fn expressions_name_only_what_exists() {
             "there are",
         ),
         ("now() > 3", true, 0, "no function `now`", "there are all"),
+        // The element of a loop over calls is a call, whatever stands around the loop.
+        (
+            "calls.exists(c, c.nme == 'x')",
+            false,
+            18,
+            "a call has no `nme`",
+            "did you mean `name`? there are arguments, name, step",
+        ),
+        (
+            "earlier.filter(a, a.step > 1).all(b, b.argument.x == 1)",
+            true,
+            39,
+            "a call has no `argument`",
+            "`arguments`",
+        ),
+        (
+            "earlier[0].names == 'x'",
+            true,
+            11,
+            "a call has no `names`",
+            "`name`",
+        ),
+        (
+            "calls.all(c, calls.exists(d, d.step > c.stp))",
+            false,
+            40,
+            "a call has no `stp`",
+            "`step`",
+        ),
     ] {
         let flaw = usable(text, on_call).expect_err(text);
         assert!(flaw.what.contains(what), "{text}: {flaw:?}");

@@ -206,6 +206,58 @@ fn a_part_without_a_label_between_others_is_missing() {
     assert_eq!(run(Some(PartsRule::Share)), [(None, error)]);
 }
 
+/// Part numbers come from files: a gap behind a thousand labelled parts is charged like any other, and the longest number is none too long.
+#[test]
+fn gaps_are_counted_not_numbers() {
+    let reference = reference("{\"id\":\"a\",\"input\":\"1\"}");
+    let run = |parts: &[u32], declared: Option<u64>| {
+        let rows: Vec<String> = parts
+            .iter()
+            .map(|part| {
+                format!(
+                    r#"{{"example":"a","system":"s","annotator":"1","label":"ok","part":{part}}}"#
+                )
+            })
+            .collect();
+        let mut manifest = page();
+        system(&mut manifest, Role::Candidate, "s", Target::LabelsOnly);
+        let grader = LabelGrader {
+            parts_from: declared.map(|_| "claims".to_owned()),
+            ..label_grader(
+                Source::plain("l.jsonl", Location::default()),
+                &["ok"],
+                &["no"],
+            )
+        };
+        criterion(&mut manifest, "c", Grader::Label(grader), FailsAs::One(0));
+        let labels = load(&manifest, &reference, |_| rows.join("\n").into_bytes());
+        let graders = Graders::new(&manifest, &reference, &labels).expect("sound");
+        let mut response = Response::default();
+        if let Some(count) = declared {
+            response.fields.insert("claims".to_owned(), count.into());
+        }
+        let mut out = Vec::new();
+        graders
+            .grade(
+                ATTEMPT,
+                Some(0),
+                &AttemptEnd::Answered { response },
+                &mut out,
+            )
+            .expect("unchanged");
+        let missing = out.iter().filter(|one| matches!(one.bin, Bin::Missing(_)));
+        missing.filter_map(|one| one.part).collect::<Vec<_>>()
+    };
+    let many: Vec<u32> = (0..1500).filter(|part| *part != 1400).collect();
+    assert_eq!(run(&many, None), [1400]);
+    assert_eq!(run(&many, Some(1502)), [1400, 1500, 1501]);
+    let far = run(&[0, u32::MAX - 1], None);
+    assert_eq!((far.len(), far[0], far[999]), (1000, 1, 1000));
+    let far = run(&[1, u32::MAX - 1], Some(u64::from(u32::MAX - 1)));
+    assert_eq!((far.len(), far[0]), (1000, 2), "numbered from 1");
+    assert_eq!(run(&[0], Some(u64::from(u32::MAX))).len(), 1000);
+}
+
 /// Parts that nobody labelled are missing where the page says how many there should be, also behind the last labelled one.
 #[test]
 fn declared_parts_without_a_label_are_missing() {
@@ -244,7 +296,17 @@ fn declared_parts_without_a_label_are_missing() {
     let (error, null) = (Bin::Missing(Missing::GraderError), serde_json::Value::Null);
     let (ok, no) = ((Some(1), Bin::Pass), (Some(2), Bin::Fail(0)));
     let number = |count: u32| serde_json::Value::from(count);
-    assert_eq!(run(0, null.clone(), None), [ok, no], "nothing is declared");
+    // Where the number should stand and does not, one part more has no verdict: a misspelt name ships nothing.
+    assert_eq!(run(0, null.clone(), None), [ok, no, (Some(3), error)]);
+    assert_eq!(run(0, "two".into(), None), [ok, no, (Some(3), error)]);
+    assert_eq!(run(0, (-1).into(), None), [ok, no, (Some(3), error)]);
+    let share = Some(PartsRule::Share);
+    assert_eq!(run(0, null.clone(), share), [(None, error)]);
+    assert_eq!(
+        run(0, null.clone(), Some(PartsRule::All)),
+        [(None, Bin::Fail(0))],
+        "what failed failed"
+    );
     assert_eq!(
         run(0, number(4), None),
         [ok, no, (Some(0), error), (Some(3), error)]
@@ -263,7 +325,8 @@ fn declared_parts_without_a_label_are_missing() {
         [(Some(0), error), (Some(1), error)]
     );
     assert_eq!(run(1, number(0), None), [(None, Bin::Pass)]);
-    assert_eq!(run(2, null, None), [(None, Bin::Pass)]);
+    assert_eq!(run(2, null.clone(), None), [(None, error)]);
+    assert_eq!(run(2, null, share), [(None, error)]);
 }
 
 #[test]

@@ -212,7 +212,10 @@ fn what_is_left_is_left_of_the_bound_that_was_judged() {
     );
     // A mean has no worst value: no bound of it is sure. What is undecided does not hold by anything.
     analysis.findings[0].measured.covered = Some(f64::NEG_INFINITY);
-    analysis.findings[0].standing = Standing::Undecided(Undecided::CoverageGap { uncovered: 0.4 });
+    analysis.findings[0].standing = Standing::Undecided(Undecided::CoverageGap {
+        uncovered: 0.4,
+        trimmed: 0.0,
+    });
     let view = made(&page, &ship, &analysis);
     assert!(!view.findings[0].sentence.contains("is sure"));
     assert_eq!(view.would_change, Vec::<String>::new());
