@@ -32,7 +32,12 @@ const ARROWS: [(&str, &[&str]); 10] = [
     ),
     (
         "gatewright-testkit",
-        &["gatewright-core", "gatewright-engine", "gatewright-store"],
+        &[
+            "gatewright-stats",
+            "gatewright-core",
+            "gatewright-engine",
+            "gatewright-store",
+        ],
     ),
     ("xtask", &["gatewright-core", "gatewright-stats"]),
 ];
