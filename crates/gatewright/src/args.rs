@@ -1,5 +1,6 @@
 //! Arguments. The doc comments here are the help; docs/cli.md is a copy of it.
 
+mod import;
 mod record;
 mod work;
 
@@ -14,6 +15,7 @@ use gatewright_core::report::Cells;
 
 use crate::pipeline::Asked;
 
+pub(crate) use self::import::*;
 pub(crate) use self::record::*;
 pub(crate) use self::work::*;
 
@@ -79,6 +81,7 @@ pub(crate) struct Global {
 pub(crate) enum Command {
     Init(InitArgs),
     Check(CheckArgs),
+    Import(ImportArgs),
     Perturb(PerturbArgs),
     Run(RunArgs),
     Grade(GradeArgs),
@@ -498,6 +501,7 @@ const GROUPS: [(&str, &[&str]); 4] = [
         &[
             "init",
             "check",
+            "import",
             "graders",
             "perturb",
             "schema",

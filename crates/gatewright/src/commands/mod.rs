@@ -9,6 +9,7 @@ pub(crate) mod diff;
 pub(crate) mod gate;
 pub(crate) mod grade;
 pub(crate) mod graders;
+pub(crate) mod import;
 pub(crate) mod incident;
 pub(crate) mod init;
 pub(crate) mod key;

@@ -10,6 +10,7 @@ mod files;
 mod formats;
 mod graders;
 mod html;
+mod import;
 mod interrupt;
 mod judges;
 mod judging;
