@@ -100,6 +100,7 @@ fn work(cli: Cli, console: Console) -> Result<u8, Failure> {
         Command::Merge(args) => commands::merge::merge(&context, args),
         Command::Diff(args) => commands::diff::diff(&context, args),
         Command::Decide(args) => commands::decide::decide(&context, args),
+        Command::Replay(args) => commands::replay::replay(&context, args),
         Command::Report(args) => commands::report::report(&context, args),
         Command::View(args) => commands::view::view(context, args),
         Command::Sign(args) => commands::sign::sign(&context, args),

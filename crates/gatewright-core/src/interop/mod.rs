@@ -11,6 +11,7 @@ pub mod pair;
 
 mod criteria;
 mod deepeval;
+mod ids;
 mod inspect;
 mod openai_evals;
 mod promptfoo;

@@ -134,3 +134,19 @@ pub(crate) fn grader_kind(text: &str) -> Option<GraderKind> {
         .into_iter()
         .find(|kind| kind.word() == text)
 }
+
+/// Decide past runs by what the page says today: would this gate have held what was released?
+///
+/// Nothing is asked and nothing is stored: decisions on record stay as they are. Runs whose examples are not today's cannot be replayed, and are told.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  gatewright replay\n  gatewright replay 0003 0004 ../other/.gatewright/runs/0001-0123abcd --json"
+)]
+pub(crate) struct ReplayArgs {
+    /// The runs: names or numbers, or paths to their folders. The last ones without it.
+    #[arg(value_name = "RUN")]
+    pub(crate) runs: Vec<String>,
+    /// So many of the last runs, where none is named.
+    #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) last: u32,
+}

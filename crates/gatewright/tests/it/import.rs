@@ -72,7 +72,8 @@ fn decided(project: &TestEnvironment, criterion: &str, code: i32) -> ([u64; 3], 
 
 #[test]
 fn promptfoo_errors_and_broken_assertions_are_missing() {
-    let project = with("promptfoo");
+    // Where reports go is no column of a table.
+    let project = with("promptfoo").with_variable("GATEWRIGHT_OUTPUT", "report.md");
     let summary = imported(
         &project,
         &["promptfoo", "in/repeat.json", "--candidate", "assistant-12"],

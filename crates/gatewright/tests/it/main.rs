@@ -21,5 +21,6 @@ mod programs;
 mod project;
 mod providers;
 mod record;
+mod replay;
 mod shards;
 mod team;

@@ -1,6 +1,7 @@
 //! What an import says on the terminal: a table of what is there, what is not, and what to type next.
 
 use gatewright_core::interop::files::{Counts, Summary};
+use gatewright_core::interop::pair::Unpaired;
 use gatewright_core::report::untrusted::{clip, pad, wrap};
 
 use crate::commands::Context;
@@ -52,28 +53,8 @@ pub(super) fn tell(
     for theirs in compared(summary) {
         say(&theirs);
     }
-    if !summary.unpaired.is_empty() {
-        let names: Vec<String> = summary
-            .unpaired
-            .iter()
-            .take(NAMED)
-            .map(|one| {
-                format!(
-                    "{} ({} only)",
-                    clip(&one.example, 40),
-                    one.only.join(" and ")
-                )
-            })
-            .collect();
-        let more = match summary.unpaired.len().saturating_sub(NAMED) {
-            0 => String::new(),
-            more => format!(", … {more} more"),
-        };
-        say(&format!(
-            "Unpaired: {}: {}{more}",
-            counted(summary.unpaired.len() as u64, "example"),
-            names.join(", ")
-        ));
+    if let Some(line) = unpaired(summary) {
+        say(&line);
     }
     for (system, rows) in &summary.left_out {
         say(&format!(
@@ -96,6 +77,25 @@ pub(super) fn tell(
     rows.push("  gatewright check".to_owned());
     rows.push("  gatewright gate\n".to_owned());
     context.console.out(&rows.join("\n"))
+}
+
+/// Names the first examples without a partner.
+fn unpaired(summary: &Summary<'_>) -> Option<String> {
+    let count = summary.unpaired.len();
+    let one = |one: &Unpaired| {
+        format!(
+            "{} ({} only)",
+            clip(&one.example, 40),
+            one.only.join(" and ")
+        )
+    };
+    let names: Vec<String> = summary.unpaired.iter().take(NAMED).map(one).collect();
+    let more = match count.saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(", … {more} more in import.json"),
+    };
+    let all = counted(count as u64, "example");
+    (count > 0).then(|| format!("Unpaired: {all}: {}{more}", names.join(", ")))
 }
 
 fn counted(count: u64, what: &str) -> String {
