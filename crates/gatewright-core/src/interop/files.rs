@@ -132,6 +132,8 @@ pub fn write(paired: &Paired<'_>, terms: &Terms, problems: &mut Vec<Problem>) ->
     let mut written = Written::default();
     let mut by_task: BTreeMap<(String, String), usize> = BTreeMap::new();
     unknown_fields(paired, terms, problems);
+    let all = paired.criteria.iter();
+    let partly: Vec<&Criterion> = all.filter(|it| !everywhere(it, paired)).collect();
     for example in &paired.examples {
         let segments = segments(example, terms);
         for (dimension, value) in &segments {
@@ -151,7 +153,7 @@ pub fn write(paired: &Paired<'_>, terms: &Terms, problems: &mut Vec<Problem>) ->
         if !example.known {
             line(
                 &mut written.examples,
-                &example_row(example, &segments, paired, terms),
+                &example_row(example, &segments, &partly, terms),
             );
         }
     }
@@ -251,7 +253,7 @@ fn segments(example: &Example<'_>, terms: &Terms) -> Vec<(String, String)> {
 fn example_row(
     example: &Example<'_>,
     segments: &[(String, String)],
-    paired: &Paired<'_>,
+    partly: &[&Criterion],
     terms: &Terms,
 ) -> Value {
     let case = example.case;
@@ -282,11 +284,8 @@ fn example_row(
     if !case.metadata.is_empty() {
         fields.insert("metadata".to_owned(), Value::Object(case.metadata.clone()));
     }
-    let partly = paired
-        .criteria
-        .iter()
-        .filter(|criterion| !everywhere(criterion, paired));
     let judged: Map<String, Value> = partly
+        .iter()
         .map(|criterion| {
             let by_it = is_judged(example, criterion);
             (

@@ -259,6 +259,11 @@ pub fn read(
         Format::Csv => table::read(input, &reading.columns, problems),
     }?;
     log.file.clone_from(&input.name);
+    // Words of the file that are shown as they are.
+    log.version = log.version.map(|version| name(&version));
+    for (word, _) in log.theirs.iter_mut().flat_map(|it| &mut it.figures) {
+        *word = name(word);
+    }
     if log.rows.is_empty() && !crate::problem::has_errors(problems) {
         let at = crate::problem::Location::file(&input.name);
         problems.push(

@@ -211,27 +211,7 @@ fn places(
     if problems.len() > before {
         return None;
     }
-    let said = |flag: &str, place: Option<usize>| {
-        place.map(|place| format!("{flag} `{}`", name(&names[place])))
-    };
-    let mut taken: Vec<String> = [
-        said("id", id),
-        said("input", input),
-        said("output", output),
-        said("system", system),
-        said("trial", trial),
-        said("expected", expected),
-        said("error", error),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
-    let of_labels = labels
-        .iter()
-        .map(|(criterion, place)| format!("label {}=`{}`", name(criterion), name(&names[*place])));
-    taken.extend(of_labels);
-    log.notes.push(format!("columns: {}", taken.join(", ")));
-    Some(Places {
+    let places = Places {
         id,
         input,
         output: output?,
@@ -240,7 +220,46 @@ fn places(
         expected,
         error,
         labels,
-    })
+    };
+    log.notes.push(places.words(names));
+    Some(places)
+}
+
+impl Places {
+    /// Says which columns were taken for what.
+    fn words(&self, names: &[String]) -> String {
+        let single = [
+            ("id", self.id),
+            ("input", self.input),
+            ("output", Some(self.output)),
+            ("system", self.system),
+            ("trial", self.trial),
+            ("expected", self.expected),
+            ("error", self.error),
+        ];
+        let single = single
+            .into_iter()
+            .filter_map(|(flag, place)| Some(format!("{flag} `{}`", name(&names[place?]))));
+        let labels = self.labels.iter().map(|(criterion, place)| {
+            format!("label {}=`{}`", name(criterion), name(&names[*place]))
+        });
+        let all: Vec<String> = single.chain(labels).collect();
+        format!("columns: {}", all.join(", "))
+    }
+
+    /// Says whether a column holds something that is taken for what it is.
+    fn holds(&self, index: usize) -> bool {
+        let single = [
+            self.id,
+            self.input,
+            Some(self.output),
+            self.system,
+            self.trial,
+            self.expected,
+            self.error,
+        ];
+        single.contains(&Some(index)) || self.labels.iter().any(|(_, place)| *place == index)
+    }
 }
 
 fn missing(at: Location, what: &str, flag: &str, names: &[String]) -> Problem {
@@ -313,42 +332,28 @@ fn row(
         ));
     }
     let input = cell(places.input).unwrap_or_default();
-    let used = [
-        places.id,
-        places.input,
-        Some(places.output),
-        places.system,
-        places.trial,
-        places.expected,
-        places.error,
-    ];
-    let is_used = |index: usize| {
-        used.contains(&Some(index)) || places.labels.iter().any(|(_, place)| *place == index)
-    };
     let rest = names
         .iter()
         .enumerate()
-        .filter(|(index, _)| !is_used(*index));
+        .filter(|(index, _)| !places.holds(*index));
     let metadata: Map<String, Value> = rest
-        .filter_map(|(index, name)| {
-            Some((
-                name.clone(),
-                record.get(index).filter(|text| !text.is_empty())?.into(),
-            ))
-        })
+        .filter_map(|(index, name)| Some((name.clone(), cell(Some(index))?.into())))
         .collect();
     let expected = cell(places.expected).map(str::to_owned);
-    let end = match (
-        cell(places.error),
-        record.get(places.output).filter(|text| !text.is_empty()),
-    ) {
-        (Some(message), _) => Err(message.to_owned()),
-        (None, None) => Err("the cell of the answer is empty".to_owned()),
-        (None, Some(output)) => Ok(output.to_owned()),
+    let end = match (cell(places.error), cell(Some(places.output))) {
+        (None, Some(output)) => {
+            End::Answered(Map::from_iter([("output".to_owned(), output.into())]))
+        }
+        (error, _) => End::Error {
+            message: error
+                .unwrap_or("the cell of the answer is empty")
+                .to_owned(),
+            latency_ms: None,
+        },
     };
     let grades = match &end {
-        Err(_) => Vec::new(),
-        Ok(_) => places
+        End::Error { .. } => Vec::new(),
+        End::Answered(_) => places
             .labels
             .iter()
             .map(|(criterion, place)| grade(criterion, record.get(*place)))
@@ -372,13 +377,7 @@ fn row(
             ..Case::default()
         },
         trial,
-        end: match end {
-            Err(message) => End::Error {
-                message,
-                latency_ms: None,
-            },
-            Ok(output) => End::Answered(Map::from_iter([("output".to_owned(), output.into())])),
-        },
+        end,
         grades,
     })
 }

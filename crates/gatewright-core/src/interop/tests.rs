@@ -554,6 +554,20 @@ fn what_is_not_their_format_says_where_and_what_to_type() {
     }
 }
 
+/// A time of its own makes no row another example.
+#[test]
+fn repeats_of_a_table_are_trials_whatever_else_stands_in_the_row() {
+    let text = "question,model,answer,correct,took\nq?,a,x,yes,1\nq?,a,y,no,2\nq?,b,x,yes,3\nq?,b,z,yes,4\n";
+    let logs = [good(Format::Csv, "t.csv", text)];
+    let mut problems = Vec::new();
+    let paired = paired(&logs, &Key::Auto, &mut problems);
+    assert_eq!(lines(&problems), Vec::<String>::new());
+    assert_eq!((paired.examples.len(), paired.unpaired.len()), (1, 0));
+    let trials: Vec<u32> = paired.answers.iter().map(|answer| answer.trial).collect();
+    assert_eq!(trials, [0, 1, 0, 1]);
+    assert_eq!(paired.notes, [""; 0]);
+}
+
 /// A8, A9, A10: what a tool recorded is text, in names too.
 #[test]
 fn a9_hostile_names_and_answers_are_text() {
@@ -563,11 +577,9 @@ fn a9_hostile_names_and_answers_are_text() {
     row["gradingResult"]["componentResults"][0]["assertion"]["metric"] = evil.into();
     let mut other = row.clone();
     other["provider"] = "a".into();
-    let logs = [good(
-        Format::Promptfoo,
-        "out.json",
-        &promptfoo(&[row, other]),
-    )];
+    let text = promptfoo(&[row, other]).replace("0.121.20", "\\u001b[2J1");
+    let logs = [good(Format::Promptfoo, "out.json", &text)];
+    assert_eq!(logs[0].version.as_deref(), Some("[2J1"));
     let system = logs[0].rows[0].system.clone();
     assert_eq!(system, "]0;x ::error::../../etc <script> {{env.KEY}}");
     let found = vec![

@@ -2,7 +2,7 @@
 
 use gatewright_core::interop::files::{Counts, Summary};
 use gatewright_core::interop::pair::Unpaired;
-use gatewright_core::report::untrusted::{clip, pad, wrap};
+use gatewright_core::report::untrusted::{clip, line, pad, wrap};
 
 use crate::commands::Context;
 use crate::error::Failure;
@@ -85,7 +85,7 @@ fn unpaired(summary: &Summary<'_>) -> Option<String> {
     let one = |one: &Unpaired| {
         format!(
             "{} ({} only)",
-            clip(&one.example, 40),
+            line(&one.example, 40),
             one.only.join(" and ")
         )
     };
