@@ -77,6 +77,10 @@ tasks:\n",
             "  {class}: {{severity: high, cost: 100 USD, owner: product, repair: \"say what is repaired\"}}\n"
         ));
     }
+    let standard = match decides(paired) {
+        true => "unbroken       # `shown` once there are 200 examples or more",
+        false => "shown          # no rule below decides yet: `unbroken` would ship whatever comes",
+    };
     text.push_str(&format!(
         "owners:\n  product: {{name: \"Product team\"}}\n\
 \n\
@@ -88,7 +92,7 @@ tasks:\n",
 decision:\n\
 \x20 question: {}\n\
 \x20 decided_by: product\n\
-\x20 standard: unbroken       # `shown` once there are 200 examples or more\n\
+\x20 standard: {standard}\n\
 \x20 enforce: block\n\
 \n\
 # 6. By what are results reported separately? `task` comes by itself.\n",
@@ -134,6 +138,24 @@ pub fn parts(paired: &Paired<'_>, written: &Written, page: &Page) -> String {
         text.push_str(&gate(paired, |_| false));
     }
     text
+}
+
+/// Says whether a guard can stand on a criterion: production is there, and enough examples are judged for a loss to trip it.
+fn guards(criterion: &Criterion, paired: &Paired<'_>) -> bool {
+    let examples = paired.examples.iter();
+    let judged = examples.filter(|example| is_judged(example, criterion));
+    criterion.measure != Measure::Number && has(paired, Role::Production) && judged.count() >= TRIP
+}
+
+/// Says whether any rule decides. What a model judged does not, before people's labels show the judge fit.
+fn decides(paired: &Paired<'_>) -> bool {
+    let mut criteria = paired.criteria.iter();
+    let any = criteria.any(|it| it.by != GraderKind::Model && guards(it, paired));
+    any || (paired.criteria.is_empty() && has(paired, Role::Production))
+}
+
+fn has(paired: &Paired<'_>, role: Role) -> bool {
+    paired.systems.iter().any(|(of, _)| *of == role)
 }
 
 fn classes(paired: &Paired<'_>) -> Vec<&'static str> {
@@ -226,7 +248,6 @@ fn criteria(paired: &Paired<'_>, page: &Page) -> String {
 
 /// Writes the rules; `by_task` says whether every task has examples enough for one of its own.
 fn gate(paired: &Paired<'_>, by_task: impl Fn(&str) -> bool) -> String {
-    let has = |role: Role| paired.systems.iter().any(|(of, _)| *of == role);
     let mut text = String::new();
     let guard = |id: &str| {
         format!(
@@ -236,17 +257,11 @@ fn gate(paired: &Paired<'_>, by_task: impl Fn(&str) -> bool) -> String {
     };
     for criterion in &paired.criteria {
         let id = &criterion.id;
-        let judged = paired
-            .examples
-            .iter()
-            .filter(|example| is_judged(example, criterion));
-        let seen = judged.count() >= TRIP;
-        if criterion.measure == Measure::Number || !has(Role::Production) {
-            text.push_str(&watch(criterion));
-        } else if !seen {
-            text.push_str(
-                "  # It judges fewer than three examples, and a guard trips at a loss of three.\n",
-            );
+        let few = criterion.measure != Measure::Number && has(paired, Role::Production);
+        if !guards(criterion, paired) {
+            if few {
+                text.push_str("  # It judges fewer than three examples, and a guard trips at a loss of three.\n");
+            }
             text.push_str(&watch(criterion));
         } else {
             if criterion.by == GraderKind::Model {
@@ -255,8 +270,10 @@ fn gate(paired: &Paired<'_>, by_task: impl Fn(&str) -> bool) -> String {
             text.push_str(&guard(id));
         }
     }
-    if paired.criteria.is_empty() {
+    if paired.criteria.is_empty() && has(paired, Role::Production) {
         text.push_str(&guard("contains"));
+    } else if paired.criteria.is_empty() {
+        text.push_str("  - {id: watch-contains, watch: contains, owner: product}\n");
     }
     text
 }

@@ -358,6 +358,42 @@ fn a_table_decides_and_words_that_could_be_either_are_asked_about() {
     );
 }
 
+/// A page without a rule that decides would ship whatever comes: it asks for what is shown instead.
+#[test]
+fn what_decides_nothing_ships_nothing() {
+    let flags = [
+        "--output",
+        "reply",
+        "--label",
+        "right=verdict",
+        "--pass",
+        "right=fine",
+    ];
+    for (more, why) in [
+        (vec!["--candidate", "v12", "--by", "right=model"], "judged"),
+        (vec!["--candidate", "v12"], "alone"),
+    ] {
+        let project = environment();
+        let rows = table(12);
+        let alone = |line: &&str| why != "alone" || !line.contains(",v11,");
+        let kept: Vec<&str> = rows.lines().filter(alone).collect();
+        project.write("answers.csv", kept.join("\n"));
+        let mut all = vec!["import", "csv", "answers.csv"];
+        all.extend(flags);
+        all.extend(more);
+        let _ = project.run(&all).expect(0);
+        assert!(
+            project.read("gatewright.yaml").contains("standard: shown"),
+            "{why}"
+        );
+        assert_eq!(
+            decided(&project, "right", 110).1,
+            "not-enough-evidence",
+            "{why}"
+        );
+    }
+}
+
 #[test]
 fn nothing_is_written_over_without_being_told() {
     let project = environment();
