@@ -1,5 +1,7 @@
 //! Events: what a log holds. One envelope for all; bodies are closed enums.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
@@ -118,6 +120,9 @@ pub enum RunEvent {
     Systems {
         /// Each with its fingerprint and trials.
         systems: Vec<PlannedSystem>,
+        /// Their names on the page, by which labels are joined; logs of before do not say them.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        names: BTreeMap<Role, String>,
     },
     /// The run changed how hard it drives a host.
     Paced {

@@ -32,6 +32,8 @@ pub mod outcome;
 
 pub mod incident;
 
+pub mod interop;
+
 pub mod calibrate;
 pub mod perturb;
 

@@ -1,5 +1,6 @@
 //! Arguments. The doc comments here are the help; docs/cli.md is a copy of it.
 
+mod import;
 mod record;
 mod work;
 
@@ -14,6 +15,7 @@ use gatewright_core::report::Cells;
 
 use crate::pipeline::Asked;
 
+pub(crate) use self::import::*;
 pub(crate) use self::record::*;
 pub(crate) use self::work::*;
 
@@ -79,6 +81,7 @@ pub(crate) struct Global {
 pub(crate) enum Command {
     Init(InitArgs),
     Check(CheckArgs),
+    Import(ImportArgs),
     Perturb(PerturbArgs),
     Run(RunArgs),
     Grade(GradeArgs),
@@ -87,6 +90,7 @@ pub(crate) enum Command {
     Merge(MergeArgs),
     Diff(DiffArgs),
     Decide(DecideArgs),
+    Replay(ReplayArgs),
     Report(ReportArgs),
     View(ViewArgs),
     Sign(SignArgs),
@@ -501,6 +505,7 @@ const GROUPS: [(&str, &[&str]); 4] = [
         &[
             "init",
             "check",
+            "import",
             "graders",
             "perturb",
             "schema",
@@ -511,7 +516,7 @@ const GROUPS: [(&str, &[&str]); 4] = [
         "Work",
         &["run", "merge", "grade", "confirm", "gate", "diff", "view"],
     ),
-    ("Decide", &["decide", "report", "sign", "verify"]),
+    ("Decide", &["decide", "replay", "report", "sign", "verify"]),
     ("Team", &["triage", "incident", "calibrate", "key"]),
 ];
 
@@ -555,7 +560,8 @@ fn summary(about: &str) -> &str {
     about[..end.unwrap_or(about.len())].trim_end_matches('.')
 }
 
-/// Gives every flag its environment twin: `--no-color` is GATEWRIGHT_NO_COLOR.
+/// Gives every flag its environment twin: `--no-color` is GATEWRIGHT_NO_COLOR. Columns of a table share words with flags of other commands
+/// (`--output`), so theirs are GATEWRIGHT_COLUMN_OUTPUT and so on.
 fn twins(command: clap::Command) -> clap::Command {
     let command = command.mut_args(|arg| {
         let Some(long) = arg
@@ -564,7 +570,14 @@ fn twins(command: clap::Command) -> clap::Command {
         else {
             return arg;
         };
-        let name = format!("GATEWRIGHT_{}", long.to_uppercase().replace('-', "_"));
+        let heading = arg.get_help_heading().unwrap_or_default();
+        let of_table = heading.starts_with("Columns of a table");
+        let prefix = if of_table {
+            "GATEWRIGHT_COLUMN"
+        } else {
+            "GATEWRIGHT"
+        };
+        let name = format!("{prefix}_{}", long.to_uppercase().replace('-', "_"));
         let is_flag = matches!(arg.get_action(), clap::ArgAction::SetTrue);
         // Leaked once per flag at the start of the program: clap keeps names of variables for as long as it lives.
         let arg = arg.env(&*name.leak()).hide_env_values(true);

@@ -1,5 +1,6 @@
 //! The everyday command line: arguments, wiring, terminal, environment, clock, exit codes. No logic of the domain.
 
+mod archive;
 mod args;
 mod commands;
 mod console;
@@ -90,6 +91,7 @@ fn work(cli: Cli, console: Console) -> Result<u8, Failure> {
     match &cli.command {
         Command::Init(args) => commands::init::init(&context, args),
         Command::Check(args) => commands::check::check(&context, args),
+        Command::Import(args) => commands::import::import(&context, args),
         Command::Perturb(args) => commands::perturb::perturb(&context, args),
         Command::Run(args) => commands::run::run(&context, args),
         Command::Grade(args) => commands::grade::grade(&context, args),
@@ -98,6 +100,7 @@ fn work(cli: Cli, console: Console) -> Result<u8, Failure> {
         Command::Merge(args) => commands::merge::merge(&context, args),
         Command::Diff(args) => commands::diff::diff(&context, args),
         Command::Decide(args) => commands::decide::decide(&context, args),
+        Command::Replay(args) => commands::replay::replay(&context, args),
         Command::Report(args) => commands::report::report(&context, args),
         Command::View(args) => commands::view::view(context, args),
         Command::Sign(args) => commands::sign::sign(&context, args),

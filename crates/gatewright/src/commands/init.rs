@@ -14,8 +14,8 @@ use crate::exit;
 use crate::project::PAGE;
 use crate::workflow::workflow;
 
-const SCHEMA: &str = "gatewright.schema.json";
-const SCHEMA_COMMENT: &str = "# yaml-language-server: $schema=";
+pub(super) const SCHEMA: &str = "gatewright.schema.json";
+pub(super) const SCHEMA_COMMENT: &str = "# yaml-language-server: $schema=";
 
 pub(crate) fn init(context: &Context, args: &InitArgs) -> Result<u8, Failure> {
     let dir = context.here.join(&args.dir);

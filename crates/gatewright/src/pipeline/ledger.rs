@@ -115,7 +115,7 @@ fn attempted(loaded: &Loaded, folder: &RunFolder, mark: &str) -> Option<ProjectE
             RunEvent::Sealed { seal } if reference.is_none() => {
                 reference = seal.parts.get("reference").copied();
             }
-            RunEvent::Systems { systems } => {
+            RunEvent::Systems { systems, .. } => {
                 let system = systems.iter().find(|it| it.role == Role::Candidate);
                 candidate = system.map(|system| system.fingerprint).or(candidate);
             }

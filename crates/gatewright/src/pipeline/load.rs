@@ -93,10 +93,28 @@ impl Loaded {
     /// # Errors
     /// When the page cannot be read at all; every other problem is in `problems`.
     pub(crate) fn read(project: Project, now: &Now, depth: Depth) -> Result<Self, Failure> {
+        Self::read_as(project, now, depth, &BTreeMap::new())
+    }
+
+    /// Reads everything, with other systems in the roles of the page: labels are joined by their names.
+    ///
+    /// # Errors
+    /// When the page cannot be read at all; every other problem is in `problems`.
+    pub(crate) fn read_as(
+        project: Project,
+        now: &Now,
+        depth: Depth,
+        names: &BTreeMap<Role, String>,
+    ) -> Result<Self, Failure> {
         let (manifest, problems) = page(&project)?;
         let Some(mut manifest) = manifest else {
             return Err(Failure::Problems(problems));
         };
+        for (role, name) in names {
+            if let Some(system) = manifest.systems.get_mut(role) {
+                system.name.clone_from(name);
+            }
+        }
         let of_page = problems.clone();
         let mut reader = Reader {
             project: &project,
@@ -173,6 +191,14 @@ impl Loaded {
         self.manifest.trials = options.trials.map_or(trials, Trials::Fixed);
         self.manifest.seed = options.seed.unwrap_or(seed);
         self.options = options;
+    }
+
+    /// Names the systems by role.
+    pub(crate) fn names(&self) -> BTreeMap<Role, String> {
+        let systems = self.manifest.systems.iter();
+        systems
+            .map(|(role, system)| (*role, system.name.clone()))
+            .collect()
     }
 
     /// Returns options without what the page says anyway.

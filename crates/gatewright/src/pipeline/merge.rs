@@ -7,7 +7,7 @@ use gatewright_core::digest::{Digest, Hasher};
 use gatewright_core::event::{Event, RunEvent};
 use gatewright_core::exchange::Blob;
 use gatewright_core::id::ExampleId;
-use gatewright_core::manifest::Target;
+use gatewright_core::manifest::{Role, Target};
 use gatewright_core::plan::{AttemptSpec, Plan, PlannedSystem, RunOptions, Shard, outstanding};
 use gatewright_core::seal::Seal;
 use gatewright_store::RunLog;
@@ -147,7 +147,9 @@ impl Part {
             match event.body {
                 RunEvent::Sealed { seal: sealed } => seal = Some(*sealed),
                 RunEvent::Options { options: asked } => options = asked,
-                RunEvent::Systems { systems: planned } => systems = planned,
+                RunEvent::Systems {
+                    systems: planned, ..
+                } => systems = planned,
                 RunEvent::Examples { examples: some, .. } => examples.extend(some),
                 RunEvent::Proposed { .. } | RunEvent::Confirming { .. } => {
                     return Err(refuse("was confirmed or decided: it is no part any more"));
@@ -405,7 +407,7 @@ fn write(
         .join(format!("merging-{}", std::process::id()));
     // A program of the same number that was killed left it.
     let _ = std::fs::remove_dir_all(&half);
-    let written = fill(&half, parts, plan, now, command);
+    let written = fill(&half, parts, plan, loaded.names(), now, command);
     let named = written.and_then(|()| {
         let folder = runs::create(state, &runs::plan_mark(plan))?;
         std::fs::rename(&half, &folder.dir).map_err(|source| Failure::Unexpected {
@@ -421,13 +423,21 @@ fn write(
     named
 }
 
-fn fill(dir: &Path, parts: &[Part], plan: &Plan, now: &Now, command: &str) -> Result<(), Failure> {
+fn fill(
+    dir: &Path,
+    parts: &[Part],
+    plan: &Plan,
+    names: BTreeMap<Role, String>,
+    now: &Now,
+    command: &str,
+) -> Result<(), Failure> {
     let mut log = RunLog::create(dir, writer(command, now))?;
     let options = RunOptions {
         shard: None,
         ..parts[0].options
     };
-    log.append_each(first_events(plan, &parts[0].seal, options, true), &now.at)?;
+    let first = first_events(plan, &parts[0].seal, options, true, names);
+    log.append_each(first, &now.at)?;
     for copies in parts.chunk_by(|a, b| a.shard == b.shard) {
         let mut ended = BTreeSet::new();
         for part in copies {

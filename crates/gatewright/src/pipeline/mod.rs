@@ -22,6 +22,7 @@ mod programs;
 mod prompts;
 mod recompute;
 mod records;
+mod replay;
 mod reuse;
 mod rows;
 mod runs;
@@ -56,6 +57,7 @@ pub(crate) use records::{
     ENVELOPE, PROPOSAL, RecordFolder, Stage, find as find_record, list as list_records,
     read as read_record,
 };
+pub(crate) use replay::{Now as ReplayedNow, Replayed, find as find_run, holds, replay};
 pub(crate) use runs::list as run_folders;
 pub(crate) use said::{evidence, tells};
 pub(crate) use select::Selection;

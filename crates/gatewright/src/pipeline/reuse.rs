@@ -189,7 +189,7 @@ impl<'n> Earlier<'n> {
                 self.same_tool = seal.tool == TOOL;
                 return None;
             }
-            RunEvent::Systems { systems } => {
+            RunEvent::Systems { systems, .. } => {
                 self.systems = systems;
                 return None;
             }

@@ -1,7 +1,10 @@
 //! A run: its folder, its log, what was sealed, what is planned. Opened, resumed or started.
 
+use std::collections::BTreeMap;
+
 use gatewright_core::decide::DecisionContext;
 use gatewright_core::event::RunEvent;
+use gatewright_core::manifest::Role;
 use gatewright_core::plan::{Confirmation, Plan, RunOptions};
 use gatewright_core::response::AttemptEnd;
 use gatewright_core::seal::Seal;
@@ -118,7 +121,8 @@ impl Session {
             .systems
             .values()
             .any(|system| system.live().is_some());
-        log.append_each(first_events(&plan, &seal, options, live), &now.at)?;
+        let first = first_events(&plan, &seal, options, live, loaded.names());
+        log.append_each(first, &now.at)?;
         crash::point("sealed");
         console.detail(&format!("run {} sealed", folder.name));
         Ok(Self {
@@ -226,7 +230,16 @@ impl Session {
         .next("gatewright gate --fresh   (makes the whole run here)"))
     }
 
-    fn of(folder: RunFolder, log: RunLog, mut plan: Plan, mark: &str) -> Result<Self, Failure> {
+    /// Puts a run together from its log and what is planned.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub(super) fn of(
+        folder: RunFolder,
+        log: RunLog,
+        mut plan: Plan,
+        mark: &str,
+    ) -> Result<Self, Failure> {
         let facts = facts(&log)?;
         plan.confirmations = facts.rounds;
         Ok(Self {
@@ -359,6 +372,7 @@ pub(super) fn first_events<'p>(
     seal: &Seal,
     options: RunOptions,
     live: bool,
+    names: BTreeMap<Role, String>,
 ) -> impl Iterator<Item = RunEvent> + use<'p> {
     let sealed = RunEvent::Sealed {
         seal: Box::new(seal.clone()),
@@ -367,6 +381,7 @@ pub(super) fn first_events<'p>(
     let readable = live || options.shard.is_some();
     let systems = std::iter::once(RunEvent::Systems {
         systems: plan.systems.clone(),
+        names,
     });
     let all = if readable { plan.examples.len() } else { 0 };
     let examples = (0..all).step_by(EXAMPLES_AN_EVENT).map(move |first| {

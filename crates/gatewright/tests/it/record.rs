@@ -268,3 +268,26 @@ fn kept_bytes_of_a_live_run_are_part_of_what_is_signed() {
         "{changed}"
     );
 }
+
+#[test]
+fn a_replay_knows_the_rule_of_a_signed_decision() {
+    let project = signed();
+    let page = project.read("gatewright.yaml");
+    let records = std::fs::read(folder(&project, "records", 1).join("record.json")).expect("bytes");
+    project.write("gatewright.yaml", page.replace("10 pts", "90 pts"));
+    let said = json(&project.run(&["replay", "--json"]).expect(0));
+    let run = &said["runs"][0];
+    assert_eq!(
+        (&run["then"], &run["now"]),
+        (&"hold".into(), &"ship".into())
+    );
+    let rule = run["fired_then"].as_str().expect("a rule");
+    assert!(
+        rule.starts_with("no-task-breaks in ") && rule.ends_with("warm"),
+        "{rule}"
+    );
+    let text = project.run(&["replay"]).expect(0).stdout;
+    assert!(text.contains("(then: no-task-breaks in "), "{text}");
+    let after = std::fs::read(folder(&project, "records", 1).join("record.json")).expect("bytes");
+    assert_eq!(records, after, "no record is touched");
+}
