@@ -174,7 +174,7 @@ impl<'a> Graders<'a> {
                 return Ok(());
             }
             AttemptEnd::ProviderError { message, code, .. } => match code {
-                Some(code) => (Missing::ProviderError, clip(&format!("{message} ({code})"))),
+                Some(code) => (Missing::ProviderError, clip(format!("{message} ({code})"))),
                 None => (Missing::ProviderError, clip(message)),
             },
             AttemptEnd::HarnessError { message } => (Missing::HarnessError, clip(message)),

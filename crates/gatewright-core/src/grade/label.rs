@@ -163,7 +163,7 @@ impl<'a> ReadyLabel<'a> {
             whys: labels
                 .texts()
                 .iter()
-                .map(|text| super::clip(&format!("labelled {text}")).into())
+                .map(|text| super::clip(format!("labelled {text}")).into())
                 .collect(),
         }
     }
@@ -426,7 +426,7 @@ impl<'a> ReadyLabel<'a> {
                 said.push(text);
             }
         }
-        Some(super::clip(&format!("labelled {}", said.join(", "))).into())
+        Some(super::clip(format!("labelled {}", said.join(", "))).into())
     }
 
     /// One kind when all labels agree on it; a model among others makes it a model's.

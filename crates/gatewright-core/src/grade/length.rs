@@ -22,7 +22,7 @@ pub(super) const SHEETS: [Sheet; 1] = [Sheet {
 pub(super) fn count(text: &str, of: LengthIn) -> u64 {
     let count = match of {
         LengthIn::Characters => text.graphemes(true).count(),
-        LengthIn::Words => text.unicode_words().count(),
+        LengthIn::Words => words(text),
         LengthIn::Sentences => paragraphs(text)
             .iter()
             .map(|lines| sentences(&lines.join(" ")))
@@ -31,6 +31,44 @@ pub(super) fn count(text: &str, of: LengthIn) -> u64 {
         LengthIn::Paragraphs => paragraphs(text).len(),
     };
     count as u64
+}
+
+/// Counts the words of UAX #29 that hold a letter or a digit.
+fn words(text: &str) -> usize {
+    if text.is_ascii() {
+        ascii_words(text.as_bytes())
+    } else {
+        text.unicode_words().count()
+    }
+}
+
+/// The same in ASCII, where the rules are few: letters, digits and `_` go together (WB5 to WB13b), and so do letters around one of `'.:` (WB6,
+/// WB7) and digits around one of `'.,;` (WB11, WB12).
+fn ascii_words(text: &[u8]) -> usize {
+    let mut count = 0;
+    // Of the word that is open: whether it holds a letter or a digit, and the byte before.
+    let (mut counted, mut before) = (false, b' ');
+    for (index, &byte) in text.iter().enumerate() {
+        if byte.is_ascii_alphanumeric() {
+            count += usize::from(!counted);
+            counted = true;
+        } else if byte != b'_' {
+            let joins = match byte {
+                b'\'' | b'.' => before.is_ascii_alphanumeric(),
+                b':' => before.is_ascii_alphabetic(),
+                b',' | b';' => before.is_ascii_digit(),
+                _ => false,
+            } && text.get(index + 1).is_some_and(|after| {
+                match before.is_ascii_digit() {
+                    true => after.is_ascii_digit(),
+                    false => after.is_ascii_alphabetic(),
+                }
+            });
+            counted &= joins;
+        }
+        before = byte;
+    }
+    count
 }
 
 /// Counts the sentences of a text without line breaks: UAX #29 ends a sentence at each.
@@ -92,5 +130,21 @@ pub(super) fn within(
             Graded::fail(many, format!("{count} {what}; at most {high}"))
         }
         _ => Graded::pass(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn ascii_words_are_those_of_the_standard(text in "[ -~\t\r\n]{0,60}", marks in "[a1_'.:,; -]{0,40}") {
+            for text in [text, marks] {
+                prop_assert_eq!(ascii_words(text.as_bytes()), text.unicode_words().count(), "{:?}", text);
+            }
+        }
     }
 }

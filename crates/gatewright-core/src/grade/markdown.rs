@@ -162,8 +162,29 @@ fn or_one(limits: Limits) -> Limits {
     }
 }
 
+/// Says whether a mark of an item may stand somewhere in a text: `-`, `+`, `*`, or a digit with `.` or `)`, before white space or the end of
+/// the line. Without one there is no list, and nothing to parse.
+fn may_hold_items(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    (0..bytes.len()).any(|at| {
+        let mark = match bytes[at] {
+            b'-' | b'+' | b'*' => true,
+            b'.' | b')' => at > 0 && bytes[at - 1].is_ascii_digit(),
+            _ => false,
+        };
+        mark && bytes.get(at + 1).is_none_or(u8::is_ascii_whitespace)
+    })
+}
+
 /// Counts the items of a text's lists.
 fn items(text: &str, marks: ListMarks, nested: bool) -> u64 {
+    if !may_hold_items(text) {
+        return 0;
+    }
+    parsed_items(text, marks, nested)
+}
+
+fn parsed_items(text: &str, marks: ListMarks, nested: bool) -> u64 {
     let mut open: Vec<bool> = Vec::new();
     let mut count = 0;
     for event in Parser::new_ext(text, Options::empty()) {
@@ -289,6 +310,13 @@ mod tests {
             fences(&text);
             items(&text, ListMarks::Any, true);
             tables(&text);
+        }
+
+        #[test]
+        fn without_a_mark_there_is_no_item(text in "[-+*.)>#:0-9\u{b}\u{c}\u{a0} \r\n\tab]{0,12}") {
+            if !may_hold_items(&text) {
+                prop_assert_eq!(parsed_items(&text, ListMarks::Any, true), 0);
+            }
         }
 
         #[test]

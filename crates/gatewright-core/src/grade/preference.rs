@@ -128,7 +128,7 @@ impl<'a> ReadyPreference<'a> {
         let bin = combine(&bins, self.grader.combine);
         let why = matches!(bin, Bin::Missing(_)).then(|| {
             let said: Vec<_> = rows.iter().map(|row| labels.text(row)).collect();
-            super::clip(&format!("labelled {}", said.join(", "))).into()
+            super::clip(format!("labelled {}", said.join(", "))).into()
         });
         let mut kinds = rows.iter().map(|row| row.kind.unwrap_or(self.grader.by));
         let model = kinds.any(|kind| kind == GraderKind::Model);

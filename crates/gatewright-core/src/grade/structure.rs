@@ -75,8 +75,12 @@ impl ReadyNumber {
         let allowed = self.tolerance.max(self.relative * expected.abs());
         let mut nearest: Option<f64> = None;
         for found in self.number.find_iter(&plain(&response.output)) {
-            let digits = found.as_str().replace(',', "").replace('−', "-");
-            let Ok(number) = digits.parse::<f64>() else {
+            let text = found.as_str();
+            let number = match text.contains([',', '−']) {
+                true => text.replace(',', "").replace('−', "-").parse::<f64>(),
+                false => text.parse(),
+            };
+            let Ok(number) = number else {
                 continue;
             };
             let distance = (number - expected).abs();

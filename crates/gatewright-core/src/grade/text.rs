@@ -109,10 +109,14 @@ pub(super) fn words(text: &str) -> String {
 }
 
 fn folded(text: &str, ignore_case: bool) -> Cow<'_, str> {
-    if ignore_case {
-        text.to_lowercase().into()
-    } else {
+    let lower = || {
+        text.bytes()
+            .all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase())
+    };
+    if !ignore_case || lower() {
         text.into()
+    } else {
+        text.to_lowercase().into()
     }
 }
 
@@ -162,12 +166,16 @@ pub(super) fn not_contains(
 
 /// Passes when the pattern matches (or, negated, does not); symptoms `no-match` and `match`.
 pub(super) fn regex(regex: &Regex, negate: bool, response: &Response) -> Graded {
-    match (regex.find(&response.output), negate) {
-        (Some(_), false) | (None, true) => Graded::pass(),
-        (None, false) => Graded::fail("no-match", "the pattern does not match"),
-        (Some(found), true) => {
-            Graded::fail("match", format!("the pattern matches {:?}", found.as_str()))
-        }
+    // Whether it matches is known before where the match begins and ends.
+    if !negate {
+        return match regex.is_match(&response.output) {
+            true => Graded::pass(),
+            false => Graded::fail("no-match", "the pattern does not match"),
+        };
+    }
+    match regex.find(&response.output) {
+        None => Graded::pass(),
+        Some(found) => Graded::fail("match", format!("the pattern matches {:?}", found.as_str())),
     }
 }
 
@@ -182,26 +190,36 @@ pub(super) fn edge(edge: Edge, texts: &[String], ignore_case: bool, response: &R
         Edge::Start => &output[..output.floor_char_boundary(reach)],
         Edge::End => &output[output.ceil_char_boundary(output.len().saturating_sub(reach))..],
     };
-    let folded_near = folded(near, ignore_case);
+    // ASCII is folded byte by byte, so that it need not be folded as a whole.
+    let bytewise = ignore_case && near.is_ascii();
+    let folded_near = folded(near, ignore_case && !bytewise);
     let stands = |text: &String| {
         let wanted = folded(text.trim(), ignore_case);
+        let there = match edge {
+            Edge::Start => folded_near.get(..wanted.len()),
+            Edge::End => folded_near
+                .len()
+                .checked_sub(wanted.len())
+                .and_then(|from| folded_near.get(from..)),
+        };
         !wanted.is_empty()
-            && match edge {
-                Edge::Start => folded_near.starts_with(wanted.as_ref()),
-                Edge::End => folded_near.ends_with(wanted.as_ref()),
-            }
+            && there.is_some_and(|there| match bytewise {
+                true => there.eq_ignore_ascii_case(&wanted),
+                false => there == wanted,
+            })
     };
     if texts.iter().any(stands) {
         return Graded::pass();
     }
     match edge {
         Edge::Start => {
-            let shown: String = near.chars().take(SHOWN).collect();
+            let to = near.char_indices().nth(SHOWN);
+            let shown = &near[..to.map_or(near.len(), |(at, _)| at)];
             Graded::fail("different-start", format!("begins with {shown:?}"))
         }
         Edge::End => {
-            let skip = near.chars().count().saturating_sub(SHOWN);
-            let shown: String = near.chars().skip(skip).collect();
+            let from = near.char_indices().rev().nth(SHOWN - 1);
+            let shown = &near[from.map_or(0, |(at, _)| at)..];
             Graded::fail("different-end", format!("ends with {shown:?}"))
         }
     }

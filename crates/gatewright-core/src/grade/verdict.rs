@@ -30,16 +30,16 @@ impl Graded {
         Verdict::Pass.into()
     }
 
-    pub(super) fn fail(symptom: impl Into<Cow<'static, str>>, why: impl AsRef<str>) -> Self {
+    pub(super) fn fail(symptom: impl Into<Cow<'static, str>>, why: impl Into<String>) -> Self {
         Verdict::Fail {
             symptom: symptom.into(),
-            why: clip(why.as_ref()),
+            why: clip(why),
         }
         .into()
     }
 
-    pub(super) fn missing(why: impl AsRef<str>) -> Self {
-        Verdict::Missing(clip(why.as_ref())).into()
+    pub(super) fn missing(why: impl Into<String>) -> Self {
+        Verdict::Missing(clip(why)).into()
     }
 }
 
@@ -53,9 +53,29 @@ impl From<Verdict> for Graded {
 }
 
 /// Cuts an explanation that quotes what a system said.
-pub(super) fn clip(text: &str) -> String {
-    match text.char_indices().nth(WHY_LIMIT) {
-        Some((cut, _)) => format!("{}…", &text[..cut]),
-        None => text.to_owned(),
+pub(super) fn clip(text: impl Into<String>) -> String {
+    let mut text = text.into();
+    // As many bytes hold no more characters.
+    if text.len() > WHY_LIMIT
+        && let Some((cut, _)) = text.char_indices().nth(WHY_LIMIT)
+    {
+        text.truncate(cut);
+        text.push('…');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn explanations_are_cut_at_characters() {
+        assert_eq!(clip("short"), "short");
+        for one in ["a", "é", "語"] {
+            let whole = one.repeat(WHY_LIMIT);
+            assert_eq!(clip(whole.as_str()), whole);
+            assert_eq!(clip(format!("{whole}x")), format!("{whole}…"));
+        }
     }
 }

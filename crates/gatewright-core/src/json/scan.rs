@@ -331,21 +331,18 @@ impl<'a> Scanner<'a> {
     #[inline]
     pub(super) fn string(&mut self) -> Result<Cow<'a, str>, JsonError> {
         let start = self.at + 1;
-        let mut at = start;
-        loop {
-            match self.bytes.get(at) {
-                Some(b'"') => {
-                    self.at = at + 1;
-                    return Ok(Cow::Borrowed(&self.text[start..at]));
-                }
-                Some(b'\\') => {
-                    self.at = at;
-                    return self.escaped(start).map(Cow::Owned);
-                }
-                Some(0x20..) => at += 1,
-                Some(&control) => return self.fail_at(Fault::RawControl(control), at),
-                None => return self.fail_at(Fault::EndsEarly, at),
+        let at = start + plain(&self.bytes[start..]);
+        match self.bytes.get(at) {
+            Some(b'"') => {
+                self.at = at + 1;
+                Ok(Cow::Borrowed(&self.text[start..at]))
             }
+            Some(b'\\') => {
+                self.at = at;
+                self.escaped(start).map(Cow::Owned)
+            }
+            Some(&control) => self.fail_at(Fault::RawControl(control), at),
+            None => self.fail_at(Fault::EndsEarly, at),
         }
     }
 
@@ -354,6 +351,7 @@ impl<'a> Scanner<'a> {
         let mut out = String::from(&self.text[start..self.at]);
         let mut copied = self.at;
         loop {
+            self.at += plain(&self.bytes[self.at..]);
             match self.bytes.get(self.at) {
                 Some(b'"') => {
                     out.push_str(&self.text[copied..self.at]);
@@ -365,7 +363,6 @@ impl<'a> Scanner<'a> {
                     out.push(self.escape()?);
                     copied = self.at;
                 }
-                Some(0x20..) => self.at += 1,
                 Some(&control) => return self.fail(Fault::RawControl(control)),
                 None => return self.fail(Fault::EndsEarly),
             }
@@ -423,6 +420,24 @@ impl<'a> Scanner<'a> {
         self.at += 4;
         Ok(code)
     }
+}
+
+/// Counts the bytes that stand for themselves in a string: up to the next quote, escape or control character.
+#[inline]
+fn plain(bytes: &[u8]) -> usize {
+    let ends = |byte: u8| matches!(byte, b'"' | b'\\' | 0..0x20);
+    // A fixed number without a way out in between: the compiler looks at all of them at once.
+    let chunks = bytes.chunks_exact(16);
+    let whole = chunks
+        .take_while(|chunk| !chunk.iter().fold(false, |any, byte| any | ends(*byte)))
+        .count()
+        * 16;
+    let rest = &bytes[whole..];
+    whole
+        + rest
+            .iter()
+            .position(|byte| ends(*byte))
+            .unwrap_or(rest.len())
 }
 
 /// Turns a number's characters into a number; `None` when no double can hold it.

@@ -87,19 +87,47 @@ pub(super) struct Filed {
 }
 
 /// Examples that were read last, each in its slot: small ones in many, large ones in one.
-type Recent = Vec<Option<(u32, Arc<Example>)>>;
+#[derive(Debug)]
+struct Recent {
+    slots: Vec<Option<(u32, Arc<Example>)>>,
+    /// Bytes of the lines that were read for the slots of small ones since they were last emptied.
+    bytes: usize,
+}
 
-/// How many small examples that were read last are kept: what is on its way is judged for the display when it comes back, and the attempts of
-/// one example follow each other in most logs.
-const SMALL_MAX: usize = 512;
+/// How many small examples that were read last are kept: what is on its way is judged for the display when it comes back, and recorded trials
+/// go through a whole set before they begin again.
+const SMALL_MAX: usize = 4096;
 /// Up to how many bytes of its line an example is small.
 const SMALL_BYTES: u32 = 8 << 10;
+/// Of how many bytes of lines small examples are kept. In memory an example is a few times its line.
+const KEPT_BYTES: usize = 4 << 20;
+
+impl Recent {
+    fn get(&self, slot: usize, index: u32) -> Option<Arc<Example>> {
+        let (known, example) = self.slots.get(slot)?.as_ref()?;
+        (*known == index).then(|| example.clone())
+    }
+
+    fn keep(&mut self, slot: usize, index: u32, bytes: usize, example: Arc<Example>) {
+        if slot < SMALL_MAX {
+            self.bytes += bytes;
+            if self.bytes > KEPT_BYTES {
+                self.bytes = bytes;
+                self.slots[..SMALL_MAX].fill(None);
+            }
+        }
+        self.slots[slot] = Some((index, example));
+    }
+}
 
 impl Filed {
     pub(super) fn new(rows: Arc<dyn Rows>) -> Self {
         Self {
             rows,
-            recent: Mutex::new(vec![None; SMALL_MAX + 1]),
+            recent: Mutex::new(Recent {
+                slots: vec![None; SMALL_MAX + 1],
+                bytes: 0,
+            }),
         }
     }
 
@@ -116,13 +144,11 @@ impl Filed {
         };
         // Nothing is done under the lock that could leave it half done.
         let lock = || self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((known, example)) = &lock()[slot]
-            && *known == index
-        {
-            return Ok(example.clone());
+        if let Some(example) = lock().get(slot, index) {
+            return Ok(example);
         }
         let example = Arc::new(self.read(entry, files)?);
-        lock()[slot] = Some((index, example.clone()));
+        lock().keep(slot, index, entry.bytes as usize, example.clone());
         Ok(example)
     }
 

@@ -3,13 +3,15 @@
 //! The counterpart of the script that `cargo xtask bench rules` measures beside it: same lines in, and the same counts out, as JSON. Nothing
 //! is stored or analysed.
 
+use std::collections::HashMap;
 use std::error::Error;
 use std::fs::File;
 use std::io::BufReader;
 use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
 
 use gatewright_core::grade::Graders;
-use gatewright_core::json::{self, Block, Blocks};
+use gatewright_core::json::{Block, Blocks, Picker, Slot};
 use gatewright_core::label::Labels;
 use gatewright_core::manifest::{Manifest, Role, read};
 use gatewright_core::outcome::{Bin, Outcome};
@@ -19,6 +21,10 @@ use gatewright_core::reference::{ReferenceSet, load};
 use gatewright_core::response::{AttemptEnd, Response};
 use gatewright_core::source::Source;
 use serde_json::{Map, Value};
+
+/// The product's own.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// What stops the work.
 type Failed = Box<dyn Error + Send + Sync>;
@@ -45,35 +51,26 @@ fn work() -> Result<(), Failed> {
     let labels = Labels::default();
     let graders = Graders::new(&manifest, &reference, &labels)
         .map_err(|problems| format!("the page's graders cannot be used: {problems:?}"))?;
-    let mut blocks = Blocks::new(BufReader::with_capacity(1 << 20, File::open(responses)?));
+    let known = reference.examples.iter().zip(0_u32..);
+    let side = Side {
+        manifest: &manifest,
+        graders: &graders,
+        index: known.map(|(entry, at)| (entry.id.as_str(), at)).collect(),
+    };
+    let reader = BufReader::with_capacity(1 << 20, File::open(responses)?);
+    let blocks = Mutex::new(Blocks::new(reader));
+    let counted: Vec<Result<Counts, Failed>> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads)
+            .map(|_| scope.spawn(|| side.blocks(&blocks)))
+            .collect();
+        let joined = workers.into_iter().map(|worker| worker.join());
+        joined
+            .map(|done| done.unwrap_or_else(|_| Err("a thread ended early".into())))
+            .collect()
+    });
     let mut total = Counts::of(&manifest);
-    loop {
-        let mut taken = Vec::new();
-        while taken.len() < threads {
-            match blocks.next_block() {
-                Some(block) => taken.push(block?),
-                None => break,
-            }
-        }
-        if taken.is_empty() {
-            break;
-        }
-        let counted: Vec<Result<Counts, Failed>> = std::thread::scope(|scope| {
-            let workers: Vec<_> = taken
-                .iter()
-                .map(|block| scope.spawn(|| count(block, &manifest, &reference, &graders)))
-                .collect();
-            let joined = workers.into_iter().map(|worker| worker.join());
-            joined
-                .map(|done| done.unwrap_or_else(|_| Err("a thread ended early".into())))
-                .collect()
-        });
-        for counts in counted {
-            total.add(&counts?);
-        }
-        for block in taken {
-            blocks.reuse(block);
-        }
+    for counts in counted {
+        total.add(&counts?);
     }
     println!("{}", total.json(&manifest));
     Ok(())
@@ -125,43 +122,60 @@ impl Counts {
     }
 }
 
-fn count(
-    block: &Block,
-    manifest: &Manifest,
-    reference: &ReferenceSet,
-    graders: &Graders<'_>,
-) -> Result<Counts, Failed> {
-    let mut counts = Counts::of(manifest);
-    let mut out: Vec<Outcome> = Vec::new();
-    for (number, line) in block.lines() {
-        let mut row = json::parse_object(line)?;
-        let name = row.get("example").and_then(Value::as_str).unwrap_or("");
-        let example = reference
-            .index_of(name)
-            .ok_or_else(|| format!("line {number}: no example `{name}`"))?;
-        let Some(Value::String(output)) = row.remove("output") else {
-            return Err(format!("line {number}: no output").into());
-        };
-        let attempt = AttemptSpec {
-            example,
-            system: Role::Candidate,
-            trial: 0,
-        };
-        let response = Response {
-            output,
-            ..Response::default()
-        };
-        let end = AttemptEnd::Answered { response };
-        graders
-            .grade(attempt, None, &end, &mut out)
-            .map_err(|changed| changed.to_string())?;
-        counts.answers += 1;
-        for outcome in out.drain(..) {
-            let slot = counts.passed.get_mut(usize::from(outcome.criterion));
-            if let (Some(slot), Bin::Pass) = (slot, outcome.bin) {
-                *slot += 1;
-            }
+/// What every thread needs.
+struct Side<'a> {
+    manifest: &'a Manifest,
+    graders: &'a Graders<'a>,
+    index: HashMap<&'a str, u32>,
+}
+
+impl Side<'_> {
+    /// Grades blocks until there are none.
+    fn blocks(&self, blocks: &Mutex<Blocks<BufReader<File>>>) -> Result<Counts, Failed> {
+        let lock = || blocks.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = Counts::of(self.manifest);
+        let mut picker = Picker::new(vec!["example".to_owned(), "output".to_owned()]);
+        loop {
+            let next = lock().next_block();
+            let Some(block) = next else {
+                return Ok(counts);
+            };
+            let block = block?;
+            self.count(&block, &mut picker, &mut counts)?;
+            lock().reuse(block);
         }
     }
-    Ok(counts)
+
+    fn count(&self, block: &Block, picker: &mut Picker, counts: &mut Counts) -> Result<(), Failed> {
+        let mut out: Vec<Outcome> = Vec::new();
+        let mut slots = Vec::new();
+        for (number, line) in block.lines() {
+            picker.pick(line, &mut slots)?;
+            let [Slot::Text(name), Slot::Text(output)] = slots.as_mut_slice() else {
+                return Err(format!("line {number}: no example, or no output").into());
+            };
+            let example = self.index.get(name.as_ref());
+            let attempt = AttemptSpec {
+                example: *example.ok_or_else(|| format!("line {number}: no example `{name}`"))?,
+                system: Role::Candidate,
+                trial: 0,
+            };
+            let response = Response {
+                output: std::mem::take(output).into_owned(),
+                ..Response::default()
+            };
+            let end = AttemptEnd::Answered { response };
+            self.graders
+                .grade(attempt, None, &end, &mut out)
+                .map_err(|changed| changed.to_string())?;
+            counts.answers += 1;
+            for outcome in out.drain(..) {
+                let slot = counts.passed.get_mut(usize::from(outcome.criterion));
+                if let (Some(slot), Bin::Pass) = (slot, outcome.bin) {
+                    *slot += 1;
+                }
+            }
+        }
+        Ok(())
+    }
 }

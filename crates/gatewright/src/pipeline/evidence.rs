@@ -66,7 +66,7 @@ pub(super) fn graded<T>(
         })
         .filter(|_| session.same_plan)
         .map_while(|event| {
-            let mut outcomes = Vec::new();
+            let mut outcomes = Vec::with_capacity(loaded.manifest.criteria.len());
             let graded = match ended(event, &superseded) {
                 Some(one) => {
                     graders.grade(one.attempt, one.recorded_trial, &one.end, &mut outcomes)
