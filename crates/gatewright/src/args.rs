@@ -89,6 +89,7 @@ pub(crate) enum Command {
     Decide(DecideArgs),
     Report(ReportArgs),
     View(ViewArgs),
+    Work(WorkArgs),
     Sign(SignArgs),
     Verify(VerifyArgs),
     Key(KeyArgs),
@@ -512,7 +513,7 @@ const GROUPS: [(&str, &[&str]); 4] = [
         &["run", "merge", "grade", "confirm", "gate", "diff", "view"],
     ),
     ("Decide", &["decide", "report", "sign", "verify"]),
-    ("Team", &["triage", "incident", "calibrate", "key"]),
+    ("Team", &["work", "triage", "incident", "calibrate", "key"]),
 ];
 
 /// Reads the arguments; every flag has a twin in the environment.

@@ -23,3 +23,4 @@ mod record;
 mod shards;
 mod stable;
 mod team;
+mod work;
