@@ -44,6 +44,7 @@ pub mod decide;
 pub mod record;
 pub mod report;
 pub mod stability;
+pub mod work;
 
 #[cfg(test)]
 mod testing;

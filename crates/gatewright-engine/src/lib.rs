@@ -28,6 +28,7 @@ pub use event::EngineEvent;
 pub use inputs::{Inputs, Request};
 pub use limits::Limits;
 pub use live::address::{is_private, is_private_host};
+pub use live::api::{Api, ApiFault, ApiReply, ApiTarget};
 pub use live::door::{Answer, Calling, Came, Door, Message, OpenDoor, Wanted};
 pub use program::NoProgram;
 pub use protocol::{attempt_id, trial_seed};

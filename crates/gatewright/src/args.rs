@@ -93,6 +93,7 @@ pub(crate) enum Command {
     Replay(ReplayArgs),
     Report(ReportArgs),
     View(ViewArgs),
+    Work(WorkArgs),
     Sign(SignArgs),
     Verify(VerifyArgs),
     Key(KeyArgs),
@@ -517,7 +518,7 @@ const GROUPS: [(&str, &[&str]); 4] = [
         &["run", "merge", "grade", "confirm", "gate", "diff", "view"],
     ),
     ("Decide", &["decide", "replay", "report", "sign", "verify"]),
-    ("Team", &["triage", "incident", "calibrate", "key"]),
+    ("Team", &["work", "triage", "incident", "calibrate", "key"]),
 ];
 
 /// Reads the arguments; every flag has a twin in the environment.

@@ -102,6 +102,7 @@ fn work(cli: Cli, console: Console) -> Result<u8, Failure> {
         Command::Decide(args) => commands::decide::decide(&context, args),
         Command::Replay(args) => commands::replay::replay(&context, args),
         Command::Report(args) => commands::report::report(&context, args),
+        Command::Work(args) => commands::work::work(&context, args),
         Command::View(args) => commands::view::view(context, args),
         Command::Sign(args) => commands::sign::sign(&context, args),
         Command::Verify(args) => commands::verify::verify(&context, args),

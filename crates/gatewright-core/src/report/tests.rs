@@ -3,6 +3,7 @@
 mod behaviour;
 mod formats;
 mod pictures;
+mod work;
 
 use std::collections::BTreeMap;
 

@@ -7,7 +7,6 @@ use url::Url;
 
 use super::address::is_private;
 use crate::secret::SecretText;
-use crate::target::LiveTarget;
 
 /// Names the hosts that a connection to one host may resolve: itself, and the proxy on the way.
 pub(super) fn names(host: &str, proxy: Option<&SecretText>) -> Vec<String> {
@@ -21,11 +20,11 @@ pub(super) fn names(host: &str, proxy: Option<&SecretText>) -> Vec<String> {
 /// # Errors
 /// When its address is none.
 pub(super) fn proxy(
-    target: &LiveTarget,
+    address: Option<&SecretText>,
     only: Option<&str>,
 ) -> Result<Option<reqwest::Proxy>, String> {
     const WRONG: &str = "the proxy's address cannot be used";
-    let Some(address) = &target.proxy else {
+    let Some(address) = address else {
         return Ok(None);
     };
     let Some(only) = only else {

@@ -22,6 +22,7 @@ use super::resolve::{Elsewhere, PrivateAddress, Resolver, Unresolved, names, pro
 use super::retry::retry_after;
 use super::through;
 use crate::limits::Limits;
+use crate::secret::SecretText;
 use crate::target::LiveTarget;
 
 /// Headers of an answer that are kept, and the characters of each.
@@ -81,6 +82,54 @@ pub(crate) struct Wire {
     thread: Option<JoinHandle<()>>,
 }
 
+/// How connections to one host are made.
+pub(super) struct Way<'w> {
+    /// The operator's proxy.
+    pub(super) proxy: Option<&'w SecretText>,
+    /// Whether the operator allowed a private address.
+    pub(super) private_allowed: bool,
+    /// The only names that are resolved; all of them without.
+    pub(super) only: Option<Vec<String>>,
+    /// The host.
+    pub(super) host: &'w str,
+    /// Most connections that are kept.
+    pub(super) most: u32,
+}
+
+/// Prepares connections: no redirect, no retry, no compression, no proxy but the operator's.
+///
+/// # Errors
+/// What cannot be used, for people.
+pub(super) fn client(way: &Way<'_>, limits: &Limits) -> Result<Client, String> {
+    // Installed once for the process; a second time changes nothing.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let proxy = proxy(way.proxy, way.only.is_some().then_some(way.host))?;
+    let mut builder = Client::builder()
+        .no_proxy()
+        // Another part of the build may have compiled them in, and then they would be on.
+        .no_gzip()
+        .no_brotli()
+        .no_zstd()
+        .no_deflate()
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .referer(false)
+        .tcp_nodelay(true)
+        .connect_timeout(limits.connect_timeout)
+        .pool_max_idle_per_host(way.most as usize)
+        .pool_idle_timeout(Duration::from_secs(20))
+        .dns_resolver(Arc::new(Resolver {
+            private_allowed: way.private_allowed,
+            only: way.only.clone(),
+        }));
+    if let Some(proxy) = proxy {
+        builder = builder.proxy(proxy);
+    }
+    builder
+        .build()
+        .map_err(|error| format!("the connection cannot be prepared: {}", chain(&error)))
+}
+
 impl Line {
     /// Prepares a system's connections.
     ///
@@ -88,36 +137,17 @@ impl Line {
     /// What cannot be used, for people.
     pub(crate) fn new(target: &LiveTarget, limits: &Limits) -> Result<Self, String> {
         let asker = Asker::new(target)?;
-        // Installed once for the process; a second time changes nothing.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let most = target.live.pace.concurrency.unwrap_or(limits.concurrency);
         let host = asker.url.host_str().unwrap_or_default().to_owned();
         let is_through = target.live.protocol == Protocol::Provider;
-        let proxy = proxy(target, is_through.then_some(host.as_str()))?;
-        let mut builder = Client::builder()
-            .no_proxy()
-            // Another part of the build may have compiled them in, and then they would be on.
-            .no_gzip()
-            .no_brotli()
-            .no_zstd()
-            .no_deflate()
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .referer(false)
-            .tcp_nodelay(true)
-            .connect_timeout(limits.connect_timeout)
-            .pool_max_idle_per_host(most as usize)
-            .pool_idle_timeout(Duration::from_secs(20))
-            .dns_resolver(Arc::new(Resolver {
-                private_allowed: target.private_allowed,
-                only: is_through.then(|| names(&host, target.proxy.as_ref())),
-            }));
-        if let Some(proxy) = proxy {
-            builder = builder.proxy(proxy);
-        }
-        let client = builder
-            .build()
-            .map_err(|error| format!("the connection cannot be prepared: {}", chain(&error)))?;
+        let way = Way {
+            proxy: target.proxy.as_ref(),
+            private_allowed: target.private_allowed,
+            only: is_through.then(|| names(&host, target.proxy.as_ref())),
+            host: &host,
+            most,
+        };
+        let client = client(&way, limits)?;
         // A number in an address is never resolved, so it is looked at here.
         let reachable = target.private_allowed || !is_private_host(&host);
         let door = match (is_through, target.door) {

@@ -2,9 +2,67 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
+use gatewright_core::work::Forge;
 
 use super::StoredRun;
+
+/// List what a decided run asks of whom; keep it as issues of a forge.
+///
+/// Off by default: without --forge nothing is read from a host, and without --send nothing is written there. A rule in a segment has one open issue; the run in which the rule holds there closes it.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  gatewright work\n  gatewright work --forge github --repository OWNER/NAME --token env:GITHUB_TOKEN\n  gatewright work --forge gitlab --send"
+)]
+pub(crate) struct WorkArgs {
+    #[command(flatten)]
+    pub(crate) stored: StoredRun,
+    /// Show what would be done with the issues of this forge.
+    #[arg(long, value_name = "FORGE")]
+    pub(crate) forge: Option<ForgeName>,
+    /// Do it: open issues, close those whose rule holds.
+    #[arg(long, requires = "forge")]
+    pub(crate) send: bool,
+    /// Whose issues; GITHUB_REPOSITORY or CI_PROJECT_ID by default.
+    #[arg(long, value_name = "PROJECT", requires = "forge")]
+    pub(crate) repository: Option<String>,
+    /// The address of the forge's interface; GITHUB_API_URL or CI_API_V4_URL by default, else the forge's own.
+    #[arg(long, value_name = "URL", requires = "forge")]
+    pub(crate) api: Option<String>,
+    /// Where the token stands, `env:NAME` or `file:PATH`; env:GITHUB_TOKEN or env:GITLAB_TOKEN by default.
+    #[arg(long, value_name = "KEY", requires = "forge")]
+    pub(crate) token: Option<String>,
+    /// The label by which issues are found again.
+    #[arg(long, default_value = "gatewright")]
+    pub(crate) label: String,
+}
+
+/// A forge, by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ForgeName {
+    /// GitHub, also on a server of its own.
+    Github,
+    /// GitLab, also on a server of its own.
+    Gitlab,
+}
+
+impl ForgeName {
+    /// Returns the forge.
+    pub(crate) fn forge(self) -> Forge {
+        match self {
+            ForgeName::Github => Forge::Github,
+            ForgeName::Gitlab => Forge::Gitlab,
+        }
+    }
+
+    /// Returns its word.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            ForgeName::Github => "github",
+            ForgeName::Gitlab => "gitlab",
+        }
+    }
+}
 
 /// List failing outcomes by class; set their causes.
 #[derive(Debug, Args)]

@@ -23,6 +23,7 @@ pub(crate) mod sign;
 pub(crate) mod triage;
 pub(crate) mod verify;
 pub(crate) mod view;
+pub(crate) mod work;
 
 use std::path::{Path, PathBuf};
 

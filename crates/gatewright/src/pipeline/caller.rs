@@ -1,4 +1,4 @@
-//! Who calls a host: a system under test, or a judge.
+//! Who calls a host: a system under test, a judge, or whoever keeps issues at a forge.
 
 use std::fmt;
 
@@ -11,6 +11,8 @@ pub(crate) enum Caller {
     System(Role),
     /// A judge, by its name on the page.
     Judge(String),
+    /// The issues of a forge: what is on the command line, and not on the page.
+    Forge,
 }
 
 impl fmt::Display for Caller {
@@ -18,6 +20,7 @@ impl fmt::Display for Caller {
         match self {
             Caller::System(role) => f.write_str(role.word()),
             Caller::Judge(name) => write!(f, "judge {name}"),
+            Caller::Forge => f.write_str("forge"),
         }
     }
 }
@@ -28,6 +31,7 @@ impl Caller {
         match self {
             Caller::System(role) => format!("systems.{}", role.word()),
             Caller::Judge(name) => format!("judges.{name}"),
+            Caller::Forge => String::new(),
         }
     }
 
@@ -36,6 +40,7 @@ impl Caller {
         match self {
             Caller::System(role) => manifest.systems.get(role)?.timeout_ms,
             Caller::Judge(name) => manifest.judges.get(name)?.timeout_ms,
+            Caller::Forge => None,
         }
     }
 
@@ -44,6 +49,7 @@ impl Caller {
         match self {
             Caller::System(role) => manifest.systems.get(role)?.live(),
             Caller::Judge(name) => manifest.judges.get(name)?.live(),
+            Caller::Forge => None,
         }
     }
 }

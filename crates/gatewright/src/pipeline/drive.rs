@@ -190,6 +190,8 @@ impl Drive {
                 Caller::Judge(name) => {
                     self.judges.insert(name.clone(), target);
                 }
+                // Not on the page, so not among those that it calls.
+                Caller::Forge => {}
             }
         }
         let targets = self.targets.by_role.values().chain(self.judges.values());

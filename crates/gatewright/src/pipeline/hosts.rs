@@ -125,6 +125,31 @@ fn of(live: &Live, caller: Caller, at: Location) -> Option<Called> {
     })
 }
 
+impl Called {
+    /// A forge whose issues are read and written: not on the page, so somebody who runs this names it.
+    pub(crate) fn of_forge(api: &Url, token: &str, own: bool) -> Option<Self> {
+        let host = api.host_str()?;
+        let port = api.port_or_known_default()?;
+        Some(Self {
+            caller: Caller::Forge,
+            host: format!("{host}:{port}"),
+            keys: BTreeSet::from([token.to_owned()]),
+            private: is_private(api),
+            own,
+            plain: api.scheme() == "http",
+            at: Location::file("--forge"),
+        })
+    }
+
+    /// What goes there.
+    fn sent(&self) -> &'static str {
+        match self.caller {
+            Caller::System(_) | Caller::Judge(_) => "examples",
+            Caller::Forge => "work items",
+        }
+    }
+}
+
 /// Says whether an address is private by what it says: loopback, link-local, inside a company. The address was normalised
 /// by whoever parsed it, so `0x7f.1`, `2130706433` and `0177.0.0.1` are all loopback here.
 pub(crate) fn is_private(url: &Url) -> bool {
@@ -316,8 +341,9 @@ impl Allowed {
             (false, _) => "which nobody allowed here",
         };
         let what = format!(
-            "the {} {sends} examples{} to {}, {nobody}{}",
+            "the {} {sends} {}{} to {}, {nobody}{}",
             roles.join(" and the "),
+            one.sent(),
             keys_text(&keys),
             one.host,
             one.nature(),
@@ -330,9 +356,12 @@ impl Allowed {
             flags.push(format!("--allow-host {}", one.host));
         }
         Problem::error("unknown-host", one.at.clone(), what)
-            .why(
-                "a page is checked in: whoever edits it could send keys and examples to a stranger",
-            )
+            .why(match one.caller {
+                Caller::Forge => {
+                    "an environment can name any host: a token and what is asked of whom would go to a stranger"
+                }
+                _ => "a page is checked in: whoever edits it could send keys and examples to a stranger",
+            })
             .instead(format!(
                 "{}   (or run it once on a terminal and answer `always`)",
                 flags.join(" ")
@@ -362,8 +391,13 @@ impl Called {
     /// What a person is asked.
     fn question(&self) -> String {
         format!(
-            "{}: the page sends examples{} to {}, which was never used with that from here{}. Send? [y/N/always] ",
+            "{}: {} sends {}{} to {}, which was never used with that from here{}. Send? [y/N/always] ",
             self.caller,
+            match self.caller {
+                Caller::Forge => "this command",
+                _ => "the page",
+            },
+            self.sent(),
             keys_text(&self.keys),
             untrusted::line(&self.host, 300),
             self.nature(),

@@ -11,6 +11,7 @@ mod drive;
 mod dry;
 mod ends;
 mod evidence;
+mod forge;
 mod hosts;
 mod judge;
 mod judging;
@@ -40,6 +41,7 @@ pub(crate) use display::restore_terminal;
 pub(crate) use drive::Drive;
 pub(crate) use dry::dry_run;
 pub(crate) use evidence::{Answers, answers, ends, graders, with_outcomes};
+pub(crate) use forge::{Done, Issues, Wanted as WantedIssues};
 pub(crate) use judge::{Judged, confirm, judge, record};
 pub(crate) use judging::{
     Left, Without, ask as ask_judges, judged as what_judges_said, without_verdict,

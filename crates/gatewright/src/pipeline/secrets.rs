@@ -61,7 +61,11 @@ fn missing(manifest: &Manifest, callers: &[Caller], secret: &Secret, why: &str) 
     })
 }
 
-fn value(
+/// Reads the value of a secret.
+///
+/// # Errors
+/// Why it cannot be used, without its value.
+pub(crate) fn value(
     secret: &Secret,
     project: &Project,
     var: impl Fn(&str) -> Option<String>,

@@ -213,6 +213,12 @@ impl Session {
         Ok(None)
     }
 
+    /// Names the newest run of the page. Options are taken over from any of them: before a run is opened.
+    pub(crate) fn newest(loaded: &mut Loaded) -> Option<String> {
+        let all = of_page(loaded);
+        all.first().map(|(folder, _)| folder.name.clone())
+    }
+
     /// Refuses a run that is one of several parts: its examples are not all of them.
     ///
     /// # Errors

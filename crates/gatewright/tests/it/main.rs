@@ -26,3 +26,4 @@ mod replay;
 mod shards;
 mod stable;
 mod team;
+mod work;
