@@ -114,7 +114,15 @@ fn first_match(case: Case<'_>, violated: &[usize], undecided: &[usize]) -> Propo
             answer(Answer::NotEnoughEvidence, 5, sorted(case, undecided))
         };
     }
-    if case.manifest.decision.standard == Standard::Shown && !has_holding_require(case) {
+    let shown = match case.manifest.decision.standard {
+        Standard::Shown => has_holding_require(case),
+        // Where nothing decides, or not on any example, nothing could have broken.
+        Standard::Unbroken => {
+            let mut findings = case.analysis.findings.iter();
+            findings.any(|finding| finding.deciding && finding.measured.planned > 0)
+        }
+    };
+    if !shown {
         return answer(Answer::NotEnoughEvidence, 5, Vec::new());
     }
     answer(Answer::Ship, 6, Vec::new())
@@ -270,6 +278,11 @@ fn has_holding_require(case: Case<'_>) -> bool {
 }
 
 fn nothing_shown(case: Case<'_>) -> String {
+    if case.manifest.decision.standard == Standard::Unbroken {
+        return "no rule that decides found an example: rules that only watch ship nothing. Add a guard or a never on what a rule, a program or people judge, or \
+                calibrate the judge"
+            .to_owned();
+    }
     let judged = case
         .analysis
         .findings

@@ -52,6 +52,35 @@ fn shown_without_a_require_is_not_enough_evidence() {
 }
 
 #[test]
+fn where_nothing_decides_nothing_ships() {
+    const WATCH: &str = "{id: seen, watch: right, owner: team}";
+    for decision in [SHOWN, "standard: unbroken"] {
+        let watched = release(30, decision, &[WATCH], false);
+        let proposal = watched.decide();
+        assert_eq!(proposal.answer, Answer::NotEnoughEvidence, "{decision}");
+        assert!(!proposal.needs.is_empty());
+        // The worst outcomes ship no more than the best ones.
+        let failing = watched.fail(Role::Candidate, "a", 30);
+        assert_eq!(failing.decide().answer, Answer::NotEnoughEvidence);
+    }
+    // A rule in a segment without examples is none that decides.
+    let nowhere = "{id: nowhere, never: unsupported-claim, where: {risk: high}, then: {violated: hold}, owner: team}";
+    let empty = release(30, "standard: unbroken", &[nowhere, WATCH], false);
+    let proposal = empty.decide();
+    assert_eq!(proposal.answer, Answer::NotEnoughEvidence);
+    assert!(
+        proposal
+            .needs
+            .iter()
+            .any(|need| need.contains("no rule that decides")),
+        "{:?}",
+        proposal.needs
+    );
+    let with_one = release(30, "standard: unbroken", &[GUARD, nowhere, WATCH], false);
+    assert_eq!(with_one.decide().answer, Answer::Ship);
+}
+
+#[test]
 fn a_confirmed_loss_holds_and_an_unreproduced_one_does_not() {
     let tripped = release(30, SHOWN, &[GUARD, REQUIRE], true).fail(Role::Candidate, "a", 5);
     let standing = &tripped.analysis().findings[0].standing;

@@ -266,14 +266,17 @@ fn is_pace(reply: &ApiReply) -> bool {
     reply.status == 429 || (reply.status == 403 && (spent || has("retry-after").is_some()))
 }
 
+/// The moment that hosts count seconds from.
+const COUNTED_FROM: &str = "Thu, 01 Jan 1970 00:00:00 GMT";
+
 /// How long a host asks to wait: `Retry-After`, or until the moment of `x-ratelimit-reset`, in seconds since 1970 by the host's own clock.
 fn asked_wait(reply: &ApiReply) -> Option<Duration> {
     let header = |name: &str| reply.headers.get(name).map(String::as_str);
     let date = header("date");
     retry_after(header("retry-after"), date).or_else(|| {
         let until: u64 = header("x-ratelimit-reset")?.trim().parse().ok()?;
-        let now = httpdate::parse_http_date(date?.trim()).ok()?;
-        let now = now.duration_since(std::time::UNIX_EPOCH).ok()?;
+        // The host's own date, as a wait from the moment that it counts from: no clock of ours is asked.
+        let now = retry_after(Some(date?), Some(COUNTED_FROM))?;
         Some(Duration::from_secs(until).saturating_sub(now))
     })
 }
