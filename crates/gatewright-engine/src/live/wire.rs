@@ -96,6 +96,37 @@ pub(super) struct Way<'w> {
     pub(super) most: u32,
 }
 
+/// Clients by the way that they connect: systems on one host share its connections, so that those which one of them leaves idle are not missed by
+/// another (F22).
+#[derive(Default)]
+pub(crate) struct Clients(Vec<(Connects, Client)>);
+
+/// What two systems have in common that share connections.
+#[derive(PartialEq, Eq)]
+struct Connects {
+    proxy: Option<String>,
+    private_allowed: bool,
+    only: Option<Vec<String>>,
+    host: String,
+}
+
+impl Clients {
+    fn of(&mut self, way: &Way<'_>, limits: &Limits) -> Result<Client, String> {
+        let connects = Connects {
+            proxy: way.proxy.map(|proxy| proxy.reveal().to_owned()),
+            private_allowed: way.private_allowed,
+            only: way.only.clone(),
+            host: way.host.to_owned(),
+        };
+        if let Some((_, known)) = self.0.iter().find(|(of, _)| *of == connects) {
+            return Ok(known.clone());
+        }
+        let made = client(way, limits)?;
+        self.0.push((connects, made.clone()));
+        Ok(made)
+    }
+}
+
 /// Prepares connections: no redirect, no retry, no compression, no proxy but the operator's.
 ///
 /// # Errors
@@ -135,9 +166,12 @@ impl Line {
     ///
     /// # Errors
     /// What cannot be used, for people.
-    pub(crate) fn new(target: &LiveTarget, limits: &Limits) -> Result<Self, String> {
+    pub(crate) fn new(
+        target: &LiveTarget,
+        limits: &Limits,
+        (clients, most): (&mut Clients, u32),
+    ) -> Result<Self, String> {
         let asker = Asker::new(target)?;
-        let most = target.live.pace.concurrency.unwrap_or(limits.concurrency);
         let host = asker.url.host_str().unwrap_or_default().to_owned();
         let is_through = target.live.protocol == Protocol::Provider;
         let way = Way {
@@ -147,7 +181,7 @@ impl Line {
             host: &host,
             most,
         };
-        let client = client(&way, limits)?;
+        let client = clients.of(&way, limits)?;
         // A number in an address is never resolved, so it is looked at here.
         let reachable = target.private_allowed || !is_private_host(&host);
         let door = match (is_through, target.door) {

@@ -366,6 +366,7 @@ fn f22_many_attempts_in_little_room() {
     let ended = format!("{attempts} of {attempts} attempts ended.");
     assert!(stdout.contains(&ended), "{stdout}");
     assert_eq!(server.answered(), attempts, "each was asked once");
+    assert!(stderr.contains("calls, 0 again"), "{stderr}");
     assert!(most_kib > 0 && most_kib < 300 << 10, "{most_kib} KiB");
 }
 

@@ -21,7 +21,7 @@ use self::flight::Flight;
 use super::RunError;
 use crate::limits::Limits;
 use crate::live::host::Host;
-use crate::live::wire::{Line, Wire};
+use crate::live::wire::{Clients, Line, Wire};
 use crate::target::{Begun, LiveTarget, Targets};
 
 /// Everything live.
@@ -86,12 +86,18 @@ impl Live {
         if targets.is_empty() {
             return Ok(live);
         }
-        let room = room(limits);
+        let names: BTreeSet<String> = targets
+            .iter()
+            .filter_map(|(_, target)| target.live.host())
+            .collect();
+        // All hosts together keep within what this process may hold.
+        let room = (room(limits) / names.len().max(1) as u32).max(1);
+        let mut clients = Clients::default();
         let now = Instant::now();
         let mut lines = Vec::new();
         for (line, (role, target)) in targets.iter().enumerate() {
-            let mut way =
-                Line::new(target, limits).map_err(|why| RunError::Unusable { role: *role, why })?;
+            let mut way = Line::new(target, limits, (&mut clients, room))
+                .map_err(|why| RunError::Unusable { role: *role, why })?;
             let name = target.live.host().unwrap_or_default();
             let known = live.hosts.iter().position(|host| host.name == name);
             let host = known.unwrap_or_else(|| {
