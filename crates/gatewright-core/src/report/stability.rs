@@ -164,15 +164,16 @@ fn alone(found: &Stability, shown: &StabilityView) -> String {
 }
 
 fn levels(found: &Stability) -> String {
-    let said: Vec<String> = found
-        .levels
-        .iter()
-        .map(|(level, answer)| format!("{} {}", percent(*level), becomes(found.answer, *answer)))
-        .collect();
-    format!(
-        "at another one-sided level for every rule, the answer at {}",
-        said.join(", at ")
-    )
+    let [(first, at_first), (second, at_second)] = found.levels;
+    let (low, high) = (percent(first), percent(second));
+    let then = becomes(found.answer, at_first);
+    match at_first == at_second {
+        true => format!("at one-sided levels of {low} and {high} for every rule the answer {then}"),
+        false => format!(
+            "at a one-sided level of {low} for every rule the answer {then}, at {high} it {}",
+            becomes(found.answer, at_second)
+        ),
+    }
 }
 
 fn becomes(answer: Answer, other: Answer) -> String {
