@@ -232,17 +232,32 @@ impl Progress {
     }
 }
 
+/// Trials of the recorded system that carries most; at least 1.
+fn most_carried(manifest: &Manifest, recorded_trials: impl Fn(Role) -> u32) -> u32 {
+    let recorded = manifest
+        .systems
+        .values()
+        .filter(|system| !system.target.can_rerun());
+    recorded
+        .map(|system| recorded_trials(system.role))
+        .fold(1, u32::max)
+}
+
 impl Plan {
     /// Number of fresh trials per example and arm in a confirmation (statistics.md §13).
     pub const CONFIRM_TRIALS: u32 = 5;
 
     /// Plans the first look. `recorded_trials` says how many trials a recorded system carries.
+    ///
+    /// Recorded systems are planned with as many trials as the one that carries most: a trial that was cut from every example of one of
+    /// them would otherwise leave no trace. What a system lacks is missing as not attempted.
     pub fn first_look(
         manifest: &Manifest,
         reference: &ReferenceSet,
         recorded_trials: impl Fn(Role) -> u32,
     ) -> Self {
         let n = reference.examples.len();
+        let carried = most_carried(manifest, recorded_trials);
         let systems = manifest
             .systems
             .values()
@@ -252,7 +267,7 @@ impl Plan {
                 trials: match (system.target.can_rerun(), manifest.trials) {
                     (true, Trials::Auto) => auto_trials(n),
                     (true, Trials::Fixed(k)) => k.max(1),
-                    (false, _) => recorded_trials(system.role).max(1),
+                    (false, _) => carried,
                 },
             })
             .collect();

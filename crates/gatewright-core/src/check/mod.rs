@@ -5,6 +5,7 @@
 //! this rule see" for one rule.
 
 mod behaviour;
+mod carried;
 mod coverage;
 mod examples;
 mod explain;
@@ -20,6 +21,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use carried::unequal_trials;
 pub use explain::{Explanation, Follows, Seen, explain};
 pub use parts::parts_from;
 

@@ -152,6 +152,8 @@ impl Loaded {
             ..
         } = reader;
         problems.extend(check::check(&manifest, &reference, &facts));
+        let carried = carried(&manifest, &labels, &recorded);
+        problems.extend(check::unequal_trials(&manifest, &carried));
         problems.sort();
         problems.dedup();
         // Reading the page knows a closer place than whoever takes the same text up later.
@@ -215,16 +217,9 @@ impl Loaded {
 
     /// Plans the first look.
     pub(crate) fn plan(&self) -> Plan {
-        let mut plan = Plan::first_look(&self.manifest, &self.reference, |role| {
-            let labelled = self
-                .manifest
-                .systems
-                .get(&role)
-                .map_or(0, |system| self.labels.trials(&system.name));
-            self.recorded
-                .get(&role)
-                .map_or(labelled, |recorded| recorded.trials)
-        });
+        let carried = carried(&self.manifest, &self.labels, &self.recorded);
+        let trials = |role| carried.get(&role).copied().unwrap_or_default();
+        let mut plan = Plan::first_look(&self.manifest, &self.reference, trials);
         plan.shard = self.options.shard;
         plan
     }
@@ -245,6 +240,24 @@ impl Loaded {
             TOOL,
         )
     }
+}
+
+/// The trials an example that each system carries whose answers are there already.
+fn carried(
+    manifest: &Manifest,
+    labels: &Labels,
+    recorded: &BTreeMap<Role, Recorded>,
+) -> BTreeMap<Role, u32> {
+    let systems = manifest.systems.iter();
+    let there = systems.filter(|(_, system)| !system.target.can_rerun());
+    let trials = there.map(|(role, system)| {
+        let labelled = || labels.trials(&system.name);
+        (
+            *role,
+            recorded.get(role).map_or_else(labelled, |it| it.trials),
+        )
+    });
+    trials.collect()
 }
 
 /// Says whether two problems are one: the same said of the same line.

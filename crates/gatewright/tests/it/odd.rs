@@ -45,6 +45,30 @@ fn a30_one_missing_answer_never_makes_a_ship() {
     }
 }
 
+/// A second trial that only production still has was cut from the candidate: it is missing, and nothing ships without it.
+#[test]
+fn a_trial_cut_from_every_example_is_missing() {
+    let project = recorded("standard: unbroken", 30, 0);
+    let again = |text: String| -> String {
+        let rows = text.lines().flat_map(|row| {
+            let with = |trial: u32| row.replacen('{', &format!("{{\"trial\":{trial},"), 1) + "\n";
+            [with(0), with(1)]
+        });
+        rows.collect()
+    };
+    project.write("runs/production.jsonl", again(outputs(30, |_, _| true)));
+    project.write("runs/candidate.jsonl", again(outputs(30, |_, _| true)));
+    let both = project.run(&["gate"]).expect(0);
+    assert!(!both.stdout.contains("not attempted"), "{both}");
+    project.write("runs/candidate.jsonl", outputs(30, |_, _| true));
+    let check = project.run(&["check"]).expect(0);
+    let said = "candidate is recorded with 1 trial an example, production with 2";
+    assert!(check.stdout.contains(said), "{check}");
+    let cut = project.run(&["gate", "--fresh"]);
+    assert!([Some(100), Some(110)].contains(&cut.code), "{cut}");
+    assert!(cut.stdout.contains("60 not attempted"), "{cut}");
+}
+
 #[test]
 fn a30_a_segment_of_one_and_one_cluster_for_all() {
     let project = recorded("standard: shown", 30, 0);
