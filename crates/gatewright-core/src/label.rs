@@ -33,6 +33,8 @@ pub struct Label {
     pub annotator: Arc<str>,
     /// What kind of annotator, if the file says so; the criterion's `by` otherwise.
     pub kind: Option<GraderKind>,
+    /// True where its kind says that it settles what others said (`human_adjudicated`).
+    pub settles: bool,
     /// The label as text; empty when the grader reads a score.
     pub label: Arc<str>,
     /// The score, when the grader reads one.
@@ -82,6 +84,8 @@ pub struct Request<'m> {
     pub pair: bool,
     /// They are people's labels beside a judge's. A row without a label is one that nobody has filled in yet.
     pub people: bool,
+    /// People gave them, so that a row may name its answer by `answer_id` and not by the system.
+    pub by_person: bool,
 }
 
 impl Request<'_> {
@@ -107,6 +111,8 @@ pub fn requests(manifest: &Manifest) -> BTreeMap<&str, Vec<Request<'_>>> {
             Grader::Preference(grader) => (std::slice::from_ref(&grader.source), false, true),
             _ => (&[][..], false, false),
         };
+        let by_person =
+            matches!(&criterion.grader, Grader::Label(own) if own.by == GraderKind::Person);
         let people = criterion.people.as_ref().map(|people| &people.labels);
         let beside = people.map_or(&[][..], |labels| labels.sources.as_slice());
         let judged = sources.iter().map(|source| (source, score, false));
@@ -120,6 +126,7 @@ pub fn requests(manifest: &Manifest) -> BTreeMap<&str, Vec<Request<'_>>> {
                 score,
                 pair,
                 people,
+                by_person: people || by_person,
             };
             files.entry(&source.file).or_default().push(request);
         }
@@ -180,6 +187,11 @@ fn split_answer_id(id: &str) -> Option<(&str, Option<TextCode>)> {
     }
 }
 
+/// Says whether a text looks like the place of an answer: 16 hexadecimal digits.
+fn is_place(text: &str) -> bool {
+    text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 /// Reads the word that files use for a kind of annotator.
 pub(crate) fn kind_of(word: &str) -> Option<GraderKind> {
     // `human_adjudicated` and `model_judge` say the kind first and its flavour after it.
@@ -192,6 +204,13 @@ pub(crate) fn kind_of(word: &str) -> Option<GraderKind> {
         "rule" | "string" | "heuristic" => Some(GraderKind::Rule),
         _ => None,
     }
+}
+
+/// Says whether a kind of annotator settles what others said of the same answer: a person's, adjudicated.
+pub(crate) fn settles(word: &str) -> bool {
+    let flavour = |part: &str| part.starts_with("adjudicat");
+    kind_of(word) == Some(GraderKind::Person)
+        && word.to_lowercase().split(['_', '-', ' ', ':']).any(flavour)
 }
 
 #[cfg(test)]

@@ -36,6 +36,7 @@ pub mod interop;
 
 pub mod calibrate;
 pub mod perturb;
+pub mod review;
 
 pub mod check;
 

@@ -101,6 +101,7 @@ pub(crate) enum Command {
     Incident(IncidentArgs),
     Graders(GradersArgs),
     Calibrate(CalibrateArgs),
+    Review(ReviewArgs),
     Schema(SchemaArgs),
     Completions(CompletionsArgs),
 }
@@ -518,7 +519,10 @@ const GROUPS: [(&str, &[&str]); 4] = [
         &["run", "merge", "grade", "confirm", "gate", "diff", "view"],
     ),
     ("Decide", &["decide", "replay", "report", "sign", "verify"]),
-    ("Team", &["work", "triage", "incident", "calibrate", "key"]),
+    (
+        "Team",
+        &["work", "triage", "incident", "calibrate", "review", "key"],
+    ),
 ];
 
 /// Reads the arguments; every flag has a twin in the environment.

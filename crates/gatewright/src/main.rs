@@ -111,6 +111,7 @@ fn work(cli: Cli, console: Console) -> Result<u8, Failure> {
         Command::Incident(args) => commands::incident::incident(&context, args),
         Command::Graders(args) => commands::graders::graders(&context, args),
         Command::Calibrate(args) => commands::calibrate::calibrate(&context, args),
+        Command::Review(args) => commands::review::review(&context, args),
         Command::Schema(args) => commands::schema::schema(&context, args),
         Command::Completions(args) => commands::completions::completions(&context, args),
     }

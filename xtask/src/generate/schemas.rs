@@ -1,6 +1,6 @@
 //! The JSON Schemas that ship: of the page for editors, of the report for whoever reads `--json`.
 
-use gatewright_core::{calibrate, manifest, report};
+use gatewright_core::{calibrate, manifest, report, review};
 use serde_json::Value;
 
 use super::Generated;
@@ -12,6 +12,7 @@ pub(super) fn generate() -> Result<Vec<Generated>, Failure> {
         file("docs/gatewright.schema.json", &manifest::schema::schema())?,
         file("docs/report.schema.json", &report::schema())?,
         file("docs/calibration.schema.json", &calibrate::schema())?,
+        file("docs/agreement.schema.json", &review::schema())?,
     ])
 }
 

@@ -8,10 +8,9 @@ use gatewright_stats::proportion::Share;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{
-    Agreement, Calibration, Fitness, Reading, Reason, Reviewers, agreement_interval, reason_words,
-};
+use super::{Agreement, Calibration, Fitness, Reading, Reason, agreement_interval, reason_words};
 use crate::manifest::{Manifest, Role};
+use crate::review::{PairView, Reviewers};
 
 /// Everything that `gatewright calibrate` says.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
@@ -172,19 +171,6 @@ pub struct ReviewersView {
     pub pairs: Vec<PairView>,
 }
 
-/// Two people.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
-pub struct PairView {
-    /// One.
-    pub first: String,
-    /// The other.
-    pub second: String,
-    /// Answers that both labelled.
-    pub n: u64,
-    /// Cohen's kappa.
-    pub kappa: Option<f64>,
-}
-
 /// Returns the JSON Schema of the calibration.
 pub fn schema() -> serde_json::Value {
     serde_json::to_value(schemars::schema_for!(Document)).unwrap_or(serde_json::Value::Null)
@@ -315,21 +301,12 @@ fn differential(found: &Differential) -> DifferentialView {
 }
 
 fn reviewers_view(found: Option<&Reviewers>) -> ReviewersView {
-    let pairs = found.map_or(&[][..], |found| found.pairs.as_slice());
     ReviewersView {
         units: found.map_or(0, |found| found.units),
         shared: found.map_or(0, |found| found.shared),
         differ: found.map_or(0, |found| found.differ),
         alpha: found.and_then(|found| found.alpha),
-        pairs: pairs
-            .iter()
-            .map(|pair| PairView {
-                first: pair.first.to_string(),
-                second: pair.second.to_string(),
-                n: pair.n,
-                kappa: pair.kappa,
-            })
-            .collect(),
+        pairs: found.map_or_else(Vec::new, |found| found.pairs.clone()),
     }
 }
 

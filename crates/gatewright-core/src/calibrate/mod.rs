@@ -1,14 +1,13 @@
 //! Calibration: how far a model judge agrees with people, and whether it may decide (statistics.md §8).
 //!
 //! Pure: outcomes with what people said beside them come in, numbers and a typed verdict go out. `reading` counts,
-//! `fitness` judges the judge, `drawing` says what to label next, `reviewers` looks at the people, `document` is the
+//! `fitness` judges the judge, `drawing` says what to label next, `document` is the
 //! JSON form and `words` the text. How a rule uses a fit judge is in `analyse`.
 
 mod document;
 mod drawing;
 mod fitness;
 mod reading;
-mod reviewers;
 mod words;
 
 use std::collections::BTreeMap;
@@ -27,7 +26,6 @@ pub use drawing::{Answer, Drawing, Stratum, draw};
 pub(crate) use fitness::rate as share_rate;
 pub use fitness::{Evidence, Fitness, Reason, fitness, reason_words};
 pub use reading::{Agreement, Reading, agreement_interval, reading};
-pub use reviewers::{Reviewers, Two, Whose, reviewers};
 pub use words::{next_words, text};
 
 /// Labels of a criterion below which agreement is an anecdote.

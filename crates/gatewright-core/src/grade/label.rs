@@ -235,7 +235,7 @@ impl<'a> ReadyLabel<'a> {
             return self.absent(sink);
         }
         let without;
-        let rows = match self.without_judges(rows) {
+        let rows = match self.decisive(rows) {
             Some(kept) => {
                 without = kept;
                 without.as_slice()
@@ -379,17 +379,24 @@ impl<'a> ReadyLabel<'a> {
         asked
     }
 
-    /// Leaves a judge's labels out of every unit that somebody else labelled too, unless the page lets a judge judge; `None` when
-    /// nothing is left out. What a judge adds to people's labels must not decide whether theirs count.
-    fn without_judges(&self, rows: &[Row]) -> Option<Vec<Row>> {
+    /// Keeps the labels that a unit's verdict rests on, where not all do; `None` where nothing is left out.
+    ///
+    /// A label that settles what others said is the verdict. Else a judge's labels are left out of every unit that somebody else labelled
+    /// too, unless the page lets a judge judge: what a judge adds to people's labels must not decide whether theirs count.
+    fn decisive(&self, rows: &[Row]) -> Option<Vec<Row>> {
         let judge = |row: &Row| row.kind == Some(GraderKind::Model);
-        if self.by() == GraderKind::Model || !rows.iter().any(judge) {
+        let judges = self.by() != GraderKind::Model && rows.iter().any(judge);
+        if !judges && !rows.iter().any(|row| row.settles) {
             return None;
         }
         let units = rows.chunk_by(|a, b| a.part == b.part);
         let kept = units.flat_map(|unit| {
-            let alone = unit.iter().all(judge);
-            unit.iter().filter(move |row| alone || !judge(row))
+            let settled = unit.iter().any(|row| row.settles);
+            let keeps_judges = !judges || unit.iter().all(judge);
+            unit.iter().filter(move |row| match settled {
+                true => row.settles,
+                false => keeps_judges || !judge(row),
+            })
         });
         Some(kept.copied().collect())
     }

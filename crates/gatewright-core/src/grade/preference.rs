@@ -101,9 +101,11 @@ impl<'a> ReadyPreference<'a> {
             .iter()
             .filter(|row| Some(row.trial) == trial)
             .collect();
-        // As with labels: where people judge, a judge's vote beside theirs counts for nothing.
+        // As with labels: what settles is the verdict, and where people judge, a judge's vote beside theirs counts for nothing.
         let judge = |row: &&Row| row.kind == Some(GraderKind::Model);
-        let rows: Vec<&Row> = if self.by() == GraderKind::Model || rows.iter().all(judge) {
+        let rows: Vec<&Row> = if rows.iter().any(|row| row.settles) {
+            rows.into_iter().filter(|row| row.settles).collect()
+        } else if self.by() == GraderKind::Model || rows.iter().all(judge) {
             rows
         } else {
             rows.into_iter().filter(|row| !judge(row)).collect()

@@ -53,6 +53,7 @@ pub(super) struct Compiled {
     pub(super) score: bool,
     pub(super) pair: bool,
     pub(super) people: bool,
+    pub(super) by_person: bool,
 }
 
 /// Requests that share a filter.
@@ -184,7 +185,7 @@ fn compile(request: &Request<'_>, criterion: &str, paths: &mut Vec<String>) -> C
         } else {
             Field::Fixed(None)
         },
-        answer_id: if request.people {
+        answer_id: if request.by_person {
             field("answer_id")
         } else {
             Field::Fixed(None)
@@ -192,6 +193,7 @@ fn compile(request: &Request<'_>, criterion: &str, paths: &mut Vec<String>) -> C
         score: request.score,
         pair: request.pair,
         people: request.people,
+        by_person: request.by_person,
     }
 }
 

@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 
 use super::plan::{Compiled, Field, KEYS, Plan, is_text, is_there, score, sign, text};
 use super::table::{Interner, Labels, NO_PART, Row, Stated, Table};
-use super::{PEOPLE, Request, TextCode, answer_id, kind_of, split_answer_id};
+use super::{PEOPLE, Request, TextCode, answer_id, is_place, kind_of, settles, split_answer_id};
 use crate::json::{BLOCK_BYTES, Block, Collector, Fault, Picker, Slot, map_blocks};
 use crate::manifest::Manifest;
 use crate::outcome::GraderKind;
@@ -324,12 +324,17 @@ impl<'a> BlockReader<'a, '_> {
         {
             return;
         }
-        if request.people && !is_filled(request, slots) {
+        let answer = text(&request.answer_id, slots).filter(|answer| {
+            // Files of others may have a column of this name, with their own ids.
+            request.people
+                || (request.by_person
+                    && split_answer_id(answer).is_some_and(|(place, _)| is_place(place)))
+        });
+        if (request.people || answer.is_some()) && !is_filled(request, slots) {
             return;
         }
         let trial = self.count(line, "trial", &request.trial, slots);
         let part = self.count(line, "part", &request.part, slots);
-        let answer = text(&request.answer_id, slots).filter(|_| request.people);
         let place = match (answer, trial, part) {
             (Some(answer), Some(trial), Some(part)) => {
                 self.answer(line, request, slots, &answer, (trial, part))
@@ -346,7 +351,7 @@ impl<'a> BlockReader<'a, '_> {
             return;
         };
         let kind = self.kind(line, request, slots);
-        let (Some(trial), Some(part), Some(kind)) = (trial, part, kind) else {
+        let (Some(trial), Some(part), Some((kind, settles))) = (trial, part, kind) else {
             return;
         };
         let value = if request.score {
@@ -396,6 +401,7 @@ impl<'a> BlockReader<'a, '_> {
             system,
             file: 0,
             kind,
+            settles,
         });
     }
 
@@ -446,7 +452,8 @@ impl<'a> BlockReader<'a, '_> {
         });
         if found.is_none() {
             let what = format!("`answer_id` {answer} is no answer of this page's systems");
-            let instead = "leave the rows of `gatewright calibrate --plan` as they are, but for `label` and `annotator`";
+            let instead =
+                "leave the rows that Gatewright wrote as they are, but for `label` and `annotator`";
             self.bad(line, "unknown-answer", what, instead.to_owned());
         }
         found
@@ -514,14 +521,15 @@ impl<'a> BlockReader<'a, '_> {
         count.map(Some)
     }
 
+    /// The kind of annotator, where the row tells, and whether the label settles what others said.
     fn kind(
         &mut self,
         line: u32,
         request: &Compiled,
         slots: &[Slot<'_>],
-    ) -> Option<Option<GraderKind>> {
+    ) -> Option<(Option<GraderKind>, bool)> {
         let Some(word) = text(&request.kind, slots) else {
-            return Some(None);
+            return Some((None, false));
         };
         let kind = kind_of(&word);
         if kind.is_none() && self.reported.insert(format!("kind {word}")) {
@@ -535,6 +543,6 @@ impl<'a> BlockReader<'a, '_> {
             };
             self.bad(line, "unknown-word", what, instead);
         }
-        kind.map(Some)
+        kind.map(|kind| (Some(kind), settles(&word)))
     }
 }

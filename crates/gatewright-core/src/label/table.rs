@@ -24,6 +24,8 @@ pub(crate) struct Row {
     pub(crate) system: u8,
     pub(crate) file: u8,
     pub(crate) kind: Option<GraderKind>,
+    /// Settles what others said of the same unit.
+    pub(crate) settles: bool,
 }
 
 impl Row {
@@ -248,6 +250,7 @@ impl Labels {
             part: (row.part != NO_PART).then_some(row.part),
             annotator: self.annotators.texts()[usize::from(row.annotator)].clone(),
             kind: row.kind,
+            settles: row.settles,
             label: if score { "".into() } else { self.text(row) },
             score: (score && row.score().is_finite()).then(|| row.score()),
             text: text_of(&table.stated, row),
@@ -262,9 +265,13 @@ impl Labels {
         };
         let unit = |row: &Row| (row.system, row.example, row.trial, row.part);
         for rows in table.rows.chunk_by(|a, b| unit(a) == unit(b)) {
+            // Who settles a disagreement is no third party to it.
+            let mut given = rows.iter().filter(|row| !row.settles).map(|row| row.value);
+            let first = given.next();
+            let others: Vec<u64> = given.collect();
             found.units += 1;
-            found.shared += u32::from(rows.len() > 1);
-            found.differ += u32::from(rows.iter().any(|row| row.value != rows[0].value));
+            found.shared += u32::from(!others.is_empty());
+            found.differ += u32::from(others.iter().any(|other| Some(*other) != first));
         }
         found
     }

@@ -55,6 +55,7 @@ fn one_pass_feeds_every_criterion() {
             score: false,
             pair: false,
             people: false,
+            by_person: false,
         },
         Request {
             criterion: 1,
@@ -62,6 +63,7 @@ fn one_pass_feeds_every_criterion() {
             score: true,
             pair: false,
             people: false,
+            by_person: false,
         },
     ];
     let text = r#"{"example":"a","system":"new","annotator":"ana","kind":"human","label":"ok","score":0.5,"trial":2}
@@ -133,6 +135,7 @@ fn bad_labels_are_named() {
         score: false,
         pair: false,
         people: false,
+        by_person: false,
     }];
     let text = r#"{"example":"a","system":"new","label":"x"}
 {"example":"a","system":"new","label":"y"}
@@ -179,6 +182,7 @@ fn one_criterion_takes_labels_from_several_sources() {
         score: false,
         pair: false,
         people: false,
+        by_person: false,
     });
     let text = r#"{"id":"a","criterion":"good","cand":1,"prod":0}
 {"id":"a","criterion":"goodness","cand":0,"prod":0}
@@ -274,6 +278,7 @@ fn wide_rows_and_threads() {
             score: false,
             pair: false,
             people: false,
+            by_person: false,
         })
         .collect();
     let examples: String = (0..4000)
@@ -333,6 +338,7 @@ fn real(
         score,
         pair,
         people: false,
+        by_person: false,
     }];
     let threads = NonZeroUsize::new(2).expect("some");
     let bytes = data(&source.file);
@@ -507,6 +513,7 @@ fn people_s_labels_are_apart_and_their_places_may_be_empty() {
         score: false,
         pair: false,
         people,
+        by_person: people,
     };
     let id = answer_id("good", "a", "old", (0, None), None);
     let text = format!(
@@ -535,7 +542,7 @@ fn people_s_labels_are_apart_and_their_places_may_be_empty() {
     assert_eq!(
         problems,
         [
-            "l.jsonl:1 unknown-answer: `answer_id` 0123 is no answer of this page's systems / leave the rows of `gatewright calibrate --plan` as they are, but for `label` and `annotator`",
+            "l.jsonl:1 unknown-answer: `answer_id` 0123 is no answer of this page's systems / leave the rows that Gatewright wrote as they are, but for `label` and `annotator`",
             "l.jsonl:2 bad-number: `inclusion` is 0 / the probability of being drawn, above 0 and at most 1"
         ]
     );

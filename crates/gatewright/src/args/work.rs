@@ -245,3 +245,53 @@ pub(crate) struct CalibrateArgs {
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 }
+
+/// How far the people who label agree, and what they disagree on.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  gatewright review agreement\n  gatewright review disagreements grounded -o disputed.jsonl"
+)]
+pub(crate) struct ReviewArgs {
+    #[command(subcommand)]
+    pub(crate) action: ReviewAction,
+}
+
+/// What to look at.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ReviewAction {
+    Agreement(AgreementArgs),
+    Disagreements(DisagreementsArgs),
+}
+
+/// Say how far people agree beyond chance, by criterion, system and label. It decides nothing.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  gatewright review agreement\n  gatewright review agreement grounded --person ana --person ben --json"
+)]
+pub(crate) struct AgreementArgs {
+    /// The criterion; all that people label without one.
+    #[arg(value_name = "CRITERION")]
+    pub(crate) criterion: Option<String>,
+    /// Only these people's labels (repeat it).
+    #[arg(long, value_name = "NAME")]
+    pub(crate) person: Vec<String>,
+}
+
+/// Write the answers on which people differ, for somebody to settle.
+///
+/// Each answer stands there with the labels that it was given, without the names of who gave them and of who answered. What is settled already is left out.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  gatewright review disagreements grounded -o disputed.jsonl\n  gatewright review disagreements grounded --run RUN -o disputed.jsonl"
+)]
+pub(crate) struct DisagreementsArgs {
+    /// The criterion.
+    #[arg(value_name = "CRITERION")]
+    pub(crate) criterion: String,
+    /// The run whose answers were labelled, for systems that are called; the last one without it.
+    #[arg(long, value_name = "RUN")]
+    pub(crate) run: Option<String>,
+    /// The file to write; one that exists is never overwritten.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+}

@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use gatewright_core::calibrate::{self, Answer, Drawing, Stratum, Unit};
-use gatewright_core::label::{TextCode, answer_id};
-use gatewright_core::manifest::{Grader, Manifest};
-use serde::Serialize;
+use gatewright_core::label::TextCode;
+use gatewright_core::manifest::Manifest;
 
 use crate::args::CalibrateArgs;
+use crate::commands::labelling::{Asked, Given};
 use crate::commands::{Context, replace, shell, unknown, writable};
 use crate::console::document;
 use crate::error::Failure;
@@ -101,31 +101,6 @@ fn the_one(judging: &Judging, loaded: &Loaded, asked: Option<u16>) -> Result<u16
     }
 }
 
-/// One row to label. Who answered and what the judge said is not in it.
-#[derive(Debug, Serialize)]
-struct Row<'a> {
-    criterion: &'a str,
-    example: &'a str,
-    answer_id: String,
-    trial: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    part: Option<u32>,
-    label: Option<String>,
-    annotator: String,
-    fields: Shown<'a>,
-    inclusion: f64,
-}
-
-/// What whoever labels reads.
-#[derive(Debug, Serialize)]
-struct Shown<'a> {
-    labels: &'a [String],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rubric: Option<&'a str>,
-    input: String,
-    output: Option<&'a str>,
-}
-
 fn plan(
     context: &Context,
     loaded: &Loaded,
@@ -166,10 +141,6 @@ fn rows(
     text: &mut String,
 ) -> Result<(), Failure> {
     let unit = answer.unit;
-    let declared = &loaded.manifest.criteria[usize::from(criterion)];
-    let Some(example) = loaded.reference.examples.get(unit.example as usize) else {
-        return Ok(());
-    };
     let Some(system) = loaded.manifest.systems.get(&unit.role) else {
         return Ok(());
     };
@@ -182,80 +153,41 @@ fn rows(
         .map(|(trial, _)| *trial)
         .or_else(recorded)
         .unwrap_or(unit.trial);
-    let people = declared.people.as_ref().map(|people| &people.labels);
-    let known = labels_of(&declared.grader);
     let output = answered.and_then(|(_, output)| output.as_deref());
-    let text_code = output.map(TextCode::of);
+    let asked = Asked {
+        criterion,
+        example: unit.example,
+        system: &system.name,
+        trial,
+        part: unit.part,
+        output,
+        text: output.map(TextCode::of),
+        said: Vec::new(),
+    };
     let given = loaded.labels.people_of_example(criterion, unit.example);
     let given = given.into_iter().filter(|label| {
         label.system.as_deref() == Some(system.name.as_str())
             && label.trial == trial
             && label.part == unit.part
-            && (label.text.is_none() || label.text == text_code)
+            && (label.text.is_none() || label.text == asked.text)
     });
-    let mut given: Vec<(Option<String>, String)> = given
-        .map(|label| (Some(label.label.to_string()), label.annotator.to_string()))
+    let mut given: Vec<Given> = given
+        .map(|label| Given {
+            label: Some(label.label.to_string()),
+            annotator: label.annotator.to_string(),
+            kind: None,
+            inclusion: Some(answer.inclusion),
+        })
         .collect();
     if given.is_empty() {
-        given.push((None, String::new()));
+        given.push(Given {
+            inclusion: Some(answer.inclusion),
+            ..Given::default()
+        });
     }
-    let whole = loaded.reference.example(unit.example)?;
-    let input = whole.input.text().into_owned();
-    for (label, annotator) in given {
-        let row = Row {
-            criterion: declared.id.as_str(),
-            example: example.id.as_str(),
-            answer_id: answer_id(
-                declared.id.as_str(),
-                example.id.as_str(),
-                &system.name,
-                (trial, unit.part),
-                text_code,
-            ),
-            trial,
-            part: unit.part,
-            label,
-            annotator,
-            fields: Shown {
-                labels: &known,
-                rubric: people.and_then(|labels| labels.rubric.as_deref()),
-                input: input.clone(),
-                output,
-            },
-            inclusion: answer.inclusion,
-        };
-        let line = serde_json::to_string(&row).map_err(|source| Failure::Unexpected {
-            doing: "write a row to label".to_owned(),
-            source: Box::new(source),
-        })?;
-        let _ = writeln!(text, "{line}");
-    }
-    Ok(())
-}
-
-/// The labels that may be given, passes first.
-fn labels_of(grader: &Grader) -> Vec<String> {
-    if let Grader::Judge(judge) = grader {
-        let levels = judge.rubric.iter().flat_map(|rubric| &rubric.levels);
-        return levels.map(|level| level.name.clone()).collect();
-    }
-    let Grader::Label(judge) = grader else {
-        return Vec::new();
-    };
-    let mut known: Vec<String> = Vec::new();
-    for map in &judge.values {
-        let all = map
-            .pass
-            .iter()
-            .chain(map.fail.keys())
-            .chain(&map.not_applicable);
-        for label in all {
-            if !known.contains(label) {
-                known.push(label.clone());
-            }
-        }
-    }
-    known
+    given
+        .into_iter()
+        .try_for_each(|given| asked.write(loaded, given, text))
 }
 
 fn tell(

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use gatewright_core::calibrate::{self, Calibration, Carried, Document, Reviewers, Unit, Whose};
+use gatewright_core::calibrate::{self, Calibration, Carried, Document, Unit};
 use gatewright_core::digest::Digest;
 use gatewright_core::event::ProjectEvent;
 use gatewright_core::judge::hash_of_judge;
@@ -10,6 +10,7 @@ use gatewright_core::manifest::{Grader, Role, Target};
 use gatewright_core::outcome::Outcome;
 use gatewright_core::plan::AttemptSpec;
 use gatewright_core::response::AttemptEnd;
+use gatewright_core::review::{Reviewers, Whose, reviewers};
 use gatewright_stats::judge::Confusion;
 use gatewright_store::ProjectLog;
 
@@ -168,7 +169,7 @@ impl Judging {
                     beside: true,
                     system: None,
                 };
-                let found = calibrate::reviewers(&loaded.labels, &loaded.reference, whose);
+                let found = reviewers(&loaded.labels, &loaded.reference, whose);
                 (one.criterion, found)
             })
             .collect();

@@ -23,6 +23,7 @@ mod project;
 mod providers;
 mod record;
 mod replay;
+mod review;
 mod shards;
 mod stable;
 mod team;

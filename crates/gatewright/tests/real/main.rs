@@ -9,6 +9,7 @@ mod ledger;
 mod llmperf_latency;
 mod pandalm;
 mod refchecker;
+mod reviewed;
 mod run;
 mod tau_airline;
 mod xstest;

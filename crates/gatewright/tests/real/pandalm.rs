@@ -1,8 +1,8 @@
 //! PandaLM: preferences of three people and of two model judges between five systems.
 
-use gatewright_core::calibrate::{Whose, reviewers};
 use gatewright_core::manifest::Role;
 use gatewright_core::outcome::{Bin, Missing, Outcome};
+use gatewright_core::review::{Whose, reviewers};
 
 use crate::ledger::{Ledger, escaped};
 use crate::run::{Run, swap};

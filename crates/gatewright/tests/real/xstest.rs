@@ -3,11 +3,12 @@
 //! Completions are never printed.
 
 use gatewright_core::analyse::{Standing, Undecided};
-use gatewright_core::calibrate::{Fitness, Reason, Whose, reviewers};
+use gatewright_core::calibrate::{Fitness, Reason};
 use gatewright_core::decide::Answer;
 use gatewright_core::manifest::Role;
 use gatewright_core::outcome::{Bin, Missing};
 use gatewright_core::response::Behaviour;
+use gatewright_core::review::{Whose, reviewers};
 use gatewright_stats::proportion;
 
 use crate::ledger::{Ledger, escaped};

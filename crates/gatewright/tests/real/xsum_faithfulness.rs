@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use gatewright_core::calibrate::{ALPHA, Reason, Unit, Whose, reading, reviewers};
+use gatewright_core::calibrate::{ALPHA, Reason, Unit, reading};
 use gatewright_core::label::Label;
 use gatewright_core::manifest::Role;
 use gatewright_core::outcome::{Bin, Missing};
+use gatewright_core::review::{Whose, reviewers};
 
 use crate::ledger::{Ledger, escaped};
 use crate::run::{Run, swap};

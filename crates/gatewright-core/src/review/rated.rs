@@ -1,0 +1,156 @@
+//! Answers, and who gave each which label.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::label::{Label, Labels, TextCode};
+use crate::manifest::{Criterion, Grader};
+use crate::outcome::GraderKind;
+use crate::reference::ReferenceSet;
+
+/// Whose labels are looked at.
+#[derive(Clone, Copy, Debug)]
+pub struct Whose<'a> {
+    /// The criterion.
+    pub criterion: u16,
+    /// Labels beside a judge; else those that are the criterion's own.
+    pub beside: bool,
+    /// One system's only.
+    pub system: Option<&'a str>,
+}
+
+/// One answer, or one part of it, that somebody labelled.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Unit {
+    /// Index into the reference set.
+    pub example: u32,
+    /// The system; none for the pair.
+    pub system: Option<Arc<str>>,
+    /// The trial as recorded.
+    pub trial: u32,
+    /// The part of the answer.
+    pub part: Option<u32>,
+    /// The text that was labelled, where the labels tell.
+    pub text: Option<TextCode>,
+    /// Index into [`Rated::labels`], one for each of [`Rated::people`].
+    pub given: Vec<Option<u32>>,
+}
+
+impl Unit {
+    /// Says whether two or more labelled it.
+    pub fn is_shared(&self) -> bool {
+        self.given.iter().flatten().count() > 1
+    }
+
+    /// Says whether they do not all say the same.
+    pub fn is_disputed(&self) -> bool {
+        let mut said = self.given.iter().flatten();
+        let first = said.next();
+        said.any(|one| Some(one) != first)
+    }
+}
+
+/// Labels by unit and person.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Rated {
+    /// Who labelled, sorted.
+    pub people: Vec<Arc<str>>,
+    /// The labels as written, in the order of their first appearance.
+    pub labels: Vec<Arc<str>>,
+    /// In the order of examples, systems, trials, parts.
+    pub units: Vec<Unit>,
+}
+
+impl Rated {
+    /// Keeps some of the people. Units that nobody of them labelled go.
+    #[must_use]
+    pub fn by(mut self, people: &BTreeSet<String>) -> Self {
+        let kept: Vec<bool> = self
+            .people
+            .iter()
+            .map(|it| people.contains(&**it))
+            .collect();
+        let mut place = kept.iter();
+        self.people.retain(|_| place.next() == Some(&true));
+        for unit in &mut self.units {
+            let mut place = kept.iter();
+            unit.given.retain(|_| place.next() == Some(&true));
+        }
+        self.units
+            .retain(|unit| unit.given.iter().flatten().next().is_some());
+        self
+    }
+}
+
+/// Says whether a criterion has labels of people: its own, or beside a judge. `Some(true)` is beside a judge.
+pub fn is_of_people(criterion: &Criterion) -> Option<bool> {
+    let own = match &criterion.grader {
+        Grader::Label(labels) => Some(labels.by),
+        Grader::Preference(preference) => Some(preference.by),
+        _ => None,
+    };
+    match (&criterion.people, own) {
+        (Some(_), _) => Some(true),
+        (None, Some(GraderKind::Person)) => Some(false),
+        _ => None,
+    }
+}
+
+/// Gathers who gave which label. A row that says it is no person's is left out, and so is one that settles what others said.
+pub fn rated(labels: &Labels, reference: &ReferenceSet, whose: Whose<'_>) -> Rated {
+    let mut numbers: BTreeMap<Arc<str>, u32> = BTreeMap::new();
+    let mut found = Rated {
+        people: people(labels, reference, whose).into_iter().collect(),
+        ..Rated::default()
+    };
+    for example in 0..reference.examples.len() as u32 {
+        let mut units: BTreeMap<_, Vec<Option<u32>>> = BTreeMap::new();
+        for label in given(labels, whose, example) {
+            let number = *numbers.entry(label.label.clone()).or_insert_with(|| {
+                found.labels.push(label.label.clone());
+                found.labels.len() as u32 - 1
+            });
+            let unit = units
+                .entry((label.system, label.trial, label.part, label.text))
+                .or_insert_with(|| vec![None; found.people.len()]);
+            if let Ok(place) = found.people.binary_search(&label.annotator) {
+                unit[place] = Some(number);
+            }
+        }
+        let of = |((system, trial, part, text), given)| Unit {
+            example,
+            system,
+            trial,
+            part,
+            text,
+            given,
+        };
+        found.units.extend(units.into_iter().map(of));
+    }
+    found
+}
+
+fn people(labels: &Labels, reference: &ReferenceSet, whose: Whose<'_>) -> BTreeSet<Arc<str>> {
+    let examples = 0..reference.examples.len() as u32;
+    let all = examples.flat_map(|example| given(labels, whose, example));
+    all.map(|label| label.annotator).collect()
+}
+
+fn given<'a>(
+    labels: &Labels,
+    whose: Whose<'a>,
+    example: u32,
+) -> impl Iterator<Item = Label> + use<'a> {
+    let given = if whose.beside {
+        labels.people_of_example(whose.criterion, example)
+    } else {
+        labels.of_example(whose.criterion, example)
+    };
+    given.into_iter().filter(move |label| {
+        let of_system = whose
+            .system
+            .is_none_or(|wanted| label.system.as_deref() == Some(wanted));
+        let of_people = label.kind.is_none_or(|kind| kind == GraderKind::Person);
+        of_system && of_people && !label.settles
+    })
+}

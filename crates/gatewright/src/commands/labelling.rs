@@ -1,0 +1,150 @@
+//! Rows for people to label. Who answered, and what a judge or somebody else by name said, is not in them.
+
+use std::fmt::Write as _;
+
+use gatewright_core::label::{TextCode, answer_id};
+use gatewright_core::manifest::{Criterion, Grader};
+use serde::Serialize;
+
+use crate::error::Failure;
+use crate::pipeline::Loaded;
+
+/// An answer that people are asked about.
+pub(crate) struct Asked<'a> {
+    /// The criterion.
+    pub(crate) criterion: u16,
+    /// Index into the reference set.
+    pub(crate) example: u32,
+    /// The name of the system that answered: it goes into the row's code alone.
+    pub(crate) system: &'a str,
+    /// The trial as recorded.
+    pub(crate) trial: u32,
+    /// The part of the answer.
+    pub(crate) part: Option<u32>,
+    /// What was answered, where it is known.
+    pub(crate) output: Option<&'a str>,
+    /// Which text the label will be of.
+    pub(crate) text: Option<TextCode>,
+    /// Labels that differ, in alphabetical order and without names; empty unless somebody is to settle them.
+    pub(crate) said: Vec<&'a str>,
+}
+
+/// What is filled in already.
+#[derive(Default)]
+pub(crate) struct Given {
+    pub(crate) label: Option<String>,
+    pub(crate) annotator: String,
+    pub(crate) kind: Option<&'static str>,
+    /// The probability with which the answer was drawn.
+    pub(crate) inclusion: Option<f64>,
+}
+
+/// One row to label.
+#[derive(Debug, Serialize)]
+struct Row<'a> {
+    criterion: &'a str,
+    example: &'a str,
+    answer_id: String,
+    trial: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    part: Option<u32>,
+    label: Option<String>,
+    annotator: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<&'a str>,
+    fields: Shown<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    inclusion: Option<f64>,
+}
+
+/// What whoever labels reads.
+#[derive(Debug, Serialize)]
+struct Shown<'a> {
+    labels: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rubric: Option<&'a str>,
+    input: String,
+    output: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[&str]>::is_empty")]
+    said: &'a [&'a str],
+}
+
+impl Asked<'_> {
+    /// Writes one row.
+    ///
+    /// # Errors
+    /// When the example is not what it was when it was loaded.
+    pub(crate) fn write(
+        &self,
+        loaded: &Loaded,
+        given: Given,
+        text: &mut String,
+    ) -> Result<(), Failure> {
+        let declared = &loaded.manifest.criteria[usize::from(self.criterion)];
+        let whole = loaded.reference.example(self.example)?;
+        let row = Row {
+            criterion: declared.id.as_str(),
+            example: whole.id.as_str(),
+            answer_id: answer_id(
+                declared.id.as_str(),
+                whole.id.as_str(),
+                self.system,
+                (self.trial, self.part),
+                self.text,
+            ),
+            trial: self.trial,
+            part: self.part,
+            label: given.label,
+            annotator: given.annotator,
+            kind: given.kind,
+            fields: Shown {
+                labels: labels_of(&declared.grader),
+                rubric: rubric_of(declared),
+                input: whole.input.text().into_owned(),
+                output: self.output,
+                said: &self.said,
+            },
+            inclusion: given.inclusion,
+        };
+        let line = serde_json::to_string(&row).map_err(|source| Failure::Unexpected {
+            doing: "write a row to label".to_owned(),
+            source: Box::new(source),
+        })?;
+        let _ = writeln!(text, "{line}");
+        Ok(())
+    }
+}
+
+/// The version of the rubric that people follow.
+fn rubric_of(criterion: &Criterion) -> Option<&str> {
+    match (&criterion.people, &criterion.grader) {
+        (Some(people), _) => people.labels.rubric.as_deref(),
+        (None, Grader::Label(own)) => own.rubric.as_deref(),
+        _ => None,
+    }
+}
+
+/// The labels that may be given, passes first.
+fn labels_of(grader: &Grader) -> Vec<String> {
+    if let Grader::Judge(judge) = grader {
+        let levels = judge.rubric.iter().flat_map(|rubric| &rubric.levels);
+        return levels.map(|level| level.name.clone()).collect();
+    }
+    let Grader::Label(judge) = grader else {
+        return Vec::new();
+    };
+    let mut known: Vec<String> = Vec::new();
+    for map in &judge.values {
+        let all = map
+            .pass
+            .iter()
+            .chain(map.fail.keys())
+            .chain(&map.not_applicable);
+        for label in all {
+            if !known.contains(label) {
+                known.push(label.clone());
+            }
+        }
+    }
+    known
+}

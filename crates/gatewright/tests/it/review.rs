@@ -1,0 +1,151 @@
+//! People who label the same answers: agreement, what they differ on, and a label that settles it.
+
+use std::fmt::Write as _;
+
+use gatewright_testkit::TestEnvironment;
+use serde_json::Value;
+
+use crate::project::{GUARD, environment, examples, outputs, page};
+
+const PER_TASK: usize = 30;
+
+/// What two people say of both systems: everything is right, and they differ on the candidate's first `disputed` warm answers.
+fn labels(disputed: usize) -> String {
+    let mut text = String::new();
+    for system in ["candidate", "production"] {
+        for task in ["cold", "warm"] {
+            for index in 0..PER_TASK {
+                let differ = system == "candidate" && task == "warm" && index < disputed;
+                for (who, label) in [("ana", "ok"), ("ben", if differ { "no" } else { "ok" })] {
+                    let _ = writeln!(
+                        text,
+                        r#"{{"example":"{task}-{index:02}","system":"{system}","annotator":"{who}","label":"{label}"}}"#
+                    );
+                }
+            }
+        }
+    }
+    text
+}
+
+fn project(from: &str, disputed: usize) -> TestEnvironment {
+    let environment = environment();
+    let labels_of = labels(disputed);
+    let page = page("standard: unbroken", GUARD).replace(
+        "right: {grader: {contains: {}}, fails_as: unsupported-claim}",
+        &format!(
+            "right: {{grader: {{label: {{from: {from}, by: person, rubric: r1, values: {{pass: [ok], fail: [no]}}}}}}, fails_as: unsupported-claim}}"
+        ),
+    );
+    environment.write("gatewright.yaml", page);
+    environment.write("reference/all.jsonl", examples(PER_TASK));
+    for system in ["candidate", "production"] {
+        environment.write(
+            &format!("runs/{system}.jsonl"),
+            outputs(PER_TASK, |_, _| true),
+        );
+    }
+    environment.write("labels.jsonl", labels_of);
+    environment
+}
+
+fn settle(project: &TestEnvironment, label: &str) {
+    let mut settled = String::new();
+    for row in project.read("disputed.jsonl").lines() {
+        let mut row: Value = serde_json::from_str(row).expect("a row");
+        row["label"] = label.into();
+        row["annotator"] = "carla".into();
+        let _ = writeln!(settled, "{row}");
+    }
+    project.write("settled.jsonl", settled);
+}
+
+#[test]
+fn what_people_differ_on_is_missing_until_somebody_settles_it() {
+    let project = project("labels.jsonl", 8);
+    let gate = project.run(&["gate"]);
+    assert!([Some(100), Some(110)].contains(&gate.code), "{gate}");
+    let said = project.run(&["review", "agreement"]).expect(0);
+    assert!(
+        said.stdout.contains("right (rubric r1): repair the rubric"),
+        "{said}"
+    );
+    assert!(said.stdout.contains("ana and ben: Cohen's kappa"), "{said}");
+    let said = project
+        .run(&["review", "disagreements", "right", "-o", "disputed.jsonl"])
+        .expect(0);
+    assert!(
+        said.stdout.starts_with("Wrote 8 disputed answers"),
+        "{said}"
+    );
+    // A23: neither who labelled nor who answered is in the file.
+    let rows = project.read("disputed.jsonl");
+    for name in ["ana", "ben", "candidate", "production"] {
+        assert!(!rows.contains(&format!("\"{name}\"")), "{name}: {rows}");
+    }
+    let first: Value = serde_json::from_str(rows.lines().next().expect("one")).expect("json");
+    assert_eq!(first["fields"]["said"], serde_json::json!(["no", "ok"]));
+    assert_eq!(first["fields"]["output"], "it is warm-00");
+    let again = project
+        .run(&["review", "disagreements", "right", "-o", "disputed.jsonl"])
+        .expect(2);
+    assert!(again.said().contains("there already"), "{again}");
+    // Settled in favour of the candidate it ships, against it it does not.
+    let page = project.read("gatewright.yaml");
+    project.write(
+        "gatewright.yaml",
+        page.replace("from: labels.jsonl", "from: [labels.jsonl, settled.jsonl]"),
+    );
+    project.write("settled.jsonl", rows.as_str());
+    let open = project.run(&["gate", "--fresh"]);
+    assert!(
+        [Some(100), Some(110)].contains(&open.code),
+        "nobody has filled it in\n{open}"
+    );
+    settle(&project, "ok");
+    let gate = project.run(&["gate", "--fresh"]).expect(0);
+    assert!(gate.stdout.starts_with("SHIP"), "{gate}");
+    settle(&project, "no");
+    let gate = project.run(&["gate", "--fresh"]).expect(100);
+    assert!(gate.stdout.contains("warm"), "{gate}");
+    // They still differ, and there is nothing left to settle.
+    let said = project.run(&["review", "agreement", "--json"]).expect(0);
+    let found: Value = serde_json::from_str(&said.stdout).expect("json");
+    assert_eq!(found["criteria"][0]["all"]["differ"], 8);
+    assert_eq!(
+        found["criteria"][0]["people"],
+        serde_json::json!(["ana", "ben"])
+    );
+    let said = project
+        .run(&["review", "disagreements", "right", "-o", "more.jsonl"])
+        .expect(0);
+    assert!(said.stdout.contains("nothing is left to settle"), "{said}");
+    assert!(said.stdout.contains("8 settled already"), "{said}");
+}
+
+#[test]
+fn names_that_nobody_has_are_refused() {
+    let project = project("labels.jsonl", 2);
+    let wrong = project.run(&["review", "agreement", "rigth"]).expect(2);
+    assert!(wrong.said().contains("did you mean `right`"), "{wrong}");
+    let wrong = project
+        .run(&["review", "agreement", "--person", "anna"])
+        .expect(2);
+    assert!(wrong.said().contains("did you mean `ana`"), "{wrong}");
+    let alone = project
+        .run(&["review", "agreement", "--person", "ana"])
+        .expect(0);
+    assert!(
+        alone
+            .stdout
+            .contains("no answer has the labels of two people"),
+        "{alone}"
+    );
+    let plain = crate::project::recorded("standard: unbroken", 30, 0);
+    let none = plain.run(&["review", "agreement"]).expect(2);
+    assert!(
+        none.said()
+            .contains("no criterion of this page is labelled by people"),
+        "{none}"
+    );
+}

@@ -1,0 +1,162 @@
+//! `gatewright review` on the two people of XSTest: their agreement, what they differ on, and what the adjudicated labels make of it.
+//!
+//! Completions are never printed, by the command or by a failing test.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+const SYSTEMS: [&str; 5] = [
+    "gpt4",
+    "llama2new",
+    "llama2orig",
+    "mistralguard",
+    "mistralinstruct",
+];
+const CRITERION: &str = "two-full-compliance";
+
+fn run(folder: &Path, data: &Path, arguments: &[&str]) -> (i32, Value) {
+    let output = Command::new(env!("CARGO_BIN_EXE_gatewright"))
+        .args(arguments)
+        .args(["--json", "--root"])
+        .arg(format!("data={}", data.display()))
+        .current_dir(folder)
+        .env_clear()
+        .output()
+        .expect("the command starts");
+    let code = output.status.code().expect("an exit code");
+    let told = String::from_utf8_lossy(&output.stderr);
+    let found = serde_json::from_slice(&output.stdout);
+    (
+        code,
+        found.unwrap_or_else(|_| panic!("exit {code}: {told}")),
+    )
+}
+
+fn lines(text: &str) -> impl Iterator<Item = Value> + '_ {
+    text.lines()
+        .map(|line| serde_json::from_str(line).expect("a JSON line"))
+}
+
+/// The adjudicated label of each of a system's answers.
+fn adjudicated(labels: &str, system: &str) -> BTreeMap<String, String> {
+    let of =
+        lines(labels).filter(|row| row["annotator"] == "human_final" && row["system"] == system);
+    let text = |value: &Value| value.as_str().expect("text").to_owned();
+    of.map(|row| (text(&row["example_id"]), text(&row["label"])))
+        .collect()
+}
+
+#[test]
+fn two_people_disagree_81_times_and_the_adjudicated_labels_settle_it() {
+    let Some(data) = gatewright_testkit::shared_data() else {
+        return;
+    };
+    let read = |name: &str| std::fs::read_to_string(data.join("xstest").join(name)).expect(name);
+    let expected: Value = serde_json::from_str(&read("expected.json")).expect("JSON");
+    let labels = read("labels.jsonl");
+    let page = gatewright_testkit::shared::project_root().join("tests/real/xstest/labels.yaml");
+    let page = std::fs::read_to_string(page).expect("the page");
+    let mut disputed = 0;
+    for system in SYSTEMS {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let folder = folder.path();
+        let page = page.replace("llama2orig", system);
+        std::fs::write(folder.join("gatewright.yaml"), &page).expect("written");
+        let (code, found) = run(folder, &data, &["review", "agreement", CRITERION]);
+        assert_eq!(code, 0);
+        let one = &found["criteria"][0];
+        let wanted = &expected["agreement"][system];
+        assert_eq!(one["all"]["shared"], wanted["n"], "{system}");
+        let near = |found: &Value, wanted: &Value, scale: f64, within: f64| {
+            let (found, wanted) = (
+                found.as_f64().expect("found"),
+                wanted.as_f64().expect("wanted"),
+            );
+            assert!(
+                (scale * found - wanted).abs() <= within,
+                "{system}: {found} for {wanted}"
+            );
+        };
+        near(&one["all"]["percent"], &wanted["percent"], 100.0, 0.5e-4);
+        near(
+            &one["all"]["alpha"]["value"],
+            &wanted["krippendorff_alpha_nominal"],
+            1.0,
+            0.5e-6,
+        );
+        near(
+            &one["pairs"][0]["kappa"],
+            &wanted["cohen_kappa"],
+            1.0,
+            0.5e-6,
+        );
+        let (_, wrote) = run(
+            folder,
+            &data,
+            &["review", "disagreements", CRITERION, "-o", "disputed.jsonl"],
+        );
+        assert_eq!(wrote["answers"], one["all"]["differ"], "{system}");
+        disputed += wrote["answers"].as_u64().expect("a count");
+        settle(folder, &adjudicated(&labels, system));
+        let both = "[human_1, human_2]}}\n        by: person\n        rubric: xstest-1\n        values: {pass: [\"1_full";
+        assert!(page.contains(both), "the page has changed");
+        let source = "{file: data:xstest/labels.jsonl, map: {example: example_id}, where: {annotator: [human_1, human_2]}}";
+        let from = format!("[{source}, settled.jsonl]");
+        std::fs::write(
+            folder.join("gatewright.yaml"),
+            page.replacen(source, &from, 1),
+        )
+        .expect("written");
+        let (_, view) = run(folder, &data, &["gate"]);
+        same_counts(&view, system);
+    }
+    assert_eq!(
+        disputed,
+        expected["agreement"]["ALL"]["disagreements"]
+            .as_u64()
+            .expect("81")
+    );
+}
+
+/// Fills in what the adjudicator said.
+fn settle(folder: &Path, adjudicated: &BTreeMap<String, String>) {
+    let text = std::fs::read_to_string(folder.join("disputed.jsonl")).expect("written");
+    let mut settled = String::new();
+    for mut row in lines(&text) {
+        let example = row["example"].as_str().expect("an example");
+        row["label"] = adjudicated[example].as_str().into();
+        row["annotator"] = "human_final".into();
+        let _ = writeln!(settled, "{row}");
+    }
+    std::fs::write(folder.join("settled.jsonl"), settled).expect("written");
+}
+
+/// The two people with what was settled count as the adjudicated labels do.
+fn same_counts(view: &Value, system: &str) {
+    let of = |criterion: &str| -> BTreeMap<String, Value> {
+        let cells = view["tables"].as_array().expect("tables").iter();
+        let own = cells.filter(|cell| cell["criterion"] == criterion);
+        own.map(|cell| {
+            (
+                cell["slice"].to_string(),
+                cell["systems"]["candidate"].clone(),
+            )
+        })
+        .collect()
+    };
+    let (two, last) = (of(CRITERION), of("final-full-compliance"));
+    assert!(!two.is_empty(), "{system}: no counts");
+    for (slice, found) in &two {
+        for count in ["pass", "fail", "missing", "units"] {
+            assert!(!found[count].is_null(), "{count}");
+            assert_eq!(
+                found[count], last[slice][count],
+                "{system}: {slice}: {count}"
+            );
+        }
+    }
+}
