@@ -1,6 +1,7 @@
 //! Which hosts a connection may go to: names are resolved here, and what nobody allowed is refused.
 
 use std::net::SocketAddr;
+use std::pin::Pin;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::Url;
@@ -40,10 +41,34 @@ pub(super) fn proxy(
 
 /// Resolves names, and refuses those that lead to private addresses unless the operator allowed it (A15). Each new connection resolves anew, so
 /// a name that changes its address is judged each time.
-pub(super) struct Resolver {
+pub(super) struct Resolver<L = System> {
     pub(super) private_allowed: bool,
     /// The only names that are resolved; all of them without.
     pub(super) only: Option<Vec<String>>,
+    /// Who knows the addresses.
+    pub(super) lookup: L,
+}
+
+/// Addresses of a name, or why there are none.
+type Found = std::io::Result<Vec<SocketAddr>>;
+
+/// Who knows the addresses of a name at this moment.
+pub(super) trait Lookup: Send + Sync + 'static {
+    /// Asks for them; ports are 0.
+    fn addresses(&self, host: &str) -> Pin<Box<dyn Future<Output = Found> + Send>>;
+}
+
+/// The operating system.
+pub(super) struct System;
+
+impl Lookup for System {
+    fn addresses(&self, host: &str) -> Pin<Box<dyn Future<Output = Found> + Send>> {
+        let host = host.to_owned();
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((host.as_str(), 0)).await;
+            found.map(Iterator::collect)
+        })
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -58,18 +83,18 @@ pub(super) struct Elsewhere(String);
 #[error("`{0}` could not be resolved")]
 pub(super) struct Unresolved(String, #[source] Option<std::io::Error>);
 
-impl Resolve for Resolver {
+impl<L: Lookup> Resolve for Resolver<L> {
     fn resolve(&self, name: Name) -> Resolving {
         let private_allowed = self.private_allowed;
         let host = name.as_str().to_owned();
         let is_allowed = |only: &Vec<String>| only.iter().any(|it| it.eq_ignore_ascii_case(&host));
         let elsewhere = !self.only.as_ref().is_none_or(is_allowed);
+        let asked = (!elsewhere).then(|| self.lookup.addresses(&host));
         Box::pin(async move {
-            if elsewhere {
+            let Some(asked) = asked else {
                 return Err(Elsewhere(host).into());
-            }
-            let found = tokio::net::lookup_host((host.as_str(), 0)).await;
-            let found = match found.map(Iterator::collect::<Vec<SocketAddr>>) {
+            };
+            let found = match asked.await {
                 Ok(found) => found,
                 Err(error) => return Err(Unresolved(host, Some(error)).into()),
             };
@@ -87,6 +112,9 @@ impl Resolve for Resolver {
 }
 
 #[cfg(test)]
+mod changing;
+
+#[cfg(test)]
 mod tests {
     use std::str::FromStr as _;
 
@@ -97,6 +125,7 @@ mod tests {
         let resolver = Resolver {
             private_allowed: true,
             only: Some(names("localhost", None)),
+            lookup: System,
         };
         let name = |text: &str| Name::from_str(text).expect("a name");
         assert!(resolver.resolve(name("LOCALHOST")).await.is_ok());

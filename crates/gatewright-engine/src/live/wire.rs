@@ -9,7 +9,7 @@ use std::time::Duration;
 use gatewright_core::exchange::{Blob, Exchange, Fault};
 use gatewright_core::manifest::Protocol;
 use gatewright_core::response::Usage;
-use reqwest::{Client, header};
+use reqwest::{Client, ClientBuilder, header};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{Instant, timeout_at};
 
@@ -18,7 +18,9 @@ use super::ask::Asker;
 use super::door::Door;
 use super::reply::{self, Head, Reading};
 use super::reserve::Reserve;
-use super::resolve::{Elsewhere, PrivateAddress, Resolver, Unresolved, names, proxy};
+use super::resolve::{
+    Elsewhere, Lookup, PrivateAddress, Resolver, System, Unresolved, names, proxy,
+};
 use super::retry::retry_after;
 use super::through;
 use crate::limits::Limits;
@@ -135,7 +137,24 @@ pub(super) fn client(way: &Way<'_>, limits: &Limits) -> Result<Client, String> {
     // Installed once for the process; a second time changes nothing.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let proxy = proxy(way.proxy, way.only.is_some().then_some(way.host))?;
-    let mut builder = Client::builder()
+    let resolver = Resolver {
+        private_allowed: way.private_allowed,
+        only: way.only.clone(),
+        lookup: System,
+    };
+    builder(way.most, limits, resolver, proxy)
+        .build()
+        .map_err(|error| format!("the connection cannot be prepared: {}", chain(&error)))
+}
+
+/// What every connection has in common.
+pub(super) fn builder<L: Lookup>(
+    most: u32,
+    limits: &Limits,
+    resolver: Resolver<L>,
+    proxy: Option<reqwest::Proxy>,
+) -> ClientBuilder {
+    let builder = Client::builder()
         .no_proxy()
         // Another part of the build may have compiled them in, and then they would be on.
         .no_gzip()
@@ -147,18 +166,13 @@ pub(super) fn client(way: &Way<'_>, limits: &Limits) -> Result<Client, String> {
         .referer(false)
         .tcp_nodelay(true)
         .connect_timeout(limits.connect_timeout)
-        .pool_max_idle_per_host(way.most as usize)
+        .pool_max_idle_per_host(most as usize)
         .pool_idle_timeout(Duration::from_secs(20))
-        .dns_resolver(Arc::new(Resolver {
-            private_allowed: way.private_allowed,
-            only: way.only.clone(),
-        }));
-    if let Some(proxy) = proxy {
-        builder = builder.proxy(proxy);
+        .dns_resolver(Arc::new(resolver));
+    match proxy {
+        Some(proxy) => builder.proxy(proxy),
+        None => builder,
     }
-    builder
-        .build()
-        .map_err(|error| format!("the connection cannot be prepared: {}", chain(&error)))
 }
 
 impl Line {

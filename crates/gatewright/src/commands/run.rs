@@ -81,8 +81,12 @@ pub(crate) fn run(context: &Context, args: &RunArgs) -> Result<u8, Failure> {
         };
         let rest = match errors {
             0 => rest,
-            1 => format!("{rest} 1 of them in an error: gatewright run --retry-errors"),
-            count => format!("{rest} {count} of them in an error: gatewright run --retry-errors"),
+            1 => format!(
+                "{rest}\n1 of them ended in an error. To make it again: gatewright run --retry-errors"
+            ),
+            count => format!(
+                "{rest}\n{count} of them ended in an error. To make them again: gatewright run --retry-errors"
+            ),
         };
         console.out(&format!(
             "Run {}: {} of {} attempts ended.{rest}\nNext: {next}\n",

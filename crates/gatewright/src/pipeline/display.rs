@@ -205,7 +205,7 @@ impl<'l> Display<'l> {
         self.keys = None;
         if self.graders.is_some() {
             for line in self.counts.summary(self.start.elapsed()) {
-                self.console.note(&line);
+                self.console.wrapped(&line);
             }
         }
         (self.counts.calls(), self.counts.dollars())

@@ -244,7 +244,7 @@ fn a16_errors_are_made_again_with_consent_alone() {
     assert!(refused.stderr.contains("[unknown-host]"), "{refused}");
     let seen = project.run(&["run"]).expect(0);
     assert!(
-        seen.stdout.contains("1 of them in an error"),
+        seen.stdout.contains("1 of them ended in an error"),
         "nothing was reopened: {seen}"
     );
     let _ = project

@@ -232,7 +232,7 @@ def until(text):
 print("block", until(b"candidate  "))
 print("keys", not termios.tcgetattr(slave)[3] & termios.ICANON)
 os.write(master, b"t")
-print("slowest", until(b"on its way for"))
+print("slowest", until(b" ago: "))
 os.write(master, b"\x03")
 print("drains", until(b"once more stops now"))
 os.write(master, b"\x03")

@@ -17,7 +17,7 @@ use super::rates::Rates;
 
 /// Most lines of the block.
 const LINES_MAX: usize = 12;
-/// Calls in flight that are listed.
+/// Attempts that are begun and listed.
 const SLOW_MAX: usize = 3;
 /// Hosts that are listed.
 const HOSTS_MAX: usize = 2;
@@ -214,7 +214,7 @@ impl<'l> Counts<'l> {
             .iter()
             .map(|(role, arm)| self.arm(*role, arm, width))
             .collect();
-        lines.push(self.facts(now));
+        lines.extend(rows(&self.facts(now), width));
         let hosts = self.waiting(now, HOSTS_MAX);
         let slowest = match slow {
             true => self.slowest(now),
@@ -228,6 +228,7 @@ impl<'l> Counts<'l> {
         lines.extend(slowest);
         lines
             .iter()
+            .take(LINES_MAX)
             .map(|line| untrusted::clip(line, width))
             .collect()
     }
@@ -258,8 +259,8 @@ impl<'l> Counts<'l> {
         text
     }
 
-    /// Calls, money, tokens and the time left, in one line.
-    fn facts(&self, now: Duration) -> String {
+    /// Calls, money, the time left, and what is begun.
+    fn facts(&self, now: Duration) -> Vec<String> {
         let mut parts = Vec::new();
         if self.calls > 0 || self.calls_max.is_some() {
             let most = self.calls_max.map(|most| format!(" of {}", number(most)));
@@ -277,12 +278,10 @@ impl<'l> Counts<'l> {
         }
         parts.push(format!("{} so far", span(now)));
         if !self.in_flight.is_empty() {
-            parts.push(format!(
-                "{} on their way",
-                number(self.in_flight.len() as u64)
-            ));
+            // Some of them may wait for another try.
+            parts.push(format!("{} begun", number(self.in_flight.len() as u64)));
         }
-        parts.join(" · ")
+        parts
     }
 
     fn money(&self) -> Option<String> {
@@ -303,11 +302,14 @@ impl<'l> Counts<'l> {
         ))
     }
 
-    /// Estimates the time left from the pace so far; nothing at the beginning.
+    /// Estimates the time left from the pace so far; nothing at the beginning, and nothing when all that is left is begun: that takes as long as
+    /// one answer does, or several tries.
     fn left(&self, now: Duration) -> Option<Duration> {
         let done: u64 = self.systems.values().map(|arm| arm.done).sum();
         let total: u64 = self.systems.values().map(|arm| arm.total).sum();
-        let left = total.checked_sub(done).filter(|&left| left > 0)?;
+        let left = total
+            .checked_sub(done)
+            .filter(|&left| left > self.in_flight.len() as u64)?;
         if done < 5 || now < Duration::from_secs(2) {
             return None;
         }
@@ -343,7 +345,7 @@ impl<'l> Counts<'l> {
                 let name = self.names.get(attempt.example as usize);
                 let name = name.map_or("?", ExampleId::as_str);
                 format!(
-                    "on its way for {}: {} {} trial {}",
+                    "begun {} ago: {} {} trial {}",
                     span(now.saturating_sub(*since)),
                     attempt.system.word(),
                     untrusted::line(name, 100),
@@ -369,13 +371,13 @@ impl<'l> Counts<'l> {
                 text
             })
             .collect();
-        parts.push(self.facts(now).replace(" · ", ", "));
+        parts.push(self.facts(now).join(", "));
         parts.extend(self.rates.as_ref().and_then(Rates::worst));
         parts.extend(self.waiting(now, HOSTS_MAX));
         parts.join("; ")
     }
 
-    /// What was done, when it is over: three lines at most.
+    /// What was done, when it is over: three sentences at most.
     pub(super) fn summary(&self, now: Duration) -> Vec<String> {
         let done: u64 = self.systems.values().map(|arm| arm.done).sum();
         let errors: u64 = self.systems.values().map(|arm| arm.errors).sum();
@@ -421,6 +423,21 @@ impl<'l> Counts<'l> {
         }
         lines
     }
+}
+
+/// Puts facts into as few rows as they take, none broken in two unless it is wider than a row.
+fn rows(facts: &[String], width: usize) -> Vec<String> {
+    let mut rows: Vec<String> = Vec::new();
+    for fact in facts {
+        match rows.last_mut() {
+            Some(row) if untrusted::columns(row) + 3 + untrusted::columns(fact) <= width => {
+                row.push_str(" · ");
+                row.push_str(fact);
+            }
+            _ => rows.push(fact.clone()),
+        }
+    }
+    rows
 }
 
 /// Shows a duration for people: `0.4 s`, `12 s`, `3 min 5 s`, `2 h 4 min`.

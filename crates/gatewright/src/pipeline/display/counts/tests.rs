@@ -124,9 +124,9 @@ fn a_terminal_of_80_columns() {
         [
             "candidate  ██████████░░░░░░░░░░ 10/20",
             "production █░░░░░░░░░░░░░░░░░░░ 1/20  1 error",
-            "12 calls (1 again) · 1.00 of 5.00 USD · waiting · 11 s so far · 1 on their way",
+            "12 calls (1 again) · 1.00 of 5.00 USD · waiting · 11 s so far · 1 begun",
             "api.example.com:443: 12 at once, waits 2 s: rate-limited",
-            "on its way for 1 s: production refund-000 trial 0",
+            "begun 1 s ago: production refund-000 trial 0",
         ]
     );
 }
@@ -150,12 +150,59 @@ fn a_terminal_of_40_columns_never_wraps() {
     );
 }
 
+/// What does not fit into one row goes on in the next: nothing of it is cut off where there is room for it.
+#[test]
+fn facts_that_fill_more_than_a_row_go_on_in_the_next() {
+    let plan = plan(20);
+    let mut counts = half(&plan);
+    let now = Duration::from_secs(11);
+    let unpriced = exchange(None, None);
+    let attempt = attempt(2, Role::Production);
+    counts.observe(
+        &EngineEvent::Exchanged {
+            attempt,
+            exchange: &unpriced,
+            again_in: None,
+        },
+        now,
+    );
+    assert_eq!(
+        counts.lines(now, 79, false)[2..4],
+        [
+            "13 calls (1 again) · 1.00 of 5.00 USD and what has no price · waiting",
+            "11 s so far · 1 begun",
+        ]
+    );
+}
+
+/// Nothing is queued any more: the pace so far says nothing about the last answers.
+#[test]
+fn no_time_left_is_guessed_when_all_that_is_left_is_begun() {
+    let plan = plan(20);
+    let mut counts = half(&plan);
+    let late = Duration::from_secs(30);
+    assert!(counts.line(late).contains("left"));
+    for example in 10..20 {
+        let attempt = attempt(example, Role::Candidate);
+        counts.observe(&EngineEvent::Started { attempt }, late);
+    }
+    for example in 2..20 {
+        let attempt = attempt(example, Role::Production);
+        counts.observe(&EngineEvent::Started { attempt }, late);
+    }
+    let line = counts.line(late);
+    assert!(
+        !line.contains("left") && line.contains("29 begun"),
+        "{line}"
+    );
+}
+
 #[test]
 fn a_piped_line_says_the_same() {
     let plan = plan(20);
     assert_eq!(
         half(&plan).line(Duration::from_secs(11)),
-        "candidate 10/20; production 1/20, 1 error; 12 calls (1 again), 1.00 of 5.00 USD, waiting, 11 s so far, 1 on their way; api.example.com:443: 12 at once, waits 2 s: rate-limited"
+        "candidate 10/20; production 1/20, 1 error; 12 calls (1 again), 1.00 of 5.00 USD, waiting, 11 s so far, 1 begun; api.example.com:443: 12 at once, waits 2 s: rate-limited"
     );
 }
 
