@@ -8,7 +8,7 @@ use super::criteria::{Criterion, Measure};
 use super::files::{Written, everywhere, is_judged};
 use super::pair::Paired;
 use super::slug;
-use crate::manifest::Role;
+use crate::manifest::{Role, UNNAMED_PRODUCT};
 use crate::outcome::GraderKind;
 
 /// Fewest examples of a task that a rule of its own rests on.
@@ -37,7 +37,7 @@ pub fn whole(paired: &Paired<'_>, written: &Written, page: &Page) -> String {
         found.map_or("", |(_, system)| system.as_str())
     };
     let product = match slug(&page.product, 60) {
-        named if named.is_empty() => "my-product".to_owned(),
+        named if named.is_empty() => UNNAMED_PRODUCT.to_owned(),
         named => named,
     };
     let mut text = format!(

@@ -41,6 +41,9 @@ pub use live::{HeaderText, HttpShape, Live, Pace, Price, Protocol, Secret, SeedU
 pub use rule::{DateOrder, Edge, Join, LengthIn, Limits, ListMarks, Reading, SimilarityMetric};
 pub use signing::{SignRules, identity};
 
+/// What a page calls its product where nobody has named it yet.
+pub const UNNAMED_PRODUCT: &str = "my-product";
+
 /// The whole page.
 #[derive(Clone, Debug)]
 pub struct Manifest {

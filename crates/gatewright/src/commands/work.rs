@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use gatewright_core::manifest::UNNAMED_PRODUCT;
 use gatewright_core::report::View;
 use gatewright_core::report::model::WorkItemView;
 use gatewright_core::report::untrusted::{line, wrap};
@@ -62,6 +63,13 @@ struct Sent {
 
 pub(crate) fn work(context: &Context, args: &WorkArgs) -> Result<u8, Failure> {
     let mut loaded = context.sound()?;
+    if args.send && loaded.manifest.product == UNNAMED_PRODUCT {
+        return Err(
+            Failure::usage(format!("the product is still called `{UNNAMED_PRODUCT}`"))
+                .why("issues are found again by the product's name: another project's would be closed")
+                .next("`product:` at the top of the page"),
+        );
+    }
     let newest = args.forge.and_then(|_| Session::newest(&mut loaded));
     let session = Session::read(
         &mut loaded,

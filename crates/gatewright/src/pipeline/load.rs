@@ -62,6 +62,8 @@ pub(crate) struct Loaded {
     options: RunOptions,
     /// Trials and seed as the page states them.
     stated: (Trials, u64),
+    /// The systems' names as the page states them.
+    own_names: BTreeMap<Role, String>,
 }
 
 /// Reads the page alone.
@@ -110,6 +112,10 @@ impl Loaded {
         let Some(mut manifest) = manifest else {
             return Err(Failure::Problems(problems));
         };
+        let own = manifest.systems.iter();
+        let own_names = own
+            .map(|(role, system)| (*role, system.name.clone()))
+            .collect();
         for (role, name) in names {
             if let Some(system) = manifest.systems.get_mut(role) {
                 system.name.clone_from(name);
@@ -162,6 +168,7 @@ impl Loaded {
         Ok(Self {
             options: RunOptions::default(),
             stated: (manifest.trials, manifest.seed),
+            own_names,
             project,
             manifest,
             reference,
@@ -193,6 +200,11 @@ impl Loaded {
         self.manifest.trials = options.trials.map_or(trials, Trials::Fixed);
         self.manifest.seed = options.seed.unwrap_or(seed);
         self.options = options;
+    }
+
+    /// Names the systems by role as the page does, whatever systems it was read with.
+    pub(crate) fn own_names(&self) -> &BTreeMap<Role, String> {
+        &self.own_names
     }
 
     /// Names the systems by role.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use gatewright_core::decide::Answer;
 use gatewright_core::event::RunEvent;
-use gatewright_core::manifest::{Grader, Manifest, Role, Subject, Verb};
+use gatewright_core::manifest::{Grader, Manifest, Role, Subject, Target, Verb};
 use gatewright_core::outcome::{Bin, Missing};
 use gatewright_core::plan::PlannedSystem;
 use gatewright_core::report::View;
@@ -198,6 +198,35 @@ fn other_examples(loaded: &Loaded, sealed: &Seal) -> Option<String> {
     })
 }
 
+/// Returns a system of the run that has a name of the page and is another: its version or its recorded answers are not those of the page, so
+/// that labels by that name need not be of its answers.
+fn namesake<'p>(loaded: &Loaded, past: &'p Past) -> Option<(Role, &'p str)> {
+    let answers_changed = |role: &Role| {
+        let system = loaded.manifest.systems.get(role);
+        let Some(Target::Recorded(source)) = system.map(|system| &system.target) else {
+            return false;
+        };
+        let sealed = past
+            .seal
+            .as_ref()
+            .and_then(|seal| seal.files.get(&source.file));
+        sealed.is_some_and(|then| loaded.files.get(&source.file) != Some(then))
+    };
+    let other = |system: &&PlannedSystem| {
+        let name = past.names.get(&system.role);
+        let is = |own: &&Role| loaded.own_names().get(own) == name;
+        let mut own = loaded.own_names().keys().filter(is);
+        name.is_some()
+            && own.any(|role| {
+                let today = loaded.manifest.systems.get(role);
+                today.is_none_or(|today| today.fingerprint != system.fingerprint)
+                    || answers_changed(role)
+            })
+    };
+    let system = past.systems.iter().find(other)?;
+    Some((system.role, past.names.get(&system.role)?))
+}
+
 /// Says which deciding criterion nothing can judge any more: labels of other systems, judges and programs that were never asked by this rubric.
 fn ungraded(loaded: &Loaded, session: &Session, past: &Past) -> Result<Option<String>, Failure> {
     let manifest = &loaded.manifest;
@@ -212,11 +241,17 @@ fn ungraded(loaded: &Loaded, session: &Session, past: &Past) -> Result<Option<St
             let named = past.names.contains_key(&system.role);
             !named && today.is_none_or(|today| today.fingerprint != system.fingerprint)
         });
+        let id = &manifest.criteria[usize::from(criterion)].id;
         if let Some(other) = other {
             return Ok(Some(format!(
-                "`{}` goes by labels, and the run does not name its {}",
-                manifest.criteria[usize::from(criterion)].id,
+                "`{id}` goes by labels, and the run does not name its {}",
                 other.role.word()
+            )));
+        }
+        if let Some((role, name)) = namesake(loaded, past) {
+            return Ok(Some(format!(
+                "`{id}` goes by labels, and those of `{name}` are of other answers now than those of its {}",
+                role.word()
             )));
         }
     }

@@ -199,6 +199,21 @@ fn imported_runs_are_judged_by_their_own_labels() {
         (Some("ship"), Some("hold"), &Value::Null),
         "{said}"
     );
+    // Other answers under the same name: the labels of today say nothing of those of then.
+    let same_name = |page: &str| {
+        page.replace("\"v12\"", "\"v11\"")
+            .replace("where: {system: v11}", "where: {system: none}")
+    };
+    project.write("gatewright.yaml", same_name(&today));
+    let labels = project.read("imported/autumn/labels.jsonl");
+    project.write(
+        "imported/autumn/labels.jsonl",
+        labels.replace("\"v12\"", "\"v11\""),
+    );
+    let why = replayed(&project, &[])["runs"][0]["cannot"].clone();
+    let said = "those of `v11` are of other answers now";
+    assert!(why.as_str().is_some_and(|why| why.contains(said)), "{why}");
+    project.write("imported/autumn/labels.jsonl", labels);
     // Without the labels of then nothing is guessed.
     project.write(
         "gatewright.yaml",

@@ -469,3 +469,23 @@ fn runs_that_decide_nothing_close_nothing() {
     let _ = work(&project, &forge, &["--send"]).expect(0);
     assert!(titles(&forge, true).is_empty());
 }
+
+#[test]
+fn nothing_is_sent_for_a_product_without_a_name() {
+    let forge = Forge::start(Kind::Github, TOKEN);
+    let project = project(2);
+    let unnamed = project
+        .read("gatewright.yaml")
+        .replace("product: demo", "product: my-product");
+    project.write("gatewright.yaml", unnamed);
+    let _ = project.run(&["gate"]).expect(100);
+    let shown = work(&project, &forge, &[]).expect(0);
+    assert!(shown.stdout.contains("my-product"), "{shown}");
+    assert!(!forge.came().is_empty(), "what is there was looked at");
+    let refused = work(&project, &forge, &["--send"]).expect(2);
+    assert!(
+        refused.said().contains("still called `my-product`"),
+        "{refused}"
+    );
+    assert!(forge.came().is_empty(), "nothing was asked or written");
+}
