@@ -106,7 +106,9 @@ fn unpack(
             .filter(|size| *size <= SIZE_MAX)
             .and_then(|size| lz4_flex::block::decompress(&bytes, size).ok())
     } else {
-        Some(bytes)
+        // The length stands beside bytes that were not packed too: another one is a change like any other.
+        let is_whole = usize::try_from(size) == Ok(bytes.len());
+        is_whole.then_some(bytes)
     };
     whole
         .filter(|bytes| Digest::of(bytes) == *digest)
@@ -157,5 +159,10 @@ mod tests {
         ] {
             assert!(unpack(path, &digest, packed, size, bytes).is_err());
         }
+        // The length beside bytes that were not packed says nothing that is used: it is held against them all the same.
+        let plain = b"short".to_vec();
+        let digest = Digest::of(&plain);
+        assert!(unpack(path, &digest, false, 5, plain.clone()).is_ok());
+        assert!(unpack(path, &digest, false, 6, plain).is_err());
     }
 }
