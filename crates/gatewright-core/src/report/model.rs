@@ -230,8 +230,10 @@ pub struct FallbackView {
 /// What a loss means a week.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct PerWeek {
-    /// More failures a week.
+    /// Failures a week: more than `than`, or all of them.
     pub failures: f64,
+    /// What they are more than: a system's role, or `the limit` of a demand; `null` where they are counted whole (a never).
+    pub than: Option<String>,
     /// Their cost a week, if the class has one in money.
     pub money: Option<Money>,
     /// What the figure rests on.

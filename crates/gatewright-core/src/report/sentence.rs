@@ -1,5 +1,6 @@
 //! Sentences: one per finding, the headline of the answer, and what follows from it.
 
+use super::view::LIMIT;
 use crate::analyse::{Finding, Standing, Undecided};
 use crate::calibrate::{Fitness, reason_words};
 use crate::decide::{Answer, Proposal, WorkKind};
@@ -520,10 +521,14 @@ pub(super) fn follows(
             .filter(|money| money.currency.is_some())
             .map(|money| format!(" ({})", words::about_money(money)))
             .unwrap_or_default();
-        follows.push(format!(
-            "About {} more failures a week{money}.",
-            words::about(week.failures)
-        ));
+        let failures = words::about(week.failures);
+        follows.push(match week.than.as_deref() {
+            Some(LIMIT) => {
+                format!("About {failures} failures a week more than {LIMIT} allows{money}.")
+            }
+            Some(_) => format!("About {failures} more failures a week{money}."),
+            None => format!("About {failures} such failures a week{money}."),
+        });
     }
     let alternative = proposal
         .alternative

@@ -385,17 +385,39 @@ fn arrows_follow_the_net_and_money_follows_the_classes() {
     };
     assert!(terminal(&view, &options).contains("▼ cancellation"));
     let week = view.per_week.expect("traffic is known");
-    // 0.2 of 5,040 requests; a mean of (400 + 15 + 15) / 3.
+    // 0.2 of 5,040 requests.
     assert!((week.failures - 1008.0).abs() < 1e-6, "{}", week.failures);
-    let money = week.money.expect("all in USD");
-    assert!(
-        (money.amount - 1008.0 * 430.0 / 3.0).abs() < 1e-6,
-        "{}",
-        money.amount
+    assert_eq!(week.than.as_deref(), Some("production"));
+    assert_eq!(
+        week.money, None,
+        "they cost 400 or 15: a net count has no price"
     );
-    page.classes[refusal as usize].cost.currency = Some("EUR".to_owned());
+    analysis.flips[0].class = Some(refusal);
+    let money = |analysis: &Analysis| {
+        let week = made(&page, &proposal(), analysis).per_week;
+        week.expect("traffic is known").money
+    };
+    let amount = money(&analysis).expect("each costs 15").amount;
+    assert!((amount - 1008.0 * 15.0).abs() < 1e-6, "{amount}");
+    // What was gained was dearer: less money may be lost than before.
+    let gained = |class| crate::analyse::Flip {
+        example: 3,
+        change: 1.0,
+        scores: (1.0, 0.0),
+        class: Some(class),
+        ..analysis.flips[0].clone()
+    };
+    let with = |flip: crate::analyse::Flip| {
+        let mut analysis = analysis.clone();
+        analysis.flips.push(flip);
+        analysis
+    };
+    assert_eq!(money(&with(gained(claim))), None);
+    assert!(money(&with(gained(refusal))).is_some());
+    page.classes[refusal as usize].cost.currency = None;
     let view = made(&page, &proposal(), &analysis);
-    assert_eq!(view.per_week.expect("traffic is known").money, None);
+    let money = view.per_week.expect("traffic is known").money;
+    assert_eq!(money.and_then(|money| money.currency), None);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::analyse::{Analysis, Finding, Slice, Standing};
+use crate::analyse::{Analysis, Finding, Flip, Slice, Standing};
 use crate::decide::{Answer, DecisionContext, Proposal, Scope, WorkItem, WorkKind};
 use crate::id::OwnerId;
 use crate::incident::Incident;
@@ -298,7 +298,10 @@ pub(super) fn requests_per_week(materials: &Materials<'_>, slice: &Slice) -> Opt
     Some(share * traffic.per_week)
 }
 
-/// More failures a week by the first finding that fired: its loss (fresh trials if there are any) on the slice's traffic.
+/// What a demand's failures are more than.
+pub(super) const LIMIT: &str = "the limit";
+
+/// Failures a week by the first finding that fired: its loss (fresh trials if there are any) on the slice's traffic.
 fn per_week(materials: &Materials<'_>) -> Option<PerWeek> {
     let finding = &materials.analysis.findings[*materials.proposal.fired.first()?];
     let rule = &materials.manifest.gate[finding.rule];
@@ -325,8 +328,14 @@ fn per_week(materials: &Materials<'_>) -> Option<PerWeek> {
         amount: cost.amount * failures,
         currency: cost.currency,
     });
+    let than = match (rule.verb, &rule.compare) {
+        (Verb::Never, _) => None,
+        (_, Compare::NoWorse { than, .. } | Compare::Better { than, .. }) => Some(than.word()),
+        _ => Some(LIMIT),
+    };
     Some(PerWeek {
         failures,
+        than: than.map(ToOwned::to_owned),
         money,
         basis: format!(
             "{} requests a week in {}, if they are like these {}",
@@ -357,8 +366,8 @@ fn failing_class(materials: &Materials<'_>, finding: &Finding, rule: &Rule) -> O
         .and_then(|flip| flip.class)
 }
 
-/// What one of a finding's failures costs: the class's cost, or the mean over the lost examples where they fail as several classes.
-/// Nothing when their costs cannot be added up.
+/// What one of a finding's failures costs: the class's cost, or that of each lost example where they fail as several classes. Nothing where
+/// those costs differ, or where what was gained costs more than what was lost: a net count has no price then.
 fn cost_each(materials: &Materials<'_>, finding: &Finding, rule: &Rule) -> Option<Money> {
     let of = |class: u16| {
         let cost = &materials.manifest.classes[class as usize].cost;
@@ -376,22 +385,21 @@ fn cost_each(materials: &Materials<'_>, finding: &Finding, rule: &Rule) -> Optio
         return classes.first().copied().map(of);
     }
     let lost: BTreeSet<u32> = finding.examples.iter().copied().collect();
-    let costs: Vec<Money> = materials
-        .analysis
-        .flips
-        .iter()
-        .filter(|flip| flip.criterion == criterion && lost.contains(&flip.example))
-        .filter_map(|flip| flip.class.map(of))
+    let own = materials.analysis.flips.iter();
+    let own = own.filter(|flip| flip.criterion == criterion);
+    let (lost, others): (Vec<&Flip>, Vec<&Flip>) =
+        own.partition(|flip| lost.contains(&flip.example));
+    let costs = |flips: &[&Flip]| -> Vec<Money> {
+        flips.iter().filter_map(|flip| flip.class.map(of)).collect()
+    };
+    let each = costs(&lost).first()?.clone();
+    let gained: Vec<&Flip> = others
+        .into_iter()
+        .filter(|flip| flip.change > 0.0)
         .collect();
-    let currency = costs.first()?.currency.clone();
-    if costs.iter().any(|cost| cost.currency != currency) {
-        return None;
-    }
-    let total: f64 = costs.iter().map(|cost| cost.amount).sum();
-    Some(Money {
-        amount: total / costs.len() as f64,
-        currency,
-    })
+    let alike = costs(&lost).iter().all(|cost| *cost == each);
+    let dearer = |cost: &Money| cost.currency != each.currency || cost.amount > each.amount;
+    (alike && !costs(&gained).iter().any(dearer)).then_some(each)
 }
 
 /// "over-refusals −6, unsupported claims +4": fewer first, then more; candidate minus production.
