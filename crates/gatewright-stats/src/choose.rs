@@ -5,6 +5,7 @@
 //! | pass/fail, one system | Clopper–Pearson | Korn–Graubard |
 //! | pass/fail, paired | Tango | CR2 + t, or effective-count Tango |
 //! | score or trial mean | t if n ≥ 10 and s > 0, else betting | CR2 + t if df ≥ 4 |
+//! | trial means, fewer than 10 rows that differ | as pass/fail, with sums for counts | the same |
 //! | quantile | order statistics | ranks at n/deff |
 //! | ratio | delta, Fieller if CV > .1 | the same on clusters |
 //!
@@ -25,6 +26,9 @@ use crate::special::{norm_ppf, norm_sf, t_ppf, t_sf};
 const LEAST_DF: f64 = 4.0 - 1e-9;
 /// Fewest costs that are not 0 for a t interval of a mean cost.
 const LEAST_NONZERO: usize = 10;
+/// Fewest rows of trial means that differ from all the others for a t interval: with fewer, nearly all rows are equal, their spread says
+/// little of what was not seen, and one trial that is taken away would make the interval of the whole narrower.
+const LEAST_DIFFERENT: usize = 10;
 /// Fewest independent rows for a t interval.
 const LEAST_ROWS: usize = 10;
 
@@ -69,16 +73,16 @@ impl Rows<'_> {
 /// See [`Undefined`].
 pub fn pass_rate(rows: &Rows<'_>, alpha: f64) -> Result<Bounds, Undefined> {
     rows.check(0.0, 1.0)?;
-    if !rows
-        .value
-        .iter()
-        .all(|value| *value == 0.0 || *value == 1.0)
-    {
+    let count = |is: fn(f64) -> bool| rows.value.iter().filter(|value| is(**value)).count();
+    let (below, above) = (count(|value| value != 1.0), count(|value| value != 0.0));
+    let single = count(|value| value != 0.0 && value != 1.0) == 0;
+    if !single && has_spread(rows, below.min(above)) {
         return bounded_mean(rows, alpha, 0.0, 1.0);
     }
     let n = rows.value.len();
     if rows.independent() {
-        let passes = rows.value.iter().filter(|value| **value == 1.0).count() as f64;
+        // No distribution on [0, 1] of this mean is more spread out than that of single trials.
+        let passes = crate::sum::sum(rows.value.iter().copied());
         let (lower, upper) = clopper_pearson(passes, n as f64, alpha);
         return Ok(plain(
             passes / n as f64,
@@ -109,6 +113,11 @@ pub fn pass_rate(rows: &Rows<'_>, alpha: f64) -> Result<Bounds, Undefined> {
         mean.df,
         clustered(&mean, lower, upper, alpha, n_eff, Method::KornGraubard),
     )
+}
+
+/// Says whether trial means are estimated by their spread: enough of them differ, or they are so few that they bet.
+fn has_spread(rows: &Rows<'_>, differ: usize) -> bool {
+    rows.value.len() < LEAST_ROWS || differ >= LEAST_DIFFERENT
 }
 
 /// Returns one-sided bounds of a mean paired difference: values in [−1, 1], each −1, 0 or 1 for single trials.
@@ -156,15 +165,17 @@ enum PairedPlan {
 }
 
 fn paired_plan(rows: &Rows<'_>) -> Result<PairedPlan, Undefined> {
-    if !rows
+    let single = rows
         .value
         .iter()
-        .all(|value| *value == 0.0 || value.abs() == 1.0)
-    {
+        .all(|value| *value == 0.0 || value.abs() == 1.0);
+    let differ = rows.value.iter().filter(|value| **value != 0.0).count();
+    if !single && has_spread(rows, differ) {
         return Ok(PairedPlan::Fractional);
     }
-    let b = rows.value.iter().filter(|value| **value > 0.0).count() as f64;
-    let c = rows.value.iter().filter(|value| **value < 0.0).count() as f64;
+    // Of trial means, shares of a pair.
+    let b = crate::sum::sum(rows.value.iter().map(|value| value.max(0.0)));
+    let c = crate::sum::sum(rows.value.iter().map(|value| (-value).max(0.0)));
     if rows.independent() {
         return Ok(PairedPlan::Tango {
             b,
@@ -661,6 +672,65 @@ fn invert(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A pass that becomes a failure, or is taken away and counted as one, must not make anything surer: nearly equal rows have nearly no
+    /// spread, and a t interval of them is as narrow as if nothing else could be.
+    #[test]
+    fn one_trial_less_never_makes_a_rate_surer() {
+        let cluster: Vec<u32> = (0..30).collect();
+        let rows = |value: &[f64]| -> (f64, Method) {
+            let rows = Rows {
+                value,
+                cluster: &cluster,
+                weight: None,
+            };
+            let found = pass_rate(&rows, 0.05).expect("a rate");
+            (found.lower, found.method)
+        };
+        let mut value = vec![1.0; 30];
+        (value[0], value[1]) = (0.0, 0.0);
+        let mut last = rows(&value);
+        for row in 2..9 {
+            for passed in [0.5, 0.0] {
+                value[row] = passed;
+                let next = rows(&value);
+                assert!(next.0 < last.0, "{value:?}: {next:?} after {last:?}");
+                assert_eq!(next.1, Method::ClopperPearson);
+                last = next;
+            }
+        }
+    }
+
+    #[test]
+    fn one_trial_less_never_makes_a_difference_surer() {
+        let cluster: Vec<u32> = (0..30).collect();
+        let halved: Vec<u32> = (0..30).map(|row| row / 2).collect();
+        for cluster in [&cluster, &halved] {
+            let lower = |value: &[f64]| {
+                let rows = Rows {
+                    value,
+                    cluster,
+                    weight: None,
+                };
+                let found = paired_difference(&rows, 0.05).expect("a difference");
+                (found.lower, found.method)
+            };
+            let mut value = vec![0.0; 30];
+            // 30 equal pairs do not show that nothing of 5 points is lost.
+            assert!(lower(&value).0 < -0.05);
+            // Equal pairs of clusters are counted by clusters, as the specification has it: from the first that differs on by rows.
+            value[0] = -0.5;
+            let mut last = lower(&value);
+            assert!(last.0 < -0.05, "{last:?}");
+            for row in [7, 14, 21, 28] {
+                value[row] = -0.5;
+                let next = lower(&value);
+                assert!(next.0 < last.0, "{next:?} after {last:?}");
+                assert!(matches!(next.1, Method::Tango | Method::EffectiveTango));
+                last = next;
+            }
+        }
+    }
 
     #[test]
     fn weights_move_a_quantile_and_its_bounds() {

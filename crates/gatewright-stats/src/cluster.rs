@@ -283,7 +283,7 @@ pub struct EffectiveTango {
     pub upper: f64,
 }
 
-/// Computes effective-count Tango bounds at one-sided level alpha for differences in {−1, 0, 1}.
+/// Computes effective-count Tango bounds at one-sided level alpha for differences in [−1, 1]: those of trial means count as shares of a pair.
 ///
 /// # Errors
 /// Those of [`cluster_mean`].
@@ -307,11 +307,7 @@ pub(crate) fn effective_tango_of(
     let weight = |row: usize| weights.map_or(1.0, |weights| weights[row]);
     let total = sum((0..values.len()).map(weight));
     let share = |sign: f64| {
-        sum((0..values.len())
-            .filter(|&row| values[row] * sign > 0.0)
-            .map(weight))
-            / total
-            * n
+        sum((0..values.len()).map(|row| (values[row] * sign).max(0.0) * weight(row))) / total * n
     };
     let (b, c) = (share(1.0), share(-1.0));
     let v0 = ((b + c) - (b - c) * (b - c) / n) / (n * n);
