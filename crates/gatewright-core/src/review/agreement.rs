@@ -39,6 +39,8 @@ pub struct CriterionView {
     pub rubric: Option<String>,
     /// Who labelled.
     pub people: Vec<String>,
+    /// `nominal`: labels are equal or not; `interval`: they are scores, and alpha goes by how far apart they are.
+    pub level: String,
     /// All labels.
     pub all: ScopeView,
     /// The answers of one system each; empty where there is one.
@@ -62,9 +64,9 @@ pub struct ScopeView {
     pub differ: u64,
     /// Mean share of agreeing pairs of people, in [0, 1]; `null` where nobody labelled the same.
     pub percent: Option<f64>,
-    /// Krippendorff's alpha (nominal); `null` where it is not defined, as where all labels are equal.
+    /// Krippendorff's alpha; `null` where it is not defined, as where all labels are equal.
     pub alpha: Option<EstimateView>,
-    /// Gwet's AC1, which keeps its meaning where nearly everything passes.
+    /// Gwet's AC1, which keeps its meaning where nearly everything passes; `null` of scores.
     pub ac1: Option<EstimateView>,
     /// What follows.
     pub standing: Standing,
@@ -151,11 +153,13 @@ pub fn agreement(
 }
 
 fn view(found: &Rated, criterion: &str, rubric: Option<String>, seed: u64) -> CriterionView {
+    let nominal = found.values.is_empty();
     let scope = |of: Option<&str>, units: &[Unit], categories: usize| {
+        let level = found.level();
         let stream = |what: &str, replicate: u64| {
             Stream::new(seed, criterion, of.unwrap_or_default(), what, replicate)
         };
-        scope(of, units, categories, stream)
+        scope(of, units, (categories, level), stream)
     };
     let names: BTreeSet<&str> = found
         .units
@@ -170,7 +174,7 @@ fn view(found: &Rated, criterion: &str, rubric: Option<String>, seed: u64) -> Cr
         let units: Vec<Unit> = of.cloned().collect();
         scope(Some(name), &units, found.labels.len())
     });
-    let many = found.labels.len() > 2;
+    let many = nominal && found.labels.len() > 2;
     let labels = (0..)
         .zip(&found.labels)
         .filter(|_| many)
@@ -186,6 +190,7 @@ fn view(found: &Rated, criterion: &str, rubric: Option<String>, seed: u64) -> Cr
         criterion: criterion.to_owned(),
         rubric,
         people: found.people.iter().map(ToString::to_string).collect(),
+        level: if nominal { "nominal" } else { "interval" }.to_owned(),
         all: scope(None, &found.units, found.labels.len()),
         systems: systems.collect(),
         labels: labels.collect(),
@@ -196,7 +201,7 @@ fn view(found: &Rated, criterion: &str, rubric: Option<String>, seed: u64) -> Cr
 fn scope(
     of: Option<&str>,
     units: &[Unit],
-    categories: usize,
+    (categories, level): (usize, Level<'_>),
     stream: impl Fn(&str, u64) -> Stream,
 ) -> ScopeView {
     let shared: Vec<&Unit> = units.iter().filter(|unit| unit.is_shared()).collect();
@@ -209,11 +214,11 @@ fn scope(
         })
     };
     let alpha = counted.and_then(|counted| {
-        let level = Level::Nominal;
         let interval = counted.alpha_interval(level, TAIL, |it| stream("alpha", it));
         estimate(counted.alpha(level), interval)
     });
-    let ac1 = counted.and_then(|counted| {
+    let nominal = counted.filter(|_| matches!(level, Level::Nominal));
+    let ac1 = nominal.and_then(|counted| {
         let interval = counted.ac1_interval(TAIL, |it| stream("ac1", it));
         estimate(counted.ac1().map(|found| found.ac1), interval)
     });

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use gatewright_stats::agreement::Level;
+
 use crate::label::{Label, Labels, TextCode};
 use crate::manifest::{Criterion, Grader};
 use crate::outcome::GraderKind;
@@ -57,11 +59,21 @@ pub struct Rated {
     pub people: Vec<Arc<str>>,
     /// The labels as written, in the order of their first appearance.
     pub labels: Vec<Arc<str>>,
+    /// Their values where labels are scores; else empty.
+    pub values: Vec<f64>,
     /// In the order of examples, systems, trials, parts.
     pub units: Vec<Unit>,
 }
 
 impl Rated {
+    /// Returns what the distance between two labels is: equal or not, or of scores how far apart they are.
+    pub fn level(&self) -> Level<'_> {
+        match self.values.as_slice() {
+            [] => Level::Nominal,
+            values => Level::Interval(values),
+        }
+    }
+
     /// Keeps some of the people. Units that nobody of them labelled go.
     #[must_use]
     pub fn by(mut self, people: &BTreeSet<String>) -> Self {
@@ -96,61 +108,65 @@ pub fn is_of_people(criterion: &Criterion) -> Option<bool> {
     }
 }
 
-/// Gathers who gave which label. A row that says it is no person's is left out, and so is one that settles what others said.
+/// Gathers who gave which label. A row that says it is no person's is left out, and so are one that settles what others said and a score that
+/// cannot be read.
 pub fn rated(labels: &Labels, reference: &ReferenceSet, whose: Whose<'_>) -> Rated {
+    let mut found = Rated::default();
     let mut numbers: BTreeMap<Arc<str>, u32> = BTreeMap::new();
-    let mut found = Rated {
-        people: people(labels, reference, whose).into_iter().collect(),
-        ..Rated::default()
-    };
+    let mut given: Vec<BTreeMap<Arc<str>, u32>> = Vec::new();
     for example in 0..reference.examples.len() as u32 {
-        let mut units: BTreeMap<_, Vec<Option<u32>>> = BTreeMap::new();
-        for label in given(labels, whose, example) {
-            let number = *numbers.entry(label.label.clone()).or_insert_with(|| {
-                found.labels.push(label.label.clone());
+        let mut units: BTreeMap<_, BTreeMap<Arc<str>, u32>> = BTreeMap::new();
+        for label in said(labels, whose, example) {
+            let text = label
+                .score
+                .map_or_else(|| label.label.clone(), |score| score.to_string().into());
+            let number = *numbers.entry(text.clone()).or_insert_with(|| {
+                found.labels.push(text);
+                found.values.extend(label.score);
                 found.labels.len() as u32 - 1
             });
-            let unit = units
-                .entry((label.system, label.trial, label.part, label.text))
-                .or_insert_with(|| vec![None; found.people.len()]);
-            if let Ok(place) = found.people.binary_search(&label.annotator) {
-                unit[place] = Some(number);
-            }
+            let place = (label.system, label.trial, label.part, label.text);
+            units
+                .entry(place)
+                .or_default()
+                .insert(label.annotator, number);
         }
-        let of = |((system, trial, part, text), given)| Unit {
-            example,
-            system,
-            trial,
-            part,
-            text,
-            given,
-        };
-        found.units.extend(units.into_iter().map(of));
+        for ((system, trial, part, text), by) in units {
+            found.units.push(Unit {
+                example,
+                system,
+                trial,
+                part,
+                text,
+                given: Vec::new(),
+            });
+            given.push(by);
+        }
     }
+    let people: BTreeSet<&Arc<str>> = given.iter().flat_map(BTreeMap::keys).collect();
+    for (unit, by) in found.units.iter_mut().zip(&given) {
+        unit.given = people.iter().map(|name| by.get(*name).copied()).collect();
+    }
+    found.people = people.into_iter().cloned().collect();
     found
 }
 
-fn people(labels: &Labels, reference: &ReferenceSet, whose: Whose<'_>) -> BTreeSet<Arc<str>> {
-    let examples = 0..reference.examples.len() as u32;
-    let all = examples.flat_map(|example| given(labels, whose, example));
-    all.map(|label| label.annotator).collect()
-}
-
-fn given<'a>(
+fn said<'a>(
     labels: &Labels,
     whose: Whose<'a>,
     example: u32,
 ) -> impl Iterator<Item = Label> + use<'a> {
-    let given = if whose.beside {
+    let said = if whose.beside {
         labels.people_of_example(whose.criterion, example)
     } else {
         labels.of_example(whose.criterion, example)
     };
-    given.into_iter().filter(move |label| {
+    said.into_iter().filter(move |label| {
         let of_system = whose
             .system
             .is_none_or(|wanted| label.system.as_deref() == Some(wanted));
         let of_people = label.kind.is_none_or(|kind| kind == GraderKind::Person);
-        of_system && of_people && !label.settles
+        let is_read = label.score.is_some() || !label.label.is_empty();
+        of_system && of_people && !label.settles && is_read
     })
 }

@@ -1,6 +1,6 @@
 //! How far the people who label agree with each other, in few numbers (statistics.md §9).
 
-use gatewright_stats::agreement::{Level, Ratings};
+use gatewright_stats::agreement::Ratings;
 use gatewright_stats::estimate::Undefined;
 use gatewright_stats::kappa::cohen;
 
@@ -17,7 +17,7 @@ pub struct Reviewers {
     pub shared: u64,
     /// Of these, units on which they do not all say the same.
     pub differ: u64,
-    /// Krippendorff's alpha (nominal); none where it is not defined.
+    /// Krippendorff's alpha (nominal, of scores interval); none where it is not defined.
     pub alpha: Option<f64>,
     /// Fleiss' kappa; none unless everybody labelled every unit.
     pub fleiss: Option<f64>,
@@ -32,16 +32,14 @@ const PAIRED_MAX: usize = 8;
 pub fn reviewers(labels: &Labels, reference: &ReferenceSet, whose: Whose<'_>) -> Reviewers {
     let found = rated(labels, reference, whose);
     let ratings = ratings(found.units.iter(), found.labels.len()).ok();
-    let of = |read: fn(&Ratings) -> Result<f64, Undefined>| {
-        ratings.as_ref().and_then(|ratings| read(ratings).ok())
-    };
+    let ratings = ratings.as_ref();
     let count = |is: fn(&Unit) -> bool| found.units.iter().filter(|unit| is(unit)).count() as u64;
     Reviewers {
         units: found.units.len() as u64,
         shared: count(Unit::is_shared),
         differ: count(Unit::is_disputed),
-        alpha: of(|ratings| ratings.alpha(Level::Nominal)),
-        fleiss: of(Ratings::fleiss),
+        alpha: ratings.and_then(|ratings| ratings.alpha(found.level()).ok()),
+        fleiss: ratings.and_then(|ratings| ratings.fleiss().ok()),
         pairs: pairs(&found),
     }
 }
@@ -68,7 +66,12 @@ pub(super) fn pairs(found: &Rated) -> Vec<PairView> {
         for (b, second) in found.people.iter().enumerate().skip(a + 1) {
             let both = |unit: &Unit| unit.given[a].zip(unit.given[b]);
             let (one, other): (Vec<u32>, Vec<u32>) = found.units.iter().filter_map(both).unzip();
-            let kappa = cohen(&one, &other, found.labels.len() as u32).ok();
+            // Of scores, equal or not says nothing of how far apart two people are.
+            let kappa = found
+                .values
+                .is_empty()
+                .then(|| cohen(&one, &other, found.labels.len() as u32));
+            let kappa = kappa.and_then(Result::ok);
             pairs.push(PairView {
                 first: first.to_string(),
                 second: second.to_string(),

@@ -16,6 +16,10 @@ use crate::testing::{criterion, lines, page, set, system};
 const EXAMPLES: usize = 40;
 
 fn labelled(rows: &str) -> (Manifest, ReferenceSet, Labels) {
+    read(rows, false)
+}
+
+fn read(rows: &str, score: bool) -> (Manifest, ReferenceSet, Labels) {
     let mut manifest = page();
     system(&mut manifest, Role::Candidate, "new", Target::LabelsOnly);
     system(&mut manifest, Role::Production, "old", Target::LabelsOnly);
@@ -29,7 +33,7 @@ fn labelled(rows: &str) -> (Manifest, ReferenceSet, Labels) {
         parts: None,
         parts_from: None,
         absent: Absent::Missing,
-        score: false,
+        score,
     };
     criterion(
         &mut manifest,
@@ -177,4 +181,45 @@ fn few_or_equal_labels_say_so() {
     let few = of(&few);
     assert_eq!((few.shared, few.standing), (19, Standing::Anecdote));
     assert_eq!(few.alpha.expect("defined").interval, None);
+}
+
+/// Scores are not equal or unequal: who is half a point apart agrees more than who is four apart.
+#[test]
+fn scores_agree_by_how_far_apart_they_are() {
+    let of = |apart: f64| {
+        let mut rows = String::new();
+        for index in 0..EXAMPLES {
+            let first = f64::from(index as u32 % 5);
+            let second = if index % 2 == 0 { first } else { first + apart };
+            for (who, score) in [("ana", first), ("ben", second)] {
+                let _ = writeln!(
+                    rows,
+                    r#"{{"example":"e{index:02}","system":"new","annotator":"{who}","score":{score}}}"#
+                );
+            }
+        }
+        // What cannot be read is no score, and no agreement.
+        rows += r#"{"example":"e00","system":"new","annotator":"carla","score":"high"}"#;
+        let (manifest, reference, labels) = read(&rows, true);
+        let found = agreement(&manifest, &reference, &labels, None, &BTreeSet::new());
+        found.criteria[0].clone()
+    };
+    let (near, far) = (of(0.5), of(4.0));
+    for one in [&near, &far] {
+        assert_eq!(one.level, "interval");
+        assert_eq!(one.people, ["ana", "ben"]);
+        assert_eq!(
+            (one.all.units, one.all.shared, one.all.differ),
+            (40, 40, 20)
+        );
+        assert_eq!((one.all.ac1, one.pairs[0].kappa), (None, None));
+        assert!(one.labels.is_empty());
+    }
+    let alpha = |one: &super::CriterionView| one.all.alpha.expect("defined").value;
+    assert!(alpha(&near) > 0.9, "{}", alpha(&near));
+    assert!(alpha(&far) < 0.3, "{}", alpha(&far));
+    assert_eq!(
+        (near.all.standing, far.all.standing),
+        (Standing::Agrees, Standing::RepairRubric)
+    );
 }

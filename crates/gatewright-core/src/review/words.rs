@@ -30,12 +30,13 @@ fn criterion(text: &mut String, one: &CriterionView, width: usize) {
         400,
     );
     let _ = writeln!(text, "{}", clip(&head, width));
-    let people = one.people.join(", ");
-    let _ = writeln!(
-        text,
-        "  {}",
-        clip(&line(&format!("labelled by {people}"), 400), width - 2)
-    );
+    let scored = if one.level == "interval" {
+        "scored"
+    } else {
+        "labelled"
+    };
+    let people = line(&format!("{scored} by {}", one.people.join(", ")), 400);
+    let _ = writeln!(text, "  {}", clip(&people, width - 2));
     if one.all.shared == 0 {
         return;
     }
