@@ -24,6 +24,7 @@ use gatewright_stats::estimate::{Bounds, Undefined};
 
 use crate::calibrate::{Calibration, Carried, Fitness, calibrate};
 use crate::digest::Digest;
+use crate::label::Disagreement;
 use crate::manifest::{Manifest, Role};
 use crate::outcome::{Missing, Outcome};
 use crate::plan::{AttemptSpec, Plan};
@@ -38,8 +39,7 @@ pub use guard::{Resolution, Resolutions};
 
 /// Turns outcomes into numbers and findings. Pure: the same inputs give the same analysis, whatever their order.
 ///
-/// `resolutions` are what people said about single flips; `disagreements` counts, per criterion, units that
-/// several people judged differently; `denominators` come from [`denominators`].
+/// `people` is what people said beside the run; `denominators` come from [`denominators`].
 pub fn analyse(
     manifest: &Manifest,
     reference: &ReferenceSet,
@@ -124,8 +124,8 @@ impl Analysis {
 pub struct People {
     /// What they said about single flips.
     pub resolutions: Resolutions,
-    /// Units on which annotators differ, per criterion.
-    pub disagreements: BTreeMap<u16, u64>,
+    /// How far those who label differ, per criterion with any difference or any label that settles one.
+    pub disagreements: BTreeMap<u16, Disagreement>,
     /// Causes set by triage: example and criterion to a class. Work items follow the cause, not the symptom.
     pub causes: BTreeMap<(u32, u16), u16>,
     /// The judge of each calibrated criterion, by hash.
@@ -213,8 +213,8 @@ pub struct Analysis {
     pub behavioural: Vec<Behavioural>,
     /// What was expected against what was done: criterion × slice, all examples first.
     pub conduct: Vec<Conduct>,
-    /// Examples judged by several people with different verdicts, per criterion.
-    pub disagreements: BTreeMap<u16, u64>,
+    /// How far those who label differ, per criterion with any difference or any label that settles one.
+    pub disagreements: BTreeMap<u16, Disagreement>,
     /// Causes set by triage: example and criterion to a class.
     pub causes: BTreeMap<(u32, u16), u16>,
     /// Criteria that model judges graded without people's labels, which gate nothing until calibrated.

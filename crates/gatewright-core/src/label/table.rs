@@ -176,6 +176,33 @@ pub struct Disagreement {
     pub shared: u32,
     /// Of these, units on which annotators gave different labels.
     pub differ: u32,
+    /// Units whose verdict somebody settled.
+    pub settled: u32,
+    /// Of these, units on which all others agree on another label.
+    pub overruled: u32,
+}
+
+fn disagreement(table: &Table) -> Disagreement {
+    let mut found = Disagreement::default();
+    let unit = |row: &Row| (row.system, row.example, row.trial, row.part);
+    for rows in table.rows.chunk_by(|a, b| unit(a) == unit(b)) {
+        // Who settles a disagreement is no third party to it.
+        let mut given = rows.iter().filter(|row| !row.settles).map(|row| row.value);
+        let settled = rows.iter().find(|row| row.settles).map(|row| row.value);
+        let first = given.next();
+        let (mut others, mut differs) = (0, false);
+        for other in given {
+            others += 1;
+            differs |= Some(other) != first;
+        }
+        found.units += 1;
+        found.shared += u32::from(others > 0);
+        found.differ += u32::from(differs);
+        found.settled += u32::from(settled.is_some());
+        let overrules = !differs && first.is_some() && settled.is_some_and(|it| Some(it) != first);
+        found.overruled += u32::from(overrules);
+    }
+    found
 }
 
 /// All labels of a project, by criterion.
@@ -259,21 +286,14 @@ impl Labels {
 
     /// Returns how far the annotators of a criterion agree, over all systems of the page.
     pub fn disagreement(&self, criterion: u16) -> Disagreement {
-        let mut found = Disagreement::default();
-        let Some(table) = self.tables.get(&criterion) else {
-            return found;
-        };
-        let unit = |row: &Row| (row.system, row.example, row.trial, row.part);
-        for rows in table.rows.chunk_by(|a, b| unit(a) == unit(b)) {
-            // Who settles a disagreement is no third party to it.
-            let mut given = rows.iter().filter(|row| !row.settles).map(|row| row.value);
-            let first = given.next();
-            let others: Vec<u64> = given.collect();
-            found.units += 1;
-            found.shared += u32::from(!others.is_empty());
-            found.differ += u32::from(others.iter().any(|other| Some(*other) != first));
-        }
-        found
+        self.tables
+            .get(&criterion)
+            .map_or_else(Disagreement::default, disagreement)
+    }
+
+    /// Returns the same of people beside a criterion's judge.
+    pub fn people_disagreement(&self, criterion: u16) -> Disagreement {
+        self.disagreement(criterion | PEOPLE)
     }
 
     /// Returns the recorded trials of one system's labels about one example, over all criteria, sorted.

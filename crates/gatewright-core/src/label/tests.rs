@@ -118,7 +118,8 @@ fn one_pass_feeds_every_criterion() {
         Disagreement {
             units: 4,
             shared: 1,
-            differ: 1
+            differ: 1,
+            ..Disagreement::default()
         }
     );
     assert_eq!(labels.recorded_trials("new", 1), [2]);
@@ -473,7 +474,8 @@ fn real_labels_load() {
         Disagreement {
             units: 999,
             shared: 999,
-            differ: 120
+            differ: 120,
+            ..Disagreement::default()
         }
     );
     let strict = filter(

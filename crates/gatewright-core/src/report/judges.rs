@@ -6,6 +6,7 @@ use super::words;
 use crate::analyse::uncorrected;
 use crate::calibrate::{Fitness, reason_words};
 use crate::judge::MemberReport;
+use crate::label::Disagreement;
 use crate::manifest::{Manifest, Metric, Verb};
 
 /// Lists the judges of this run.
@@ -110,16 +111,28 @@ pub(super) fn notes(
         let id = name(*criterion);
         notes.extend(members.iter().map(|report| canary_note(&id, report)));
     }
-    for (criterion, count) in &materials.analysis.disagreements {
-        if *count > 0 {
-            notes.push(format!(
-                "reviewers of {} disagree on {} examples",
-                name(*criterion),
-                words::count(*count)
-            ));
-        }
-    }
+    let differ = materials.analysis.disagreements.iter();
+    notes.extend(differ.map(|(criterion, found)| disagreement_note(&name(*criterion), found)));
     notes
+}
+
+/// How far people differ, how much of it somebody settled, and where that label stands against all others.
+fn disagreement_note(id: &str, found: &Disagreement) -> String {
+    let count = |n: u32| words::count(u64::from(n));
+    let s = |n: u32| if n == 1 { "" } else { "s" };
+    let mut note = format!(
+        "reviewers of {id} disagree on {} of {} answer{} that several labelled",
+        count(found.differ),
+        count(found.shared),
+        s(found.shared)
+    );
+    if found.settled > 0 {
+        note += &format!("; {} settled by one label", count(found.settled));
+    }
+    if found.overruled > 0 {
+        note += &format!(", {} of them against all others", count(found.overruled));
+    }
+    note
 }
 
 /// Says which rules only watch because a judge has a part in what they count.

@@ -261,9 +261,13 @@ fn count(verdicts: &mut Verdicts, outcome: &Outcome) {
 fn people(loaded: &Loaded, session: &Session, heard: &Heard) -> Result<People, Failure> {
     let mut people = People::default();
     for index in 0..loaded.manifest.criteria.len() as u16 {
-        let differ = loaded.labels.disagreement(index).differ;
-        if differ > 0 {
-            people.disagreements.insert(index, u64::from(differ));
+        let beside = loaded.labels.people_disagreement(index);
+        let found = match beside.units {
+            0 => loaded.labels.disagreement(index),
+            _ => beside,
+        };
+        if found.differ > 0 || found.settled > 0 {
+            people.disagreements.insert(index, found);
         }
     }
     people.judges = calibration::judges(loaded);

@@ -103,8 +103,10 @@ fn what_people_differ_on_is_missing_until_somebody_settles_it() {
         "nobody has filled it in\n{open}"
     );
     settle(&project, "ok");
-    let gate = project.run(&["gate", "--fresh"]).expect(0);
-    assert!(gate.stdout.starts_with("SHIP"), "{gate}");
+    let gate = project.run(&["gate", "--fresh", "--json"]).expect(0);
+    let view: Value = serde_json::from_str(&gate.stdout).expect("json");
+    let note = "reviewers of right disagree on 8 of 120 answers that several labelled; 8 settled by one label";
+    assert_eq!(view["judge_notes"], serde_json::json!([note]));
     settle(&project, "no");
     let gate = project.run(&["gate", "--fresh"]).expect(100);
     assert!(gate.stdout.contains("warm"), "{gate}");
@@ -121,6 +123,24 @@ fn what_people_differ_on_is_missing_until_somebody_settles_it() {
         .expect(0);
     assert!(said.stdout.contains("nothing is left to settle"), "{said}");
     assert!(said.stdout.contains("8 settled already"), "{said}");
+}
+
+/// A label that settles is the verdict also where nobody differed: the report says so.
+#[test]
+fn a_label_against_all_others_is_in_sight() {
+    let project = project("[labels.jsonl, settled.jsonl]", 2);
+    let row = |example: &str, label: &str| {
+        format!(
+            r#"{{"example":"{example}","system":"candidate","annotator":"carla","kind":"human_adjudicated","label":"{label}"}}"#
+        ) + "\n"
+    };
+    let rows = row("warm-00", "ok") + &row("warm-01", "ok") + &row("cold-03", "no");
+    project.write("settled.jsonl", rows);
+    let gate = project.run(&["gate", "--json"]);
+    let view: Value = serde_json::from_str(&gate.stdout).expect("json");
+    let note = "reviewers of right disagree on 2 of 120 answers that several labelled; 3 settled by one label, 1 of them against all others";
+    assert_eq!(view["judge_notes"], serde_json::json!([note]), "{gate}");
+    assert_eq!(view["classes"][0]["outcomes"]["candidate"], 1, "{gate}");
 }
 
 #[test]
