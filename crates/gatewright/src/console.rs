@@ -104,6 +104,21 @@ impl Console {
         self.out(&text)
     }
 
+    /// Writes what a command found: as one JSON document, or as text for the terminal's width.
+    ///
+    /// # Errors
+    /// As [`Console::out`].
+    pub(crate) fn answer<T: serde::Serialize>(
+        &self,
+        value: &T,
+        text: impl FnOnce(usize) -> String,
+    ) -> Result<(), Failure> {
+        match self.json {
+            true => self.document(value),
+            false => self.out(&text(self.options.width)),
+        }
+    }
+
     /// Says something on standard error, unless quiet.
     pub(crate) fn note(&self, text: &str) {
         if !self.quiet {

@@ -82,46 +82,46 @@ impl Table {
     }
 }
 
-/// Every rule in every slice, those that fired first.
 /// How deciding rules stood in the draws; none where nothing was drawn.
 pub(crate) fn stable(view: &View) -> Option<Table> {
     let stability = view.stability.as_ref()?;
     let draws = words::count(u64::from(stability.resamples));
     let label = format!("How each rule stood in {draws} draws of the examples");
-    let mut table = Table::new(
-        &label,
-        &[
-            "rule",
-            "where",
-            "stands",
-            "#held",
-            "#violated",
-            "#undecided",
-            "fragile",
-        ],
-    );
+    let mut columns = vec![
+        "rule",
+        "where",
+        "stands",
+        "#held",
+        "#violated",
+        "#undecided",
+    ];
+    let any_fragile = stability.rules.iter().any(|rule| rule.fragile);
+    if any_fragile {
+        columns.push("fragile");
+    }
+    let mut table = Table::new(&label, &columns);
     for rule in &stability.rules {
         let Some(finding) = view.findings.get(rule.finding) else {
             continue;
         };
         let number = |draws: u32| words::count(u64::from(draws));
-        table.add(
-            None,
-            if rule.fragile { "fired" } else { "" },
-            vec![
-                finding.rule.clone(),
-                finding.slice.words.clone(),
-                finding.standing.word().to_owned(),
-                number(rule.holds),
-                number(rule.violated),
-                number(rule.undecided),
-                if rule.fragile { "fragile" } else { "" }.to_owned(),
-            ],
-        );
+        let mut row = vec![
+            finding.rule.clone(),
+            finding.slice.words.clone(),
+            finding.standing.word().to_owned(),
+            number(rule.holds),
+            number(rule.violated),
+            number(rule.undecided),
+        ];
+        if any_fragile {
+            row.push(if rule.fragile { "fragile" } else { "" }.to_owned());
+        }
+        table.add(None, if rule.fragile { "fired" } else { "" }, row);
     }
     Some(table)
 }
 
+/// Every rule in every slice, those that fired first.
 pub(crate) fn rules(view: &View) -> Table {
     let mut table = Table::new(
         "Every rule in every segment",

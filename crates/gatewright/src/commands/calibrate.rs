@@ -9,7 +9,7 @@ use gatewright_core::manifest::Manifest;
 
 use crate::args::CalibrateArgs;
 use crate::commands::labelling::{Asked, Given};
-use crate::commands::{Context, replace, shell, unknown, writable};
+use crate::commands::{self, Context, replace, shell, writable};
 use crate::console::document;
 use crate::error::Failure;
 use crate::exit;
@@ -40,12 +40,8 @@ pub(crate) fn calibrate(context: &Context, args: &CalibrateArgs) -> Result<u8, F
         replace(&context.here.join(path), document(&found)?.as_bytes())?;
         context.console.detail(&format!("wrote {}", path.display()));
     }
-    if context.console.json {
-        context.console.document(&found)?;
-    } else {
-        let width = context.console.options.width;
-        context.console.out(&calibrate::text(&found, width))?;
-    }
+    let text = |width| calibrate::text(&found, width);
+    context.console.answer(&found, text)?;
     Ok(exit::SHIP)
 }
 
@@ -65,10 +61,7 @@ fn criterion(manifest: &Manifest, name: Option<&str>) -> Result<Option<u16>, Fai
             }
         };
     };
-    let Some(index) = manifest.criterion_index(name) else {
-        let known: Vec<&str> = manifest.criteria.iter().map(|it| it.id.as_str()).collect();
-        return Err(unknown("criterion", name, known));
-    };
+    let index = commands::criterion(manifest, name)?;
     if !manifest.criteria[usize::from(index)].is_calibrated() {
         let what = format!("`{name}` has no people's labels beside a judge");
         return Err(Failure::usage(what).next(how));

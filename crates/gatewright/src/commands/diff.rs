@@ -14,7 +14,7 @@ use gatewright_store::ProjectLog;
 use serde::Serialize;
 
 use crate::args::DiffArgs;
-use crate::commands::{Context, pairs, unknown};
+use crate::commands::{self, Context, pairs, unknown};
 use crate::error::Failure;
 use crate::exit;
 use crate::pipeline::{
@@ -201,15 +201,8 @@ impl Filter {
                 .class_index(class)
                 .ok_or_else(|| unknown("failure class", class, known))
         });
-        let criterion = args.criterion.as_ref().map(|criterion| {
-            let known = manifest
-                .criteria
-                .iter()
-                .map(|criterion| criterion.id.as_str());
-            manifest
-                .criterion_index(criterion)
-                .ok_or_else(|| unknown("criterion", criterion, known))
-        });
+        let criterion = args.criterion.as_ref();
+        let criterion = criterion.map(|name| commands::criterion(manifest, name));
         Ok(Self {
             segments,
             class: class.transpose()?,

@@ -29,6 +29,7 @@ pub(crate) mod work;
 
 use std::path::{Path, PathBuf};
 
+use gatewright_core::manifest::Manifest;
 use gatewright_core::report::{View, terminal};
 
 use crate::args::Global;
@@ -160,6 +161,16 @@ pub(crate) fn pairs(texts: &[String], example: &str) -> Result<Vec<(String, Stri
                 .ok_or_else(|| Failure::usage(format!("`{text}` is not NAME=VALUE")).next(example))
         })
         .collect()
+}
+
+/// Finds a criterion by its name.
+///
+/// # Errors
+/// When there is none of that name.
+pub(crate) fn criterion(manifest: &Manifest, name: &str) -> Result<u16, Failure> {
+    let known = || manifest.criteria.iter().map(|it| it.id.as_str());
+    let missing = || unknown("criterion", name, known().collect::<Vec<_>>());
+    manifest.criterion_index(name).ok_or_else(missing)
 }
 
 /// Says that a name is not known, with the nearest one.

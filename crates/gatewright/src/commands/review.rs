@@ -9,7 +9,7 @@ use gatewright_core::review::{self, Rated, Unit, Whose, is_of_people, rated};
 
 use crate::args::{AgreementArgs, DisagreementsArgs, ReviewAction, ReviewArgs};
 use crate::commands::labelling::{Asked, Given};
-use crate::commands::{Context, replace, unknown, writable};
+use crate::commands::{self, Context, replace, unknown, writable};
 use crate::error::Failure;
 use crate::exit;
 use crate::pipeline::{Judging, Loaded};
@@ -42,12 +42,8 @@ fn agreement(context: &Context, args: &AgreementArgs) -> Result<u8, Failure> {
     if found.criteria.is_empty() {
         return Err(nobody_labels());
     }
-    if context.console.json {
-        context.console.document(&found)?;
-    } else {
-        let width = context.console.options.width;
-        context.console.out(&review::text(&found, width))?;
-    }
+    let text = |width| review::text(&found, width);
+    context.console.answer(&found, text)?;
     Ok(exit::SHIP)
 }
 
@@ -58,12 +54,8 @@ fn nobody_labels() -> Failure {
 
 /// Finds a criterion that people label.
 fn criterion(manifest: &Manifest, name: &str) -> Result<u16, Failure> {
-    let labelled = |index: &u16| is_of_people(&manifest.criteria[usize::from(*index)]).is_some();
-    let Some(index) = manifest.criterion_index(name) else {
-        let known: Vec<&str> = manifest.criteria.iter().map(|it| it.id.as_str()).collect();
-        return Err(unknown("criterion", name, known));
-    };
-    if !labelled(&index) {
+    let index = commands::criterion(manifest, name)?;
+    if is_of_people(&manifest.criteria[usize::from(index)]).is_none() {
         let what = format!("`{name}` is not labelled by people");
         return Err(Failure::usage(what).next("gatewright review agreement   (shows what is)"));
     }
@@ -116,8 +108,9 @@ fn disagreements(context: &Context, args: &DisagreementsArgs) -> Result<u8, Fail
             .why("a file to settle them would have to show which answer is whose")
             .next("gatewright review agreement --json   (counts them)"));
     }
-    let found = given(&loaded, index, is_of_people(declared).unwrap_or_default());
-    let settled = settled(&loaded, index, is_of_people(declared).unwrap_or_default());
+    let beside = is_of_people(declared).unwrap_or_default();
+    let found = given(&loaded, index, beside);
+    let settled = settled(&loaded, index, beside);
     let judging = Judging::of(
         &mut loaded,
         args.run.as_deref(),
@@ -133,7 +126,7 @@ fn disagreements(context: &Context, args: &DisagreementsArgs) -> Result<u8, Fail
             continue;
         }
         written += 1;
-        write(&loaded, index, &found, unit, &outputs, &mut text)?;
+        write(&loaded, (index, beside), &found, unit, &outputs, &mut text)?;
     }
     if written > 0 {
         replace(&whole, text.as_bytes())?;
@@ -176,7 +169,7 @@ impl<'a> Outputs<'a> {
 
 fn write(
     loaded: &Loaded,
-    criterion: u16,
+    (criterion, beside): (u16, bool),
     found: &Rated,
     unit: &Unit,
     outputs: &Outputs<'_>,
@@ -200,7 +193,10 @@ fn write(
         trial: unit.trial,
         part: unit.part,
         output,
-        text: unit.text.or_else(|| output.map(TextCode::of)),
+        // What people say beside a judge is of one text; a criterion's own label is of whatever is recorded.
+        text: unit
+            .text
+            .or_else(|| output.filter(|_| beside).map(TextCode::of)),
         said: given.into_iter().collect(),
     };
     let to_settle = Given {

@@ -11,7 +11,7 @@ use gatewright_store::ProjectLog;
 use serde::Serialize;
 
 use crate::args::{TriageAction, TriageArgs, TriageSetArgs};
-use crate::commands::{Context, unknown};
+use crate::commands::{self, Context, unknown};
 use crate::error::Failure;
 use crate::exit;
 use crate::pipeline::{Loaded, Session, ends, graders, project_log, what_judges_said, writer};
@@ -252,14 +252,7 @@ fn set_cause(context: &Context, args: &TriageSetArgs) -> Result<u8, Failure> {
             .collect();
         return Err(unknown("example", &args.example, known));
     };
-    if manifest.criterion_index(&args.criterion).is_none() {
-        let known: Vec<&str> = manifest
-            .criteria
-            .iter()
-            .map(|criterion| criterion.id.as_str())
-            .collect();
-        return Err(unknown("criterion", &args.criterion, known));
-    }
+    commands::criterion(manifest, &args.criterion)?;
     if manifest.class_index(&args.cause).is_none() && !NO_FAILURE.contains(&args.cause.as_str()) {
         let known = manifest
             .classes

@@ -62,6 +62,8 @@ pub(crate) struct Loaded {
     options: RunOptions,
     /// Trials and seed as the page states them.
     stated: (Trials, u64),
+    /// The trials an example that each system carries whose answers are there already.
+    carried: BTreeMap<Role, u32>,
     /// The systems' names as the page states them.
     own_names: BTreeMap<Role, String>,
 }
@@ -168,6 +170,7 @@ impl Loaded {
         Ok(Self {
             options: RunOptions::default(),
             stated: (manifest.trials, manifest.seed),
+            carried,
             own_names,
             project,
             manifest,
@@ -229,8 +232,7 @@ impl Loaded {
 
     /// Plans the first look.
     pub(crate) fn plan(&self) -> Plan {
-        let carried = carried(&self.manifest, &self.labels, &self.recorded);
-        let trials = |role| carried.get(&role).copied().unwrap_or_default();
+        let trials = |role| self.carried.get(&role).copied().unwrap_or_default();
         let mut plan = Plan::first_look(&self.manifest, &self.reference, trials);
         plan.shard = self.options.shard;
         plan

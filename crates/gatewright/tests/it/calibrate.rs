@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use gatewright_testkit::TestEnvironment;
 use serde_json::Value;
 
-use crate::project::{environment, examples, outputs, page};
+use crate::project::labelled;
 
 const REQUIRE: &str = "  - {id: mostly-right, require: right, at_least: 60 %, from: [policy], then: {violated: hold}, owner: team}
   - {id: no-task-breaks, guard: right, by: [task], against: production, margin: 10 pts, then: {violated: hold}, owner: team}
@@ -38,21 +38,15 @@ fn judge(flips: usize) -> String {
 }
 
 fn project(people: &str, rubric: &str, flips: usize) -> TestEnvironment {
-    let environment = environment();
-    let page = page("standard: shown", REQUIRE).replace(
-        "right: {grader: {contains: {}}, fails_as: unsupported-claim}",
-        &format!(
-            "right: {{grader: {{label: {{from: judge.jsonl, by: model, rubric: {rubric}, values: {{pass: [ok], fail: [no]}}}}}}, fails_as: unsupported-claim{people}}}"
-        ),
+    let label = format!("from: judge.jsonl, by: model, rubric: {rubric}");
+    let project = labelled(
+        ("standard: shown", REQUIRE),
+        (&label, people),
+        PER_TASK,
+        right,
     );
-    environment.write("gatewright.yaml", page);
-    environment.write("reference/all.jsonl", examples(PER_TASK));
-    for system in ["candidate", "production"] {
-        let said = outputs(PER_TASK, |_, index| right(index));
-        environment.write(&format!("runs/{system}.jsonl"), said);
-    }
-    environment.write("judge.jsonl", judge(flips));
-    environment
+    project.write("judge.jsonl", judge(flips));
+    project
 }
 
 const PEOPLE: &str = ", people: {from: labels.jsonl}";

@@ -83,3 +83,26 @@ pub(crate) fn recorded(decision: &str, per_task: usize, lost: usize) -> TestEnvi
     );
     environment
 }
+
+/// A project whose criterion `right` goes by labels: `label` is the grader's, `beside` what stands behind the criterion.
+pub(crate) fn labelled(
+    (decision, gate): (&str, &str),
+    (label, beside): (&str, &str),
+    per_task: usize,
+    right: impl Fn(usize) -> bool,
+) -> TestEnvironment {
+    let environment = environment();
+    let page = page(decision, gate).replace(
+        "right: {grader: {contains: {}}, fails_as: unsupported-claim}",
+        &format!(
+            "right: {{grader: {{label: {{{label}, values: {{pass: [ok], fail: [no]}}}}}}, fails_as: unsupported-claim{beside}}}"
+        ),
+    );
+    environment.write("gatewright.yaml", page);
+    environment.write("reference/all.jsonl", examples(per_task));
+    for system in ["candidate", "production"] {
+        let said = outputs(per_task, |_, index| right(index));
+        environment.write(&format!("runs/{system}.jsonl"), said);
+    }
+    environment
+}

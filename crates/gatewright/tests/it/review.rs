@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use gatewright_testkit::TestEnvironment;
 use serde_json::Value;
 
-use crate::project::{GUARD, environment, examples, outputs, page};
+use crate::project::{GUARD, labelled};
 
 const PER_TASK: usize = 30;
 
@@ -29,24 +29,15 @@ fn labels(disputed: usize) -> String {
 }
 
 fn project(from: &str, disputed: usize) -> TestEnvironment {
-    let environment = environment();
-    let labels_of = labels(disputed);
-    let page = page("standard: unbroken", GUARD).replace(
-        "right: {grader: {contains: {}}, fails_as: unsupported-claim}",
-        &format!(
-            "right: {{grader: {{label: {{from: {from}, by: person, rubric: r1, values: {{pass: [ok], fail: [no]}}}}}}, fails_as: unsupported-claim}}"
-        ),
+    let label = format!("from: {from}, by: person, rubric: r1");
+    let project = labelled(
+        ("standard: unbroken", GUARD),
+        (&label, ""),
+        PER_TASK,
+        |_| true,
     );
-    environment.write("gatewright.yaml", page);
-    environment.write("reference/all.jsonl", examples(PER_TASK));
-    for system in ["candidate", "production"] {
-        environment.write(
-            &format!("runs/{system}.jsonl"),
-            outputs(PER_TASK, |_, _| true),
-        );
-    }
-    environment.write("labels.jsonl", labels_of);
-    environment
+    project.write("labels.jsonl", labels(disputed));
+    project
 }
 
 fn settle(project: &TestEnvironment, label: &str) {

@@ -9,13 +9,8 @@ use std::process::Command;
 
 use serde_json::Value;
 
-const SYSTEMS: [&str; 5] = [
-    "gpt4",
-    "llama2new",
-    "llama2orig",
-    "mistralguard",
-    "mistralinstruct",
-];
+use crate::xstest::SYSTEMS;
+
 const CRITERION: &str = "two-full-compliance";
 
 fn run(folder: &Path, data: &Path, arguments: &[&str]) -> (i32, Value) {

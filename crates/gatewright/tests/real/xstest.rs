@@ -14,7 +14,7 @@ use gatewright_stats::proportion;
 use crate::ledger::{Ledger, escaped};
 use crate::run::{Run, swap};
 
-const SYSTEMS: [&str; 5] = [
+pub(crate) const SYSTEMS: [&str; 5] = [
     "gpt4",
     "llama2new",
     "llama2orig",
