@@ -224,17 +224,12 @@ fn judge(inputs: Inputs<'_>, rule: &Rule, criterion: u16, roles: &[Role]) -> (Ev
         .iter()
         .filter(|unit| roles.contains(&unit.role))
         .collect();
-    let judge = inputs.people.judges.get(&criterion);
     let evidence = Evidence::of(
         inputs.reference,
         &inputs.manifest.criteria[usize::from(criterion)],
         &of,
         roles,
-        (
-            judge.copied().unwrap_or_default(),
-            inputs.people.carried.get(&criterion),
-            inputs.people.forbidden.get(&criterion).map(String::as_str),
-        ),
+        inputs.people.known.of(criterion),
         rule.alpha_holds,
     );
     let fit = fitness(&evidence, rule.severity == Severity::Critical);

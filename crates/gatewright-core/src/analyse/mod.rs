@@ -22,8 +22,7 @@ use std::collections::BTreeMap;
 
 use gatewright_stats::estimate::{Bounds, Undefined};
 
-use crate::calibrate::{Calibration, Carried, Fitness, calibrate};
-use crate::digest::Digest;
+use crate::calibrate::{Calibration, Fitness, KnownJudges, calibrate};
 use crate::label::Disagreement;
 use crate::manifest::{Manifest, Role};
 use crate::outcome::{Missing, Outcome};
@@ -81,14 +80,7 @@ pub fn analyse(
             uncalibrated: (0..manifest.criteria.len() as u16)
                 .filter(|&c| scores.by_model[c as usize] && !scores.units.contains_key(&c))
                 .collect(),
-            calibrations: calibrate(
-                manifest,
-                reference,
-                &scores.units,
-                &people.judges,
-                &people.carried,
-                &people.forbidden,
-            ),
+            calibrations: calibrate(manifest, reference, &scores.units, &people.known),
         };
         // A worker does not panic; should one, its work is done here and fails here.
         (
@@ -128,12 +120,8 @@ pub struct People {
     pub disagreements: BTreeMap<u16, Disagreement>,
     /// Causes set by triage: example and criterion to a class. Work items follow the cause, not the symptom.
     pub causes: BTreeMap<(u32, u16), u16>,
-    /// The judge of each calibrated criterion, by hash.
-    pub judges: BTreeMap<u16, Digest>,
-    /// Earlier calibrations, by criterion.
-    pub carried: BTreeMap<u16, Carried>,
-    /// Why its canaries of this run forbid a judge to gate, by criterion.
-    pub forbidden: BTreeMap<u16, String>,
+    /// What is known of the judges.
+    pub known: KnownJudges,
 }
 
 /// Counts attempts and what became of them. `answers` names every attempt that ended, and how.

@@ -55,7 +55,7 @@ pub struct CriterionView {
 /// Why a judge is not fit.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct ReasonView {
-    /// `no-labels`, `inaccurate`, `adds-nothing`, `differs`, `one-arm`, `unsteady`, `changed`, `chosen`, `scores`, `metric`.
+    /// `no-labels`, `inaccurate`, `adds-nothing`, `differs`, `one-arm`, `unsteady`, `changed`, `chosen`, `open`, `scores`, `metric`.
     pub code: String,
     /// The same with its numbers, in words.
     pub words: String,
@@ -320,6 +320,7 @@ fn code(reason: &Reason) -> &'static str {
         Reason::Unsteady { .. } => "unsteady",
         Reason::Changed => "changed",
         Reason::Chosen => "chosen",
+        Reason::Open { .. } => "open",
         Reason::Scores { .. } => "scores",
         Reason::Canaries => "canaries",
         Reason::Metric => "metric",

@@ -13,11 +13,26 @@ use crate::digest::Digest;
 use crate::manifest::{Criterion, Role};
 use crate::reference::ReferenceSet;
 
+/// What is known of a judge beside its verdicts and people's.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Known<'a> {
+    /// The judge of now.
+    pub judge: Digest,
+    /// Its last calibration.
+    pub carried: Option<&'a Carried>,
+    /// Why its canaries forbid it to gate.
+    pub forbidden: Option<&'a str>,
+    /// Answers that people were to label and that nobody has labelled.
+    pub open: u64,
+}
+
 /// What a judge's fitness rests on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evidence {
     /// Its canaries of this run forbid it to gate.
     pub forbidden: bool,
+    /// Answers that people were to label and that nobody has labelled.
+    pub open: u64,
     /// The labels of the systems in question, together.
     pub reading: Reading,
     /// Error rates in use: this run's, or those of an earlier calibration of the same judge where that had more labels.
@@ -103,6 +118,11 @@ pub enum Reason {
     Changed,
     /// The labels were chosen by hand, so they say nothing about the others.
     Chosen,
+    /// Answers that were drawn to be labelled are not: those that are may be the ones on which it is right.
+    Open {
+        /// How many.
+        answers: u64,
+    },
     /// It gives scores, and no score is a pass or a fail.
     Scores {
         /// Spearman's correlation with people's scores, and its n.
@@ -146,9 +166,15 @@ impl Evidence {
         criterion: &Criterion,
         units: &[&Unit],
         roles: &[Role],
-        (judge, carried, forbidden): (Digest, Option<&Carried>, Option<&str>),
+        known: Known<'_>,
         alpha: f64,
     ) -> Self {
+        let Known {
+            judge,
+            carried,
+            forbidden,
+            open,
+        } = known;
         let reading = reading(reference, units, false, alpha);
         let chosen = is_chosen(criterion) && reading.labelled < reading.units;
         let own = if chosen { 0 } else { labels(&reading.table) };
@@ -178,6 +204,7 @@ impl Evidence {
             compares,
             changed: own == 0 && carried.is_some() && same.is_none(),
             forbidden: forbidden.is_some(),
+            open,
             by_hand: chosen,
             chosen: chosen && earlier.is_none(),
             scored: is_scored(criterion),
@@ -317,6 +344,12 @@ pub fn fitness(evidence: &Evidence, critical: bool) -> Fitness {
     if evidence.chosen {
         reasons.push(Reason::Chosen);
     }
+    // Labels of an earlier calibration are whole.
+    if evidence.open > 0 && !evidence.from_earlier {
+        reasons.push(Reason::Open {
+            answers: evidence.open,
+        });
+    }
     if reasons.is_empty() {
         return Fitness::Fit;
     }
@@ -359,7 +392,11 @@ fn named(reason: Unfit, evidence: &Evidence) -> Reason {
 /// More labels could still show that there is nothing in it.
 fn is_curable(reason: &Reason, evidence: &Evidence) -> bool {
     match reason {
-        Reason::NoLabels | Reason::OneArm | Reason::Chosen | Reason::Changed => true,
+        Reason::NoLabels
+        | Reason::OneArm
+        | Reason::Chosen
+        | Reason::Changed
+        | Reason::Open { .. } => true,
         Reason::Inaccurate { se, sp, needs, .. } => se.upper + sp.upper - 1.0 >= *needs,
         Reason::Differs(found) => {
             let clear = |p: Option<f64>| p.is_some_and(|p| p < 0.05);
@@ -382,6 +419,7 @@ fn more_labels(reason: &Reason, evidence: &Evidence) -> Option<u64> {
     match reason {
         Reason::Inaccurate { needs, .. } => needed(evidence, *needs),
         Reason::OneArm => Some(30),
+        Reason::Open { answers } => Some(*answers),
         // A gap of 5 points is told from none when its standard error is 2.5 points.
         Reason::Differs(_) => {
             let arms = evidence.arms?;
@@ -498,6 +536,11 @@ pub fn reason_words(reason: &Reason) -> String {
         Reason::Chosen => {
             "the labelled answers were chosen by hand and say nothing about the others".to_owned()
         }
+        Reason::Open { answers } => format!(
+            "{answers} answer{} that people were to label {} no label yet",
+            if *answers == 1 { "" } else { "s" },
+            if *answers == 1 { "has" } else { "have" }
+        ),
         Reason::Canaries => {
             "what it said in this run of canaries, and when asked again, and by which model, does not let it gate (the notes on judges say how)"
                 .to_owned()

@@ -24,7 +24,7 @@ use crate::reference::ReferenceSet;
 pub use document::{Document, document, schema};
 pub use drawing::{Answer, Drawing, Stratum, draw};
 pub(crate) use fitness::rate as share_rate;
-pub use fitness::{Evidence, Fitness, Reason, fitness, reason_words};
+pub use fitness::{Evidence, Fitness, Known, Reason, fitness, reason_words};
 pub use reading::{Agreement, Reading, agreement_interval, reading};
 pub use words::{next_words, text};
 
@@ -148,15 +148,37 @@ pub struct Calibration {
 /// One-sided level of the bounds that a report of a calibration shows.
 pub const ALPHA: f64 = 0.05;
 
-/// Calibrates every criterion that has people's labels beside a judge. `judges`, `carried` and `forbidden` (why canaries forbid a judge to gate) are by
-/// criterion.
+/// What is known of the judges of a page, by criterion.
+#[derive(Clone, Debug, Default)]
+pub struct KnownJudges {
+    /// The judge of each calibrated criterion, by hash.
+    pub judges: BTreeMap<u16, Digest>,
+    /// Its last calibration on record.
+    pub carried: BTreeMap<u16, Carried>,
+    /// Why canaries forbid a judge to gate.
+    pub forbidden: BTreeMap<u16, String>,
+    /// Answers that people were to label and that nobody has labelled.
+    pub open: BTreeMap<u16, u64>,
+}
+
+impl KnownJudges {
+    /// Returns what is known of one criterion's judge.
+    pub fn of(&self, criterion: u16) -> Known<'_> {
+        Known {
+            judge: self.judges.get(&criterion).copied().unwrap_or_default(),
+            carried: self.carried.get(&criterion),
+            forbidden: self.forbidden.get(&criterion).map(String::as_str),
+            open: self.open.get(&criterion).copied().unwrap_or_default(),
+        }
+    }
+}
+
+/// Calibrates every criterion that has people's labels beside a judge.
 pub fn calibrate(
     manifest: &Manifest,
     reference: &ReferenceSet,
     units: &BTreeMap<u16, Vec<Unit>>,
-    judges: &BTreeMap<u16, Digest>,
-    carried: &BTreeMap<u16, Carried>,
-    forbidden: &BTreeMap<u16, String>,
+    known: &KnownJudges,
 ) -> Vec<Calibration> {
     let none = Vec::new();
     (0..)
@@ -164,13 +186,10 @@ pub fn calibrate(
         .filter(|(_, criterion)| criterion.is_calibrated())
         .map(|(index, criterion)| {
             let units = units.get(&index).unwrap_or(&none);
-            let judge = judges.get(&index).copied().unwrap_or_default();
             let about = About {
                 criterion,
                 units,
-                judge,
-                carried: carried.get(&index),
-                forbidden: forbidden.get(&index).map(String::as_str),
+                known: known.of(index),
                 asked: demands(manifest, index, &compared(units)),
                 first_labels: first_labels(manifest, index),
             };
@@ -183,9 +202,7 @@ pub fn calibrate(
 struct About<'a> {
     criterion: &'a Criterion,
     units: &'a [Unit],
-    judge: Digest,
-    carried: Option<&'a Carried>,
-    forbidden: Option<&'a str>,
+    known: Known<'a>,
     asked: Vec<Demand>,
     first_labels: (u64, u64),
 }
@@ -264,7 +281,7 @@ fn one(reference: &ReferenceSet, index: u16, about: &About<'_>) -> Calibration {
             about.criterion,
             &of(roles),
             roles,
-            (about.judge, about.carried, about.forbidden),
+            about.known,
             alpha,
         )
     };
@@ -288,7 +305,7 @@ fn one(reference: &ReferenceSet, index: u16, about: &About<'_>) -> Calibration {
         .fold(ALPHA, f64::min);
     Calibration {
         criterion: index,
-        judge: about.judge,
+        judge: about.known.judge,
         systems: roles
             .iter()
             .map(|role| (*role, reading(reference, &of(&[*role]), written, ALPHA)))

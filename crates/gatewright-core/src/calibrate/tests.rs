@@ -86,14 +86,7 @@ fn calibrated(units: Vec<Unit>, change: impl FnOnce(&mut Manifest)) -> Calibrati
     let (mut manifest, reference) = world(5000);
     change(&mut manifest);
     let units = BTreeMap::from([(0, units)]);
-    let mut found = calibrate(
-        &manifest,
-        &reference,
-        &units,
-        &BTreeMap::new(),
-        &BTreeMap::new(),
-        &BTreeMap::new(),
-    );
+    let mut found = calibrate(&manifest, &reference, &units, &KnownJudges::default());
     found.remove(0)
 }
 
@@ -236,17 +229,12 @@ fn labels_carry_over_while_the_judge_is_the_same() {
         true_fail: 40,
     };
     let with = |then: Digest, units: &BTreeMap<u16, Vec<Unit>>| {
-        let judges = BTreeMap::from([(0, judge)]);
-        let carried = BTreeMap::from([(0, Carried { judge: then, table })]);
-        calibrate(
-            &manifest,
-            &reference,
-            units,
-            &judges,
-            &carried,
-            &BTreeMap::new(),
-        )
-        .remove(0)
+        let known = KnownJudges {
+            judges: BTreeMap::from([(0, judge)]),
+            carried: BTreeMap::from([(0, Carried { judge: then, table })]),
+            ..KnownJudges::default()
+        };
+        calibrate(&manifest, &reference, units, &known).remove(0)
     };
     let same = with(judge, &units);
     assert!(same.evidence.from_earlier);

@@ -5,7 +5,7 @@ use std::io::BufRead;
 use std::num::NonZeroUsize;
 
 use super::plan::{Compiled, Field, KEYS, Plan, is_text, is_there, score, sign, text};
-use super::table::{Interner, Labels, NO_PART, Row, Stated, Table};
+use super::table::{Interner, Labels, NO_PART, Place, Row, Stated, Table};
 use super::{PEOPLE, Request, TextCode, answer_id, is_place, kind_of, settles, split_answer_id};
 use crate::json::{BLOCK_BYTES, Block, Collector, Fault, Picker, Slot, map_blocks};
 use crate::manifest::Manifest;
@@ -120,6 +120,8 @@ fn index(
 /// What one block holds. Texts are numbered in the block's own order of appearance.
 struct Found {
     rows: Vec<Vec<Row>>,
+    /// Places for a label that nobody has filled in.
+    open: Vec<Vec<Place>>,
     /// Line of the labels that state how they were drawn, or of which text they are.
     stated: Vec<Vec<(u32, Stated)>>,
     texts: Interner,
@@ -175,6 +177,10 @@ fn merge(
         .iter()
         .map(|text| into.annotators.intern(text))
         .collect();
+    for (request, open) in requests.iter().zip(found.open) {
+        let all = into.open.entry(request.table()).or_default();
+        all.extend(open);
+    }
     for ((request, mut rows), stated) in requests.iter().zip(found.rows).zip(found.stated) {
         for row in &mut rows {
             if !request.score {
@@ -207,6 +213,7 @@ fn read_block(plan: &Plan<'_>, block: &Block) -> Found {
         plan,
         found: Found {
             rows: plan.requests.iter().map(|_| Vec::new()).collect(),
+            open: plan.requests.iter().map(|_| Vec::new()).collect(),
             stated: plan.requests.iter().map(|_| Vec::new()).collect(),
             texts: Interner::default(),
             annotators: Interner::default(),
@@ -330,11 +337,24 @@ impl<'a> BlockReader<'a, '_> {
                 || (request.by_person
                     && split_answer_id(answer).is_some_and(|(place, _)| is_place(place)))
         });
-        if (request.people || answer.is_some()) && !is_filled(request, slots) {
+        let filled = is_filled(request, slots);
+        if !filled && request.people && answer.is_none() {
             return;
         }
         let trial = self.count(line, "trial", &request.trial, slots);
         let part = self.count(line, "part", &request.part, slots);
+        if let (false, Some(answer)) = (filled, &answer) {
+            // A place for a label, that nobody has filled in. What is wrong with its code is said of labels.
+            let unit = (trial.flatten(), part.flatten());
+            let example = text(&request.example, slots).unwrap_or_default();
+            let system = self.answered(request, &example, answer, unit);
+            let example = self.plan.ids.get(example.as_ref()).copied();
+            if let (Some((system, _)), Some(example)) = (system, example) {
+                let part = unit.1.unwrap_or(NO_PART);
+                self.found.open[index].push((system, example, unit.0.unwrap_or(0), part));
+            }
+            return;
+        }
         let place = match (answer, trial, part) {
             (Some(answer), Some(trial), Some(part)) => {
                 self.answer(line, request, slots, &answer, (trial, part))
@@ -442,14 +462,7 @@ impl<'a> BlockReader<'a, '_> {
         (trial, part): (Option<u32>, Option<u32>),
     ) -> Option<(u8, Option<TextCode>)> {
         let example = text(&request.example, slots).unwrap_or_default();
-        let unit = (trial.unwrap_or(0), part);
-        let found = split_answer_id(answer).and_then(|(place, text)| {
-            let mut systems = self.plan.systems.iter();
-            let at = systems.position(|system| {
-                answer_id(&request.criterion, &example, system, unit, None) == place
-            })?;
-            Some((at as u8 + 1, text))
-        });
+        let found = self.answered(request, &example, answer, (trial, part));
         if found.is_none() {
             let what = format!("`answer_id` {answer} is no answer of this page's systems");
             let instead =
@@ -457,6 +470,23 @@ impl<'a> BlockReader<'a, '_> {
             self.bad(line, "unknown-answer", what, instead.to_owned());
         }
         found
+    }
+
+    /// Finds the system that a code of an answer stands for, and the text that it tells.
+    fn answered(
+        &self,
+        request: &Compiled,
+        example: &str,
+        answer: &str,
+        (trial, part): (Option<u32>, Option<u32>),
+    ) -> Option<(u8, Option<TextCode>)> {
+        let unit = (trial.unwrap_or(0), part);
+        let (place, text) = split_answer_id(answer)?;
+        let mut systems = self.plan.systems.iter();
+        let at = systems.position(|system| {
+            answer_id(&request.criterion, example, system, unit, None) == place
+        })?;
+        Some((at as u8 + 1, text))
     }
 
     /// Reads the probability with which a unit was drawn.

@@ -205,6 +205,9 @@ fn disagreement(table: &Table) -> Disagreement {
     found
 }
 
+/// System, example, trial and part of an answer, as rows have them.
+pub(super) type Place = (u8, u32, u32, u32);
+
 /// All labels of a project, by criterion.
 #[derive(Clone, Debug, Default)]
 pub struct Labels {
@@ -217,6 +220,8 @@ pub struct Labels {
     pub(super) annotators: Interner,
     pub(super) files: Vec<Arc<str>>,
     pub(super) tables: BTreeMap<u16, Table>,
+    /// Places for a label that nobody has filled in, by criterion.
+    pub(super) open: BTreeMap<u16, BTreeSet<Place>>,
     /// Rows of systems that the page does not name, over all files.
     pub other_system_rows: u64,
     /// Rows of examples that are quarantined or retired.
@@ -289,6 +294,22 @@ impl Labels {
         self.tables
             .get(&criterion)
             .map_or_else(Disagreement::default, disagreement)
+    }
+
+    /// Counts the answers that people were to label beside a criterion's judge (their row is there) and that nobody has labelled.
+    pub fn people_open(&self, criterion: u16) -> u64 {
+        let key = criterion | PEOPLE;
+        let (Some(open), table) = (self.open.get(&key), self.tables.get(&key)) else {
+            return 0;
+        };
+        let is_labelled = |(system, example, trial, part): &&Place| {
+            let rows = table.map_or(&[][..], |table| {
+                table.of(usize::from(*system), *example, self.examples)
+            });
+            rows.iter()
+                .any(|row| (row.trial, row.part) == (*trial, *part))
+        };
+        open.iter().filter(|place| !is_labelled(place)).count() as u64
     }
 
     /// Returns the same of people beside a criterion's judge.

@@ -291,21 +291,21 @@ fn an_earlier_calibration_corrects_a_share_and_no_comparison() {
     };
     assert_eq!(none(&case, 0), [Reason::NoLabels]);
     let judge = Digest::of(b"judge");
-    case.people.judges = BTreeMap::from([(0, judge)]);
+    case.people.known.judges = BTreeMap::from([(0, judge)]);
     let table = Confusion {
         true_pass: 150,
         false_fail: 3,
         false_pass: 2,
         true_fail: 60,
     };
-    case.people.carried = BTreeMap::from([(0, Carried { judge, table })]);
+    case.people.known.carried = BTreeMap::from([(0, Carried { judge, table })]);
     let floor = finding(&case, 0);
     assert_eq!(
         (floor.standing, none(&case, 1).as_slice()),
         (Standing::Holds, &[Reason::OneArm][..])
     );
     let changed = Digest::of(b"another prompt");
-    case.people.judges = BTreeMap::from([(0, changed)]);
+    case.people.known.judges = BTreeMap::from([(0, changed)]);
     assert_eq!(none(&case, 0), [Reason::Changed]);
 }
 

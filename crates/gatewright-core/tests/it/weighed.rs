@@ -72,8 +72,11 @@ fn the_same_of_a_judged_rule() {
         ..Confusion::default()
     };
     let judge = Digest::of(b"judge");
-    case.people.judges.insert(0, judge);
-    case.people.carried.insert(0, Carried { judge, table });
+    case.people.known.judges.insert(0, judge);
+    case.people
+        .known
+        .carried
+        .insert(0, Carried { judge, table });
     let beside: Vec<_> = case
         .outcomes
         .iter()

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use gatewright_core::calibrate::{self, Calibration, Carried, Document, Unit};
+use gatewright_core::calibrate::{self, Calibration, Carried, Document, KnownJudges, Unit};
 use gatewright_core::digest::Digest;
 use gatewright_core::event::ProjectEvent;
 use gatewright_core::judge::hash_of_judge;
@@ -23,8 +23,26 @@ use crate::pipeline::ledger::project_events;
 use crate::pipeline::load::Loaded;
 use crate::pipeline::session::{Session, writer};
 
+/// What is known of the page's judges beside this run. `forbidden` says why canaries forbid one to gate.
+///
+/// # Errors
+/// When the project log cannot be read.
+pub(super) fn known(
+    loaded: &Loaded,
+    forbidden: BTreeMap<u16, String>,
+) -> Result<KnownJudges, Failure> {
+    let all = 0..loaded.manifest.criteria.len() as u16;
+    let open = all.map(|criterion| (criterion, loaded.labels.people_open(criterion)));
+    Ok(KnownJudges {
+        judges: judges(loaded),
+        carried: carried(loaded)?,
+        forbidden,
+        open: open.filter(|(_, open)| *open > 0).collect(),
+    })
+}
+
 /// The judge of each calibrated criterion, by hash.
-pub(super) fn judges(loaded: &Loaded) -> BTreeMap<u16, Digest> {
+fn judges(loaded: &Loaded) -> BTreeMap<u16, Digest> {
     (0..)
         .zip(&loaded.manifest.criteria)
         .filter(|(_, criterion)| criterion.is_calibrated())
@@ -48,7 +66,7 @@ pub(super) fn judges(loaded: &Loaded) -> BTreeMap<u16, Digest> {
 ///
 /// # Errors
 /// When the project log cannot be read.
-pub(super) fn carried(loaded: &Loaded) -> Result<BTreeMap<u16, Carried>, Failure> {
+fn carried(loaded: &Loaded) -> Result<BTreeMap<u16, Carried>, Failure> {
     let mut carried = BTreeMap::new();
     for event in project_events(&loaded.project)? {
         let ProjectEvent::Calibrated {
@@ -157,9 +175,7 @@ impl Judging {
             &loaded.manifest,
             &loaded.reference,
             &gathered.units,
-            &judges(loaded),
-            &carried(loaded)?,
-            &forbidden,
+            &known(loaded, forbidden)?,
         );
         let reviewers = calibrations
             .iter()

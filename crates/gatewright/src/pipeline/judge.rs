@@ -270,9 +270,7 @@ fn people(loaded: &Loaded, session: &Session, heard: &Heard) -> Result<People, F
             people.disagreements.insert(index, found);
         }
     }
-    people.judges = calibration::judges(loaded);
-    people.carried = calibration::carried(loaded)?;
-    people.forbidden = judging::forbidden(&heard.reports);
+    people.known = calibration::known(loaded, judging::forbidden(&heard.reports))?;
     for event in project_events(&loaded.project)? {
         let ProjectEvent::Triaged {
             run,

@@ -141,6 +141,57 @@ fn plan_label_calibrate_gate() {
     );
 }
 
+/// Blank places are answers that were drawn: leaving out those on which the judge is wrong must not make it right.
+#[test]
+fn a_drawn_answer_without_a_label_keeps_the_judge_from_gating() {
+    let project = project(PEOPLE, "r1", 0);
+    let plan = ["calibrate", "right", "--plan", "240", "-o", "labels.jsonl"];
+    let _ = project.run(&plan).expect(0);
+    let whole = fill_in(&project.read("labels.jsonl"));
+    project.write("labels.jsonl", &whole);
+    let _ = project.run(&["gate"]).expect(0);
+    let mut blanked = 0;
+    let mut some = String::new();
+    for mut row in rows(&whole) {
+        // The judge is wrong on every twentieth.
+        let example = row["example"].as_str().expect("an example");
+        if example.ends_with("19") {
+            row["label"] = Value::Null;
+            blanked += 1;
+        }
+        let _ = writeln!(some, "{row}");
+    }
+    assert_eq!(blanked, 4);
+    project.write("labels.jsonl", &some);
+    let gate = project.run(&["gate", "--fresh"]).expect(110);
+    let said = "4 answers that people were to label have no label yet";
+    let words = gate.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains(said), "{gate}");
+    let json = project.run(&["calibrate", "right", "--json"]).expect(0);
+    let found: Value = serde_json::from_str(&json.stdout).expect("JSON");
+    let one = &found["criteria"][0];
+    assert_eq!(
+        (
+            &one["fitness"],
+            &one["reasons"][0]["code"],
+            &one["labels_needed"]
+        ),
+        (&"undecided".into(), &"open".into(), &4.into()),
+        "{json}"
+    );
+    // Somebody else's label fills the place.
+    let filled: String = rows(&whole)
+        .into_iter()
+        .filter(|row| row["example"].as_str().is_some_and(|it| it.ends_with("19")))
+        .map(|mut row| {
+            row["annotator"] = "ben".into();
+            format!("{row}\n")
+        })
+        .collect();
+    project.write("labels.jsonl", some + &filled);
+    let _ = project.run(&["gate", "--fresh"]).expect(0);
+}
+
 #[test]
 fn a_trip_waits_for_people_and_a_new_rubric_is_another_judge() {
     let project = project(PEOPLE, "r1", 8);

@@ -3,8 +3,7 @@
 use gatewright_stats::rng::Stream;
 
 use super::*;
-use crate::calibrate::Evidence;
-use crate::digest::Digest;
+use crate::calibrate::{Evidence, Known};
 use crate::outcome::{Beside, Bin, Said};
 
 const WORLDS: u64 = 1000;
@@ -86,7 +85,7 @@ fn misses(world: World, compares: bool, method: Method) -> (f64, f64, f64) {
     for seed in 0..WORLDS {
         let all = units(world, seed);
         let of: Vec<&Unit> = all.iter().filter(|u| roles.contains(&u.role)).collect();
-        let nobody = (Digest::default(), None, None);
+        let nobody = Known::default();
         // Only a corrected rate looks at the error rates; the others take the first world's, which saves most of the time.
         let evidence = match first.clone() {
             Some(evidence) if method != Method::LangReiczigel => evidence,
