@@ -5,7 +5,7 @@
 //! | pass/fail, one system | Clopper–Pearson | Korn–Graubard |
 //! | pass/fail, paired | Tango | CR2 + t, or effective-count Tango |
 //! | score or trial mean | t if n ≥ 10 and s > 0, else betting | CR2 + t if df ≥ 4 |
-//! | trial means, fewer than 10 rows that differ | as pass/fail, with sums for counts | the same |
+//! | trial means of which few differ | effective-count Clopper–Pearson or Tango | the same |
 //! | quantile | order statistics | ranks at n/deff |
 //! | ratio | delta, Fieller if CV > .1 | the same on clusters |
 //!
@@ -13,7 +13,7 @@
 
 use crate::betting;
 use crate::binomial;
-use crate::cluster::{ClusterMean, are_distinct, cluster_mean, effective_tango_of};
+use crate::cluster::{ClusterMean, are_distinct, cluster_mean, effective_tango_of, unseen};
 use crate::estimate::{Bounds, Method, Undefined};
 use crate::mean::student_t;
 use crate::paired::{tango_bounds, tango_z};
@@ -26,9 +26,11 @@ use crate::special::{norm_ppf, norm_sf, t_ppf, t_sf};
 const LEAST_DF: f64 = 4.0 - 1e-9;
 /// Fewest costs that are not 0 for a t interval of a mean cost.
 const LEAST_NONZERO: usize = 10;
-/// Fewest rows of trial means that differ from all the others for a t interval: with fewer, nearly all rows are equal, their spread says
+/// Fewest trial means that differ from all the others for a t interval of a rate: with fewer, nearly all rows are equal, their spread says
 /// little of what was not seen, and one trial that is taken away would make the interval of the whole narrower.
-const LEAST_DIFFERENT: usize = 10;
+const LEAST_UNLIKE: usize = 10;
+/// Fewest pairs of trial means that differ for a t interval of their difference (statistics.md §2.3: clusters whose sum is not 0).
+const LEAST_DIFFERENT: usize = 8;
 /// Fewest independent rows for a t interval.
 const LEAST_ROWS: usize = 10;
 
@@ -52,6 +54,14 @@ impl Rows<'_> {
         are_distinct(self.cluster)
     }
 
+    /// Rows of a kind that carry weight.
+    fn count(&self, is: impl Fn(f64) -> bool) -> usize {
+        let weighs = |row: usize| self.weight.is_none_or(|weights| weights[row] > 0.0);
+        (0..self.value.len())
+            .filter(|&row| is(self.value[row]) && weighs(row))
+            .count()
+    }
+
     fn check(&self, low: f64, high: f64) -> Result<(), Undefined> {
         if self.value.is_empty() {
             return Err(Undefined::Empty);
@@ -73,15 +83,16 @@ impl Rows<'_> {
 /// See [`Undefined`].
 pub fn pass_rate(rows: &Rows<'_>, alpha: f64) -> Result<Bounds, Undefined> {
     rows.check(0.0, 1.0)?;
-    let count = |is: fn(f64) -> bool| rows.value.iter().filter(|value| is(**value)).count();
-    let (below, above) = (count(|value| value != 1.0), count(|value| value != 0.0));
-    let single = count(|value| value != 0.0 && value != 1.0) == 0;
-    if !single && has_spread(rows, below.min(above)) {
+    let (below, above) = (
+        rows.count(|value| value != 1.0),
+        rows.count(|value| value != 0.0),
+    );
+    let single = rows.count(|value| value != 0.0 && value != 1.0) == 0;
+    if !single && has_spread(rows, below.min(above), LEAST_UNLIKE) {
         return bounded_mean(rows, alpha, 0.0, 1.0);
     }
     let n = rows.value.len();
-    if rows.independent() {
-        // No distribution on [0, 1] of this mean is more spread out than that of single trials.
+    if single && rows.independent() {
         let passes = crate::sum::sum(rows.value.iter().copied());
         let (lower, upper) = clopper_pearson(passes, n as f64, alpha);
         return Ok(plain(
@@ -108,16 +119,29 @@ pub fn pass_rate(rows: &Rows<'_>, alpha: f64) -> Result<Bounds, Undefined> {
     } else {
         mean.n as f64
     };
-    let (n_eff, lower, upper) = korn_graubard(rounded, nominal, mean.cr2, mean.df, alpha);
+    let (n_eff, lower, upper) = if single {
+        korn_graubard(rounded, nominal, mean.cr2, mean.df, alpha)
+    } else {
+        few_shares(rounded, &mean, alpha)
+    };
     enough_df(
         mean.df,
         clustered(&mean, lower, upper, alpha, n_eff, Method::KornGraubard),
     )
 }
 
+/// Returns (n_eff, lower, upper) of a rate of trial means of which few differ: Clopper–Pearson at the size at which single trials would vary as much.
+fn few_shares(p: f64, mean: &ClusterMean, alpha: f64) -> (f64, f64, f64) {
+    let n = mean.n as f64;
+    let factor = (t_ppf(alpha, n - 1.0) / t_ppf(alpha, mean.df)).powi(2);
+    let n_eff = p * (1.0 - p) / (mean.cr2 + unseen(n)) * factor;
+    let (lower, upper) = clopper_pearson(p * n_eff, n_eff, alpha);
+    (n_eff.min(n), lower, upper)
+}
+
 /// Says whether trial means are estimated by their spread: enough of them differ, or they are so few that they bet.
-fn has_spread(rows: &Rows<'_>, differ: usize) -> bool {
-    rows.value.len() < LEAST_ROWS || differ >= LEAST_DIFFERENT
+fn has_spread(rows: &Rows<'_>, differ: usize, least: usize) -> bool {
+    rows.value.len() < LEAST_ROWS || differ >= least
 }
 
 /// Returns one-sided bounds of a mean paired difference: values in [−1, 1], each −1, 0 or 1 for single trials.
@@ -139,8 +163,8 @@ pub fn paired_difference(rows: &Rows<'_>, alpha: f64) -> Result<Bounds, Undefine
                 Method::Tango,
             ))
         }
-        PairedPlan::Effective(mean) => {
-            let found = effective_tango_of(&mean, rows.value, rows.weight, alpha);
+        PairedPlan::Effective { mean, trial_means } => {
+            let found = effective_tango_of(&mean, rows.value, rows.weight, trial_means, alpha);
             let bounds = clustered(
                 &mean,
                 found.lower,
@@ -158,24 +182,33 @@ pub fn paired_difference(rows: &Rows<'_>, alpha: f64) -> Result<Bounds, Undefine
 
 /// How a paired difference is estimated (statistics.md §2.3, gate default).
 enum PairedPlan {
-    Tango { b: f64, c: f64, n: f64 },
-    Effective(ClusterMean),
+    Tango {
+        b: f64,
+        c: f64,
+        n: f64,
+    },
+    Effective {
+        mean: ClusterMean,
+        trial_means: bool,
+    },
     Cr2(ClusterMean),
     Fractional,
 }
 
 fn paired_plan(rows: &Rows<'_>) -> Result<PairedPlan, Undefined> {
-    let single = rows
-        .value
-        .iter()
-        .all(|value| *value == 0.0 || value.abs() == 1.0);
-    let differ = rows.value.iter().filter(|value| **value != 0.0).count();
-    if !single && has_spread(rows, differ) {
-        return Ok(PairedPlan::Fractional);
+    let single = rows.count(|value| value != 0.0 && value.abs() != 1.0) == 0;
+    if !single {
+        if has_spread(rows, rows.count(|value| value != 0.0), LEAST_DIFFERENT) {
+            return Ok(PairedPlan::Fractional);
+        }
+        let mean = cluster_mean(rows.value, rows.cluster, rows.weight)?;
+        return Ok(PairedPlan::Effective {
+            mean,
+            trial_means: true,
+        });
     }
-    // Of trial means, shares of a pair.
-    let b = crate::sum::sum(rows.value.iter().map(|value| value.max(0.0)));
-    let c = crate::sum::sum(rows.value.iter().map(|value| (-value).max(0.0)));
+    let b = rows.value.iter().filter(|value| **value > 0.0).count() as f64;
+    let c = rows.value.iter().filter(|value| **value < 0.0).count() as f64;
     if rows.independent() {
         return Ok(PairedPlan::Tango {
             b,
@@ -200,7 +233,10 @@ fn paired_plan(rows: &Rows<'_>) -> Result<PairedPlan, Undefined> {
     {
         return Ok(PairedPlan::Cr2(mean));
     }
-    Ok(PairedPlan::Effective(mean))
+    Ok(PairedPlan::Effective {
+        mean,
+        trial_means: false,
+    })
 }
 
 /// Returns one-sided bounds of a mean of values without a range (milliseconds, money).
@@ -695,7 +731,8 @@ mod tests {
                 value[row] = passed;
                 let next = rows(&value);
                 assert!(next.0 < last.0, "{value:?}: {next:?} after {last:?}");
-                assert_eq!(next.1, Method::ClopperPearson);
+                let single = passed == 0.0 && value.iter().all(|value| *value != 0.5);
+                assert_eq!(next.1 == Method::ClopperPearson, single);
                 last = next;
             }
         }

@@ -283,7 +283,7 @@ pub struct EffectiveTango {
     pub upper: f64,
 }
 
-/// Computes effective-count Tango bounds at one-sided level alpha for differences in [−1, 1]: those of trial means count as shares of a pair.
+/// Computes effective-count Tango bounds at one-sided level alpha for differences in {−1, 0, 1}.
 ///
 /// # Errors
 /// Those of [`cluster_mean`].
@@ -294,13 +294,21 @@ pub fn effective_tango(
     alpha: f64,
 ) -> Result<EffectiveTango, Undefined> {
     let mean = cluster_mean(values, clusters, weights)?;
-    Ok(effective_tango_of(&mean, values, weights, alpha))
+    Ok(effective_tango_of(&mean, values, weights, false, alpha))
 }
 
+/// Returns what is added to the variance of n trial means of which few differ: that of one more row, unseen, that differs by half a pair.
+/// Without it rows that all seem equal would count for as many as one likes.
+pub(crate) fn unseen(n: f64) -> f64 {
+    0.25 / (n * n)
+}
+
+/// Effective-count Tango. Differences of trial means, in [−1, 1], count as shares of a pair, and for as many pairs as would vary as they do.
 pub(crate) fn effective_tango_of(
     mean: &ClusterMean,
     values: &[f64],
     weights: Option<&[f64]>,
+    trial_means: bool,
     alpha: f64,
 ) -> EffectiveTango {
     let n = mean.n as f64;
@@ -315,6 +323,8 @@ pub(crate) fn effective_tango_of(
     let factor = (z / t_ppf(alpha, mean.df)).powi(2);
     let n_eff = if v0 <= 0.0 || mean.cr2 <= 0.0 {
         n.min(mean.clusters as f64) * factor
+    } else if trial_means {
+        n * v0 / (mean.cr2 + unseen(n)) * factor
     } else {
         n * (v0 / mean.cr2).min(1.0) * factor
     };
@@ -323,7 +333,8 @@ pub(crate) fn effective_tango_of(
     EffectiveTango {
         b,
         c,
-        n_eff,
+        // Trials make a pair say more than one of single trials; never are there more pairs.
+        n_eff: n_eff.min(n),
         df: mean.df,
         lower,
         upper,
