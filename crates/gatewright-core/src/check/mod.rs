@@ -5,6 +5,7 @@
 //! this rule see" for one rule.
 
 mod behaviour;
+mod beyond;
 mod coverage;
 mod examples;
 mod explain;
@@ -20,6 +21,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use beyond::labels_beyond;
 pub use explain::{Explanation, Follows, Seen, explain};
 pub use parts::parts_from;
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::criteria::{self, Criterion, Vocabulary};
-use super::ids::Namer;
+use super::ids::{Namer, question};
 use super::roles::Chosen;
 use super::{Case, Log, Row, name};
 use crate::digest::Digest;
@@ -148,16 +148,20 @@ pub fn pair<'l>(
     if by == By::Content {
         groups = told_apart(groups, &mut paired.notes);
     } else {
+        if by == By::Field {
+            several_questions(&groups, logs, problems);
+        }
         same_questions(&groups, by, logs, &mut paired.notes, problems);
     }
     let suites = suites(&rows);
+    let mut told = BTreeSet::new();
     let mut namer = Namer::new(known);
     for group in groups {
         let (_, log, first) = group.rows[0];
         let at = format!("{}: {}", logs[log].file, first.place);
         let (id, is_known) = namer.id(&group.key, by, &first.case, &logs[log].file, &at, problems);
         let index = paired.examples.len();
-        let answers = trials(&group, index, logs, chosen, problems);
+        let answers = trials(&group, index, logs, chosen, &mut told, problems);
         paired.answers.extend(answers);
         let roles: BTreeSet<Role> = group.rows.iter().map(|(role, ..)| *role).collect();
         if roles.len() < chosen.len() {
@@ -217,7 +221,7 @@ fn grouped<'l>(
     for placed in rows {
         let (_, log, row) = *placed;
         let stated = match (by, key) {
-            (By::Content, _) => Some(content(&row.case)),
+            (By::Content, _) => is_asked(&row.case).then(|| question(&row.case.content)),
             (By::Field, Key::Field(field)) => row
                 .case
                 .field(field)
@@ -235,7 +239,10 @@ fn grouped<'l>(
         };
         let Some(stated) = stated.filter(|text| !text.trim().is_empty()) else {
             if without.insert(log) {
-                problems.push(no_key(&logs[log], row, key));
+                problems.push(match by {
+                    By::Content => no_question(&logs[log], row),
+                    _ => no_key(&logs[log], row, key),
+                });
             }
             continue;
         };
@@ -269,12 +276,30 @@ fn no_key(log: &Log, row: &Row, key: &Key) -> Problem {
         .instead(instead)
 }
 
-/// Hashes what was asked. White space at the ends makes no other question.
-fn content(case: &Case) -> String {
+/// Says whether anything was asked: all that ask nothing would be repeats of one example.
+fn is_asked(case: &Case) -> bool {
     match &case.content {
-        Value::String(text) => Digest::of_json(&text.trim()).hex(),
-        other => Digest::of_json(other).hex(),
+        Value::Null => false,
+        Value::String(text) => !text.trim().is_empty(),
+        Value::Array(items) => !items.is_empty(),
+        Value::Object(fields) => !fields.is_empty(),
+        Value::Bool(_) | Value::Number(_) => true,
     }
+}
+
+fn no_question(log: &Log, row: &Row) -> Problem {
+    let what = format!("{} has no question, and is matched by it", row.place);
+    let known = row.case.names();
+    let instead = match known.is_empty() {
+        true => "a question in every row".to_owned(),
+        false => format!(
+            "--key with a field that each example has, one of: {}",
+            name(&known.join(", "))
+        ),
+    };
+    Problem::error("missing-key", Location::file(&log.file), what)
+        .why("without it the answer belongs to no example")
+        .instead(instead)
 }
 
 /// Hashes what is expected of a case. What else a file keeps beside it (a time, a note) may differ from repeat to repeat.
@@ -323,6 +348,46 @@ fn told_apart<'l>(groups: Vec<Group<'l>>, notes: &mut Vec<String>) -> Vec<Group<
     made
 }
 
+/// Says where one key means several questions of one system: they would be taken for repeats of one example.
+fn several_questions(groups: &[Group<'_>], logs: &[Log], problems: &mut Vec<Problem>) {
+    let mut first: Option<(&Group<'_>, Placed<'_>, Placed<'_>)> = None;
+    let mut more = 0;
+    for group in groups {
+        let mut asked: BTreeMap<Role, (String, Placed<'_>)> = BTreeMap::new();
+        let other = group.rows.iter().find_map(|placed| {
+            let (role, _, row) = *placed;
+            let content = question(&row.case.content);
+            let (known, before) = asked.entry(role).or_insert((content.clone(), *placed));
+            (*known != content).then_some((*before, *placed))
+        });
+        match (other, &first) {
+            (Some((before, after)), None) => first = Some((group, before, after)),
+            (Some(_), Some(_)) => more += 1,
+            (None, _) => {}
+        }
+    }
+    let Some((group, (_, _, before), (_, log, after))) = first else {
+        return;
+    };
+    let more = match more {
+        0 => String::new(),
+        1 => ", and 1 more key is like this".to_owned(),
+        more => format!(", and {more} more keys are like this"),
+    };
+    let what = format!(
+        "`{}` is the key of two questions of `{}`: {} and {}{more}",
+        name(&group.key),
+        name(&after.system),
+        before.place,
+        after.place
+    );
+    problems.push(
+        Problem::error("other-question", Location::file(&logs[log].file), what)
+            .why("they would count as repeats of one example")
+            .instead("--key with a field that tells the examples apart, or --key content"),
+    );
+}
+
 /// Says where one id means two questions.
 fn same_questions(
     groups: &[Group<'_>],
@@ -337,7 +402,7 @@ fn same_questions(
         let other = group
             .rows
             .iter()
-            .find(|(.., row)| content(&row.case) != content(&first.case));
+            .find(|(.., row)| question(&row.case.content) != question(&first.case.content));
         let Some((_, log, row)) = other else { continue };
         if by == By::Field {
             stated += 1;
@@ -401,6 +466,7 @@ fn trials<'l>(
     example: usize,
     logs: &[Log],
     chosen: &[Chosen],
+    told: &mut BTreeSet<Role>,
     problems: &mut Vec<Problem>,
 ) -> Vec<Answer<'l>> {
     let mut made = Vec::new();
@@ -413,7 +479,9 @@ fn trials<'l>(
             .collect();
         let files: BTreeSet<usize> = rows.iter().map(|(log, _)| *log).collect();
         if files.len() > 1 && !of.one_by_one {
-            problems.push(twice(&rows, logs, of));
+            if told.insert(of.role) {
+                problems.push(twice(&rows, logs, of));
+            }
             continue;
         }
         let order = |log: usize| of.parts.iter().position(|(part, _)| *part == log);
@@ -433,6 +501,23 @@ fn trials<'l>(
                 Problem::error("same-trial", Location::file(&logs[*log].file), what)
                     .why("one attempt has one answer")
                     .instead("a number of its own for each repeat, or --key with a field that tells the examples apart"),
+            );
+            continue;
+        }
+        let unnumbered = rows.iter().find(|(_, row)| row.trial.is_none());
+        if let Some((log, row)) = unnumbered
+            && rows
+                .iter()
+                .any(|(other, row)| other == log && row.trial.is_some())
+        {
+            let what = format!(
+                "{} has no number of its trial, and other rows of its example have",
+                row.place
+            );
+            problems.push(
+                Problem::error("missing-trial", Location::file(&logs[*log].file), what)
+                    .why("nobody can say which repeat it is")
+                    .instead("a number in every row of the example, or in none"),
             );
             continue;
         }
@@ -458,14 +543,21 @@ fn twice(rows: &[(usize, &Row)], logs: &[Log], of: &Chosen) -> Problem {
         .collect();
     let names: Vec<&str> = names.into_iter().collect();
     let (first, row) = rows[0];
-    let flags: Vec<String> = names
-        .iter()
-        .map(|file| format!("--{} '{file}'", of.role.word()))
-        .collect();
+    let typed = |file: &&str| {
+        let log = logs.iter().find(|log| log.file == **file);
+        let alone = log.is_none_or(|log| log.rows.iter().all(|other| other.system == row.system));
+        let part = if alone {
+            String::new()
+        } else {
+            format!("={}", row.system)
+        };
+        format!("--{} '{file}{part}'", of.role.word())
+    };
+    let flags: Vec<String> = names.iter().map(typed).collect();
     Problem::error(
         "same-system",
         Location::file(&logs[first].file),
-        format!("`{}` answers {} in {}", name(&row.system), row.place, names.join(" and in ")),
+        format!("`{}` answers the same examples in {}", name(&row.system), names.join(" and in ")),
     )
     .why("they may be two versions under one name, or repeats")
     .instead(format!("one file for each role: --candidate NEW --production OLD; when they are repeats of one system: {}", flags.join(" ")))

@@ -14,20 +14,20 @@ use crate::outcome::GraderKind;
 use crate::problem::Problem;
 
 const TOOL: &str = "promptfoo";
-/// Reasons of assertions that did not come to a verdict, by their beginnings.
-const BROKEN: [&str; 9] = [
-    "Custom function threw error",
-    "Python code execution failed",
-    "Ruby code execution failed",
-    "Webhook error",
-    "Moderation API error",
-    "Search rubric evaluation failed",
-    "Could not extract JSON",
-    "Invalid regex pattern",
-    "API error",
+/// Reasons of assertions that did not come to a verdict, by their beginnings, and the types that give them: a reason may quote anybody.
+const BROKEN: [(&str, &[&str]); 9] = [
+    ("Custom function threw error", &["javascript"]),
+    ("Python code execution failed", &["python"]),
+    ("Ruby code execution failed", &["ruby"]),
+    ("Webhook error", &["webhook"]),
+    ("Invalid regex pattern", &["regex"]),
+    ("Moderation API error", &["moderation"]),
+    ("Search rubric evaluation failed", &["search-rubric"]),
+    ("Could not extract JSON", &MODEL),
+    ("API error", &MODEL),
 ];
-/// Types that ask a model. `similar` and `classifier` ask one too, for a number that a threshold decides.
-const MODEL: [&str; 18] = [
+/// Types that ask a model; some of them for a number that a threshold decides. So does every type that is in no list here.
+const MODEL: [&str; 19] = [
     "agent-rubric",
     "answer-relevance",
     "classifier",
@@ -46,6 +46,50 @@ const MODEL: [&str; 18] = [
     "pi",
     "search-rubric",
     "select-best",
+    "similar",
+];
+/// Types that promptfoo itself computes from the answer.
+const RULE: [&str; 40] = [
+    "bleu",
+    "contains",
+    "contains-all",
+    "contains-any",
+    "contains-html",
+    "contains-json",
+    "contains-sql",
+    "contains-xml",
+    "cost",
+    "equals",
+    "finish-reason",
+    "gleu",
+    "icontains",
+    "icontains-all",
+    "icontains-any",
+    "is-html",
+    "is-json",
+    "is-refusal",
+    "is-sql",
+    "is-valid-function-call",
+    "is-valid-openai-function-call",
+    "is-valid-openai-tools-call",
+    "is-xml",
+    "latency",
+    "levenshtein",
+    "meteor",
+    "perplexity",
+    "perplexity-score",
+    "regex",
+    "rouge-n",
+    "starts-with",
+    "tool-call-f1",
+    "trace-error-spans",
+    "trace-span-count",
+    "trace-span-duration",
+    "trajectory:step-count",
+    "trajectory:tool-args-match",
+    "trajectory:tool-sequence",
+    "trajectory:tool-used",
+    "word-count",
 ];
 const PROGRAM: [&str; 4] = ["javascript", "python", "ruby", "webhook"];
 /// Types whose value is the expected answer.
@@ -61,7 +105,7 @@ const ANSWERS: [&str; 9] = [
     "starts-with",
 ];
 
-/// The criterion of a row whose assertions are not told one by one.
+/// The criterion of a row as a whole, where its assertions are not told one by one, or not all of them.
 const OVERALL: &str = "passes";
 
 /// Rows that were read, and how promptfoo counts them: passed, failed, errors.
@@ -69,6 +113,8 @@ const OVERALL: &str = "passes";
 struct Reader {
     log: Log,
     prompts: Vec<(String, String)>,
+    /// Verdicts that name no assertion: how many, and where the first is.
+    nameless: Option<(usize, String)>,
     counts: BTreeMap<String, [u32; 3]>,
 }
 
@@ -107,6 +153,14 @@ pub(super) fn read(input: &Input, problems: &mut Vec<Problem>) -> Option<Log> {
             }
         }
     }
+    if let Some((count, first)) = reader.nameless.take() {
+        note(
+            &mut reader.log,
+            &format!(
+                "{count} verdicts say not which assertion they are of (first in {first}): where one fails, the row as a whole does (`{OVERALL}`)"
+            ),
+        );
+    }
     let theirs = reader.counts.into_iter().map(|(system, counts)| Theirs {
         system,
         of: "tests".to_owned(),
@@ -143,7 +197,13 @@ impl Reader {
             system = format!("{system} | {}", called.map_or("", |(_, called)| called));
         }
         let end = end(row, &mut self.log);
-        let grades = grades(row, success, &end);
+        let grades = grades(row, &end);
+        let nameless = nameless(row);
+        if !nameless.is_empty() {
+            let (count, _) = self.nameless.get_or_insert((0, place.to_owned()));
+            *count += nameless.len();
+        }
+        let whole = whole(row, success, &end, &grades);
         let stated = row.get("failureReason").and_then(Value::as_u64);
         let counted = match (stated, &end, success) {
             (_, _, true) => 0,
@@ -171,7 +231,25 @@ impl Reader {
             trial: None,
             end,
             grades,
+            whole,
         });
+    }
+}
+
+/// Takes the verdict on a row as a whole in, where something failed that no verdict on an assertion tells: for all rows of all files then, so
+/// that every system is judged by it.
+pub(super) fn take_whole(logs: &mut [Log]) {
+    let fails = |grade: &Grade| grade.verdict == Verdict::of(false);
+    let untold = |row: &Row| {
+        let whole = row.whole.as_ref();
+        whole.is_some_and(|whole| row.grades.is_empty() || fails(whole))
+            && !row.grades.iter().any(fails)
+    };
+    if !logs.iter().flat_map(|log| &log.rows).any(untold) {
+        return;
+    }
+    for row in logs.iter_mut().flat_map(|log| &mut log.rows) {
+        row.grades.extend(row.whole.take());
     }
 }
 
@@ -421,30 +499,93 @@ fn expected(asserts: &[Value]) -> Option<String> {
         .then(|| first.to_owned())
 }
 
-fn grades(row: &Map<String, Value>, success: bool, end: &End) -> Vec<Grade> {
+fn components(row: &Map<String, Value>) -> &[Value] {
+    let result = row.get("gradingResult").unwrap_or(&Value::Null);
+    let parts = result["componentResults"].as_array();
+    parts.map_or(&[][..], Vec::as_slice)
+}
+
+fn grades(row: &Map<String, Value>, end: &End) -> Vec<Grade> {
+    match end {
+        End::Error { .. } => Vec::new(),
+        End::Answered(_) => components(row).iter().filter_map(component).collect(),
+    }
+}
+
+/// Verdicts that name no assertion. What sums a set of assertions up is none: its parts stand beside it.
+fn nameless(row: &Map<String, Value>) -> Vec<&Value> {
+    let sums_up = |part: &Value| part["componentResults"].is_array();
+    let parts = components(row).iter();
+    parts
+        .filter(|part| component(part).is_none() && !sums_up(part))
+        .collect()
+}
+
+/// The row as a whole, as promptfoo says it; nothing where nothing was judged.
+fn whole(row: &Map<String, Value>, success: bool, end: &End, grades: &[Grade]) -> Option<Grade> {
     if matches!(end, End::Error { .. }) {
-        return Vec::new();
+        return None;
     }
     let result = row.get("gradingResult").unwrap_or(&Value::Null);
-    let parts = result["componentResults"]
-        .as_array()
-        .map_or(&[][..], Vec::as_slice);
-    let mut grades: Vec<Grade> = parts.iter().filter_map(component).collect();
-    let judged = result["pass"].as_bool().is_some();
-    let asserted = row
+    result["pass"].as_bool()?;
+    let asserts = row
         .get("testCase")
-        .and_then(|test| test["assert"].as_array())
-        .is_some_and(|asserts| !asserts.is_empty());
-    if grades.is_empty() && judged && asserted {
-        grades.push(Grade {
-            criterion: OVERALL.to_owned(),
-            by: GraderKind::Rule,
-            verdict: Verdict::of(success),
-            score: result["score"].as_f64(),
-            why: result["reason"].as_str().unwrap_or_default().to_owned(),
-        });
+        .and_then(|test| test["assert"].as_array());
+    let asserts = asserts.map_or(&[][..], Vec::as_slice);
+    if asserts.is_empty() && components(row).is_empty() {
+        return None;
     }
-    grades
+    let unknown = nameless(row);
+    let failing = unknown.iter().find(|part| part["pass"] == false);
+    // What broke may be all that failed.
+    let broken = grades.iter().any(|grade| grade.verdict == Verdict::Broken);
+    let told = grades
+        .iter()
+        .any(|grade| grade.verdict == Verdict::of(false));
+    let verdict = match (success, failing) {
+        (true, None) => Verdict::of(true),
+        (false, None) if broken && !told => Verdict::Broken,
+        _ => Verdict::of(false),
+    };
+    // A model among those that say nothing of their own may be what judged.
+    let silent = asserts.iter().filter(|assertion| {
+        let named = criterion(assertion);
+        named.is_some_and(|named| grades.iter().all(|grade| grade.criterion != named))
+    });
+    let kinds = silent.filter_map(|assertion| assertion["type"].as_str());
+    let by = match kinds.map(judged_by).any(|by| by == GraderKind::Model) && unknown.is_empty() {
+        true => GraderKind::Model,
+        false => GraderKind::Rule,
+    };
+    let reason = failing.map_or(&result["reason"], |part| &part["reason"]);
+    Some(Grade {
+        criterion: OVERALL.to_owned(),
+        by,
+        verdict,
+        score: result["score"].as_f64(),
+        why: reason.as_str().unwrap_or_default().to_owned(),
+    })
+}
+
+/// What judges by a type of assertion. A type that nobody here knows may ask a model, and then it must not gate by itself.
+fn judged_by(kind: &str) -> GraderKind {
+    let bare = kind.strip_prefix("not-").unwrap_or(kind);
+    let head = bare.split(':').next().unwrap_or(bare);
+    match head {
+        "human" => GraderKind::Person,
+        _ if PROGRAM.contains(&head) => GraderKind::Program,
+        _ if RULE.contains(&bare) || RULE.contains(&head) => GraderKind::Rule,
+        _ => GraderKind::Model,
+    }
+}
+
+/// Says whether an assertion came to no verdict, as promptfoo marks it, or by a reason that it gives only then.
+fn is_broken(part: &Value, kind: &str, why: &str) -> bool {
+    let bare = kind.strip_prefix("not-").unwrap_or(kind);
+    let head = bare.split(':').next().unwrap_or(bare);
+    let known =
+        |(begins, kinds): &(&str, &[&str])| kinds.contains(&head) && why.starts_with(begins);
+    part["metadata"]["graderError"] == true || (part["pass"] == false && BROKEN.iter().any(known))
 }
 
 fn component(part: &Value) -> Option<Grade> {
@@ -452,20 +593,10 @@ fn component(part: &Value) -> Option<Grade> {
     let kind = scalar_text(&assertion["type"])?.into_owned();
     let pass = part["pass"].as_bool()?;
     let why = part["reason"].as_str().unwrap_or_default();
-    let broken = part["metadata"]["graderError"] == true
-        || (!pass && BROKEN.iter().any(|known| why.starts_with(known)));
-    let bare = kind.trim_start_matches("not-");
-    let by = match bare.split(':').next().unwrap_or(bare) {
-        "human" => GraderKind::Person,
-        one if MODEL.contains(&one) || bare == "trajectory:goal-success" => GraderKind::Model,
-        "similar" => GraderKind::Model,
-        one if PROGRAM.contains(&one) => GraderKind::Program,
-        _ => GraderKind::Rule,
-    };
     Some(Grade {
         criterion: criterion(assertion)?,
-        by,
-        verdict: match broken {
+        by: judged_by(&kind),
+        verdict: match is_broken(part, &kind, why) {
             true => Verdict::Broken,
             false => Verdict::of(pass),
         },
