@@ -5,7 +5,7 @@ use std::path::Path;
 
 use gatewright_core::decide::Answer;
 use gatewright_core::event::RunEvent;
-use gatewright_core::manifest::{Grader, Manifest, Role, Subject, Verb};
+use gatewright_core::manifest::{Grader, Manifest, Role, Subject, Target, Verb};
 use gatewright_core::outcome::{Bin, Missing};
 use gatewright_core::plan::PlannedSystem;
 use gatewright_core::report::View;
@@ -16,7 +16,7 @@ use crate::commands::Context;
 use crate::error::Failure;
 use crate::pipeline::evidence;
 use crate::pipeline::judge::judge;
-use crate::pipeline::load::{Depth, Loaded};
+use crate::pipeline::load::{Depth, Loaded, digest, page};
 use crate::pipeline::runs::{self, RunFolder};
 use crate::pipeline::session::Session;
 use crate::project::Project;
@@ -102,12 +102,23 @@ pub(crate) fn replay(context: &Context, folder: RunFolder) -> Result<Replayed, F
             return Ok(replayed);
         }
     };
+    let today = today(&project)?;
     let loaded = Loaded::read_as(project, &context.now, Depth::Errors, &past.names)?.sound()?;
-    replayed.now = match decided(context, loaded, folder, log, &past)? {
+    replayed.now = match decided(context, loaded, folder, log, &past, &today)? {
         Ok(view) => Now::Decided(Box::new(view)),
         Err(why) => Now::Cannot(why),
     };
     Ok(replayed)
+}
+
+/// Reads what the page calls its systems: the past run's names are about to stand in their place.
+fn today(project: &Project) -> Result<BTreeMap<Role, String>, Failure> {
+    let (manifest, problems) = page(project)?;
+    let systems = manifest.ok_or(Failure::Problems(problems))?.systems;
+    let named = systems
+        .into_iter()
+        .map(|(role, system)| (role, system.name));
+    Ok(named.collect())
 }
 
 fn unread(folder: RunFolder, error: &StoreError) -> Replayed {
@@ -148,6 +159,7 @@ fn decided(
     folder: RunFolder,
     log: RunLog,
     past: &Past,
+    today: &BTreeMap<Role, String>,
 ) -> Result<Result<View, String>, Failure> {
     let Some(sealed) = &past.seal else {
         return Ok(Err("it was never sealed".to_owned()));
@@ -162,6 +174,9 @@ fn decided(
     let known = |role: &Role| loaded.manifest.systems.contains_key(role);
     if let Some(gone) = past.systems.iter().find(|system| !known(&system.role)) {
         return Ok(Err(format!("the page has no {} now", gone.role.word())));
+    }
+    if let Some(why) = other_answers(&loaded, past, sealed, today) {
+        return Ok(Err(why));
     }
     let mut plan = loaded.plan();
     if !past.systems.is_empty() {
@@ -179,7 +194,7 @@ fn decided(
         after_outputs: sealed.after_outputs,
         ..loaded.seal()
     });
-    if let Some(why) = ungraded(&loaded, &session, past)? {
+    if let Some(why) = ungraded(&loaded, &session)? {
         return Ok(Err(why));
     }
     let judged = judge(&loaded, &session, &context.now)?;
@@ -198,28 +213,77 @@ fn other_examples(loaded: &Loaded, sealed: &Seal) -> Option<String> {
     })
 }
 
-/// Says which deciding criterion nothing can judge any more: labels of other systems, judges and programs that were never asked by this rubric.
-fn ungraded(loaded: &Loaded, session: &Session, past: &Past) -> Result<Option<String>, Failure> {
+/// Says why labels may be of other answers than the run's. They are found by the system's name, and say nothing of the answer itself.
+fn other_answers(
+    loaded: &Loaded,
+    past: &Past,
+    sealed: &Seal,
+    today: &BTreeMap<Role, String>,
+) -> Option<String> {
     let manifest = &loaded.manifest;
+    let labelled = |index: &u16| {
+        let criterion = &manifest.criteria[usize::from(*index)];
+        matches!(criterion.grader, Grader::Label(_) | Grader::Preference(_))
+    };
     let deciding = deciding(manifest);
-    for &criterion in &deciding {
-        let Grader::Label(_) = &manifest.criteria[usize::from(criterion)].grader else {
+    let criterion = deciding.iter().find(|index| labelled(index))?;
+    let by_labels = format!(
+        "`{}` goes by labels",
+        manifest.criteria[usize::from(*criterion)].id
+    );
+    for system in &past.systems {
+        let role = system.role.word();
+        let Some(name) = past.names.get(&system.role) else {
+            // A log that does not name its systems can only be about those of the page.
+            let now = manifest.systems.get(&system.role);
+            if now.is_none_or(|now| now.fingerprint != system.fingerprint) {
+                return Some(format!("{by_labels}, and the run does not name its {role}"));
+            }
             continue;
         };
-        // A log that does not name its systems can only be about those of the page.
-        let other = past.systems.iter().find(|system| {
-            let today = manifest.systems.get(&system.role);
-            let named = past.names.contains_key(&system.role);
-            !named && today.is_none_or(|today| today.fingerprint != system.fingerprint)
+        let other = manifest.systems.iter().find(|(role, now)| {
+            today.get(role) == Some(name) && now.fingerprint != system.fingerprint
         });
-        if let Some(other) = other {
-            return Ok(Some(format!(
-                "`{}` goes by labels, and the run does not name its {}",
-                manifest.criteria[usize::from(criterion)].id,
-                other.role.word()
-            )));
+        if let Some((now, _)) = other {
+            return Some(format!(
+                "{by_labels}, which are found by name: its {role} and today's {} are both called `{name}`, and they are not the same",
+                now.word()
+            ));
         }
     }
+    let changed = rewritten(loaded, sealed)?;
+    Some(format!(
+        "{by_labels}, and `{changed}` is not what it was: they may be of other answers"
+    ))
+}
+
+/// Finds a file of the run's outputs that is there and is another one now. Labels may grow; the answers that they are about may not change.
+fn rewritten<'s>(loaded: &Loaded, sealed: &'s Seal) -> Option<&'s str> {
+    let manifest = &loaded.manifest;
+    let outputs = manifest
+        .systems
+        .values()
+        .filter_map(|system| match &system.target {
+            Target::Recorded(source) => Some(source.file.as_str()),
+            _ => None,
+        });
+    let outputs: BTreeSet<&str> = outputs.collect();
+    let labels = gatewright_core::label::requests(manifest);
+    let is_labels = |path: &str| labels.contains_key(path) && !outputs.contains(path);
+    let now = |path: &str| match loaded.files.get(path) {
+        Some(digest) => Some(*digest),
+        None => digest(&loaded.project, path),
+    };
+    let files = sealed.files.iter();
+    let mut changed =
+        files.filter(|(path, was)| !is_labels(path) && now(path).is_some_and(|now| now != **was));
+    changed.next().map(|(path, _)| path.as_str())
+}
+
+/// Says which deciding criterion nothing can judge any more: labels of other systems, judges and programs that were never asked by this rubric.
+fn ungraded(loaded: &Loaded, session: &Session) -> Result<Option<String>, Failure> {
+    let manifest = &loaded.manifest;
+    let deciding = deciding(manifest);
     // (criterion, role): answers that something was said of, and answers of which nothing was.
     let mut counts: BTreeMap<(u16, Role), [u64; 2]> = BTreeMap::new();
     evidence::with_outcomes(loaded, session, |outcomes| {
@@ -253,12 +317,16 @@ fn ungraded(loaded: &Loaded, session: &Session, past: &Past) -> Result<Option<St
 /// Criteria that a deciding rule reads.
 fn deciding(manifest: &Manifest) -> BTreeSet<u16> {
     let rules = manifest.gate.iter().filter(|rule| rule.verb != Verb::Watch);
-    let of = |subject: &Subject| match subject {
-        Subject::Criterion(criterion) => Some(*criterion),
-        // A class may come from any criterion; what is missing there is missing in the rule.
-        Subject::Class(_) => None,
+    let of = |subject: &Subject| match *subject {
+        Subject::Criterion(criterion) => vec![criterion],
+        // What is missing in any criterion that can fail as the class is missing in the rule.
+        Subject::Class(class) => {
+            let criteria = manifest.criteria.iter().zip(0..);
+            let fails = criteria.filter(|(criterion, _)| criterion.classes().contains(&class));
+            fails.map(|(_, index)| index).collect()
+        }
     };
-    rules.filter_map(|rule| of(&rule.subject)).collect()
+    rules.flat_map(|rule| of(&rule.subject)).collect()
 }
 
 /// Says whether an answer keeps a release back because something broke.

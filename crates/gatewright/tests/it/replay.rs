@@ -214,3 +214,72 @@ fn imported_runs_are_judged_by_their_own_labels() {
         "{why}"
     );
 }
+
+/// A table of two systems of always the same names; the candidate loses the first `lost` of thirty.
+fn release(word: &str, lost: usize) -> String {
+    let mut text = String::from("id,input,system,output,correct\n");
+    for index in 0..30 {
+        for system in ["prod", "app"] {
+            let right = if system == "prod" || index >= lost {
+                "yes"
+            } else {
+                "no"
+            };
+            text.push_str(&format!(
+                "c{index},what is {index}?,{system},{word} {index},{right}\n"
+            ));
+        }
+    }
+    text
+}
+
+/// Labels are found by the system's name: where two releases have one name, those of the other say nothing of this one.
+#[test]
+fn labels_of_another_release_of_the_same_name_judge_nothing() {
+    let project = environment();
+    project.write("release.csv", release("spring", 12));
+    let import = ["import", "csv", "release.csv", "--candidate", "app"];
+    let _ = project.run(&import).expect(0);
+    let _ = project.run(&["gate"]).expect(100);
+    let page = project.read("gatewright.yaml");
+    // The next release, under the same name in another folder: its labels are all that the page reads.
+    project.write("release.csv", release("autumn", 0));
+    let mut next = import.to_vec();
+    next.extend(["--name", "autumn"]);
+    let _ = project.run(&next).expect(0);
+    let file = |what: &str, page: &str| {
+        page.replace(
+            &format!("imported/csv/{what}"),
+            &format!("imported/autumn/{what}"),
+        )
+    };
+    let autumn = file("labels", &file("candidate", &file("production", &page)));
+    project.write("gatewright.yaml", &autumn);
+    let cannot = |project: &gatewright_testkit::TestEnvironment| {
+        let said = replayed(project, &["1"]);
+        assert_eq!(said["runs"][0]["now"], Value::Null, "{said}");
+        said["runs"][0]["cannot"].as_str().expect("why").to_owned()
+    };
+    assert_eq!(
+        cannot(&project),
+        "`correct` goes by labels, which are found by name: its candidate and today's candidate are both called `app`, and they are not the same"
+    );
+    // A rule on a class reads the same labels.
+    let by_class = autumn.replace(
+        "guard: correct, against: production, margin: 10 pts",
+        "never: wrong-answer",
+    );
+    assert_ne!(by_class, autumn);
+    project.write("gatewright.yaml", by_class);
+    assert!(cannot(&project).starts_with("`correct` goes by labels"));
+    // The next release, written over the first.
+    project.write("gatewright.yaml", &page);
+    for file in ["candidate", "production", "labels"] {
+        let newer = project.read(&format!("imported/autumn/{file}.jsonl"));
+        project.write(&format!("imported/csv/{file}.jsonl"), newer);
+    }
+    assert_eq!(
+        cannot(&project),
+        "`correct` goes by labels, and `imported/csv/candidate.jsonl` is not what it was: they may be of other answers"
+    );
+}
