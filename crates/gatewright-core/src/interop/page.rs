@@ -8,7 +8,7 @@ use super::criteria::{Criterion, Measure};
 use super::files::{Scope, Written, is_judged, scope};
 use super::pair::Paired;
 use super::slug;
-use crate::manifest::Role;
+use crate::manifest::{PRODUCT_PLACEHOLDER, Role};
 use crate::outcome::GraderKind;
 
 /// Fewest examples of a task that a rule of its own rests on.
@@ -37,7 +37,7 @@ pub fn whole(paired: &Paired<'_>, written: &Written, page: &Page) -> String {
         found.map_or("", |(_, system)| system.as_str())
     };
     let product = match slug(&page.product, 60) {
-        named if named.is_empty() => "my-product".to_owned(),
+        named if named.is_empty() => PRODUCT_PLACEHOLDER.to_owned(),
         named => named,
     };
     let mut text = format!(
