@@ -274,7 +274,12 @@ pub fn read(
         problems.push(
             Problem::error("nothing-recorded", at, "there is no answer in the file")
                 .why("nothing can be compared")
-                .instead(format!("a file that {} wrote after a run", format.word())),
+                .instead(match format {
+                    Format::Csv => {
+                        "a row for each answer, below the names of the columns".to_owned()
+                    }
+                    tool => format!("a file that {} wrote after a run", tool.word()),
+                }),
         );
     }
     for grade in log.rows.iter_mut().flat_map(|row| &mut row.grades) {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::criteria::{self, Criterion, Vocabulary};
 use super::ids::{Namer, question};
 use super::roles::Chosen;
-use super::{Case, Log, Row, name};
+use super::{Case, End, Log, Row, name};
 use crate::digest::Digest;
 use crate::json::scalar_text;
 use crate::manifest::Role;
@@ -153,6 +153,7 @@ pub fn pair<'l>(
         }
         same_questions(&groups, by, logs, &mut paired.notes, problems);
     }
+    paired.notes.extend(silent(&rows));
     let suites = suites(&rows);
     let mut told = BTreeSet::new();
     let mut namer = Namer::new(known);
@@ -425,6 +426,28 @@ fn same_questions(
     if stated > 0 {
         notes.push(format!("{stated} examples are asked in other words in another file or system: your key says that they are the same"));
     }
+}
+
+/// Criteria that tests name and that said nothing of any answer: no rule would show that they are missing.
+fn silent(rows: &[Placed<'_>]) -> Option<String> {
+    let answered = rows.iter().map(|(.., row)| *row);
+    let answered: Vec<&Row> = answered
+        .filter(|row| matches!(row.end, End::Answered(_)))
+        .collect();
+    let said = answered.iter().flat_map(|row| &row.grades);
+    let said: BTreeSet<&str> = said.map(|grade| grade.criterion.as_str()).collect();
+    let named = answered.iter().flat_map(|row| &row.case.criteria);
+    let silent: BTreeSet<&str> = named
+        .map(String::as_str)
+        .filter(|named| !said.contains(named))
+        .collect();
+    let quoted: Vec<String> = silent.iter().map(|it| format!("`{}`", name(it))).collect();
+    (!silent.is_empty()).then(|| {
+        format!(
+            "no answer has a verdict of {}, which the tests ask for: no rule is written for it",
+            quoted.join(", ")
+        )
+    })
 }
 
 /// The criteria of each suite.

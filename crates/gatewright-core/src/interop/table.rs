@@ -46,6 +46,8 @@ const LABEL: [&str; 9] = [
     "label", "verdict", "pass", "passed", "correct", "grade", "score", "success", "result",
 ];
 
+/// What some programs begin UTF-8 with.
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 /// What columns of errors hold where there was none, in lower case.
 const NO_ERROR: [&str; 11] = [
     "none", "no error", "no", "null", "nan", "n/a", "na", "-", "false", "0", "ok",
@@ -91,13 +93,14 @@ pub(super) fn read(input: &Input, columns: &Columns, problems: &mut Vec<Problem>
         problems.push(problem);
         return None;
     }
+    let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(delimiter(bytes))
         .from_reader(bytes);
     let header = match reader.headers() {
         Ok(header) => header.clone(),
         Err(error) => {
-            problems.push(broken(&input.name, &error));
+            problems.push(broken(&input.name, bytes, &error));
             return None;
         }
     };
@@ -108,11 +111,12 @@ pub(super) fn read(input: &Input, columns: &Columns, problems: &mut Vec<Problem>
     if stem.is_empty() {
         stem = "table".to_owned();
     }
+    let mut lines = Lines::new(bytes);
     for record in reader.records() {
         let record = match record {
             Ok(record) => record,
             Err(error) => {
-                problems.push(broken(&input.name, &error));
+                problems.push(broken(&input.name, bytes, &error));
                 if matches!(error.kind(), csv::ErrorKind::Io(_))
                     || problems.len() >= crate::json::SHOWN_LIMIT
                 {
@@ -121,7 +125,7 @@ pub(super) fn read(input: &Input, columns: &Columns, problems: &mut Vec<Problem>
                 continue;
             }
         };
-        let line = record.position().map_or(0, |at| at.line() as u32);
+        let line = record.position().map_or(0, |at| lines.of(at.byte()));
         match row(&record, &names, &places, line, &stem) {
             Ok(row) => log.rows.push(row),
             Err(problem) => {
@@ -141,7 +145,7 @@ fn no_table(file: &str, bytes: &[u8]) -> Option<Problem> {
         let problem = Problem::error("bad-encoding", at, "the file is UTF-16");
         return Some(problem.instead("save it as UTF-8; in a spreadsheet: \"CSV UTF-8\""));
     }
-    let text = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+    let text = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
     let is_empty = text.trim_ascii().is_empty();
     is_empty.then(|| {
         Problem::error("nothing-recorded", at, "the file is empty")
@@ -163,8 +167,39 @@ fn delimiter(bytes: &[u8]) -> u8 {
         .map_or(b',', |(_, one)| *one)
 }
 
-fn broken(file: &str, error: &csv::Error) -> Problem {
-    let line = error.position().map_or(0, |at| at.line() as u32);
+/// Counts lines up to where rows begin, which come in order. The reader counts one too few where lines end with a carriage return.
+struct Lines<'b> {
+    bytes: &'b [u8],
+    at: usize,
+    line: u32,
+}
+
+impl<'b> Lines<'b> {
+    fn new(bytes: &'b [u8]) -> Self {
+        Self {
+            bytes,
+            at: 0,
+            line: 1,
+        }
+    }
+
+    fn of(&mut self, byte: u64) -> u32 {
+        let ends = |one: &&u8| matches!(one, b'\r' | b'\n');
+        let from = usize::try_from(byte)
+            .unwrap_or(usize::MAX)
+            .min(self.bytes.len());
+        let start = from + self.bytes[from..].iter().take_while(ends).count();
+        let new = &self.bytes[self.at.min(start)..start];
+        self.line += new.iter().filter(|&&one| one == b'\n').count() as u32;
+        self.at = start;
+        self.line
+    }
+}
+
+fn broken(file: &str, bytes: &[u8], error: &csv::Error) -> Problem {
+    let line = error
+        .position()
+        .map_or(0, |at| Lines::new(bytes).of(at.byte()));
     let what = match error.kind() {
         csv::ErrorKind::UnequalLengths {
             expected_len, len, ..
@@ -173,9 +208,16 @@ fn broken(file: &str, error: &csv::Error) -> Problem {
         _ => format!("the row cannot be read: {error}"),
     };
     let at = Location::new(&file.into(), line, u32::from(line > 0));
+    let (why, instead) = match error.kind() {
+        csv::ErrorKind::Utf8 { .. } => ("letters would be read wrongly", "save the file as UTF-8"),
+        _ => (
+            "columns would be mixed up",
+            "quote cells that hold separators or line breaks",
+        ),
+    };
     Problem::error("bad-row", at, what)
-        .why("columns would be mixed up")
-        .instead("quote cells that hold separators or line breaks, and save the file as UTF-8")
+        .why(why)
+        .instead(instead)
 }
 
 fn places(

@@ -470,7 +470,7 @@ fn tables_by_common_names_and_by_named_columns() {
         ),
         (
             "id,output\n1,2,3\n",
-            "t.csv:2:1: the row has 3 cells, the first row 2 / quote cells that hold separators or line breaks, and save the file as UTF-8",
+            "t.csv:2:1: the row has 3 cells, the first row 2 / quote cells that hold separators or line breaks",
         ),
         (
             "id,output,system\n1,2,\n",

@@ -64,11 +64,15 @@ fn a_stricter_gate_would_have_held_what_shipped_and_the_record_stays() {
     );
     let text = project.run(&["replay"]).expect(0).stdout;
     assert!(
-        text.starts_with("Today's page would have held 1 of your last 2 runs; 1 of them shipped."),
+        text.starts_with(
+            "Today's page would not have shipped 1 of 2 replayed runs; 1 of them shipped then."
+        ),
         "{text}"
     );
     assert!(
-        text.contains("no-task-breaks in") && text.contains("No decision on record was touched."),
+        text.contains("  hold *  no-task-breaks in warm\n")
+            && text.contains("* another answer than then")
+            && text.contains("No decision on record was touched."),
         "{text}"
     );
     assert!(
@@ -108,10 +112,7 @@ fn what_cannot_be_replayed_says_why_and_counts_as_such() {
         "{why}"
     );
     let text = project.run(&["replay"]).expect(0).stdout;
-    assert!(
-        text.contains("held 0 of your last 1 run; 1 cannot be replayed."),
-        "{text}"
-    );
+    assert!(text.starts_with("No run could be replayed."), "{text}");
     std::fs::remove_file(project.project().join("reference/more.jsonl")).expect("gone");
     assert_eq!(replayed(&project, &[])["runs"][0]["now"], "ship");
     // A criterion that nothing can judge of these answers.
@@ -212,6 +213,37 @@ fn imported_runs_are_judged_by_their_own_labels() {
         why.as_str()
             .is_some_and(|why| why.contains("candidate (v11)")),
         "{why}"
+    );
+}
+
+/// An answer that ships nothing is counted as such, and the longest one leaves a rule readable.
+#[test]
+fn what_is_not_enough_is_not_shipped_either() {
+    let project = recorded("standard: unbroken", 30, 0);
+    let _ = project.run(&["gate"]).expect(0);
+    let shown = page("standard: shown", GUARD);
+    project.write("gatewright.yaml", shown);
+    let said = replayed(&project, &[]);
+    assert_eq!(said["runs"][0]["now"], "not enough evidence");
+    assert_eq!(
+        [
+            &said["replayed"],
+            &said["not_shipped"],
+            &said["not_shipped_but_then"],
+            &said["held"]
+        ],
+        [1, 1, 1, 0]
+    );
+    let text = project.run(&["replay"]).expect(0).stdout;
+    assert!(
+        text.starts_with(
+            "Today's page would not have shipped 1 of 1 replayed run; 1 of them shipped then.\n"
+        ),
+        "{text}"
+    );
+    assert!(
+        text.lines().all(|line| line.chars().count() <= 100),
+        "{text}"
     );
 }
 

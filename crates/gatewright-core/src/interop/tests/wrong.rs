@@ -148,6 +148,24 @@ fn a_failure_that_no_assertion_tells_is_one_of_the_whole_row() {
     assert_eq!(whole(&of(&[passed, broken])), [None, None]);
 }
 
+/// An assertion without any verdict, as where a run stops at the first that fails.
+#[test]
+fn what_tests_ask_for_and_nothing_says_is_told() {
+    let mut rows = [asked("a", "one?", "x"), asked("b", "one?", "x")];
+    for row in &mut rows {
+        let asserts = row["testCase"]["assert"].as_array_mut();
+        asserts
+            .expect("a list")
+            .push(json!({"type": "llm-rubric", "metric": "safe"}));
+    }
+    let logs = [good(Format::Promptfoo, "out.json", &promptfoo(&rows))];
+    let paired = paired_with(&logs, &[]);
+    assert_eq!(
+        paired.notes,
+        ["no answer has a verdict of `safe`, which the tests ask for: no rule is written for it"]
+    );
+}
+
 #[test]
 fn what_nobody_knows_may_be_a_model() {
     let kinds = [
@@ -243,17 +261,21 @@ fn what_asks_nothing_is_no_example() {
 
 #[test]
 fn trials_are_numbered_all_or_none() {
-    let text = "id,model,answer,correct,trial\n1,a,x,yes,\n1,a,y,no,0\n1,b,x,yes,0\n";
+    let text = "id,model,answer,correct,trial\r\n1,a,x,yes,\r\n1,a,y,no,0\r\n1,b,x,yes,0\r\n";
     assert_eq!(
         problems_of(&[csv(text)], &Key::Auto),
         [
             "t.csv: line 2 has no number of its trial, and other rows of its example have / a number in every row of the example, or in none"
         ]
     );
-    let (_, said) = log(Format::Csv, "t.csv", "id,answer,trial\n1,x,4294967295\n");
+    let (_, said) = log(
+        Format::Csv,
+        "t.csv",
+        "\u{feff}id,answer,trial\r\n1,x,0\r\n\r\n2,x,4294967295\r\n",
+    );
     assert_eq!(
         said,
-        ["t.csv:2:3: `4294967295` is no number of a trial / a whole number up to 9999"]
+        ["t.csv:4:3: `4294967295` is no number of a trial / a whole number up to 9999"]
     );
 }
 
