@@ -13,6 +13,7 @@ mod criteria;
 mod deepeval;
 mod ids;
 mod inspect;
+mod keys;
 mod openai_evals;
 mod promptfoo;
 mod roles;

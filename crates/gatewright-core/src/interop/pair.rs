@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::criteria::{self, Criterion, Vocabulary};
 use super::ids::{Namer, question};
+use super::keys::{is_asked, no_key, no_question, same_questions, several_questions};
 use super::roles::Chosen;
 use super::{Case, End, Log, Row, name};
 use crate::digest::Digest;
@@ -100,12 +101,12 @@ pub(super) enum By {
 }
 
 /// A row, whose it is, and the file it stands in.
-type Placed<'l> = (Role, usize, &'l Row);
+pub(super) type Placed<'l> = (Role, usize, &'l Row);
 
 /// Rows of one example.
-struct Group<'l> {
-    key: String,
-    rows: Vec<Placed<'l>>,
+pub(super) struct Group<'l> {
+    pub(super) key: String,
+    pub(super) rows: Vec<Placed<'l>>,
 }
 
 /// Pairs rows. What could be matched in two ways is a problem, and nothing is dropped in silence.
@@ -260,49 +261,6 @@ fn grouped<'l>(
     groups
 }
 
-fn no_key(log: &Log, row: &Row, key: &Key) -> Problem {
-    let field = match key {
-        Key::Field(field) => field.as_str(),
-        _ => "id",
-    };
-    let known = row.case.names();
-    let instead = match crate::problem::nearest(field, known.iter().map(String::as_str)) {
-        Some(near) => format!("--key {near}"),
-        None if known.is_empty() => "--key content".to_owned(),
-        None => format!("--key content, or one of: {}", name(&known.join(", "))),
-    };
-    let what = format!("{} has no `{field}`", row.place);
-    Problem::error("missing-key", Location::file(&log.file), what)
-        .why("without it the answer belongs to no example")
-        .instead(instead)
-}
-
-/// Says whether anything was asked: all that ask nothing would be repeats of one example.
-fn is_asked(case: &Case) -> bool {
-    match &case.content {
-        Value::Null => false,
-        Value::String(text) => !text.trim().is_empty(),
-        Value::Array(items) => !items.is_empty(),
-        Value::Object(fields) => !fields.is_empty(),
-        Value::Bool(_) | Value::Number(_) => true,
-    }
-}
-
-fn no_question(log: &Log, row: &Row) -> Problem {
-    let what = format!("{} has no question, and is matched by it", row.place);
-    let known = row.case.names();
-    let instead = match known.is_empty() {
-        true => "a question in every row".to_owned(),
-        false => format!(
-            "--key with a field that each example has, one of: {}",
-            name(&known.join(", "))
-        ),
-    };
-    Problem::error("missing-key", Location::file(&log.file), what)
-        .why("without it the answer belongs to no example")
-        .instead(instead)
-}
-
 /// Hashes what is expected of a case. What else a file keeps beside it (a time, a note) may differ from repeat to repeat.
 fn whole(case: &Case) -> Digest {
     Digest::of_json(&(&case.answer, &case.judged_by, &case.sources))
@@ -347,85 +305,6 @@ fn told_apart<'l>(groups: Vec<Group<'l>>, notes: &mut Vec<String>) -> Vec<Group<
         notes.push(format!("{differ} examples expect something else in another file or system: what the first says is kept"));
     }
     made
-}
-
-/// Says where one key means several questions of one system: they would be taken for repeats of one example.
-fn several_questions(groups: &[Group<'_>], logs: &[Log], problems: &mut Vec<Problem>) {
-    let mut first: Option<(&Group<'_>, Placed<'_>, Placed<'_>)> = None;
-    let mut more = 0;
-    for group in groups {
-        let mut asked: BTreeMap<Role, (String, Placed<'_>)> = BTreeMap::new();
-        let other = group.rows.iter().find_map(|placed| {
-            let (role, _, row) = *placed;
-            let content = question(&row.case.content);
-            let (known, before) = asked.entry(role).or_insert((content.clone(), *placed));
-            (*known != content).then_some((*before, *placed))
-        });
-        match (other, &first) {
-            (Some((before, after)), None) => first = Some((group, before, after)),
-            (Some(_), Some(_)) => more += 1,
-            (None, _) => {}
-        }
-    }
-    let Some((group, (_, _, before), (_, log, after))) = first else {
-        return;
-    };
-    let more = match more {
-        0 => String::new(),
-        1 => ", and 1 more key is like this".to_owned(),
-        more => format!(", and {more} more keys are like this"),
-    };
-    let what = format!(
-        "`{}` is the key of two questions of `{}`: {} and {}{more}",
-        name(&group.key),
-        name(&after.system),
-        before.place,
-        after.place
-    );
-    problems.push(
-        Problem::error("other-question", Location::file(&logs[log].file), what)
-            .why("they would count as repeats of one example")
-            .instead("--key with a field that tells the examples apart, or --key content"),
-    );
-}
-
-/// Says where one id means two questions.
-fn same_questions(
-    groups: &[Group<'_>],
-    by: By,
-    logs: &[Log],
-    notes: &mut Vec<String>,
-    problems: &mut Vec<Problem>,
-) {
-    let mut stated = 0;
-    for group in groups {
-        let (_, first_log, first) = group.rows[0];
-        let other = group
-            .rows
-            .iter()
-            .find(|(.., row)| question(&row.case.content) != question(&first.case.content));
-        let Some((_, log, row)) = other else { continue };
-        if by == By::Field {
-            stated += 1;
-            continue;
-        }
-        let what = format!(
-            "`{}` is another question in {} ({}) than in {} ({})",
-            name(&group.key),
-            logs[*log].file,
-            row.place,
-            logs[first_log].file,
-            first.place
-        );
-        problems.push(
-            Problem::error("other-question", Location::file(&logs[*log].file), what)
-                .why("answers to two questions would be compared")
-                .instead("--key content, to match by what was asked; or --key FIELD with ids of your own"),
-        );
-    }
-    if stated > 0 {
-        notes.push(format!("{stated} examples are asked in other words in another file or system: your key says that they are the same"));
-    }
 }
 
 /// Criteria that tests name and that said nothing of any answer: no rule would show that they are missing.
