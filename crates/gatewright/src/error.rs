@@ -230,7 +230,7 @@ pub(crate) fn problems_text(problems: &[Problem], width: usize) -> String {
     for (code, count) in alike {
         if let Some(more @ 1..) = count.checked_sub(ALIKE_SHOWN_MAX) {
             put(&format!(
-                "… {more} more like this [{code}]: gatewright check --json has all"
+                "… {more} more like this [{code}]: the same command with --json has all"
             ));
         }
     }

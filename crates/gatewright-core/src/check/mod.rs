@@ -5,6 +5,7 @@
 //! this rule see" for one rule.
 
 mod behaviour;
+mod beyond;
 mod carried;
 mod coverage;
 mod examples;
@@ -21,6 +22,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use beyond::labels_beyond;
 pub use carried::unequal_trials;
 pub use explain::{Explanation, Follows, Seen, explain};
 pub use parts::parts_from;

@@ -149,7 +149,7 @@ impl Marks {
     ///
     /// # Errors
     /// When an example is not what it was.
-    pub(super) fn of(manifest: &Manifest, reference: &ReferenceSet) -> Result<Arc<Self>, Changed> {
+    pub(crate) fn of(manifest: &Manifest, reference: &ReferenceSet) -> Result<Arc<Self>, Changed> {
         let scope = Scope::new(manifest);
         if let Some(known) = reference.marks().filter(|marks| marks.scope == scope) {
             return Ok(known.clone());
@@ -176,7 +176,7 @@ impl Marks {
     }
 
     /// Says whether an example expects something for a criterion and has the fields that it applies to.
-    pub(super) fn expects(&self, criterion: u16, example: u32) -> bool {
+    pub(crate) fn expects(&self, criterion: u16, example: u32) -> bool {
         self.is_set(criterion, 0, example)
     }
 

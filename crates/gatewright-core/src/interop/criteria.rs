@@ -34,6 +34,8 @@ pub struct Vocabulary {
     pub pass: BTreeMap<String, Vec<String>>,
     /// Criterion to the smallest number that passes.
     pub at_least: BTreeMap<String, f64>,
+    /// Criteria of which the user says what judged them.
+    pub by: BTreeSet<String>,
 }
 
 /// How a criterion is read.
@@ -112,6 +114,16 @@ fn passing(passes: bool) -> Label {
     Label::Word(if passes { "pass" } else { "fail" }.to_owned())
 }
 
+/// Says whether a word passes by itself; nothing where it could be either. `1.0` and `0.0` are what tables make of 1 and 0.
+fn reads(word: &str) -> Option<bool> {
+    let number = word.trim().parse::<f64>().ok();
+    match () {
+        () if is_in(&PASS, word) || number == Some(1.0) => Some(true),
+        () if is_in(&FAIL, word) || number == Some(0.0) => Some(false),
+        () => None,
+    }
+}
+
 fn is_in(words: &[&str], word: &str) -> bool {
     words.contains(&word.trim().to_lowercase().as_str())
 }
@@ -170,19 +182,24 @@ fn strangers(
     problems: &mut Vec<Problem>,
 ) {
     let named = vocabulary.pass.keys().chain(vocabulary.at_least.keys());
-    for named in named.filter(|named| !seen.contains_key(named.as_str())) {
+    let named: BTreeSet<&String> = named.chain(&vocabulary.by).collect();
+    for named in named
+        .into_iter()
+        .filter(|named| !seen.contains_key(named.as_str()))
+    {
         let known: Vec<&str> = seen.keys().copied().collect();
         let at = Location::file(file);
         problems.push(
             Problem::error(
                 "unknown-criterion",
                 at,
-                format!("nothing was judged by `{named}`"),
+                format!("nothing was judged by `{}`", name(named)),
             )
             .instead(
                 match crate::problem::nearest(named, known.iter().copied()) {
                     Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("one of: {}", known.join(", ")),
+                    None if known.is_empty() => "without it: nothing was judged at all".to_owned(),
+                    None => format!("one of: {}", name(&known.join(", "))),
                 },
             ),
         );
@@ -225,10 +242,9 @@ impl Seen {
         let at_least = vocabulary.at_least.get(theirs).copied();
         let stated = vocabulary.pass.get(theirs);
         let is_number = |word: &&String| word.trim().parse::<f64>().is_ok();
-        let known = |word: &&String| is_in(&PASS, word) || is_in(&FAIL, word);
         let all_numbers = !self.words.is_empty()
             && self.words.iter().all(|word| is_number(&word))
-            && !self.words.iter().all(|word| known(&word));
+            && !self.words.iter().all(|word| reads(word).is_some());
         let numbers_alone =
             (self.words.is_empty() && self.numbers > 0 && !self.bits) || all_numbers;
         let measure = if at_least.is_none() && stated.is_none() && numbers_alone {
@@ -245,13 +261,17 @@ impl Seen {
                     _ if at_least.is_some() && is_number(&word) => {}
                     Some(stated) if stated.contains(word) => drop(pass.insert(word.clone())),
                     Some(_) => drop(fail.insert(word.clone())),
-                    None if is_in(&PASS, word) => drop(pass.insert(word.clone())),
-                    None if is_in(&FAIL, word) => drop(fail.insert(word.clone())),
-                    None => neither.push(word.as_str()),
+                    None => match reads(word) {
+                        Some(true) => drop(pass.insert(word.clone())),
+                        Some(false) => drop(fail.insert(word.clone())),
+                        None => neither.push(word.as_str()),
+                    },
                 }
             }
             if !neither.is_empty() {
                 problems.push(unclear(theirs, &neither, file));
+            } else if self.numbers > 0 && !self.bits && at_least.is_none() {
+                problems.push(mixed(theirs, &self.words, file));
             }
             Measure::Words {
                 pass: pass.into_iter().collect(),
@@ -299,6 +319,29 @@ fn unclear(theirs: &str, neither: &[&str], file: &str) -> Problem {
     ))
 }
 
+/// Words beside numbers that nothing divides into pass and fail.
+fn mixed(theirs: &str, words: &BTreeSet<String>, file: &str) -> Problem {
+    let few: Vec<String> = words
+        .iter()
+        .take(6)
+        .map(|word| format!("`{}`", name(word)))
+        .collect();
+    Problem::error(
+        "unclear-verdict",
+        Location::file(file),
+        format!(
+            "`{}` says words ({}) and numbers: which numbers pass?",
+            name(theirs),
+            few.join(", ")
+        ),
+    )
+    .why("a guess would decide the release")
+    .instead(format!(
+        "--at-least '{}=0.5' with the smallest number that passes",
+        name(theirs)
+    ))
+}
+
 /// Guesses the class of a failure from what judged. The page says what is right.
 fn class(theirs: &str) -> &'static str {
     let lower = theirs.to_lowercase();
@@ -328,7 +371,7 @@ fn class(theirs: &str) -> &'static str {
 }
 
 /// The class of a wrong answer, which a page that is written here declares.
-pub(super) const WRONG: &str = "wrong-answer";
+const WRONG: &str = "wrong-answer";
 
 #[cfg(test)]
 mod tests {
@@ -342,6 +385,7 @@ mod tests {
             case: Case::default(),
             trial: None,
             end: End::Answered(serde_json::Map::new()),
+            whole: None,
             grades: verdicts
                 .iter()
                 .map(|(criterion, verdict)| Grade {

@@ -6,7 +6,7 @@
 use serde_json::{Map, Value};
 
 use super::document::{self, Document, Step};
-use super::{Case, End, Grade, Input, Log, Row, Theirs, Verdict, name};
+use super::{Case, End, Grade, Input, Log, Row, Theirs, Verdict, name, stem};
 use crate::outcome::GraderKind;
 use crate::problem::Problem;
 
@@ -56,6 +56,7 @@ pub(super) fn read(input: &Input, problems: &mut Vec<Problem>) -> Option<Log> {
             trial: None,
             end,
             grades,
+            whole: None,
         });
     }
     if judged_nothing > 0 {
@@ -73,13 +74,10 @@ fn system(run: &Value, file: &str) -> String {
         .iter()
         .find_map(|key| run["hyperparameters"][*key].as_str())
         .or_else(|| run["identifier"].as_str());
-    let stem = file.rsplit(['/', '\\']).next().unwrap_or(file);
-    let stem = stem.strip_suffix(".json").unwrap_or(stem);
-    let named = name(said.unwrap_or(stem));
-    if named.is_empty() {
-        "deepeval".to_owned()
-    } else {
-        named
+    let named = said.map_or_else(|| stem(file), name);
+    match named.is_empty() {
+        true => "deepeval".to_owned(),
+        false => named,
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::criteria::{Criterion, Label, Measure};
 use super::pair::{Example, Paired, Unpaired};
-use super::{Case, End, Format, Log, Row, Theirs, name, slug};
+use super::{Case, End, Format, Log, Row, Theirs, last, name, slug};
 use crate::json::scalar_text;
 use crate::manifest::{Kind, Role};
 use crate::problem::{Location, Problem, nearest};
@@ -133,7 +133,8 @@ pub fn write(paired: &Paired<'_>, terms: &Terms, problems: &mut Vec<Problem>) ->
     let mut by_task: BTreeMap<(String, String), usize> = BTreeMap::new();
     unknown_fields(paired, terms, problems);
     let all = paired.criteria.iter();
-    let partly: Vec<&Criterion> = all.filter(|it| !everywhere(it, paired)).collect();
+    let marked = all.filter(|it| scope(it, paired) == Scope::Marked);
+    let partly: Vec<&Criterion> = marked.collect();
     for example in &paired.examples {
         let segments = segments(example, terms);
         for (dimension, value) in &segments {
@@ -317,12 +318,26 @@ pub(super) fn is_judged(example: &Example<'_>, criterion: &Criterion) -> bool {
     judged.is_none_or(|judged| judged.contains(&criterion.theirs))
 }
 
-/// Says whether a criterion judges every example.
-pub(super) fn everywhere(criterion: &Criterion, paired: &Paired<'_>) -> bool {
-    paired
-        .examples
-        .iter()
-        .all(|example| is_judged(example, criterion))
+/// How a page says which examples a criterion judges.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Scope {
+    /// It judges all of them.
+    Everywhere,
+    /// Each example has a mark that says so.
+    Marked,
+    /// Their ids are listed: an example that was there before this import has no mark of it, or one of another import.
+    Listed,
+}
+
+pub(super) fn scope(criterion: &Criterion, paired: &Paired<'_>) -> Scope {
+    let mut examples = paired.examples.iter();
+    if examples.all(|example| is_judged(example, criterion)) {
+        return Scope::Everywhere;
+    }
+    match paired.examples.iter().any(|example| example.known) {
+        true => Scope::Listed,
+        false => Scope::Marked,
+    }
 }
 
 fn output_row(example: &Example<'_>, trial: u32, row: &Row) -> Value {
@@ -453,11 +468,6 @@ impl Counts {
             () => self.pass += 1,
         }
     }
-}
-
-/// Takes the last part of a path.
-pub fn last(file: &str) -> &str {
-    file.rsplit(['/', '\\']).next().unwrap_or(file)
 }
 
 /// Puts together what an import says of itself.

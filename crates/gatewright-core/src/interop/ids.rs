@@ -9,6 +9,9 @@ use super::{Case, name, slug};
 use crate::digest::Digest;
 use crate::problem::{Location, Problem};
 
+/// Characters of a mark: long enough that two marks are never the same, and no id depends on which row comes first.
+const MARK_CHARS: usize = 12;
+
 /// Gives examples their ids.
 pub(super) struct Namer<'k> {
     by_id: BTreeMap<&'k str, &'k Known>,
@@ -20,7 +23,7 @@ impl<'k> Namer<'k> {
     pub(super) fn new(known: &'k [Known]) -> Self {
         let mut by_input: BTreeMap<String, Option<&Known>> = BTreeMap::new();
         for one in known.iter().filter(|one| !one.input.is_null()) {
-            let seen = by_input.entry(input(&one.input));
+            let seen = by_input.entry(question(&one.input));
             // Two examples of the page with one question: neither is meant by it alone.
             seen.and_modify(|known| *known = None).or_insert(Some(one));
         }
@@ -43,7 +46,9 @@ impl<'k> Namer<'k> {
         if by != By::Content
             && let Some(known) = self.by_id.get(key).copied()
         {
-            if by == By::Tool && !known.input.is_null() && input(&known.input) != input(&case.input)
+            if by == By::Tool
+                && !known.input.is_null()
+                && question(&known.input) != question(&case.input)
             {
                 let what = format!(
                     "`{}` is another question here ({at}) than in the page's examples",
@@ -59,7 +64,7 @@ impl<'k> Namer<'k> {
                 return (known.id.clone(), true);
             }
         }
-        let same = self.by_input.get(&input(&case.input)).copied().flatten();
+        let same = self.by_input.get(&question(&case.input)).copied().flatten();
         if let Some(known) = same.filter(|_| !case.input.is_null() && case.input != "")
             && self.taken.insert(known.id.clone())
         {
@@ -69,7 +74,7 @@ impl<'k> Namer<'k> {
     }
 
     fn new_id(&mut self, key: &str, by: By, case: &Case) -> String {
-        let mark = Digest::of(key.as_bytes()).hex()[..6].to_owned();
+        let mark = Digest::of(key.as_bytes()).hex()[..MARK_CHARS].to_owned();
         let plain = name(key);
         let mut id = match by {
             By::Content => {
@@ -92,7 +97,8 @@ impl<'k> Namer<'k> {
     }
 }
 
-fn input(value: &Value) -> String {
+/// Hashes what was asked. White space at the ends makes no other question.
+pub(super) fn question(value: &Value) -> String {
     match value {
         Value::String(text) => Digest::of_json(&text.trim()).hex(),
         other => Digest::of_json(other).hex(),

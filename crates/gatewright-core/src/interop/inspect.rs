@@ -5,7 +5,7 @@
 use serde_json::{Map, Value};
 
 use super::document::{Document, Step};
-use super::{Bytes, Case, End, Grade, Input, Log, Row, Theirs, Verdict, name};
+use super::{Bytes, Case, End, Grade, Input, Log, Row, TRIAL_MAX, Theirs, Verdict, name};
 use crate::json::scalar_text;
 use crate::outcome::GraderKind;
 use crate::problem::{Location, Problem};
@@ -126,7 +126,9 @@ impl Reader {
         let Some(id) = scalar_text(&sample["id"]) else {
             return odd(format!("{place} has no `id`"));
         };
-        let Some(epoch) = sample["epoch"].as_u64().filter(|epoch| *epoch >= 1) else {
+        let epoch = sample["epoch"].as_u64();
+        let epoch = epoch.filter(|epoch| (1..=u64::from(TRIAL_MAX) + 1).contains(epoch));
+        let Some(epoch) = epoch else {
             return odd(format!("{place} has no `epoch` from 1"));
         };
         let attachments = &sample["attachments"];
@@ -143,9 +145,10 @@ impl Reader {
             place: place.to_owned(),
             system: self.system.clone(),
             case: self.case(&id, sample, attachments),
-            trial: Some(u32::try_from(epoch - 1).unwrap_or(u32::MAX)),
+            trial: u32::try_from(epoch - 1).ok(),
             end,
             grades,
+            whole: None,
         });
     }
 

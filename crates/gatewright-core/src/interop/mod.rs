@@ -13,6 +13,7 @@ mod criteria;
 mod deepeval;
 mod ids;
 mod inspect;
+mod keys;
 mod openai_evals;
 mod promptfoo;
 mod roles;
@@ -34,6 +35,9 @@ pub use self::table::Columns;
 pub const FILE_BYTES_MAX: u64 = 512 << 20;
 /// Most rows of one import: (example, system, trial).
 pub const ROWS_MAX: usize = 2_000_000;
+
+/// Largest number of a repeat, counted from 0.
+pub const TRIAL_MAX: u32 = 9_999;
 
 /// A tool whose files are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -120,6 +124,8 @@ pub struct Row {
     pub end: End,
     /// What was said of the answer.
     pub grades: Vec<Grade>,
+    /// What the tool says of all that it judged together; only where that may be more than `grades` tell.
+    pub whole: Option<Grade>,
 }
 
 /// What was asked.
@@ -269,7 +275,12 @@ pub fn read(
         problems.push(
             Problem::error("nothing-recorded", at, "there is no answer in the file")
                 .why("nothing can be compared")
-                .instead(format!("a file that {} wrote after a run", format.word())),
+                .instead(match format {
+                    Format::Csv => {
+                        "a row for each answer, below the names of the columns".to_owned()
+                    }
+                    tool => format!("a file that {} wrote after a run", tool.word()),
+                }),
         );
     }
     for grade in log.rows.iter_mut().flat_map(|row| &mut row.grades) {
@@ -278,6 +289,24 @@ pub fn read(
         }
     }
     Some(log)
+}
+
+/// Looks over all files of an import, once they are read: what one of them tells may matter in the others.
+pub fn together(format: Format, logs: &mut [Log]) {
+    if format == Format::Promptfoo {
+        promptfoo::take_whole(logs);
+    }
+}
+
+/// Takes the last part of a path.
+pub fn last(file: &str) -> &str {
+    file.rsplit(['/', '\\']).next().unwrap_or(file)
+}
+
+/// The file's name without folder and ending: the system, where nothing names one.
+fn stem(file: &str) -> String {
+    let last = last(file);
+    name(last.rsplit_once('.').map_or(last, |(stem, _)| stem))
 }
 
 /// Makes a name for keys, files and segment values: lower case, letters and digits joined by hyphens, at most `most` characters.

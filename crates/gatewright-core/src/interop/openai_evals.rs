@@ -29,8 +29,22 @@ struct Sample {
 pub(super) fn read(input: &Input, problems: &mut Vec<Problem>) -> Option<Log> {
     let bytes = document::whole(input, TOOL, problems)?;
     let lines = document::lines(&input.name, bytes, problems);
-    let spec = lines.iter().find_map(|(_, _, row)| row.get("spec"));
-    let Some(spec) = spec else {
+    let mut specs = lines
+        .iter()
+        .filter_map(|(document, line, row)| Some((document, line, row.get("spec")?)));
+    let first = specs.next();
+    if let (Some((_, line, spec)), Some((document, other, second))) = (first, specs.next()) {
+        let (one, two) = (system(spec), system(second));
+        let what =
+            format!("the file holds several runs: {one} from line {line}, {two} from line {other}");
+        problems.push(
+            Problem::error("several-runs", document.at(&[]), what)
+                .why("they name the same samples, so the answers of two systems would be one's")
+                .instead("one file for each run; --record_path is written on to when it is there already"),
+        );
+        return None;
+    }
+    let Some((_, _, spec)) = first else {
         if !crate::problem::has_errors(problems) {
             let at = Location::new(&input.name.as_str().into(), 1, 1);
             problems.push(
@@ -209,6 +223,7 @@ fn row(id: String, mut sample: Sample, system: &str, task: &str) -> Row {
             }
         },
         grades: sample.grades,
+        whole: None,
     }
 }
 

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::criteria::{Criterion, Measure};
-use super::files::{Written, everywhere, is_judged};
+use super::files::{Scope, Written, is_judged, scope};
 use super::pair::Paired;
 use super::slug;
-use crate::manifest::{Role, UNNAMED_PRODUCT};
+use crate::manifest::{PRODUCT_PLACEHOLDER, Role};
 use crate::outcome::GraderKind;
 
 /// Fewest examples of a task that a rule of its own rests on.
@@ -30,14 +30,14 @@ pub struct Page {
     pub product: String,
 }
 
-/// Writes a whole page.
+/// Writes a whole page. Something must have been judged: a page without a criterion is none.
 pub fn whole(paired: &Paired<'_>, written: &Written, page: &Page) -> String {
     let system = |role: Role| {
         let found = paired.systems.iter().find(|(of, _)| *of == role);
         found.map_or("", |(_, system)| system.as_str())
     };
     let product = match slug(&page.product, 60) {
-        named if named.is_empty() => UNNAMED_PRODUCT.to_owned(),
+        named if named.is_empty() => PRODUCT_PLACEHOLDER.to_owned(),
         named => named,
     };
     let mut text = format!(
@@ -150,8 +150,7 @@ fn guards(criterion: &Criterion, paired: &Paired<'_>) -> bool {
 /// Says whether any rule decides. What a model judged does not, before people's labels show the judge fit.
 fn decides(paired: &Paired<'_>) -> bool {
     let mut criteria = paired.criteria.iter();
-    let any = criteria.any(|it| it.by != GraderKind::Model && guards(it, paired));
-    any || (paired.criteria.is_empty() && has(paired, Role::Production))
+    criteria.any(|it| it.by != GraderKind::Model && guards(it, paired))
 }
 
 fn has(paired: &Paired<'_>, role: Role) -> bool {
@@ -164,9 +163,6 @@ fn classes(paired: &Paired<'_>) -> Vec<&'static str> {
         if !found.contains(&criterion.class) {
             found.push(criterion.class);
         }
-    }
-    if found.is_empty() {
-        found.push(super::criteria::WRONG);
     }
     found
 }
@@ -203,9 +199,6 @@ fn systems(paired: &Paired<'_>, page: &Page) -> String {
 }
 
 fn criteria(paired: &Paired<'_>, page: &Page) -> String {
-    if paired.criteria.is_empty() {
-        return "  # Nothing was judged: the graders that ship are in `gatewright graders`.\n  contains: {grader: {contains: {}}, fails_as: wrong-answer}\n".to_owned();
-    }
     let mut text = String::new();
     let labels = quoted(&format!("{}/labels.jsonl", page.folder));
     for criterion in &paired.criteria {
@@ -236,11 +229,18 @@ fn criteria(paired: &Paired<'_>, page: &Page) -> String {
             key(&criterion.id),
             criterion.class
         ));
-        if !everywhere(criterion, paired) {
-            text.push_str(&format!(
+        match scope(criterion, paired) {
+            Scope::Everywhere => {}
+            Scope::Marked => text.push_str(&format!(
                 "    applies_to: {{fields.judged.{}: \"yes\"}}\n",
                 criterion.id
-            ));
+            )),
+            Scope::Listed => {
+                let examples = paired.examples.iter();
+                let judged = examples.filter(|example| is_judged(example, criterion));
+                let ids: Vec<String> = judged.map(|example| quoted(&example.id)).collect();
+                text.push_str(&format!("    applies_to: {{id: [{}]}}\n", ids.join(", ")));
+            }
         }
     }
     text
@@ -269,11 +269,6 @@ fn gate(paired: &Paired<'_>, by_task: impl Fn(&str) -> bool) -> String {
             }
             text.push_str(&guard(id));
         }
-    }
-    if paired.criteria.is_empty() && has(paired, Role::Production) {
-        text.push_str(&guard("contains"));
-    } else if paired.criteria.is_empty() {
-        text.push_str("  - {id: watch-contains, watch: contains, owner: product}\n");
     }
     text
 }

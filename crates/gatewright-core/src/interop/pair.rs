@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::criteria::{self, Criterion, Vocabulary};
-use super::ids::Namer;
+use super::ids::{Namer, question};
+use super::keys::{is_asked, no_key, no_question, same_questions, several_questions};
 use super::roles::Chosen;
-use super::{Case, Log, Row, name};
+use super::{Case, End, Log, Row, name};
 use crate::digest::Digest;
 use crate::json::scalar_text;
 use crate::manifest::Role;
@@ -100,12 +101,12 @@ pub(super) enum By {
 }
 
 /// A row, whose it is, and the file it stands in.
-type Placed<'l> = (Role, usize, &'l Row);
+pub(super) type Placed<'l> = (Role, usize, &'l Row);
 
 /// Rows of one example.
-struct Group<'l> {
-    key: String,
-    rows: Vec<Placed<'l>>,
+pub(super) struct Group<'l> {
+    pub(super) key: String,
+    pub(super) rows: Vec<Placed<'l>>,
 }
 
 /// Pairs rows. What could be matched in two ways is a problem, and nothing is dropped in silence.
@@ -148,16 +149,21 @@ pub fn pair<'l>(
     if by == By::Content {
         groups = told_apart(groups, &mut paired.notes);
     } else {
+        if by == By::Field {
+            several_questions(&groups, logs, problems);
+        }
         same_questions(&groups, by, logs, &mut paired.notes, problems);
     }
+    paired.notes.extend(silent(&rows));
     let suites = suites(&rows);
+    let mut told = BTreeSet::new();
     let mut namer = Namer::new(known);
     for group in groups {
         let (_, log, first) = group.rows[0];
         let at = format!("{}: {}", logs[log].file, first.place);
         let (id, is_known) = namer.id(&group.key, by, &first.case, &logs[log].file, &at, problems);
         let index = paired.examples.len();
-        let answers = trials(&group, index, logs, chosen, problems);
+        let answers = trials(&group, index, logs, chosen, &mut told, problems);
         paired.answers.extend(answers);
         let roles: BTreeSet<Role> = group.rows.iter().map(|(role, ..)| *role).collect();
         if roles.len() < chosen.len() {
@@ -217,7 +223,7 @@ fn grouped<'l>(
     for placed in rows {
         let (_, log, row) = *placed;
         let stated = match (by, key) {
-            (By::Content, _) => Some(content(&row.case)),
+            (By::Content, _) => is_asked(&row.case).then(|| question(&row.case.content)),
             (By::Field, Key::Field(field)) => row
                 .case
                 .field(field)
@@ -235,7 +241,10 @@ fn grouped<'l>(
         };
         let Some(stated) = stated.filter(|text| !text.trim().is_empty()) else {
             if without.insert(log) {
-                problems.push(no_key(&logs[log], row, key));
+                problems.push(match by {
+                    By::Content => no_question(&logs[log], row),
+                    _ => no_key(&logs[log], row, key),
+                });
             }
             continue;
         };
@@ -250,31 +259,6 @@ fn grouped<'l>(
         groups[place].rows.push(*placed);
     }
     groups
-}
-
-fn no_key(log: &Log, row: &Row, key: &Key) -> Problem {
-    let field = match key {
-        Key::Field(field) => field.as_str(),
-        _ => "id",
-    };
-    let known = row.case.names();
-    let instead = match crate::problem::nearest(field, known.iter().map(String::as_str)) {
-        Some(near) => format!("--key {near}"),
-        None if known.is_empty() => "--key content".to_owned(),
-        None => format!("--key content, or one of: {}", name(&known.join(", "))),
-    };
-    let what = format!("{} has no `{field}`", row.place);
-    Problem::error("missing-key", Location::file(&log.file), what)
-        .why("without it the answer belongs to no example")
-        .instead(instead)
-}
-
-/// Hashes what was asked. White space at the ends makes no other question.
-fn content(case: &Case) -> String {
-    match &case.content {
-        Value::String(text) => Digest::of_json(&text.trim()).hex(),
-        other => Digest::of_json(other).hex(),
-    }
 }
 
 /// Hashes what is expected of a case. What else a file keeps beside it (a time, a note) may differ from repeat to repeat.
@@ -323,43 +307,26 @@ fn told_apart<'l>(groups: Vec<Group<'l>>, notes: &mut Vec<String>) -> Vec<Group<
     made
 }
 
-/// Says where one id means two questions.
-fn same_questions(
-    groups: &[Group<'_>],
-    by: By,
-    logs: &[Log],
-    notes: &mut Vec<String>,
-    problems: &mut Vec<Problem>,
-) {
-    let mut stated = 0;
-    for group in groups {
-        let (_, first_log, first) = group.rows[0];
-        let other = group
-            .rows
-            .iter()
-            .find(|(.., row)| content(&row.case) != content(&first.case));
-        let Some((_, log, row)) = other else { continue };
-        if by == By::Field {
-            stated += 1;
-            continue;
-        }
-        let what = format!(
-            "`{}` is another question in {} ({}) than in {} ({})",
-            name(&group.key),
-            logs[*log].file,
-            row.place,
-            logs[first_log].file,
-            first.place
-        );
-        problems.push(
-            Problem::error("other-question", Location::file(&logs[*log].file), what)
-                .why("answers to two questions would be compared")
-                .instead("--key content, to match by what was asked; or --key FIELD with ids of your own"),
-        );
-    }
-    if stated > 0 {
-        notes.push(format!("{stated} examples are asked in other words in another file or system: your key says that they are the same"));
-    }
+/// Criteria that tests name and that said nothing of any answer: no rule would show that they are missing.
+fn silent(rows: &[Placed<'_>]) -> Option<String> {
+    let answered = rows.iter().map(|(.., row)| *row);
+    let answered: Vec<&Row> = answered
+        .filter(|row| matches!(row.end, End::Answered(_)))
+        .collect();
+    let said = answered.iter().flat_map(|row| &row.grades);
+    let said: BTreeSet<&str> = said.map(|grade| grade.criterion.as_str()).collect();
+    let named = answered.iter().flat_map(|row| &row.case.criteria);
+    let silent: BTreeSet<&str> = named
+        .map(String::as_str)
+        .filter(|named| !said.contains(named))
+        .collect();
+    let quoted: Vec<String> = silent.iter().map(|it| format!("`{}`", name(it))).collect();
+    (!silent.is_empty()).then(|| {
+        format!(
+            "no answer has a verdict of {}, which the tests ask for: no rule is written for it",
+            quoted.join(", ")
+        )
+    })
 }
 
 /// The criteria of each suite.
@@ -401,6 +368,7 @@ fn trials<'l>(
     example: usize,
     logs: &[Log],
     chosen: &[Chosen],
+    told: &mut BTreeSet<Role>,
     problems: &mut Vec<Problem>,
 ) -> Vec<Answer<'l>> {
     let mut made = Vec::new();
@@ -413,7 +381,9 @@ fn trials<'l>(
             .collect();
         let files: BTreeSet<usize> = rows.iter().map(|(log, _)| *log).collect();
         if files.len() > 1 && !of.one_by_one {
-            problems.push(twice(&rows, logs, of));
+            if told.insert(of.role) {
+                problems.push(twice(&rows, logs, of));
+            }
             continue;
         }
         let order = |log: usize| of.parts.iter().position(|(part, _)| *part == log);
@@ -433,6 +403,23 @@ fn trials<'l>(
                 Problem::error("same-trial", Location::file(&logs[*log].file), what)
                     .why("one attempt has one answer")
                     .instead("a number of its own for each repeat, or --key with a field that tells the examples apart"),
+            );
+            continue;
+        }
+        let unnumbered = rows.iter().find(|(_, row)| row.trial.is_none());
+        if let Some((log, row)) = unnumbered
+            && rows
+                .iter()
+                .any(|(other, row)| other == log && row.trial.is_some())
+        {
+            let what = format!(
+                "{} has no number of its trial, and other rows of its example have",
+                row.place
+            );
+            problems.push(
+                Problem::error("missing-trial", Location::file(&logs[*log].file), what)
+                    .why("nobody can say which repeat it is")
+                    .instead("a number in every row of the example, or in none"),
             );
             continue;
         }
@@ -458,14 +445,21 @@ fn twice(rows: &[(usize, &Row)], logs: &[Log], of: &Chosen) -> Problem {
         .collect();
     let names: Vec<&str> = names.into_iter().collect();
     let (first, row) = rows[0];
-    let flags: Vec<String> = names
-        .iter()
-        .map(|file| format!("--{} '{file}'", of.role.word()))
-        .collect();
+    let typed = |file: &&str| {
+        let log = logs.iter().find(|log| log.file == **file);
+        let alone = log.is_none_or(|log| log.rows.iter().all(|other| other.system == row.system));
+        let part = if alone {
+            String::new()
+        } else {
+            format!("={}", row.system)
+        };
+        format!("--{} '{file}{part}'", of.role.word())
+    };
+    let flags: Vec<String> = names.iter().map(typed).collect();
     Problem::error(
         "same-system",
         Location::file(&logs[first].file),
-        format!("`{}` answers {} in {}", name(&row.system), row.place, names.join(" and in ")),
+        format!("`{}` answers the same examples in {}", name(&row.system), names.join(" and in ")),
     )
     .why("they may be two versions under one name, or repeats")
     .instead(format!("one file for each role: --candidate NEW --production OLD; when they are repeats of one system: {}", flags.join(" ")))

@@ -3,51 +3,19 @@
 //! Field names are those that promptfoo 0.121 writes. A row is a provider error when `failureReason` is 2 or `response.error` is there, whatever
 //! `success` says; an assertion that broke (`graderError`, or a reason that promptfoo gives only then) said nothing of the answer.
 
+mod verdict;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+pub(super) use self::verdict::take_whole;
+use self::verdict::{OVERALL, criterion, grades, nameless, whole};
 use super::document::{self, Document, Step};
-use super::{Case, End, Grade, Input, Log, Row, Theirs, Verdict, name};
-use crate::json::scalar_text;
-use crate::outcome::GraderKind;
+use super::{Case, End, Input, Log, Row, Theirs, name};
 use crate::problem::Problem;
 
 const TOOL: &str = "promptfoo";
-/// Reasons of assertions that did not come to a verdict, by their beginnings.
-const BROKEN: [&str; 9] = [
-    "Custom function threw error",
-    "Python code execution failed",
-    "Ruby code execution failed",
-    "Webhook error",
-    "Moderation API error",
-    "Search rubric evaluation failed",
-    "Could not extract JSON",
-    "Invalid regex pattern",
-    "API error",
-];
-/// Types that ask a model. `similar` and `classifier` ask one too, for a number that a threshold decides.
-const MODEL: [&str; 18] = [
-    "agent-rubric",
-    "answer-relevance",
-    "classifier",
-    "context-faithfulness",
-    "context-recall",
-    "context-relevance",
-    "conversation-relevance",
-    "factuality",
-    "g-eval",
-    "guardrails",
-    "llm-rubric",
-    "max-score",
-    "model-graded-closedqa",
-    "model-graded-factuality",
-    "moderation",
-    "pi",
-    "search-rubric",
-    "select-best",
-];
-const PROGRAM: [&str; 4] = ["javascript", "python", "ruby", "webhook"];
 /// Types whose value is the expected answer.
 const ANSWERS: [&str; 9] = [
     "bleu",
@@ -61,14 +29,13 @@ const ANSWERS: [&str; 9] = [
     "starts-with",
 ];
 
-/// The criterion of a row whose assertions are not told one by one.
-const OVERALL: &str = "passes";
-
 /// Rows that were read, and how promptfoo counts them: passed, failed, errors.
 #[derive(Default)]
 struct Reader {
     log: Log,
     prompts: Vec<(String, String)>,
+    /// Verdicts that name no assertion: how many, and where the first is.
+    nameless: Option<(usize, String)>,
     counts: BTreeMap<String, [u32; 3]>,
 }
 
@@ -107,6 +74,14 @@ pub(super) fn read(input: &Input, problems: &mut Vec<Problem>) -> Option<Log> {
             }
         }
     }
+    if let Some((count, first)) = reader.nameless.take() {
+        note(
+            &mut reader.log,
+            &format!(
+                "{count} verdicts say not which assertion they are of (first in {first}): where one fails, the row as a whole does (`{OVERALL}`)"
+            ),
+        );
+    }
     let theirs = reader.counts.into_iter().map(|(system, counts)| Theirs {
         system,
         of: "tests".to_owned(),
@@ -143,7 +118,13 @@ impl Reader {
             system = format!("{system} | {}", called.map_or("", |(_, called)| called));
         }
         let end = end(row, &mut self.log);
-        let grades = grades(row, success, &end);
+        let grades = grades(row, &end);
+        let nameless = nameless(row);
+        if !nameless.is_empty() {
+            let (count, _) = self.nameless.get_or_insert((0, place.to_owned()));
+            *count += nameless.len();
+        }
+        let whole = whole(row, success, &end, &grades);
         let stated = row.get("failureReason").and_then(Value::as_u64);
         let counted = match (stated, &end, success) {
             (_, _, true) => 0,
@@ -171,6 +152,7 @@ impl Reader {
             trial: None,
             end,
             grades,
+            whole,
         });
     }
 }
@@ -364,15 +346,6 @@ fn case(row: &Map<String, Value>) -> Case {
     }
 }
 
-/// What an assertion is called: its metric, else its type.
-fn criterion(assertion: &Value) -> Option<String> {
-    let metric = assertion["metric"].as_str().filter(|text| !text.is_empty());
-    let kind = assertion["type"]
-        .as_str()
-        .filter(|kind| *kind != "assert-set");
-    metric.or(kind).map(str::to_owned)
-}
-
 /// What was asked: the one variable that is a text, or the one whose name says so; else the prompt as it was sent.
 fn asked(vars: &Map<String, Value>, raw: &str) -> Value {
     const NAMES: [&str; 8] = [
@@ -419,57 +392,4 @@ fn expected(asserts: &[Value]) -> Option<String> {
     answers
         .all(|other| other == first)
         .then(|| first.to_owned())
-}
-
-fn grades(row: &Map<String, Value>, success: bool, end: &End) -> Vec<Grade> {
-    if matches!(end, End::Error { .. }) {
-        return Vec::new();
-    }
-    let result = row.get("gradingResult").unwrap_or(&Value::Null);
-    let parts = result["componentResults"]
-        .as_array()
-        .map_or(&[][..], Vec::as_slice);
-    let mut grades: Vec<Grade> = parts.iter().filter_map(component).collect();
-    let judged = result["pass"].as_bool().is_some();
-    let asserted = row
-        .get("testCase")
-        .and_then(|test| test["assert"].as_array())
-        .is_some_and(|asserts| !asserts.is_empty());
-    if grades.is_empty() && judged && asserted {
-        grades.push(Grade {
-            criterion: OVERALL.to_owned(),
-            by: GraderKind::Rule,
-            verdict: Verdict::of(success),
-            score: result["score"].as_f64(),
-            why: result["reason"].as_str().unwrap_or_default().to_owned(),
-        });
-    }
-    grades
-}
-
-fn component(part: &Value) -> Option<Grade> {
-    let assertion = part.get("assertion").filter(|one| one.is_object())?;
-    let kind = scalar_text(&assertion["type"])?.into_owned();
-    let pass = part["pass"].as_bool()?;
-    let why = part["reason"].as_str().unwrap_or_default();
-    let broken = part["metadata"]["graderError"] == true
-        || (!pass && BROKEN.iter().any(|known| why.starts_with(known)));
-    let bare = kind.trim_start_matches("not-");
-    let by = match bare.split(':').next().unwrap_or(bare) {
-        "human" => GraderKind::Person,
-        one if MODEL.contains(&one) || bare == "trajectory:goal-success" => GraderKind::Model,
-        "similar" => GraderKind::Model,
-        one if PROGRAM.contains(&one) => GraderKind::Program,
-        _ => GraderKind::Rule,
-    };
-    Some(Grade {
-        criterion: criterion(assertion)?,
-        by,
-        verdict: match broken {
-            true => Verdict::Broken,
-            false => Verdict::of(pass),
-        },
-        score: part["score"].as_f64(),
-        why: why.to_owned(),
-    })
 }

@@ -69,6 +69,9 @@ pub fn choose(found: &[Found], named: &[Named]) -> Result<Vec<Chosen>, Unclear> 
     if chosen.is_empty() {
         chosen = by_their_names(found);
     }
+    if let Some(several) = chosen.iter().find_map(|of| several(of, found)) {
+        return Err(several);
+    }
     let used = |chosen: &[Chosen], one: &Found| {
         let part = (one.log, one.system.clone());
         chosen.iter().filter(|of| of.parts.contains(&part)).count()
@@ -115,6 +118,42 @@ pub fn choose(found: &[Found], named: &[Named]) -> Result<Vec<Chosen>, Unclear> 
     Ok(chosen)
 }
 
+/// One role is one system: the answers of two would be compared as if one release gave them.
+fn several(of: &Chosen, found: &[Found]) -> Option<Unclear> {
+    let mut names: Vec<&str> = Vec::new();
+    for (_, system) in &of.parts {
+        if !names.contains(&system.as_str()) {
+            names.push(system);
+        }
+    }
+    if names.len() < 2 {
+        return None;
+    }
+    let word = of.role.word();
+    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    let mut next: Vec<String> = names
+        .iter()
+        .map(|name| format!("--{word} '{name}'"))
+        .collect();
+    let files = of.parts.iter().map(|(log, _)| log);
+    let files: std::collections::BTreeSet<&usize> = files.collect();
+    if files.len() > 1 && found.len() > 1 {
+        next.push(
+            "when they are repeats of one system: the same name for it in every file".to_owned(),
+        );
+    }
+    Some(Unclear {
+        what: format!(
+            "{} are {} systems, and the {word} is one",
+            quoted.join(" and "),
+            names.len()
+        ),
+        why: "the answers of several would be mixed, and nobody could say what is released"
+            .to_owned(),
+        next,
+    })
+}
+
 /// Systems that are named after a role.
 fn by_their_names(found: &[Found]) -> Vec<Chosen> {
     let roles = [
@@ -149,10 +188,7 @@ fn meant(found: &[Found], text: &str) -> Result<Vec<(usize, String)>, Unclear> {
     if !by_name.is_empty() {
         return Ok(by_name);
     }
-    let is_file = |one: &&Found, text: &str| {
-        let last = one.file.rsplit(['/', '\\']).next().unwrap_or(&one.file);
-        one.file == text || last == text
-    };
+    let is_file = |one: &&Found, text: &str| one.file == text || super::last(&one.file) == text;
     let by_file: Vec<&Found> = found.iter().filter(|one| is_file(one, text)).collect();
     match by_file.as_slice() {
         [] => {}
@@ -286,6 +322,25 @@ mod tests {
         assert_eq!(
             chosen(&same, &[(Candidate, "0.json"), (Candidate, "1.json")]),
             Ok(r#"candidate=[(0, "m"), (1, "m")]"#.to_owned())
+        );
+    }
+
+    #[test]
+    fn one_role_is_one_system() {
+        use Role::{Candidate, Production};
+        let all = [(0, "a"), (0, "b"), (1, "b"), (1, "c")];
+        let said = chosen(
+            &all,
+            &[(Candidate, "b"), (Candidate, "c"), (Production, "a")],
+        );
+        assert_eq!(
+            said,
+            Err("`b` and `c` are 2 systems, and the candidate is one | --candidate 'b' | --candidate 'c' | when they are repeats of one system: the same name for it in every file".to_owned())
+        );
+        let named = [(0, "candidate"), (0, "Candidate"), (0, "production")];
+        assert!(
+            chosen(&named, &[])
+                .is_err_and(|said| said.starts_with("`candidate` and `Candidate` are 2 systems"))
         );
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Case, End, Grade, Input, Log, Row, Verdict, document, name};
+use super::{Case, End, Grade, Input, Log, Row, TRIAL_MAX, Verdict, document, name, stem};
 use crate::outcome::GraderKind;
 use crate::problem::{Location, Problem, nearest};
 
@@ -46,7 +46,14 @@ const LABEL: [&str; 9] = [
     "label", "verdict", "pass", "passed", "correct", "grade", "score", "success", "result",
 ];
 
-/// Which columns hold what; what is not said is guessed by name.
+/// What some programs begin UTF-8 with.
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+/// What columns of errors hold where there was none, in lower case.
+const NO_ERROR: [&str; 11] = [
+    "none", "no error", "no", "null", "nan", "n/a", "na", "-", "false", "0", "ok",
+];
+
+/// Which columns hold what; what is not said is guessed by name. An empty name says that there is no such column.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Columns {
     /// The example's id.
@@ -82,25 +89,34 @@ struct Places {
 /// Reads a table.
 pub(super) fn read(input: &Input, columns: &Columns, problems: &mut Vec<Problem>) -> Option<Log> {
     let bytes = document::whole(input, "csv", problems)?;
+    if let Some(problem) = no_table(&input.name, bytes) {
+        problems.push(problem);
+        return None;
+    }
+    let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(delimiter(bytes))
         .from_reader(bytes);
     let header = match reader.headers() {
         Ok(header) => header.clone(),
         Err(error) => {
-            problems.push(broken(&input.name, &error));
+            problems.push(broken(&input.name, bytes, &error));
             return None;
         }
     };
     let names: Vec<String> = header.iter().map(|name| name.trim().to_owned()).collect();
     let mut log = Log::default();
     let places = places(&input.name, &names, columns, &mut log, problems)?;
-    let stem = stem(&input.name);
+    let mut stem = stem(&input.name);
+    if stem.is_empty() {
+        stem = "table".to_owned();
+    }
+    let mut lines = Lines::new(bytes);
     for record in reader.records() {
         let record = match record {
             Ok(record) => record,
             Err(error) => {
-                problems.push(broken(&input.name, &error));
+                problems.push(broken(&input.name, bytes, &error));
                 if matches!(error.kind(), csv::ErrorKind::Io(_))
                     || problems.len() >= crate::json::SHOWN_LIMIT
                 {
@@ -109,7 +125,7 @@ pub(super) fn read(input: &Input, columns: &Columns, problems: &mut Vec<Problem>
                 continue;
             }
         };
-        let line = record.position().map_or(0, |at| at.line() as u32);
+        let line = record.position().map_or(0, |at| lines.of(at.byte()));
         match row(&record, &names, &places, line, &stem) {
             Ok(row) => log.rows.push(row),
             Err(problem) => {
@@ -120,6 +136,21 @@ pub(super) fn read(input: &Input, columns: &Columns, problems: &mut Vec<Problem>
         }
     }
     Some(log)
+}
+
+/// Says why bytes are no table at all.
+fn no_table(file: &str, bytes: &[u8]) -> Option<Problem> {
+    let at = Location::new(&file.into(), 1, 1);
+    if bytes.starts_with(b"\xFF\xFE") || bytes.starts_with(b"\xFE\xFF") {
+        let problem = Problem::error("bad-encoding", at, "the file is UTF-16");
+        return Some(problem.instead("save it as UTF-8; in a spreadsheet: \"CSV UTF-8\""));
+    }
+    let text = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
+    let is_empty = text.trim_ascii().is_empty();
+    is_empty.then(|| {
+        Problem::error("nothing-recorded", at, "the file is empty")
+            .instead("a first row with the names of the columns, and a row for each answer")
+    })
 }
 
 /// Takes the separator that the first line has most of.
@@ -136,8 +167,39 @@ fn delimiter(bytes: &[u8]) -> u8 {
         .map_or(b',', |(_, one)| *one)
 }
 
-fn broken(file: &str, error: &csv::Error) -> Problem {
-    let line = error.position().map_or(0, |at| at.line() as u32);
+/// Counts lines up to where rows begin, which come in order. The reader counts one too few where lines end with a carriage return.
+struct Lines<'b> {
+    bytes: &'b [u8],
+    at: usize,
+    line: u32,
+}
+
+impl<'b> Lines<'b> {
+    fn new(bytes: &'b [u8]) -> Self {
+        Self {
+            bytes,
+            at: 0,
+            line: 1,
+        }
+    }
+
+    fn of(&mut self, byte: u64) -> u32 {
+        let ends = |one: &&u8| matches!(one, b'\r' | b'\n');
+        let from = usize::try_from(byte)
+            .unwrap_or(usize::MAX)
+            .min(self.bytes.len());
+        let start = from + self.bytes[from..].iter().take_while(ends).count();
+        let new = &self.bytes[self.at.min(start)..start];
+        self.line += new.iter().filter(|&&one| one == b'\n').count() as u32;
+        self.at = start;
+        self.line
+    }
+}
+
+fn broken(file: &str, bytes: &[u8], error: &csv::Error) -> Problem {
+    let line = error
+        .position()
+        .map_or(0, |at| Lines::new(bytes).of(at.byte()));
     let what = match error.kind() {
         csv::ErrorKind::UnequalLengths {
             expected_len, len, ..
@@ -146,9 +208,16 @@ fn broken(file: &str, error: &csv::Error) -> Problem {
         _ => format!("the row cannot be read: {error}"),
     };
     let at = Location::new(&file.into(), line, u32::from(line > 0));
+    let (why, instead) = match error.kind() {
+        csv::ErrorKind::Utf8 { .. } => ("letters would be read wrongly", "save the file as UTF-8"),
+        _ => (
+            "columns would be mixed up",
+            "quote cells that hold separators or line breaks",
+        ),
+    };
     Problem::error("bad-row", at, what)
-        .why("columns would be mixed up")
-        .instead("quote cells that hold separators or line breaks, and save the file as UTF-8")
+        .why(why)
+        .instead(instead)
 }
 
 fn places(
@@ -161,13 +230,14 @@ fn places(
     let at = || Location::new(&file.into(), 1, 1);
     let before = problems.len();
     for (index, one) in names.iter().enumerate() {
-        if names[..index].contains(one) {
+        if !one.is_empty() && names[..index].contains(one) {
             let what = format!("two columns are called `{}`", name(one));
             let instead = "a name of its own for each column";
             problems.push(Problem::error("duplicate-column", at(), what).instead(instead));
         }
     }
     let mut find = |flag: &str, stated: &Option<String>, guesses: &[&str]| match stated {
+        Some(stated) if stated.is_empty() => None,
         Some(stated) => {
             let found = names.iter().position(|name| name == stated);
             if found.is_none() {
@@ -202,10 +272,12 @@ fn places(
         let guessed = names.iter().enumerate().filter(|(_, name)| is_label(name));
         labels.extend(guessed.map(|(index, name)| (name.clone(), index)));
     }
-    if output.is_none() && columns.output.is_none() {
+    let unstated = |stated: &Option<String>| stated.as_deref().is_none_or(str::is_empty);
+    if output.is_none() && unstated(&columns.output) {
         problems.push(missing(at(), "answer", "output", names));
     }
-    if id.is_none() && input.is_none() && columns.id.is_none() && columns.input.is_none() {
+    let neither = id.is_none() && input.is_none();
+    if neither && unstated(&columns.id) && unstated(&columns.input) {
         problems.push(missing(at(), "id or question", "id", names));
     }
     if problems.len() > before {
@@ -275,18 +347,6 @@ fn missing(at: Location, what: &str, flag: &str, names: &[String]) -> Problem {
     ))
 }
 
-/// The file's name without folder and ending: the system, where no column names one.
-fn stem(file: &str) -> String {
-    let last = file.rsplit(['/', '\\']).next().unwrap_or(file);
-    let stem = last.rsplit_once('.').map_or(last, |(stem, _)| stem);
-    let stem = name(stem);
-    if stem.is_empty() {
-        "table".to_owned()
-    } else {
-        stem
-    }
-}
-
 /// A cell that cannot be read: its column, what is wrong, what to write.
 type Odd = (usize, String, String);
 
@@ -300,7 +360,7 @@ fn row(
     let cell = |place: Option<usize>| {
         place
             .and_then(|place| record.get(place))
-            .filter(|text| !text.is_empty())
+            .filter(|text| !text.trim().is_empty())
     };
     let system = match (places.system, cell(places.system)) {
         (Some(place), None) => {
@@ -314,16 +374,20 @@ fn row(
         (None, None) => stem.to_owned(),
     };
     let trial = match (places.trial, cell(places.trial)) {
-        (Some(place), Some(text)) => Some(text.trim().parse::<u32>().map_err(|_| {
-            (
-                place,
-                format!("`{}` is no number of a trial", name(text)),
-                "a whole number".to_owned(),
-            )
-        })?),
+        (Some(place), Some(text)) => {
+            let number = text.trim().parse::<u32>().ok();
+            let number = number.filter(|number| *number <= TRIAL_MAX);
+            Some(number.ok_or_else(|| {
+                (
+                    place,
+                    format!("`{}` is no number of a trial", name(text)),
+                    format!("a whole number up to {TRIAL_MAX}"),
+                )
+            })?)
+        }
         _ => None,
     };
-    let id = cell(places.id).map(str::to_owned);
+    let id = cell(places.id).map(|id| id.trim().to_owned());
     if let (Some(place), None, None) = (places.id, &id, places.input) {
         return Err((
             place,
@@ -335,12 +399,14 @@ fn row(
     let rest = names
         .iter()
         .enumerate()
-        .filter(|(index, _)| !places.holds(*index));
+        .filter(|(index, name)| !name.is_empty() && !places.holds(*index));
     let metadata: Map<String, Value> = rest
         .filter_map(|(index, name)| Some((name.clone(), cell(Some(index))?.into())))
         .collect();
     let expected = cell(places.expected).map(str::to_owned);
-    let end = match (cell(places.error), cell(Some(places.output))) {
+    let said = |text: &&str| !NO_ERROR.contains(&text.trim().to_lowercase().as_str());
+    let error = cell(places.error).filter(said);
+    let end = match (error, cell(Some(places.output))) {
         (None, Some(output)) => {
             End::Answered(Map::from_iter([("output".to_owned(), output.into())]))
         }
@@ -379,6 +445,7 @@ fn row(
         trial,
         end,
         grades,
+        whole: None,
     })
 }
 

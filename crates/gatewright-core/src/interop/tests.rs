@@ -2,6 +2,8 @@
 
 use serde_json::json;
 
+mod wrong;
+
 use super::files::{self, Counts, Terms, Written};
 use super::pair::{self, Key, Paired};
 use super::*;
@@ -468,7 +470,7 @@ fn tables_by_common_names_and_by_named_columns() {
         ),
         (
             "id,output\n1,2,3\n",
-            "t.csv:2:1: the row has 3 cells, the first row 2 / quote cells that hold separators or line breaks, and save the file as UTF-8",
+            "t.csv:2:1: the row has 3 cells, the first row 2 / quote cells that hold separators or line breaks",
         ),
         (
             "id,output,system\n1,2,\n",
@@ -476,11 +478,11 @@ fn tables_by_common_names_and_by_named_columns() {
         ),
         (
             "id,output,trial\n1,2,first\n",
-            "t.csv:2:3: `first` is no number of a trial / a whole number",
+            "t.csv:2:3: `first` is no number of a trial / a whole number up to 9999",
         ),
         (
             "",
-            "t.csv:1:1: no column looks like the answer / --output COLUMN, one of: ",
+            "t.csv:1:1: the file is empty / a first row with the names of the columns, and a row for each answer",
         ),
     ];
     for (text, said) in wrong {

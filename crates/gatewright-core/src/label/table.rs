@@ -432,6 +432,16 @@ impl Labels {
         }
     }
 
+    /// Returns a criterion's labels about one example, whatever their system.
+    pub(crate) fn of_every_system(
+        &self,
+        criterion: u16,
+        example: u32,
+    ) -> impl Iterator<Item = &Row> {
+        let systems = 0..=self.systems.len();
+        systems.flat_map(move |system| self.rows(criterion, system, example))
+    }
+
     /// Returns every distinct label text; a row's `value` is the index.
     pub(crate) fn texts(&self) -> &[Arc<str>] {
         self.texts.texts()

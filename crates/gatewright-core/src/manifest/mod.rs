@@ -29,6 +29,11 @@ use crate::judge::{Meaning, Rubric};
 use crate::problem::Location;
 use crate::source::Source;
 
+/// What stands in the place of a product's name on a page that the program wrote.
+pub const PRODUCT_PLACEHOLDER: &str = "my-product";
+/// What a product is called whose page gives it no name.
+pub const PRODUCT_UNNAMED: &str = "product";
+
 pub use adapter::{ADAPTERS, Adapter, EFFORTS};
 pub use conduct::{BehaviourReading, BehaviourSign, CallRule, Grounding, Trajectory};
 pub use criterion::{
@@ -40,9 +45,6 @@ pub use judge::{Judge, JudgeGrader, ProgramGrader, Sees};
 pub use live::{HeaderText, HttpShape, Live, Pace, Price, Protocol, Secret, SeedUse, Template};
 pub use rule::{DateOrder, Edge, Join, LengthIn, Limits, ListMarks, Reading, SimilarityMetric};
 pub use signing::{SignRules, identity};
-
-/// What a page calls its product where nobody has named it yet.
-pub const UNNAMED_PRODUCT: &str = "my-product";
 
 /// The whole page.
 #[derive(Clone, Debug)]

@@ -189,7 +189,7 @@ fn page(
 /// The page before anything is read: every default in one place.
 fn blank(bytes: &[u8]) -> Manifest {
     Manifest {
-        product: "product".to_owned(),
+        product: super::PRODUCT_UNNAMED.to_owned(),
         promise: Promise::default(),
         uses: BTreeSet::new(),
         tasks: BTreeMap::new(),

@@ -31,7 +31,7 @@ pub struct Asks {
     pub run: String,
     /// Where the run's log can be seen, an address that was looked at.
     pub link: Option<String>,
-    /// The product, by its hash.
+    /// Whose work it is: product and page, by their hash.
     pub product: Digest,
     /// Work items, the most urgent first.
     pub items: Vec<Asked>,
@@ -46,10 +46,14 @@ pub struct Asks {
 }
 
 impl Asks {
-    /// Reads a view. `link` is shown where it is a plain address of the web.
-    pub fn of(view: &View, link: Option<&str>) -> Self {
-        let key =
-            |finding: &FindingView| Key::of(&view.product, &finding.rule, &finding.slice.values);
+    /// Reads a view. `page` tells pages of one repository apart: the page's path in it, or nothing where it is the one at the top. `link` is
+    /// shown where it is a plain address of the web.
+    pub fn of(view: &View, page: &str, link: Option<&str>) -> Self {
+        let product = match page {
+            "" => view.product.clone(),
+            page => serde_json::json!([view.product, page]).to_string(),
+        };
+        let key = |finding: &FindingView| Key::of(&product, &finding.rule, &finding.slice.values);
         let link = link.filter(|link| text::is_plain_link(link));
         let mut without_rule = 0;
         let mut items = Vec::new();
@@ -66,7 +70,7 @@ impl Asks {
         Self {
             run: view.run.name.clone(),
             link: link.map(str::to_owned),
-            product: Digest::of(view.product.as_bytes()),
+            product: Digest::of(product.as_bytes()),
             items,
             held: view.findings.iter().filter(holds).map(key).collect(),
             invalid: view

@@ -117,7 +117,7 @@ impl Plan {
 /// asks for the work again opens a new one.
 pub fn plan(asks: &Asks, label: &str, issues: &[Issue]) -> Plan {
     let mut ours: BTreeMap<Key, Vec<&Issue>> = BTreeMap::new();
-    for issue in issues.iter().filter(|issue| is_labelled(issue, label)) {
+    for issue in issues.iter().filter(|issue| issue.open && issue.has(label)) {
         if let Some(key) = Key::read(&issue.body)
             && key.is_of(&asks.product)
         {
@@ -164,10 +164,12 @@ pub fn plan(asks: &Asks, label: &str, issues: &[Issue]) -> Plan {
     plan
 }
 
-fn is_labelled(issue: &Issue, label: &str) -> bool {
-    // Forges compare labels without regard to case.
-    let is = |own: &String| own.to_lowercase() == label.to_lowercase();
-    issue.open && issue.labels.iter().any(is)
+impl Issue {
+    /// Says whether it carries a label. Forges compare labels without regard to case.
+    pub fn has(&self, label: &str) -> bool {
+        let is = |own: &String| own.to_lowercase() == label.to_lowercase();
+        self.labels.iter().any(is)
+    }
 }
 
 /// What becomes of the one issue of a rule in a segment.
@@ -200,6 +202,14 @@ fn standing(asks: &Asks, plan: &Plan, key: Key, issue: &Issue) -> Action {
 
 /// Two calls at the same time may both have opened one.
 fn double(asks: &Asks, issue: &Issue, of: u64) -> Action {
+    if asks.invalid.is_some() {
+        return Action::Leave {
+            number: issue.number,
+            title: issue.title.clone(),
+            url: issue.url.clone(),
+            why: format!("the same as {of}, but this run closes nothing"),
+        };
+    }
     let (comment, mark) = text::closing(&asks.run, asks.link.as_deref(), Some(of));
     Action::Close {
         number: issue.number,

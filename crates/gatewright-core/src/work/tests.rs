@@ -153,6 +153,14 @@ fn only_a_run_that_decided_and_covered_it_closes() {
         ["leave 7: holds, but this run closes nothing"],
         "and it opens nothing"
     );
+    assert_eq!(
+        done(&invalid, &[issue(7, warm), issue(8, warm)]),
+        [
+            "leave 7: holds, but this run closes nothing",
+            "leave 8: the same as 7, but this run closes nothing"
+        ],
+        "nor a double"
+    );
 }
 
 #[test]

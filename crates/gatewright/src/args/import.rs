@@ -62,9 +62,9 @@ pub(crate) struct ImportArgs {
     pub(crate) columns: ColumnArgs,
 }
 
-/// Which columns of a table hold what. Common names are recognised.
+/// Which columns of a table hold what. Common names are recognised; an empty name says that there is no such column.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Columns of a table (csv)")]
+#[command(next_help_heading = "Columns of a table (csv); '' for none")]
 pub(crate) struct ColumnArgs {
     /// The example's id.
     #[arg(long, value_name = "COLUMN")]

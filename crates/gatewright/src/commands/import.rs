@@ -37,14 +37,16 @@ const PARTS: &str = "page-parts.yaml";
 pub(crate) fn import(context: &Context, args: &ImportArgs) -> Result<u8, Failure> {
     let format = args.tool.format();
     let reading = reading(args)?;
-    let vocabulary = vocabulary(args)?;
+    let mut vocabulary = vocabulary(args)?;
+    vocabulary.by.extend(reading.by.keys().cloned());
     let key = match args.key.as_deref() {
         None => Key::Auto,
         Some("content") => Key::Content,
         Some(field) => Key::Field(field.to_owned()),
     };
     let place = Place::find(context, args)?;
-    let (logs, digests) = read_files(context, args, format, &reading)?;
+    let (mut logs, digests) = read_files(context, args, format, &reading)?;
+    interop::together(format, &mut logs);
     let found = systems(&logs);
     let chosen = interop::choose(&found, &named(args)).map_err(|unclear| {
         let failure = Failure::usage(unclear.what).why(unclear.why);
@@ -57,6 +59,9 @@ pub(crate) fn import(context: &Context, args: &ImportArgs) -> Result<u8, Failure
     let written = files::write(&paired, &terms, &mut problems);
     if has_errors(&problems) {
         return Err(Failure::Problems(problems));
+    }
+    if place.project.is_none() && paired.criteria.is_empty() {
+        return Err(nothing_judged(format, &written));
     }
     let taken = |one: &&Found| {
         let part = (one.log, one.system.clone());
@@ -74,6 +79,25 @@ pub(crate) fn import(context: &Context, args: &ImportArgs) -> Result<u8, Failure
         told::tell(context, &summary, parts.as_deref())?;
     }
     Ok(exit::SHIP)
+}
+
+/// A page starts from verdicts: one without any could only be a broken one.
+fn nothing_judged(format: Format, written: &Written) -> Failure {
+    let answered: u64 = written.ours.iter().map(|ours| ours.answered).sum();
+    let what = match answered {
+        0 => "every attempt in these files ended in an error",
+        _ => "these files hold no verdict on any answer",
+    };
+    let failure = Failure::usage(what)
+        .why("a page starts from what was judged, and nothing was; nothing is written");
+    let failure = match (format, answered) {
+        (_, 0) => failure.next("run it again, and import what it says then"),
+        (Format::Csv, _) => {
+            failure.next("--label CRITERION=COLUMN, with the column that holds the verdicts")
+        }
+        _ => failure.next("a run with assertions, scorers or metrics"),
+    };
+    failure.next("gatewright init, for a page with criteria of its own; then import once more")
 }
 
 /// Reads what the flags say of columns and judges.
@@ -269,10 +293,9 @@ fn terms(
         .iter()
         .zip(digests)
         .map(|(log, digest)| {
-            let last = log.file.rsplit(['/', '\\']).next().unwrap_or(&log.file);
             format!(
                 "{} {}",
-                interop::name(last),
+                interop::name(interop::last(&log.file)),
                 &digest[..digest.len().min(19)]
             )
         })

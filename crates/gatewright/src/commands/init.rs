@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, Write as _};
 use std::path::Path;
 
-use gatewright_core::manifest::{self, UNNAMED_PRODUCT};
+use gatewright_core::manifest::{self, PRODUCT_PLACEHOLDER};
 
 use crate::args::InitArgs;
 use crate::commands::{Context, shell};
@@ -274,7 +274,7 @@ promise:\n\
 \n\
 # 2. What do users ask for?\n\
 tasks:\n",
-        product = quoted(&or(&answers.product, UNNAMED_PRODUCT)),
+        product = quoted(&or(&answers.product, PRODUCT_PLACEHOLDER)),
         does = quoted(&or(
             &answers.promise,
             "Say here what the product does, in one sentence."

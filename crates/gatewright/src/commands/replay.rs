@@ -2,7 +2,7 @@
 
 use gatewright_core::decide::Answer;
 use gatewright_core::report::View;
-use gatewright_core::report::untrusted::{clip, pad, wrap};
+use gatewright_core::report::untrusted::{clip, columns, pad, wrap};
 use serde_json::{Value, json};
 
 use crate::args::ReplayArgs;
@@ -136,20 +136,31 @@ fn rule_words(rule: &str, slice: &Value) -> String {
 }
 
 struct Sums {
-    held: usize,
+    /// Runs that were decided again.
+    replayed: usize,
+    /// Of them, those that would not ship.
+    not_shipped: usize,
+    /// Of those, the ones that shipped then.
     shipped_then: usize,
+    /// Of the replayed, those that would be kept back because something broke.
+    held: usize,
+    held_and_shipped_then: usize,
     changed: usize,
     cannot: usize,
 }
 
 fn sums(lines: &[Line]) -> Sums {
-    let held = lines.iter().filter(|line| line.now.is_some_and(holds));
+    let count = |wanted: &dyn Fn(&Line, Answer) -> bool| {
+        let is = |line: &&Line| line.now.is_some_and(|now| wanted(line, now));
+        lines.iter().filter(is).count()
+    };
+    let shipped = |line: &Line| line.then.as_deref() == Some(Answer::Ship.word());
     Sums {
-        shipped_then: held
-            .clone()
-            .filter(|line| line.then.as_deref() == Some(Answer::Ship.word()))
-            .count(),
-        held: held.count(),
+        replayed: count(&|_, _| true),
+        not_shipped: count(&|_, now| now != Answer::Ship),
+        shipped_then: count(&|line, now| now != Answer::Ship && shipped(line)),
+        held: count(&|_, now| holds(now)),
+        held_and_shipped_then: count(&|line, now| holds(now) && shipped(line)),
         changed: lines.iter().filter(|line| line.is_changed()).count(),
         cannot: lines.iter().filter(|line| line.cannot.is_some()).count(),
     }
@@ -168,30 +179,43 @@ fn document(lines: &[Line]) -> Value {
         })
         .collect();
     json!({
-        "format": "gatewright-replay/1", "runs": runs, "held": sums.held, "held_and_shipped_then": sums.shipped_then,
+        "format": "gatewright-replay/1", "runs": runs, "replayed": sums.replayed,
+        "not_shipped": sums.not_shipped, "not_shipped_but_then": sums.shipped_then,
+        "held": sums.held, "held_and_shipped_then": sums.held_and_shipped_then,
         "changed": sums.changed, "cannot": sums.cannot,
     })
 }
 
 fn told(lines: &[Line], width: usize) -> String {
     let sums = sums(lines);
-    let n = lines.len();
-    let s = if n == 1 { "" } else { "s" };
-    let mut first = format!(
-        "Today's page would have held {} of your last {n} run{s}",
-        sums.held
-    );
-    if sums.shipped_then > 0 {
-        first.push_str(&format!("; {} of them shipped", sums.shipped_then));
+    let mut first = match sums.replayed {
+        0 => "No run could be replayed".to_owned(),
+        1 if sums.not_shipped == 0 => {
+            "Today's page would have shipped the one run that was replayed".to_owned()
+        }
+        n if sums.not_shipped == 0 => {
+            format!("Today's page would have shipped all {n} runs that were replayed")
+        }
+        n => format!(
+            "Today's page would not have shipped {} of {n} replayed run{}",
+            sums.not_shipped,
+            if n == 1 { "" } else { "s" }
+        ),
+    };
+    if sums.not_shipped > 0 {
+        first.push_str(&format!(
+            "; {} of them shipped then",
+            match sums.shipped_then {
+                0 => "none".to_owned(),
+                some => some.to_string(),
+            }
+        ));
     }
-    if sums.cannot > 0 {
+    if sums.cannot > 0 && sums.replayed > 0 {
         first.push_str(&format!("; {} cannot be replayed", sums.cannot));
     }
     let mut rows = wrap(&format!("{first}."), width, 2);
-    rows.push(row(
-        ["run", "date", "then", "now", "rule now"].map(str::to_owned),
-        width,
-    ));
+    let mut cells = vec![["run", "date", "then", "now", "rule now"].map(str::to_owned)];
     for line in lines {
         let now = line.now.map_or("—", Answer::word);
         let mark = if line.is_changed() { " *" } else { "" };
@@ -204,10 +228,12 @@ fn told(lines: &[Line], width: usize) -> String {
         };
         let then = line.then.clone().unwrap_or_else(|| "undecided".to_owned());
         let date = line.at.split('T').next().unwrap_or_default().to_owned();
-        rows.push(row(
-            [line.run.clone(), date, then, format!("{now}{mark}"), rule],
-            width,
-        ));
+        let run = clip(&line.run, RUN_COLUMNS);
+        cells.push([run, date, then, format!("{now}{mark}"), rule]);
+    }
+    rows.extend(table(&cells, width));
+    if lines.iter().any(Line::is_changed) {
+        rows.push("* another answer than then".to_owned());
     }
     for line in lines {
         if let Some(why) = &line.cannot {
@@ -232,14 +258,25 @@ fn told(lines: &[Line], width: usize) -> String {
     rows.join("\n") + "\n"
 }
 
-fn row(cells: [String; 5], width: usize) -> String {
-    let [run, date, then, now, rule] = cells;
-    let line = format!(
-        "{}{}{}{}{rule}",
-        pad(&clip(&run, 15), 16),
-        pad(&date, 12),
-        pad(&then, 21),
-        pad(&now, 23)
-    );
-    clip(line.trim_end(), width)
+/// Widest name of a run that is shown whole.
+const RUN_COLUMNS: usize = 24;
+
+/// Columns as wide as what stands in them; a rule that fits in no line stands in the next.
+fn table(cells: &[[String; 5]], width: usize) -> Vec<String> {
+    let wide = |at: usize| cells.iter().map(|row| columns(&row[at])).max().unwrap_or(0);
+    let widths = [wide(0), wide(1), wide(2), wide(3)];
+    let mut rows = Vec::new();
+    for row in cells {
+        let padded = row.iter().zip(widths);
+        let line: Vec<String> = padded.map(|(cell, wide)| pad(cell, wide)).collect();
+        let line = line.join("  ");
+        let rule = &row[4];
+        if columns(&line) + 2 + columns(rule) <= width {
+            rows.push(format!("{line}  {rule}").trim_end().to_owned());
+        } else {
+            rows.push(line.trim_end().to_owned());
+            rows.extend(wrap(&format!("    {rule}"), width, 4));
+        }
+    }
+    rows
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use gatewright_core::manifest::UNNAMED_PRODUCT;
+use gatewright_core::manifest::{PRODUCT_PLACEHOLDER, PRODUCT_UNNAMED};
 use gatewright_core::report::View;
 use gatewright_core::report::model::WorkItemView;
 use gatewright_core::report::untrusted::{line, wrap};
@@ -14,6 +14,8 @@ use crate::commands::Context;
 use crate::error::Failure;
 use crate::exit;
 use crate::pipeline::{Done, Issues, Session, WantedIssues, judge};
+use crate::project::{PAGE, Project};
+use crate::workflow::repository;
 
 const COMMAND: &str = "gatewright work";
 /// Examples that are named.
@@ -63,13 +65,6 @@ struct Sent {
 
 pub(crate) fn work(context: &Context, args: &WorkArgs) -> Result<u8, Failure> {
     let mut loaded = context.sound()?;
-    if args.send && loaded.manifest.product == UNNAMED_PRODUCT {
-        return Err(
-            Failure::usage(format!("the product is still called `{UNNAMED_PRODUCT}`"))
-                .why("issues are found again by the product's name: another project's would be closed")
-                .next("`product:` at the top of the page"),
-        );
-    }
     let newest = args.forge.and_then(|_| Session::newest(&mut loaded));
     let session = Session::read(
         &mut loaded,
@@ -103,6 +98,13 @@ pub(crate) fn work(context: &Context, args: &WorkArgs) -> Result<u8, Failure> {
         .next(format!("{COMMAND} --forge {}", forge.word())));
     }
     let view = judge(&loaded, &session, &context.now)?.view;
+    if args.send && [PRODUCT_PLACEHOLDER, PRODUCT_UNNAMED].contains(&view.product.as_str()) {
+        return Err(
+            Failure::usage(format!("`{}` is no name of a product", view.product))
+                .why("issues are found again by it, and every page that nobody named would have the same ones")
+                .next(format!("product: NAME in {}, then gatewright gate", loaded.project.name)),
+        );
+    }
     let wanted = WantedIssues {
         forge: forge.forge(),
         api: args.api.as_deref(),
@@ -112,7 +114,8 @@ pub(crate) fn work(context: &Context, args: &WorkArgs) -> Result<u8, Failure> {
     };
     let (allow, console) = (&context.global.allow_host, &context.console);
     let issues = Issues::reach(&wanted, &loaded.project, allow, console)?;
-    let asks = Asks::of(&view, link_of_job().as_deref());
+    let page = place_in_repository(&loaded.project);
+    let asks = Asks::of(&view, &page, link_of_job().as_deref());
     let plan = plan(&asks, &args.label, &issues.open()?);
     let sent = args.send.then(|| send(&issues, &plan));
     show(context, &view, Some((&issues, &asks)), &plan, sent.as_ref())?;
@@ -143,6 +146,17 @@ fn send(issues: &Issues, plan: &Plan) -> Sent {
     }
     sent.done.resize(plan.actions.len(), None);
     sent
+}
+
+/// Where the page is in its repository; nothing for the usual one at the top. Two pages of one repository ask for different work.
+fn place_in_repository(project: &Project) -> String {
+    let top = repository(&project.root);
+    let path = project.page.strip_prefix(&top).unwrap_or(&project.page);
+    let parts = path
+        .components()
+        .map(|part| part.as_os_str().to_string_lossy());
+    let place = parts.collect::<Vec<_>>().join("/");
+    if place == PAGE { String::new() } else { place }
 }
 
 /// Where the log of this job can be seen, when a CI system says so.

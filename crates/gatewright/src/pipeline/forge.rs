@@ -62,6 +62,16 @@ pub(crate) struct NotDone {
     pub(crate) alone: bool,
 }
 
+/// Why a list was not read to its end.
+enum Unread {
+    /// A request failed.
+    Failed(NotDone),
+    /// There are more entries than are read.
+    TooLong,
+    /// What came is none of the forge's lists, and why.
+    NotTheirs(String),
+}
+
 impl From<Failure> for NotDone {
     fn from(failure: Failure) -> Self {
         Self {
@@ -144,10 +154,15 @@ impl Issues {
     /// When they cannot be read, all of them.
     pub(crate) fn open(&self) -> Result<Vec<Issue>, Failure> {
         let first = self.forge.list(&self.path, &self.label);
-        let open = self.pages(first, "read the issues of", |body| {
-            self.forge.read_issues(body)
-        });
-        open.map_err(|not| not.failure)
+        let doing = "read the issues of";
+        let open = self.pages(first, doing, |body| self.forge.read_issues(body));
+        open.map_err(|not| match not {
+            Unread::Failed(not) => not.failure,
+            Unread::TooLong => self
+                .too_long(doing)
+                .next("--label with one that nothing else uses"),
+            Unread::NotTheirs(why) => self.unreadable(doing, &why),
+        })
     }
 
     /// Does what is to be done with one issue; nothing for one that is left.
@@ -174,7 +189,17 @@ impl Issues {
                 // A call that was cut between comment and closing has said it already.
                 let doing = format!("close issue {number} of");
                 let comments = self.forge.comments(&self.path, *number);
-                let said = self.pages(comments, &doing, |body| self.forge.read_comments(body))?;
+                let said = self.pages(comments, &doing, |body| self.forge.read_comments(body));
+                // What is wrong with the comments of one issue says nothing of the next.
+                let alone = |failure: Failure| NotDone {
+                    failure: failure.next(format!("close issue {number} by hand")),
+                    alone: true,
+                };
+                let said = said.map_err(|not| match not {
+                    Unread::Failed(not) => not,
+                    Unread::TooLong => alone(self.too_long(&doing)),
+                    Unread::NotTheirs(why) => alone(self.unreadable(&doing, &why)),
+                })?;
                 if !is_said(mark, &said) {
                     let request = self.forge.comment(&self.path, *number, comment);
                     self.send(&request, &doing)?;
@@ -190,8 +215,7 @@ impl Issues {
 
     /// An issue without the label would never be found again.
     fn opened(&self, issue: Issue) -> Result<Done, Failure> {
-        let is = |own: &String| own.to_lowercase() == self.label.to_lowercase();
-        if issue.labels.iter().any(is) {
+        if issue.has(&self.label) {
             return Ok(Done {
                 number: issue.number,
                 url: issue.url,
@@ -211,25 +235,27 @@ impl Issues {
         first: Request,
         doing: &str,
         read: impl Fn(&[u8]) -> Result<Vec<T>, String>,
-    ) -> Result<Vec<T>, NotDone> {
+    ) -> Result<Vec<T>, Unread> {
         let mut all = Vec::new();
         let mut request = first;
         for _ in 0..PAGES_MAX {
-            let reply = self.send(&request, doing)?;
-            all.extend(read(&reply.body).map_err(|why| self.unreadable(doing, &why))?);
+            let reply = self.send(&request, doing).map_err(Unread::Failed)?;
+            all.extend(read(&reply.body).map_err(Unread::NotTheirs)?);
             let next = reply.headers.get("link").and_then(|link| next_page(link));
             match next {
                 Some(next) => request.path = next,
                 None => return Ok(all),
             }
         }
-        Err(Failure::usage(format!(
+        Err(Unread::TooLong)
+    }
+
+    fn too_long(&self, doing: &str) -> Failure {
+        Failure::usage(format!(
             "could not {doing} {}: there are more than {} entries",
             self.project,
             PAGES_MAX * 100
         ))
-        .next("--label with one that nothing else uses")
-        .into())
     }
 
     fn send(&self, request: &Request, doing: &str) -> Result<ApiReply, NotDone> {

@@ -141,6 +141,10 @@ impl Loaded {
             Ok(found) => reader.problems.extend(found),
             Err(changed) => reader.problems.push(changed.problem()),
         }
+        match check::labels_beyond(&manifest, &reference, &labels) {
+            Ok(found) => reader.problems.extend(found),
+            Err(changed) => reader.problems.push(changed.problem()),
+        }
         let rates = match depth {
             Depth::Suggestions => pass_rates(&manifest, &reference, &labels, &recorded),
             Depth::Errors => Ok(BTreeMap::new()),
@@ -679,6 +683,16 @@ fn pass_rates(
             (criterion.id.to_string(), passed as f64 / graded as f64)
         })
         .collect())
+}
+
+/// Hashes a file that the page may not name any more; nothing where it is gone or cannot be read.
+pub(super) fn digest(project: &Project, path: &str) -> Option<Digest> {
+    let mut hashing = Hashing {
+        inner: project.open(path).ok()?,
+        hasher: Hasher::default(),
+    };
+    std::io::copy(&mut hashing, &mut std::io::sink()).ok()?;
+    Some(hashing.hasher.finish())
 }
 
 /// Hashes what is read through it.

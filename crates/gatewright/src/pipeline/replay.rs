@@ -16,7 +16,7 @@ use crate::commands::Context;
 use crate::error::Failure;
 use crate::pipeline::evidence;
 use crate::pipeline::judge::judge;
-use crate::pipeline::load::{Depth, Loaded};
+use crate::pipeline::load::{Depth, Loaded, digest};
 use crate::pipeline::runs::{self, RunFolder};
 use crate::pipeline::session::Session;
 use crate::project::Project;
@@ -163,6 +163,9 @@ fn decided(
     if let Some(gone) = past.systems.iter().find(|system| !known(&system.role)) {
         return Ok(Err(format!("the page has no {} now", gone.role.word())));
     }
+    if let Some(why) = other_answers(&loaded, past, sealed) {
+        return Ok(Err(why));
+    }
     let mut plan = loaded.plan();
     if !past.systems.is_empty() {
         plan.systems.clone_from(&past.systems);
@@ -179,7 +182,7 @@ fn decided(
         after_outputs: sealed.after_outputs,
         ..loaded.seal()
     });
-    if let Some(why) = ungraded(&loaded, &session, past)? {
+    if let Some(why) = ungraded(&loaded, &session)? {
         return Ok(Err(why));
     }
     let judged = judge(&loaded, &session, &context.now)?;
@@ -198,63 +201,72 @@ fn other_examples(loaded: &Loaded, sealed: &Seal) -> Option<String> {
     })
 }
 
-/// Returns a system of the run that has a name of the page and is another: its version or its recorded answers are not those of the page, so
-/// that labels by that name need not be of its answers.
-fn namesake<'p>(loaded: &Loaded, past: &'p Past) -> Option<(Role, &'p str)> {
-    let answers_changed = |role: &Role| {
-        let system = loaded.manifest.systems.get(role);
-        let Some(Target::Recorded(source)) = system.map(|system| &system.target) else {
-            return false;
+/// Says why labels may be of other answers than the run's. They are found by the system's name, and say nothing of the answer itself.
+fn other_answers(loaded: &Loaded, past: &Past, sealed: &Seal) -> Option<String> {
+    let manifest = &loaded.manifest;
+    let labelled = |index: &u16| {
+        let criterion = &manifest.criteria[usize::from(*index)];
+        matches!(criterion.grader, Grader::Label(_) | Grader::Preference(_))
+    };
+    let deciding = deciding(manifest);
+    let criterion = deciding.iter().find(|index| labelled(index))?;
+    let by_labels = format!(
+        "`{}` goes by labels",
+        manifest.criteria[usize::from(*criterion)].id
+    );
+    for system in &past.systems {
+        let role = system.role.word();
+        let Some(name) = past.names.get(&system.role) else {
+            // A log that does not name its systems can only be about those of the page.
+            let now = manifest.systems.get(&system.role);
+            if now.is_none_or(|now| now.fingerprint != system.fingerprint) {
+                return Some(format!("{by_labels}, and the run does not name its {role}"));
+            }
+            continue;
         };
-        let sealed = past
-            .seal
-            .as_ref()
-            .and_then(|seal| seal.files.get(&source.file));
-        sealed.is_some_and(|then| loaded.files.get(&source.file) != Some(then))
+        let other = manifest.systems.iter().find(|(role, now)| {
+            loaded.own_names().get(role) == Some(name) && now.fingerprint != system.fingerprint
+        });
+        if let Some((now, _)) = other {
+            return Some(format!(
+                "{by_labels}, which are found by name: its {role} and today's {} are both called `{name}`, and they are not the same",
+                now.word()
+            ));
+        }
+    }
+    let changed = rewritten(loaded, sealed)?;
+    Some(format!(
+        "{by_labels}, and `{changed}` is not what it was: they may be of other answers"
+    ))
+}
+
+/// Finds a file of the run's outputs that is there and is another one now. Labels may grow; the answers that they are about may not change.
+fn rewritten<'s>(loaded: &Loaded, sealed: &'s Seal) -> Option<&'s str> {
+    let manifest = &loaded.manifest;
+    let outputs = manifest
+        .systems
+        .values()
+        .filter_map(|system| match &system.target {
+            Target::Recorded(source) => Some(source.file.as_str()),
+            _ => None,
+        });
+    let outputs: BTreeSet<&str> = outputs.collect();
+    let labels = gatewright_core::label::requests(manifest);
+    let is_labels = |path: &str| labels.contains_key(path) && !outputs.contains(path);
+    let now = |path: &str| match loaded.files.get(path) {
+        Some(digest) => Some(*digest),
+        None => digest(&loaded.project, path),
     };
-    let other = |system: &&PlannedSystem| {
-        let name = past.names.get(&system.role);
-        let is = |own: &&Role| loaded.own_names().get(own) == name;
-        let mut own = loaded.own_names().keys().filter(is);
-        name.is_some()
-            && own.any(|role| {
-                let today = loaded.manifest.systems.get(role);
-                today.is_none_or(|today| today.fingerprint != system.fingerprint)
-                    || answers_changed(role)
-            })
-    };
-    let system = past.systems.iter().find(other)?;
-    Some((system.role, past.names.get(&system.role)?))
+    let files = sealed.files.iter();
+    let mut changed =
+        files.filter(|(path, was)| !is_labels(path) && now(path).is_some_and(|now| now != **was));
+    changed.next().map(|(path, _)| path.as_str())
 }
 
 /// Says which deciding criterion nothing can judge any more: labels of other systems, judges and programs that were never asked by this rubric.
-fn ungraded(loaded: &Loaded, session: &Session, past: &Past) -> Result<Option<String>, Failure> {
+fn ungraded(loaded: &Loaded, session: &Session) -> Result<Option<String>, Failure> {
     let manifest = &loaded.manifest;
     let deciding = deciding(manifest);
-    for &criterion in &deciding {
-        let Grader::Label(_) = &manifest.criteria[usize::from(criterion)].grader else {
-            continue;
-        };
-        // A log that does not name its systems can only be about those of the page.
-        let other = past.systems.iter().find(|system| {
-            let today = manifest.systems.get(&system.role);
-            let named = past.names.contains_key(&system.role);
-            !named && today.is_none_or(|today| today.fingerprint != system.fingerprint)
-        });
-        let id = &manifest.criteria[usize::from(criterion)].id;
-        if let Some(other) = other {
-            return Ok(Some(format!(
-                "`{id}` goes by labels, and the run does not name its {}",
-                other.role.word()
-            )));
-        }
-        if let Some((role, name)) = namesake(loaded, past) {
-            return Ok(Some(format!(
-                "`{id}` goes by labels, and those of `{name}` are of other answers now than those of its {}",
-                role.word()
-            )));
-        }
-    }
     // (criterion, role): answers that something was said of, and answers of which nothing was.
     let mut counts: BTreeMap<(u16, Role), [u64; 2]> = BTreeMap::new();
     evidence::with_outcomes(loaded, session, |outcomes| {
@@ -288,12 +300,16 @@ fn ungraded(loaded: &Loaded, session: &Session, past: &Past) -> Result<Option<St
 /// Criteria that a deciding rule reads.
 fn deciding(manifest: &Manifest) -> BTreeSet<u16> {
     let rules = manifest.gate.iter().filter(|rule| rule.verb != Verb::Watch);
-    let of = |subject: &Subject| match subject {
-        Subject::Criterion(criterion) => Some(*criterion),
-        // A class may come from any criterion; what is missing there is missing in the rule.
-        Subject::Class(_) => None,
+    let of = |subject: &Subject| match *subject {
+        Subject::Criterion(criterion) => vec![criterion],
+        // What is missing in any criterion that can fail as the class is missing in the rule.
+        Subject::Class(class) => {
+            let criteria = manifest.criteria.iter().zip(0..);
+            let fails = criteria.filter(|(criterion, _)| criterion.classes().contains(&class));
+            fails.map(|(_, index)| index).collect()
+        }
     };
-    rules.filter_map(|rule| of(&rule.subject)).collect()
+    rules.flat_map(|rule| of(&rule.subject)).collect()
 }
 
 /// Says whether an answer keeps a release back because something broke.

@@ -12,6 +12,7 @@ mod formats;
 mod graders;
 mod html;
 mod import;
+mod import_faults;
 mod interrupt;
 mod judges;
 mod judging;

@@ -64,11 +64,15 @@ fn a_stricter_gate_would_have_held_what_shipped_and_the_record_stays() {
     );
     let text = project.run(&["replay"]).expect(0).stdout;
     assert!(
-        text.starts_with("Today's page would have held 1 of your last 2 runs; 1 of them shipped."),
+        text.starts_with(
+            "Today's page would not have shipped 1 of 2 replayed runs; 1 of them shipped then."
+        ),
         "{text}"
     );
     assert!(
-        text.contains("no-task-breaks in") && text.contains("No decision on record was touched."),
+        text.contains("  hold *  no-task-breaks in warm\n")
+            && text.contains("* another answer than then")
+            && text.contains("No decision on record was touched."),
         "{text}"
     );
     assert!(
@@ -108,10 +112,7 @@ fn what_cannot_be_replayed_says_why_and_counts_as_such() {
         "{why}"
     );
     let text = project.run(&["replay"]).expect(0).stdout;
-    assert!(
-        text.contains("held 0 of your last 1 run; 1 cannot be replayed."),
-        "{text}"
-    );
+    assert!(text.starts_with("No run could be replayed."), "{text}");
     std::fs::remove_file(project.project().join("reference/more.jsonl")).expect("gone");
     assert_eq!(replayed(&project, &[])["runs"][0]["now"], "ship");
     // A criterion that nothing can judge of these answers.
@@ -211,7 +212,7 @@ fn imported_runs_are_judged_by_their_own_labels() {
         labels.replace("\"v12\"", "\"v11\""),
     );
     let why = replayed(&project, &[])["runs"][0]["cannot"].clone();
-    let said = "those of `v11` are of other answers now";
+    let said = "are both called `v11`, and they are not the same";
     assert!(why.as_str().is_some_and(|why| why.contains(said)), "{why}");
     project.write("imported/autumn/labels.jsonl", labels);
     // Without the labels of then nothing is guessed.
@@ -227,5 +228,105 @@ fn imported_runs_are_judged_by_their_own_labels() {
         why.as_str()
             .is_some_and(|why| why.contains("candidate (v11)")),
         "{why}"
+    );
+}
+
+/// An answer that ships nothing is counted as such, and the longest one leaves a rule readable.
+#[test]
+fn what_is_not_enough_is_not_shipped_either() {
+    let project = recorded("standard: unbroken", 30, 0);
+    let _ = project.run(&["gate"]).expect(0);
+    let shown = page("standard: shown", GUARD);
+    project.write("gatewright.yaml", shown);
+    let said = replayed(&project, &[]);
+    assert_eq!(said["runs"][0]["now"], "not enough evidence");
+    assert_eq!(
+        [
+            &said["replayed"],
+            &said["not_shipped"],
+            &said["not_shipped_but_then"],
+            &said["held"]
+        ],
+        [1, 1, 1, 0]
+    );
+    let text = project.run(&["replay"]).expect(0).stdout;
+    assert!(
+        text.starts_with(
+            "Today's page would not have shipped 1 of 1 replayed run; 1 of them shipped then.\n"
+        ),
+        "{text}"
+    );
+    assert!(
+        text.lines().all(|line| line.chars().count() <= 100),
+        "{text}"
+    );
+}
+
+/// A table of two systems of always the same names; the candidate loses the first `lost` of thirty.
+fn release(word: &str, lost: usize) -> String {
+    let mut text = String::from("id,input,system,output,correct\n");
+    for index in 0..30 {
+        for system in ["prod", "app"] {
+            let right = if system == "prod" || index >= lost {
+                "yes"
+            } else {
+                "no"
+            };
+            text.push_str(&format!(
+                "c{index},what is {index}?,{system},{word} {index},{right}\n"
+            ));
+        }
+    }
+    text
+}
+
+/// Labels are found by the system's name: where two releases have one name, those of the other say nothing of this one.
+#[test]
+fn labels_of_another_release_of_the_same_name_judge_nothing() {
+    let project = environment();
+    project.write("release.csv", release("spring", 12));
+    let import = ["import", "csv", "release.csv", "--candidate", "app"];
+    let _ = project.run(&import).expect(0);
+    let _ = project.run(&["gate"]).expect(100);
+    let page = project.read("gatewright.yaml");
+    // The next release, under the same name in another folder: its labels are all that the page reads.
+    project.write("release.csv", release("autumn", 0));
+    let mut next = import.to_vec();
+    next.extend(["--name", "autumn"]);
+    let _ = project.run(&next).expect(0);
+    let file = |what: &str, page: &str| {
+        page.replace(
+            &format!("imported/csv/{what}"),
+            &format!("imported/autumn/{what}"),
+        )
+    };
+    let autumn = file("labels", &file("candidate", &file("production", &page)));
+    project.write("gatewright.yaml", &autumn);
+    let cannot = |project: &gatewright_testkit::TestEnvironment| {
+        let said = replayed(project, &["1"]);
+        assert_eq!(said["runs"][0]["now"], Value::Null, "{said}");
+        said["runs"][0]["cannot"].as_str().expect("why").to_owned()
+    };
+    assert_eq!(
+        cannot(&project),
+        "`correct` goes by labels, which are found by name: its candidate and today's candidate are both called `app`, and they are not the same"
+    );
+    // A rule on a class reads the same labels.
+    let by_class = autumn.replace(
+        "guard: correct, against: production, margin: 10 pts",
+        "never: wrong-answer",
+    );
+    assert_ne!(by_class, autumn);
+    project.write("gatewright.yaml", by_class);
+    assert!(cannot(&project).starts_with("`correct` goes by labels"));
+    // The next release, written over the first.
+    project.write("gatewright.yaml", &page);
+    for file in ["candidate", "production", "labels"] {
+        let newer = project.read(&format!("imported/autumn/{file}.jsonl"));
+        project.write(&format!("imported/csv/{file}.jsonl"), newer);
+    }
+    assert_eq!(
+        cannot(&project),
+        "`correct` goes by labels, and `imported/csv/candidate.jsonl` is not what it was: they may be of other answers"
     );
 }

@@ -425,6 +425,67 @@ fn one_refused_issue_stops_no_other_and_a_lost_label_stops_all() {
     assert_eq!(forge.issues().len(), 1);
 }
 
+/// Comments of one issue that cannot be read stop no other issue.
+#[test]
+fn odd_comments_of_one_issue_stop_no_other() {
+    let forge = Forge::start(Kind::Github, TOKEN);
+    let project = decided(2, 100);
+    let _ = work(&project, &forge, &["--send"]).expect(0);
+    candidate(&project, |_| 0);
+    let _ = project.run(&["gate"]).expect(0);
+    // The first request reads the issues, the next the comments of the first one.
+    forge.fault(Fault {
+        method: "GET",
+        after: 1,
+        does: says(200, &[], "<html>"),
+    });
+    let half = work(&project, &forge, &["--send"]).expect(111);
+    assert!(half.stdout.contains("closed 1 of 2"), "{half}");
+    assert!(half.said().contains("close issue 1 by hand"), "{half}");
+    assert_eq!(titles(&forge, true).len(), 1);
+    let _ = work(&project, &forge, &["--send"]).expect(0);
+    assert!(titles(&forge, true).is_empty());
+}
+
+/// Issues are found again by the product's name: one that a page was only started with would find those of every such page.
+#[test]
+fn a_product_without_a_name_sends_nothing() {
+    let forge = Forge::start(Kind::Github, TOKEN);
+    for product in ["my-product", "product"] {
+        let project = project(2);
+        let page = project.read("gatewright.yaml");
+        let unnamed = page.replace("product: demo", &format!("product: {product}"));
+        assert_ne!(unnamed, page);
+        project.write("gatewright.yaml", unnamed);
+        let _ = project.run(&["gate"]).expect(100);
+        let _ = work(&project, &forge, &[]).expect(0);
+        assert!(!forge.came().is_empty(), "what is there was looked at");
+        let said = work(&project, &forge, &["--send"]).expect(2).said();
+        assert!(forge.came().is_empty(), "nothing was asked or written");
+        assert!(
+            said.contains(&format!("`{product}` is no name of a product"))
+                && said.contains("product: NAME in gatewright.yaml"),
+            "{said}"
+        );
+    }
+    assert!(forge.issues().is_empty());
+}
+
+/// Two pages of one repository with one product and one rule have issues of their own.
+#[test]
+fn a_page_elsewhere_in_the_repository_closes_nothing_of_another() {
+    let forge = Forge::start(Kind::Github, TOKEN);
+    let lost = decided(2, 100);
+    let _ = work(&lost, &forge, &["--send"]).expect(0);
+    assert_eq!(titles(&forge, true).len(), 2);
+    let repaired = decided(0, 0);
+    let top = repaired.project().parent().expect("a folder above");
+    std::fs::create_dir(top.join(".git")).expect("made");
+    let said = work(&repaired, &forge, &["--send"]).expect(0);
+    assert!(said.stdout.contains("closed 0 of 0"), "{said}");
+    assert_eq!(titles(&forge, true).len(), 2);
+}
+
 /// Only a run that decided, is valid, covers everything and is the newest says what is done.
 #[test]
 fn runs_that_decide_nothing_close_nothing() {
@@ -468,24 +529,4 @@ fn runs_that_decide_nothing_close_nothing() {
     project.write("gatewright.yaml", page);
     let _ = work(&project, &forge, &["--send"]).expect(0);
     assert!(titles(&forge, true).is_empty());
-}
-
-#[test]
-fn nothing_is_sent_for_a_product_without_a_name() {
-    let forge = Forge::start(Kind::Github, TOKEN);
-    let project = project(2);
-    let unnamed = project
-        .read("gatewright.yaml")
-        .replace("product: demo", "product: my-product");
-    project.write("gatewright.yaml", unnamed);
-    let _ = project.run(&["gate"]).expect(100);
-    let shown = work(&project, &forge, &[]).expect(0);
-    assert!(shown.stdout.contains("my-product"), "{shown}");
-    assert!(!forge.came().is_empty(), "what is there was looked at");
-    let refused = work(&project, &forge, &["--send"]).expect(2);
-    assert!(
-        refused.said().contains("still called `my-product`"),
-        "{refused}"
-    );
-    assert!(forge.came().is_empty(), "nothing was asked or written");
 }

@@ -20,7 +20,7 @@ fn a9_a10_hostile_text_stays_text_in_an_issue() {
     let mut analysis = analysis();
     analysis.findings[0].slice = vec![("task".to_owned(), hostile.clone())];
     let view = made(&page, &proposal, &analysis);
-    let asks = Asks::of(&view, Some("https://ci.example/runs/1?x=@all"));
+    let asks = Asks::of(&view, "", Some("https://ci.example/runs/1?x=@all"));
     assert_eq!(
         asks.link, None,
         "an address with more than plain signs is left out"
@@ -56,10 +56,19 @@ fn a9_a10_hostile_text_stays_text_in_an_issue() {
 #[test]
 fn what_a_view_asks_for_and_what_it_shows_to_hold() {
     let (page, analysis) = (page(), analysis());
-    let asks = Asks::of(&made(&page, &proposal(), &analysis), None);
+    let asks = Asks::of(&made(&page, &proposal(), &analysis), "", None);
     assert_eq!(asks.items.len(), 1);
     assert_eq!(asks.closes_nothing, None);
     assert!(!asks.held.contains(&asks.items[0].key));
+    // Another page of the repository, of the same product and with the same rule, asks for other work.
+    let elsewhere = Asks::of(
+        &made(&page, &proposal(), &analysis),
+        "eu/gatewright.yaml",
+        None,
+    );
+    assert_ne!(elsewhere.items[0].key, asks.items[0].key);
+    assert!(!asks.items[0].key.is_of(&elsewhere.product));
+    assert!(elsewhere.items[0].key.is_of(&elsewhere.product));
     let mut holds = analysis;
     holds.findings[0].standing = Standing::Holds;
     let mut ship = proposal();
@@ -70,19 +79,23 @@ fn what_a_view_asks_for_and_what_it_shows_to_hold() {
         ..ship.work_items.remove(0)
     };
     ship.work_items.push(incident);
-    let repaired = Asks::of(&made(&page, &ship, &holds), None);
+    let repaired = Asks::of(&made(&page, &ship, &holds), "", None);
     assert!(repaired.held.contains(&asks.items[0].key));
     assert_eq!((repaired.items.len(), repaired.without_rule), (0, 1));
     assert!(plan(&repaired, "gatewright", &[]).actions.is_empty());
     holds.findings[0].deciding = false;
-    assert!(Asks::of(&made(&page, &ship, &holds), None).held.is_empty());
+    assert!(
+        Asks::of(&made(&page, &ship, &holds), "", None)
+            .held
+            .is_empty()
+    );
     ship.answer = Answer::NotEnoughEvidence;
-    let undecided = Asks::of(&made(&page, &ship, &holds), None);
+    let undecided = Asks::of(&made(&page, &ship, &holds), "", None);
     assert!(undecided.closes_nothing.is_some());
     ship.invalid
         .push("the gate changed after the seal".to_owned());
     assert!(
-        Asks::of(&made(&page, &ship, &holds), None)
+        Asks::of(&made(&page, &ship, &holds), "", None)
             .invalid
             .is_some()
     );

@@ -38,13 +38,16 @@ pub(super) fn tell(
             0 => String::new(),
             count => format!(", {} without an answer of it", counted(count, "example")),
         };
+        let errors = match ours.errors {
+            0 => "no error".to_owned(),
+            some => format!("{} (missing)", counted(some, "error")),
+        };
         say(&format!(
-            "{} {}: {}, {} answered, {} (missing){without}",
+            "{} {}: {}, {} answered, {errors}{without}",
             ours.role,
             clip(&ours.system, 40),
             counted(ours.attempts, "attempt"),
             ours.answered,
-            counted(ours.errors, "error"),
         ));
     }
     // A table keeps its blanks.
