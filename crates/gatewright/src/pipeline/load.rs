@@ -1,13 +1,13 @@
 //! Reads the page and everything it names; everything wrong is collected.
 
 use std::collections::BTreeMap;
-use std::io::{BufReader, Read};
+use std::io::{BufReader, Read as _};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use gatewright_core::calibrate;
 use gatewright_core::check::{self, Facts};
-use gatewright_core::digest::{Digest, Hasher};
+use gatewright_core::digest::Digest;
 use gatewright_core::grade::Graders;
 use gatewright_core::incident::{self, Incident};
 use gatewright_core::judge::Rubric;
@@ -24,6 +24,7 @@ use gatewright_core::seal::Seal;
 
 use crate::error::Failure;
 use crate::now::Now;
+use crate::pipeline::hashing::{Hashing, digest};
 use crate::pipeline::rows::Files;
 use crate::pipeline::{TOOL, prompts};
 use crate::project::{PAGE_BYTES_MAX, Project, Refused};
@@ -316,10 +317,7 @@ impl Reader<'_> {
                 return None;
             }
         };
-        let mut hashing = Hashing {
-            inner: file,
-            hasher: Hasher::default(),
-        };
+        let mut hashing = Hashing::new(file);
         let loaded = load(
             BufReader::with_capacity(READ_BYTES, &mut hashing),
             &mut self.problems,
@@ -331,7 +329,7 @@ impl Reader<'_> {
             self.problems
                 .push(Problem::error("unreadable-file", at.clone(), what));
         }
-        Some((loaded, hashing.hasher.finish()))
+        Some((loaded, hashing.finish()))
     }
 
     /// Adds the content of a command's own files to its fingerprint: an edited program is another system, judge or grader.
@@ -356,14 +354,8 @@ impl Reader<'_> {
             let mut own = BTreeMap::new();
             for word in argv {
                 let named = word.strip_prefix("./").unwrap_or(word);
-                if let Ok(mut file) = self.project.open(named) {
-                    let mut hashing = Hashing {
-                        inner: &mut file,
-                        hasher: Hasher::default(),
-                    };
-                    if std::io::copy(&mut hashing, &mut std::io::sink()).is_ok() {
-                        own.insert(named.to_owned(), hashing.hasher.finish());
-                    }
+                if let Some(digest) = self.project.open(named).ok().and_then(digest) {
+                    own.insert(named.to_owned(), digest);
                 }
             }
             if !own.is_empty() {
@@ -491,17 +483,11 @@ impl Reader<'_> {
     fn sources(&self, reference: &ReferenceSet) -> BTreeMap<String, Option<Digest>> {
         let files = reference.source_files();
         files
-            .map(|path| (path.to_owned(), self.digest(path)))
+            .map(|path| {
+                let file = self.project.look_at(path).ok();
+                (path.to_owned(), file.and_then(digest))
+            })
             .collect()
-    }
-
-    fn digest(&self, path: &str) -> Option<Digest> {
-        let mut hashing = Hashing {
-            inner: self.project.look_at(path).ok()?,
-            hasher: Hasher::default(),
-        };
-        std::io::copy(&mut hashing, &mut std::io::sink()).ok()?;
-        Some(hashing.hasher.finish())
     }
 
     fn reference(&mut self, manifest: &Manifest, depth: Depth) -> ReferenceSet {
@@ -683,28 +669,4 @@ fn pass_rates(
             (criterion.id.to_string(), passed as f64 / graded as f64)
         })
         .collect())
-}
-
-/// Hashes a file that the page may not name any more; nothing where it is gone or cannot be read.
-pub(super) fn digest(project: &Project, path: &str) -> Option<Digest> {
-    let mut hashing = Hashing {
-        inner: project.open(path).ok()?,
-        hasher: Hasher::default(),
-    };
-    std::io::copy(&mut hashing, &mut std::io::sink()).ok()?;
-    Some(hashing.hasher.finish())
-}
-
-/// Hashes what is read through it.
-struct Hashing<R> {
-    inner: R,
-    hasher: Hasher,
-}
-
-impl<R: Read> Read for Hashing<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let count = self.inner.read(buffer)?;
-        self.hasher.update(&buffer[..count]);
-        Ok(count)
-    }
 }

@@ -12,6 +12,7 @@ mod dry;
 mod ends;
 mod evidence;
 mod forge;
+mod hashing;
 mod hosts;
 mod judge;
 mod judging;

@@ -15,8 +15,9 @@ use gatewright_store::{RunLog, StoreError};
 use crate::commands::Context;
 use crate::error::Failure;
 use crate::pipeline::evidence;
+use crate::pipeline::hashing::digest;
 use crate::pipeline::judge::judge;
-use crate::pipeline::load::{Depth, Loaded, digest};
+use crate::pipeline::load::{Depth, Loaded};
 use crate::pipeline::runs::{self, RunFolder};
 use crate::pipeline::session::Session;
 use crate::project::Project;
@@ -255,7 +256,7 @@ fn rewritten<'s>(loaded: &Loaded, sealed: &'s Seal) -> Option<&'s str> {
     let is_labels = |path: &str| labels.contains_key(path) && !outputs.contains(path);
     let now = |path: &str| match loaded.files.get(path) {
         Some(digest) => Some(*digest),
-        None => digest(&loaded.project, path),
+        None => loaded.project.open(path).ok().and_then(digest),
     };
     let files = sealed.files.iter();
     let mut changed =
