@@ -12,6 +12,7 @@ use crate::manifest::Role;
 use crate::plan::{AttemptSpec, Confirmation, PlannedSystem, RunOptions};
 use crate::record::Summary;
 use crate::response::{AttemptEnd, Response};
+use crate::review::ReviewEvent;
 use crate::seal::Seal;
 
 /// Version of the envelope and bodies that this build writes.
@@ -300,6 +301,12 @@ pub enum ProjectEvent {
         said: String,
         /// When, RFC 3339.
         at: String,
+    },
+    /// Something happened to an answer that people label.
+    Reviewed {
+        /// What.
+        #[serde(flatten)]
+        what: ReviewEvent,
     },
     /// Somebody tried to sign and was refused.
     SignRefused {

@@ -104,6 +104,14 @@ impl ProjectLog {
         Events::new(&self.connection, &self.path, Kind::Project.word(), false)
     }
 
+    /// Iterates over the events behind a checkpoint, checked as all are.
+    pub fn events_after(
+        &self,
+        known: &Checkpoint,
+    ) -> impl Iterator<Item = Result<Event<ProjectEvent>, StoreError>> {
+        Events::new(&self.connection, &self.path, Kind::Project.word(), false).after(known)
+    }
+
     /// Reads where the log stands: how many events there are, and the last link. Nothing is checked.
     ///
     /// # Errors

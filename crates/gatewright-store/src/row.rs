@@ -74,6 +74,7 @@ impl Body for ProjectEvent {
             ProjectEvent::Looked { .. } => "looked",
             ProjectEvent::Decided { .. } => "decided",
             ProjectEvent::Signed { .. } => "signed",
+            ProjectEvent::Reviewed { .. } => "reviewed",
             ProjectEvent::SignRefused { .. } => "sign-refused",
         }
     }
@@ -175,6 +176,13 @@ impl<'c, B: Body> Events<'c, B> {
     /// Says which event was wrong and goes on with the next one, instead of ending there.
     pub(crate) fn going_on(mut self) -> Self {
         self.goes_on = true;
+        self
+    }
+
+    /// Starts behind what was read before.
+    pub(crate) fn after(mut self, known: &Checkpoint) -> Self {
+        self.next_seq = known.size + 1;
+        self.chain = known.clone();
         self
     }
 

@@ -152,7 +152,12 @@ pub fn agreement(
     }
 }
 
-fn view(found: &Rated, criterion: &str, rubric: Option<String>, seed: u64) -> CriterionView {
+pub(super) fn view(
+    found: &Rated,
+    criterion: &str,
+    rubric: Option<String>,
+    seed: u64,
+) -> CriterionView {
     let nominal = found.values.is_empty();
     let scope = |of: Option<&str>, units: &[Unit], categories: usize| {
         let level = found.level();

@@ -4,8 +4,12 @@
 //! until somebody settles it.
 
 mod agreement;
+mod desk;
+mod people;
 mod rated;
+mod refusal;
 mod reviewers;
+mod rows;
 #[cfg(test)]
 mod tests;
 mod words;
@@ -14,6 +18,13 @@ pub use agreement::{
     AgreementDocument, CriterionView, EstimateView, FORMAT, PairView, ScopeView, Standing,
     agreement, schema,
 };
+pub use desk::{
+    Aside, Desk, Entry, Given, Item, LEAST_GOLD, Progress, REASON_CHARS, ReviewEvent, Stand,
+    UNDO_SECONDS,
+};
+pub use people::{PersonLine, desk_agreement, people};
 pub use rated::{Rated, Unit, Whose, is_of_people, rated};
+pub use refusal::Refusal;
 pub use reviewers::{Reviewers, reviewers};
+pub use rows::{AskedRow, Asks, SETTLES, SaidRow, said};
 pub use words::text;

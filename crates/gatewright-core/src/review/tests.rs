@@ -1,5 +1,7 @@
 //! Agreement against counts by hand, and what is left out of it.
 
+mod desk;
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::num::NonZeroUsize;

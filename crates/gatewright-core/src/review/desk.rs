@@ -1,0 +1,500 @@
+//! What people are asked to label, what each of them has said, and what is open: folded from events of the project log.
+//!
+//! Nothing here knows which system answered: an item is named by its answer's code. What others said, and what is known of an answer, is not for
+//! whoever has not labelled it yet; [`Entry`] holds all of it, and who shows an entry shows [`Entry::item`] alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::refusal::Refusal;
+use crate::digest::Digest;
+
+/// How long somebody may take a label back, in seconds.
+pub const UNDO_SECONDS: i64 = 30;
+/// Length of a reason or a note, in characters.
+pub const REASON_CHARS: std::ops::RangeInclusive<usize> = 3..=2000;
+/// Fewest answers with a known label before anybody's share of right ones says something (statistics.md §9).
+pub const LEAST_GOLD: u64 = 30;
+
+/// An answer, or a part of one, that people are asked about: all that they see before they have said something.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Item {
+    /// Criterion id.
+    pub criterion: String,
+    /// Example id.
+    pub example: String,
+    /// The answer's code ([`crate::label::answer_id`]).
+    pub answer_id: String,
+    /// The trial as recorded.
+    pub trial: u32,
+    /// The part of the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<u32>,
+    /// The labels that may be given.
+    pub labels: Vec<String>,
+    /// The version of the rubric.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rubric: Option<String>,
+    /// What was asked.
+    pub input: String,
+    /// What was answered, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<String>,
+    /// The probability with which the answer was drawn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inclusion: Option<f64>,
+}
+
+impl Item {
+    /// Names what a label binds to: the answer by its code, the criterion and the version of the rubric.
+    pub fn id(&self) -> Digest {
+        Digest::of_json(&("item/1", &self.criterion, &self.answer_id, &self.rubric))
+    }
+}
+
+/// What happens to answers that people label.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "review", rename_all = "kebab-case")]
+pub enum ReviewEvent {
+    /// People are asked about an answer.
+    Asked {
+        /// The answer.
+        item: Box<Item>,
+        /// How many people are to label it, each without the others.
+        people: u32,
+        /// Who must not: authors of the change.
+        #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+        not_by: BTreeSet<String>,
+        /// Why this answer; shown to whoever has labelled it.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        why: String,
+        /// Who asks.
+        by: String,
+        /// When, RFC 3339.
+        at: String,
+    },
+    /// Somebody labelled an answer, or settled what others said.
+    Labelled {
+        /// The item's id.
+        item: Digest,
+        /// The label, one of the item's.
+        label: String,
+        /// Who.
+        by: String,
+        /// What this person adds.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        note: String,
+        /// It is the verdict, whatever others said.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        settles: bool,
+        /// It stands in a file that the page names: it is not written again.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        from_file: bool,
+        /// When, RFC 3339.
+        at: String,
+    },
+    /// Somebody took the last label back, within [`UNDO_SECONDS`].
+    Withdrawn {
+        /// The item's id.
+        item: Digest,
+        /// Who.
+        by: String,
+        /// When, RFC 3339.
+        at: String,
+    },
+    /// Somebody will not label an answer.
+    PutAside {
+        /// The item's id.
+        item: Digest,
+        /// Who.
+        by: String,
+        /// Why.
+        reason: String,
+        /// It is a question for whoever owns the policy.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        policy: bool,
+        /// When, RFC 3339.
+        at: String,
+    },
+    /// The label of an answer is known: it tells how often people are right, and is shown to nobody before.
+    Gold {
+        /// The item's id.
+        item: Digest,
+        /// The label.
+        label: String,
+        /// Who says so.
+        by: String,
+        /// When, RFC 3339.
+        at: String,
+    },
+}
+
+/// What somebody said of an answer.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Given {
+    /// The label.
+    pub label: String,
+    /// Who.
+    pub by: String,
+    /// What this person adds.
+    pub note: String,
+    /// It stands in a file that the page names.
+    pub from_file: bool,
+    /// When, RFC 3339.
+    pub at: String,
+}
+
+/// An answer that somebody would not label.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Aside {
+    /// Who.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// It is a question for whoever owns the policy.
+    pub policy: bool,
+    /// When, RFC 3339.
+    pub at: String,
+}
+
+/// Where an answer stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stand {
+    /// Fewer have labelled it than are to.
+    Open,
+    /// Those who labelled it say the same.
+    Agreed,
+    /// They do not.
+    Disputed,
+    /// Somebody settled it.
+    Settled,
+}
+
+/// An answer with all that is known of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// Its id.
+    pub id: Digest,
+    /// What people see.
+    pub item: Item,
+    /// How many are to label it.
+    pub people: u32,
+    /// Who must not.
+    pub not_by: BTreeSet<String>,
+    /// Why it is asked.
+    pub why: String,
+    /// Labels, in the order they came.
+    pub given: Vec<Given>,
+    /// Who would not label it.
+    pub aside: Vec<Aside>,
+    /// The label that settles it.
+    pub settled: Option<Given>,
+    /// The label that is known, and who says so.
+    pub gold: Option<(String, String)>,
+}
+
+impl Entry {
+    /// Says where it stands.
+    pub fn stand(&self) -> Stand {
+        if self.settled.is_some() {
+            return Stand::Settled;
+        }
+        let mut labels = self.given.iter().map(|given| &given.label);
+        let first = labels.next();
+        if labels.any(|label| Some(label) != first) {
+            Stand::Disputed
+        } else if (self.given.len() as u32) < self.people {
+            Stand::Open
+        } else {
+            Stand::Agreed
+        }
+    }
+
+    /// Returns what one person said.
+    pub fn said_by(&self, who: &str) -> Option<&Given> {
+        self.given.iter().find(|given| given.by == who)
+    }
+
+    /// Says whether somebody asked a question about policy that nobody has settled.
+    pub fn is_policy_question(&self) -> bool {
+        self.settled.is_none() && self.aside.iter().any(|aside| aside.policy)
+    }
+
+    /// Says whether one person is still to label it. What others said of it makes no difference but by their number.
+    fn waits_for(&self, who: &str) -> bool {
+        let open = self.gold.is_some() || (self.given.len() as u32) < self.people;
+        open && self.settled.is_none()
+            && !self.not_by.contains(who)
+            && self.said_by(who).is_none()
+            && !self.aside.iter().any(|aside| aside.by == who)
+    }
+}
+
+/// How far one person is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Progress {
+    /// Answers that this person labelled here.
+    pub labelled: u64,
+    /// Answers that wait for this person.
+    pub left: u64,
+    /// Answers on which people differ, that this person may settle.
+    pub disputed: u64,
+}
+
+/// All that people are asked, by the events so far.
+#[derive(Clone, Debug, Default)]
+pub struct Desk {
+    entries: Vec<Entry>,
+    place: BTreeMap<Digest, usize>,
+}
+
+impl Desk {
+    /// Takes one event in. Events that [`Desk::check`] would refuse change nothing: of two processes that write at once, the first is right.
+    pub fn apply(&mut self, event: &ReviewEvent) {
+        if self.check(event).is_err() {
+            return;
+        }
+        match event {
+            ReviewEvent::Asked {
+                item,
+                people,
+                not_by,
+                why,
+                ..
+            } => self.ask(item, *people, not_by, why),
+            ReviewEvent::Labelled {
+                item,
+                label,
+                by,
+                note,
+                settles,
+                from_file,
+                at,
+            } => {
+                let given = Given {
+                    label: label.clone(),
+                    by: by.clone(),
+                    note: note.clone(),
+                    from_file: *from_file,
+                    at: at.clone(),
+                };
+                if let Some(entry) = self.entry(item) {
+                    if *settles {
+                        entry.settled = Some(given);
+                    } else {
+                        entry.given.push(given);
+                    }
+                }
+            }
+            ReviewEvent::Withdrawn { item, by, .. } => {
+                if let Some(entry) = self.entry(item) {
+                    entry.given.retain(|given| given.by != *by);
+                }
+            }
+            ReviewEvent::PutAside {
+                item,
+                by,
+                reason,
+                policy,
+                at,
+            } => {
+                if let Some(entry) = self.entry(item) {
+                    entry.aside.push(Aside {
+                        by: by.clone(),
+                        reason: reason.clone(),
+                        policy: *policy,
+                        at: at.clone(),
+                    });
+                }
+            }
+            ReviewEvent::Gold {
+                item, label, by, ..
+            } => {
+                if let Some(entry) = self.entry(item) {
+                    entry.gold = Some((label.clone(), by.clone()));
+                }
+            }
+        }
+    }
+
+    fn ask(&mut self, item: &Item, people: u32, not_by: &BTreeSet<String>, why: &str) {
+        let id = item.id();
+        if let Some(entry) = self.entry(&id) {
+            entry.people = entry.people.max(people);
+            entry.not_by.extend(not_by.iter().cloned());
+            // What was drawn once with a probability keeps it, and what was unknown may be known now.
+            entry.item.inclusion = entry.item.inclusion.or(item.inclusion);
+            if entry.item.output.is_none() {
+                entry.item.output.clone_from(&item.output);
+            }
+            return;
+        }
+        self.place.insert(id, self.entries.len());
+        self.entries.push(Entry {
+            id,
+            item: item.clone(),
+            people,
+            not_by: not_by.clone(),
+            why: why.to_owned(),
+            given: Vec::new(),
+            aside: Vec::new(),
+            settled: None,
+            gold: None,
+        });
+    }
+
+    fn entry(&mut self, id: &Digest) -> Option<&mut Entry> {
+        self.place.get(id).map(|&place| &mut self.entries[place])
+    }
+
+    /// Says whether an event may be written now.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn check(&self, event: &ReviewEvent) -> Result<(), Refusal> {
+        match event {
+            ReviewEvent::Asked { people, .. } => match people {
+                1..=20 => Ok(()),
+                _ => Err(Refusal::People),
+            },
+            ReviewEvent::Labelled {
+                item,
+                label,
+                by,
+                note,
+                settles,
+                ..
+            } => self.may_label(item, label, by, note, *settles),
+            ReviewEvent::Withdrawn { item, by, at } => self.may_withdraw(item, by, at),
+            ReviewEvent::PutAside {
+                item, by, reason, ..
+            } => {
+                let entry = self.find(item).ok_or(Refusal::NoItem)?;
+                if !REASON_CHARS.contains(&reason.trim().chars().count()) {
+                    return Err(Refusal::Reason);
+                }
+                if entry.said_by(by).is_some() {
+                    return Err(Refusal::Twice);
+                }
+                match entry.aside.iter().any(|aside| aside.by == *by) {
+                    true => Err(Refusal::AsideTwice),
+                    false => Ok(()),
+                }
+            }
+            ReviewEvent::Gold { item, label, .. } => {
+                let entry = self.find(item).ok_or(Refusal::NoItem)?;
+                of_labels(entry, label)
+            }
+        }
+    }
+
+    fn may_label(
+        &self,
+        item: &Digest,
+        label: &str,
+        by: &str,
+        note: &str,
+        settles: bool,
+    ) -> Result<(), Refusal> {
+        let entry = self.find(item).ok_or(Refusal::NoItem)?;
+        of_labels(entry, label)?;
+        if by.trim().is_empty() {
+            return Err(Refusal::Nobody);
+        }
+        if note.chars().count() > *REASON_CHARS.end() {
+            return Err(Refusal::Reason);
+        }
+        if entry.not_by.contains(by) {
+            return Err(Refusal::Author);
+        }
+        if let Some(settled) = &entry.settled {
+            return Err(Refusal::Settled {
+                by: settled.by.clone(),
+            });
+        }
+        match (entry.said_by(by), settles) {
+            (Some(_), false) => Err(Refusal::Twice),
+            (Some(_), true) => Err(Refusal::OwnDispute),
+            (None, true) if entry.stand() != Stand::Disputed && !entry.is_policy_question() => {
+                Err(Refusal::NotDisputed)
+            }
+            (None, true) if !REASON_CHARS.contains(&note.trim().chars().count()) => {
+                Err(Refusal::Reason)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn may_withdraw(&self, item: &Digest, by: &str, at: &str) -> Result<(), Refusal> {
+        let entry = self.find(item).ok_or(Refusal::NoItem)?;
+        let given = entry.said_by(by).ok_or(Refusal::NothingSaid)?;
+        if let Some(settled) = &entry.settled {
+            return Err(Refusal::Settled {
+                by: settled.by.clone(),
+            });
+        }
+        let time = |text: &str| text.parse::<jiff::Timestamp>().ok();
+        let age = match (time(&given.at), time(at)) {
+            (Some(said), Some(now)) => now.as_second() - said.as_second(),
+            _ => i64::MAX,
+        };
+        if given.from_file || !(0..=UNDO_SECONDS).contains(&age) {
+            return Err(Refusal::TooLate);
+        }
+        Ok(())
+    }
+
+    /// Returns all answers, in the order in which they were asked.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// Finds an answer.
+    pub fn find(&self, id: &Digest) -> Option<&Entry> {
+        self.place.get(id).map(|&place| &self.entries[place])
+    }
+
+    /// Returns the answers that wait for a person, the first to be labelled first.
+    pub fn waiting<'d>(&'d self, who: &'d str) -> impl Iterator<Item = &'d Entry> {
+        self.entries.iter().filter(|entry| entry.waits_for(who))
+    }
+
+    /// Returns the answers on which people differ, and those with a question about policy, that nobody has settled.
+    pub fn to_settle(&self) -> impl Iterator<Item = &Entry> {
+        let open = |entry: &&Entry| entry.stand() == Stand::Disputed || entry.is_policy_question();
+        self.entries.iter().filter(open)
+    }
+
+    /// Says how far a person is.
+    pub fn progress(&self, who: &str) -> Progress {
+        let count = |all: &mut dyn Iterator<Item = &Entry>| all.count() as u64;
+        let mine = |entry: &&Entry| entry.said_by(who).is_some_and(|given| !given.from_file);
+        let may = |entry: &&Entry| entry.said_by(who).is_none() && !entry.not_by.contains(who);
+        Progress {
+            labelled: count(&mut self.entries.iter().filter(mine)),
+            left: count(&mut self.waiting(who)),
+            disputed: count(&mut self.to_settle().filter(may)),
+        }
+    }
+
+    /// Returns the answer that a person labelled last and may still take the label of back.
+    pub fn last_of(&self, who: &str, now: &str) -> Option<&Entry> {
+        let said = self.entries.iter().filter_map(|entry| {
+            let given = entry.said_by(who)?;
+            Some((entry, &given.at))
+        });
+        let last = said.max_by(|(_, a), (_, b)| a.cmp(b))?.0;
+        self.may_withdraw(&last.id, who, now).ok().map(|()| last)
+    }
+}
+
+fn of_labels(entry: &Entry, label: &str) -> Result<(), Refusal> {
+    match entry.item.labels.iter().any(|known| known == label) {
+        true => Ok(()),
+        false => Err(Refusal::NotALabel {
+            known: entry.item.labels.clone(),
+        }),
+    }
+}

@@ -1,0 +1,337 @@
+//! What may be said of an answer, by whom and when; and what nobody sees before.
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
+use super::super::{
+    AskedRow, Desk, Item, Refusal, ReviewEvent, Stand, desk_agreement, people, said,
+};
+use crate::digest::Digest;
+
+fn item(number: usize) -> Item {
+    Item {
+        criterion: "good".to_owned(),
+        example: format!("e{number}"),
+        answer_id: format!("{number:016x}"),
+        trial: 0,
+        part: None,
+        labels: vec!["yes".to_owned(), "no".to_owned()],
+        rubric: Some("r-1".to_owned()),
+        input: "asked".to_owned(),
+        output: Some("answered".to_owned()),
+        inclusion: None,
+    }
+}
+
+fn at(second: u32) -> String {
+    format!("2026-11-27T10:{:02}:{:02}Z", second / 60, second % 60)
+}
+
+fn asked(number: usize, people: u32) -> ReviewEvent {
+    ReviewEvent::Asked {
+        item: Box::new(item(number)),
+        people,
+        not_by: BTreeSet::from(["author".to_owned()]),
+        why: "flipped".to_owned(),
+        by: "lead".to_owned(),
+        at: at(0),
+    }
+}
+
+fn says(number: usize, by: &str, label: &str, second: u32) -> ReviewEvent {
+    ReviewEvent::Labelled {
+        item: item(number).id(),
+        label: label.to_owned(),
+        by: by.to_owned(),
+        note: String::new(),
+        settles: false,
+        from_file: false,
+        at: at(second),
+    }
+}
+
+fn settles(number: usize, by: &str, label: &str, note: &str) -> ReviewEvent {
+    ReviewEvent::Labelled {
+        item: item(number).id(),
+        label: label.to_owned(),
+        by: by.to_owned(),
+        note: note.to_owned(),
+        settles: true,
+        from_file: false,
+        at: at(90),
+    }
+}
+
+fn back(number: usize, by: &str, second: u32) -> ReviewEvent {
+    ReviewEvent::Withdrawn {
+        item: item(number).id(),
+        by: by.to_owned(),
+        at: at(second),
+    }
+}
+
+fn desk(events: &[ReviewEvent]) -> Desk {
+    let mut desk = Desk::default();
+    events.iter().for_each(|event| desk.apply(event));
+    desk
+}
+
+fn stand(desk: &Desk, number: usize) -> Stand {
+    desk.find(&item(number).id()).expect("asked").stand()
+}
+
+#[test]
+fn two_people_differ_and_a_third_settles_it() {
+    let mut desk = desk(&[asked(1, 2), says(1, "ana", "yes", 1)]);
+    assert_eq!(stand(&desk, 1), Stand::Open);
+    desk.apply(&says(1, "ben", "no", 2));
+    assert_eq!(stand(&desk, 1), Stand::Disputed);
+    let refused = |event: &ReviewEvent| desk.check(event).expect_err("refused");
+    assert_eq!(
+        refused(&settles(1, "ana", "yes", "as clause 2 says")),
+        Refusal::OwnDispute
+    );
+    assert_eq!(refused(&settles(1, "cy", "yes", " ")), Refusal::Reason);
+    assert_eq!(
+        refused(&settles(1, "author", "yes", "as clause 2 says")),
+        Refusal::Author
+    );
+    desk.apply(&settles(1, "cy", "yes", "as clause 2 says"));
+    assert_eq!(stand(&desk, 1), Stand::Settled);
+    let entry = desk.find(&item(1).id()).expect("asked");
+    assert_eq!(entry.given.len(), 2, "what both said stays");
+    assert_eq!(
+        desk.check(&says(1, "dee", "no", 99)),
+        Err(Refusal::Settled {
+            by: "cy".to_owned()
+        })
+    );
+    let rows: Vec<String> = said(&desk, None)
+        .map(|row| serde_json::to_string(&row).expect("a row"))
+        .collect();
+    assert_eq!(rows.len(), 3);
+    assert!(rows[2].contains("human_adjudicated") && rows[2].contains("\"cy\""));
+}
+
+#[test]
+fn nobody_says_anything_twice_and_the_author_says_nothing() {
+    let desk = desk(&[asked(1, 2), says(1, "ana", "yes", 1)]);
+    let twice = says(1, "ana", "no", 2);
+    assert_eq!(desk.check(&twice), Err(Refusal::Twice));
+    let mut later = desk.clone();
+    later.apply(&twice);
+    assert_eq!(
+        later.find(&item(1).id()),
+        desk.find(&item(1).id()),
+        "never a silent change"
+    );
+    assert_eq!(
+        desk.check(&says(1, "author", "no", 2)),
+        Err(Refusal::Author)
+    );
+    assert_eq!(desk.check(&says(2, "ben", "no", 2)), Err(Refusal::NoItem));
+    let other = desk.check(&says(1, "ben", "maybe", 2));
+    assert!(matches!(other, Err(Refusal::NotALabel { .. })), "{other:?}");
+    assert!(desk.waiting("author").next().is_none());
+    assert_eq!(
+        desk.check(&settles(1, "ben", "no", "because so")),
+        Err(Refusal::NotDisputed)
+    );
+}
+
+#[test]
+fn a_label_is_taken_back_for_thirty_seconds() {
+    let mut desk = desk(&[asked(1, 1), says(1, "ana", "yes", 10)]);
+    assert_eq!(desk.check(&back(1, "ana", 41)), Err(Refusal::TooLate));
+    assert_eq!(
+        desk.check(&back(1, "ana", 9)),
+        Err(Refusal::TooLate),
+        "a clock that ran back"
+    );
+    assert_eq!(desk.check(&back(1, "ben", 12)), Err(Refusal::NothingSaid));
+    assert!(desk.last_of("ana", &at(40)).is_some());
+    desk.apply(&back(1, "ana", 40));
+    assert_eq!(stand(&desk, 1), Stand::Open);
+    assert!(desk.last_of("ana", &at(41)).is_none());
+    desk.apply(&says(1, "ana", "no", 42));
+    assert_eq!(
+        desk.find(&item(1).id()).expect("asked").given[0].label,
+        "no"
+    );
+}
+
+#[test]
+fn what_is_put_aside_comes_back_to_nobody_but_others() {
+    let mut desk = desk(&[asked(1, 2)]);
+    let aside = |by: &str, reason: &str, policy| ReviewEvent::PutAside {
+        item: item(1).id(),
+        by: by.to_owned(),
+        reason: reason.to_owned(),
+        policy,
+        at: at(5),
+    };
+    assert_eq!(desk.check(&aside("ana", "x", false)), Err(Refusal::Reason));
+    desk.apply(&aside("ana", "not my language", false));
+    assert!(desk.waiting("ana").next().is_none());
+    assert!(desk.waiting("ben").next().is_some());
+    assert_eq!(desk.to_settle().count(), 0);
+    desk.apply(&aside("ben", "the policy says nothing", true));
+    assert_eq!(desk.to_settle().count(), 1);
+    desk.apply(&settles(1, "cy", "no", "asked the owner"));
+    assert_eq!(
+        (desk.to_settle().count(), stand(&desk, 1)),
+        (0, Stand::Settled)
+    );
+}
+
+/// The order and number of what waits for somebody hang on no label of others: only on how many there are.
+#[test]
+fn a23_nothing_of_what_others_said_moves_what_waits() {
+    let events: Vec<ReviewEvent> = (0..6).map(|number| asked(number, 2)).collect();
+    let waiting = |labels: [&str; 3], gold: bool| {
+        let mut desk = desk(&events);
+        for (number, label) in labels.iter().enumerate() {
+            desk.apply(&says(number, "ben", label, 1));
+        }
+        if gold {
+            desk.apply(&ReviewEvent::Gold {
+                item: item(4).id(),
+                label: "no".to_owned(),
+                by: "lead".to_owned(),
+                at: at(0),
+            });
+        }
+        desk.waiting("ana")
+            .map(|entry| entry.id)
+            .collect::<Vec<Digest>>()
+    };
+    assert_eq!(
+        waiting(["yes", "yes", "yes"], false),
+        waiting(["no", "yes", "no"], true)
+    );
+}
+
+#[test]
+fn how_often_somebody_is_right_is_said_of_thirty_known_answers() {
+    let mut desk = Desk::default();
+    for number in 0..31 {
+        desk.apply(&asked(number, 1));
+        desk.apply(&ReviewEvent::Gold {
+            item: item(number).id(),
+            label: "yes".to_owned(),
+            by: "lead".to_owned(),
+            at: at(0),
+        });
+        if number < 29 {
+            desk.apply(&says(
+                number,
+                "ana",
+                if number < 27 { "yes" } else { "no" },
+                1,
+            ));
+        }
+    }
+    assert_eq!(people(&desk)[0].right, None);
+    desk.apply(&says(29, "ana", "yes", 1));
+    let line = people(&desk).remove(0);
+    assert_eq!((line.labelled, line.gold), (30, 30));
+    let (share, lower, upper) = line.right.expect("thirty");
+    // Clopper–Pearson of 28 of 30 at 95 %, by R's binom.test.
+    assert!(
+        (share - 28.0 / 30.0).abs() < 1e-12
+            && (lower - 0.7793).abs() < 1e-4
+            && (upper - 0.9918).abs() < 1e-4,
+        "{line:?}"
+    );
+    // Who says what is right is not measured by it.
+    desk.apply(&says(30, "lead", "yes", 1));
+    assert_eq!(people(&desk)[1].gold, 0);
+}
+
+#[test]
+fn agreement_at_the_desk_is_that_of_its_labels() {
+    let mut desk = Desk::default();
+    for number in 0..40 {
+        desk.apply(&asked(number, 2));
+        desk.apply(&says(
+            number,
+            "ana",
+            if number < 20 { "yes" } else { "no" },
+            1,
+        ));
+        desk.apply(&says(
+            number,
+            "ben",
+            if number < 18 { "yes" } else { "no" },
+            1,
+        ));
+    }
+    let found = desk_agreement(&desk, 1);
+    let view = serde_json::to_value(&found.criteria[0]).expect("a view");
+    // Two of 40 differ: observed disagreement .05, expected 2 * 38 * 42 / (80 * 79).
+    let alpha = 1.0 - 0.05 / (2.0 * 38.0 * 42.0 / (80.0 * 79.0));
+    let text = view.to_string();
+    assert!(
+        text.contains(&format!("{alpha:.6}")[..7]),
+        "{alpha} in {text}"
+    );
+}
+
+#[test]
+fn rows_of_label_files_are_what_is_asked() {
+    let row = r#"{"criterion":"good","example":"e1","answer_id":"00","trial":0,"label":null,"annotator":"","fields":{"labels":["yes","no"],"rubric":"r-1","input":"q","output":"a"},"inclusion":0.5}"#;
+    let asks = AskedRow::parse(row.as_bytes())
+        .expect("read")
+        .asks()
+        .expect("whole");
+    assert_eq!(
+        (asks.said, asks.settles, asks.item.inclusion),
+        (None, false, Some(0.5))
+    );
+    let labelled = row.replace("null", "\"yes\"");
+    let nameless = AskedRow::parse(labelled.as_bytes()).expect("read").asks();
+    assert!(nameless.expect_err("nobody").contains("annotator"));
+    let missing = AskedRow::parse(row.replace("answer_id", "id").as_bytes());
+    assert!(missing.expect_err("no code").contains("answer_id"));
+}
+
+/// Whatever comes in whatever order: nobody has two labels of one answer, and what is settled stays.
+fn any_event() -> impl Strategy<Value = ReviewEvent> {
+    let who = prop::sample::select(vec!["ana", "ben", "cy", "author"]);
+    let label = prop::sample::select(vec!["yes", "no", "maybe"]);
+    (0..3_usize, who, label, 0..100_u32, 0..5_u8).prop_map(|(number, who, label, second, kind)| {
+        match kind {
+            0 => asked(number, 2),
+            1 | 2 => says(number, who, label, second),
+            3 => back(number, who, second),
+            _ => settles(number, who, label, "a reason"),
+        }
+    })
+}
+
+proptest! {
+    #[test]
+    fn f24_one_label_a_person_and_settled_stays(events in prop::collection::vec(any_event(), 0..60)) {
+        let mut desk = Desk::default();
+        let mut settled = std::collections::BTreeMap::new();
+        for event in &events {
+            desk.apply(event);
+            for entry in desk.entries() {
+                let names: BTreeSet<&str> = entry.given.iter().map(|given| given.by.as_str()).collect();
+                prop_assert_eq!(names.len(), entry.given.len());
+                prop_assert!(!names.contains("author"));
+                if let Some(was) = settled.get(&entry.id) {
+                    prop_assert_eq!(Some(was), entry.settled.as_ref());
+                }
+                if let Some(now) = &entry.settled {
+                    settled.insert(entry.id, now.clone());
+                }
+            }
+        }
+        // Read again, the same events give the same desk.
+        let mut again = Desk::default();
+        events.iter().for_each(|event| again.apply(event));
+        prop_assert_eq!(again.entries(), desk.entries());
+    }
+}
