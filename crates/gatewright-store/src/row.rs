@@ -182,7 +182,7 @@ impl<'c, B: Body> Events<'c, B> {
     /// Starts behind what was read before.
     pub(crate) fn after(mut self, known: &Checkpoint) -> Self {
         self.next_seq = known.size + 1;
-        self.chain = known.clone();
+        self.chain = *known;
         self
     }
 
