@@ -79,6 +79,33 @@ fn says(output: &str) -> Response {
 }
 
 #[test]
+fn what_is_forbidden_does_not_hide() {
+    let example = r#"{"id":"a","input":"x"}"#;
+    let forbids = |text: &str, ignore_case| Grader::NotContains {
+        texts: vec![text.to_owned()],
+        ignore_case,
+    };
+    for (text, ignore_case, answer, verdict) in [
+        ("SSN", false, "S\u{200b}SN 123", "forbidden-text"),
+        ("SSN", false, "S\u{ad}S\u{2060}N", "forbidden-text"),
+        ("café", false, "cafe\u{301}", "forbidden-text"),
+        ("cafe\u{301}", false, "café", "forbidden-text"),
+        ("CAFÉ", true, "the cafe\u{301}", "forbidden-text"),
+        // Line ends separate, and letters of another alphabet are other letters.
+        ("SSN", false, "S\nSN é", "pass"),
+        ("cafe", false, "café", "pass"),
+        ("\u{200b}", false, "é", "pass"),
+        ("\u{200b}", false, "é\u{200b}", "forbidden-text"),
+    ] {
+        assert_eq!(
+            check(forbids(text, ignore_case), example, says(answer)),
+            verdict,
+            "{text:?} in {answer:?}"
+        );
+    }
+}
+
+#[test]
 fn text_graders() {
     let exact = |text: Option<&str>, normalise| Grader::Exact {
         text: text.map(str::to_owned),

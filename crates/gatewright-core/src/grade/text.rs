@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use icu_normalizer::ComposingNormalizerBorrowed;
 use regex::Regex;
 
 use super::sheet::{Measures, ONE_PASS, Sheet};
@@ -9,6 +10,7 @@ use super::verdict::Graded;
 use crate::json::scalar_text;
 use crate::manifest::Edge;
 use crate::reference::Example;
+use crate::report::untrusted::is_hidden;
 use crate::response::Response;
 
 /// What these graders can tell.
@@ -34,7 +36,7 @@ pub(super) const SHEETS: [Sheet; 6] = [
     Sheet {
         kind: "not_contains",
         measures: Measures::Presence,
-        checks: "none of the texts stands in the answer",
+        checks: "none of the texts stands in the answer, invisible characters and the way accents are written left out",
         protects: &["format-violation", "scope-mismatch"],
         cost: ONE_PASS,
         deterministic: true,
@@ -146,7 +148,17 @@ pub(super) fn contains(
     }
 }
 
-/// Passes when none of the texts occurs; symptom `forbidden-text`.
+/// Returns a text composed (NFC) and without characters that nobody sees: a forbidden word does not become another by a zero-width space in it.
+fn bare(text: &str, ignore_case: bool) -> Cow<'_, str> {
+    if text.is_ascii() {
+        return folded(text, ignore_case);
+    }
+    let seen: String = text.chars().filter(|one| !is_hidden(*one)).collect();
+    let composed = ComposingNormalizerBorrowed::new_nfc().normalize(&seen);
+    folded(&composed, ignore_case).into_owned().into()
+}
+
+/// Passes when none of the texts occurs, as written or in its bare form; symptom `forbidden-text`.
 pub(super) fn not_contains(
     texts: &[String],
     ignore_case: bool,
@@ -154,10 +166,17 @@ pub(super) fn not_contains(
     response: &Response,
 ) -> Graded {
     let output = folded(&response.output, ignore_case);
+    let seen = (!output.is_ascii()).then(|| bare(&response.output, ignore_case));
     let found = texts
         .iter()
         .chain(&example.expect.not_contains)
-        .find(|text| output.contains(folded(text, ignore_case).as_ref()));
+        .find(|text| {
+            output.contains(folded(text, ignore_case).as_ref())
+                || seen.as_ref().is_some_and(|seen| {
+                    let text = bare(text, ignore_case);
+                    !text.is_empty() && seen.contains(text.as_ref())
+                })
+        });
     match found {
         None => Graded::pass(),
         Some(text) => Graded::fail("forbidden-text", format!("contains {text:?}")),

@@ -161,6 +161,11 @@ fn must_show(one: char) -> bool {
             | '\u{e000}'..='\u{f8ff}')
 }
 
+/// Says whether a character is there and cannot be seen: what must be shown by its number, but for line ends and tabs.
+pub fn is_hidden(one: char) -> bool {
+    must_show(one) && !matches!(one, '\n' | '\r' | '\t' | '\u{2028}' | '\u{2029}')
+}
+
 /// Returns the columns a text takes in a terminal.
 pub fn columns(text: &str) -> usize {
     text.chars().map(char_columns).sum()

@@ -4,6 +4,7 @@
 //! whoever has not labelled it yet; [`Entry`] holds all of it, and who shows an entry shows [`Entry::item`] alone.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -243,11 +244,11 @@ pub struct Progress {
     pub disputed: u64,
 }
 
-/// All that people are asked, by the events so far.
+/// All that people are asked, by the events so far. A copy shares what does not change: who looks at one holds up nobody who writes.
 #[derive(Clone, Debug, Default)]
 pub struct Desk {
-    entries: Vec<Entry>,
-    place: BTreeMap<Digest, usize>,
+    entries: Vec<Arc<Entry>>,
+    place: Arc<BTreeMap<Digest, usize>>,
 }
 
 impl Desk {
@@ -331,8 +332,8 @@ impl Desk {
             }
             return;
         }
-        self.place.insert(id, self.entries.len());
-        self.entries.push(Entry {
+        Arc::make_mut(&mut self.place).insert(id, self.entries.len());
+        self.entries.push(Arc::new(Entry {
             id,
             item: item.clone(),
             people,
@@ -342,11 +343,12 @@ impl Desk {
             aside: Vec::new(),
             settled: None,
             gold: None,
-        });
+        }));
     }
 
     fn entry(&mut self, id: &Digest) -> Option<&mut Entry> {
-        self.place.get(id).map(|&place| &mut self.entries[place])
+        let place = *self.place.get(id)?;
+        Some(Arc::make_mut(&mut self.entries[place]))
     }
 
     /// Says whether an event may be written now.
@@ -365,8 +367,12 @@ impl Desk {
                 by,
                 note,
                 settles,
+                from_file,
                 ..
-            } => self.may_label(item, label, by, note, *settles),
+            } => match from_file {
+                true => self.may_take_over(item, label, by, *settles),
+                false => self.may_label(item, label, by, note, *settles),
+            },
             ReviewEvent::Withdrawn { item, by, at } => self.may_withdraw(item, by, at),
             ReviewEvent::PutAside {
                 item, by, reason, ..
@@ -427,6 +433,25 @@ impl Desk {
         }
     }
 
+    /// Labels that a file holds were given elsewhere: by whom, and why, was settled there.
+    fn may_take_over(
+        &self,
+        item: &Digest,
+        label: &str,
+        by: &str,
+        settles: bool,
+    ) -> Result<(), Refusal> {
+        let entry = self.find(item).ok_or(Refusal::NoItem)?;
+        of_labels(entry, label)?;
+        match (&entry.settled, entry.said_by(by)) {
+            (Some(settled), _) if settles => Err(Refusal::Settled {
+                by: settled.by.clone(),
+            }),
+            (_, Some(_)) if !settles => Err(Refusal::Twice),
+            _ => Ok(()),
+        }
+    }
+
     fn may_withdraw(&self, item: &Digest, by: &str, at: &str) -> Result<(), Refusal> {
         let entry = self.find(item).ok_or(Refusal::NoItem)?;
         let given = entry.said_by(by).ok_or(Refusal::NothingSaid)?;
@@ -446,25 +471,60 @@ impl Desk {
         Ok(())
     }
 
+    /// Says whether what a label says is in effect: of two that one person gave at the same time, the first is.
+    pub fn has(&self, event: &ReviewEvent) -> bool {
+        match event {
+            ReviewEvent::Labelled {
+                item,
+                label,
+                by,
+                settles,
+                at,
+                ..
+            } => self.find(item).is_some_and(|entry| {
+                let said = match settles {
+                    true => entry.settled.as_ref(),
+                    false => entry.said_by(by),
+                };
+                said.is_some_and(|given| (&given.label, &given.by, &given.at) == (label, by, at))
+            }),
+            _ => true,
+        }
+    }
+
+    /// Says whether asking would change anything.
+    pub fn is_news(&self, item: &Item, people: u32, not_by: &BTreeSet<String>) -> bool {
+        self.find(&item.id()).is_none_or(|entry| {
+            entry.people < people
+                || !not_by.is_subset(&entry.not_by)
+                || (entry.item.inclusion.is_none() && item.inclusion.is_some())
+                || (entry.item.output.is_none() && item.output.is_some())
+        })
+    }
+
     /// Returns all answers, in the order in which they were asked.
-    pub fn entries(&self) -> &[Entry] {
+    pub fn entries(&self) -> &[Arc<Entry>] {
         &self.entries
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().map(|entry| &**entry)
     }
 
     /// Finds an answer.
     pub fn find(&self, id: &Digest) -> Option<&Entry> {
-        self.place.get(id).map(|&place| &self.entries[place])
+        self.place.get(id).map(|&place| &*self.entries[place])
     }
 
     /// Returns the answers that wait for a person, the first to be labelled first.
     pub fn waiting<'d>(&'d self, who: &'d str) -> impl Iterator<Item = &'d Entry> {
-        self.entries.iter().filter(|entry| entry.waits_for(who))
+        self.all().filter(|entry| entry.waits_for(who))
     }
 
     /// Returns the answers on which people differ, and those with a question about policy, that nobody has settled.
     pub fn to_settle(&self) -> impl Iterator<Item = &Entry> {
         let open = |entry: &&Entry| entry.stand() == Stand::Disputed || entry.is_policy_question();
-        self.entries.iter().filter(open)
+        self.all().filter(open)
     }
 
     /// Says how far a person is.
@@ -473,7 +533,7 @@ impl Desk {
         let mine = |entry: &&Entry| entry.said_by(who).is_some_and(|given| !given.from_file);
         let may = |entry: &&Entry| entry.said_by(who).is_none() && !entry.not_by.contains(who);
         Progress {
-            labelled: count(&mut self.entries.iter().filter(mine)),
+            labelled: count(&mut self.all().filter(mine)),
             left: count(&mut self.waiting(who)),
             disputed: count(&mut self.to_settle().filter(may)),
         }
@@ -481,7 +541,7 @@ impl Desk {
 
     /// Returns the answer that a person labelled last and may still take the label of back.
     pub fn last_of(&self, who: &str, now: &str) -> Option<&Entry> {
-        let said = self.entries.iter().filter_map(|entry| {
+        let said = self.all().filter_map(|entry| {
             let given = entry.said_by(who)?;
             Some((entry, &given.at))
         });

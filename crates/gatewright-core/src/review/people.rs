@@ -28,7 +28,11 @@ pub struct PersonLine {
 
 /// Says of everybody who labelled how often they were right.
 pub fn people(desk: &Desk) -> Vec<PersonLine> {
-    let names: BTreeSet<&str> = desk.entries().iter().flat_map(names).collect();
+    let names: BTreeSet<&str> = desk
+        .entries()
+        .iter()
+        .flat_map(|entry| names(entry))
+        .collect();
     names.into_iter().map(|name| person(desk, name)).collect()
 }
 
