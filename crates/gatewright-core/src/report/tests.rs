@@ -193,6 +193,7 @@ fn analysis() -> Analysis {
     let page = page();
     let class = |id| page.class_index(id).expect("shipped");
     Analysis {
+        coverage: Default::default(),
         behavioural: Vec::new(),
         conduct: Vec::new(),
         denominators: BTreeMap::from([
