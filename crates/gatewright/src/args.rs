@@ -2,6 +2,7 @@
 
 mod import;
 mod record;
+mod review;
 mod work;
 
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ use crate::pipeline::Asked;
 
 pub(crate) use self::import::*;
 pub(crate) use self::record::*;
+pub(crate) use self::review::*;
 pub(crate) use self::work::*;
 
 /// Evals that decide: ship, narrow, hold, repair, rollback, or not enough evidence.
@@ -102,6 +104,8 @@ pub(crate) enum Command {
     Graders(GradersArgs),
     Calibrate(CalibrateArgs),
     Review(ReviewArgs),
+    Serve(ServeArgs),
+    Today(TodayArgs),
     Schema(SchemaArgs),
     Completions(CompletionsArgs),
 }
@@ -521,7 +525,16 @@ const GROUPS: [(&str, &[&str]); 4] = [
     ("Decide", &["decide", "replay", "report", "sign", "verify"]),
     (
         "Team",
-        &["work", "triage", "incident", "calibrate", "review", "key"],
+        &[
+            "today",
+            "work",
+            "triage",
+            "incident",
+            "calibrate",
+            "review",
+            "serve",
+            "key",
+        ],
     ),
 ];
 

@@ -112,6 +112,8 @@ fn work(cli: Cli, console: Console) -> Result<u8, Failure> {
         Command::Graders(args) => commands::graders::graders(&context, args),
         Command::Calibrate(args) => commands::calibrate::calibrate(&context, args),
         Command::Review(args) => commands::review::review(&context, args),
+        Command::Serve(args) => commands::serve::serve(&context, args),
+        Command::Today(args) => commands::today::today(&context, args),
         Command::Schema(args) => commands::schema::schema(&context, args),
         Command::Completions(args) => commands::completions::completions(&context, args),
     }

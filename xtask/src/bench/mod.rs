@@ -9,6 +9,7 @@ mod measure;
 mod regrade;
 mod rules;
 mod run;
+mod serve;
 mod verify;
 
 use std::path::PathBuf;
@@ -24,7 +25,7 @@ use measure::{Run, median};
 const CHECK_SECONDS: f64 = 1.0;
 const CLONE_SECONDS: f64 = 6.0 * 60.0;
 
-/// Measures one thing, or everything but what takes minutes: the rules, regrading, the clone, and the run with its peers.
+/// Measures one thing, or everything but what takes minutes: the rules, regrading, the server, the clone, and the run with its peers.
 pub(crate) fn run(what: Option<&str>) -> Result<(), Failure> {
     match what {
         None => {
@@ -37,11 +38,12 @@ pub(crate) fn run(what: Option<&str>) -> Result<(), Failure> {
         Some("regrade") => regrade::run(),
         Some("rules") => rules::run(),
         Some("verify") => verify::run(),
+        Some("serve") => serve::run(),
         Some("clone") => clean_clone(),
         Some("run") => run::run(run::Sides::All),
         Some("peers") => run::run(run::Sides::Peers),
         Some(other) => Err(format!(
-            "no benchmark `{other}`: graded, check, rules, regrade, bootstrap, verify, run, peers or clone"
+            "no benchmark `{other}`: graded, check, rules, regrade, bootstrap, verify, serve, run, peers or clone"
         )
         .into()),
     }

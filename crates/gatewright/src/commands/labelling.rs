@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use gatewright_core::label::{TextCode, answer_id};
 use gatewright_core::manifest::{Criterion, Grader};
+use gatewright_core::review::Item;
 use serde::Serialize;
 
 use crate::error::Failure;
@@ -44,7 +45,7 @@ pub(crate) struct Given {
 struct Row<'a> {
     criterion: &'a str,
     example: &'a str,
-    answer_id: String,
+    answer_id: &'a str,
     trial: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     part: Option<u32>,
@@ -60,31 +61,26 @@ struct Row<'a> {
 /// What whoever labels reads.
 #[derive(Debug, Serialize)]
 struct Shown<'a> {
-    labels: Vec<String>,
+    labels: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     rubric: Option<&'a str>,
-    input: String,
+    input: &'a str,
     output: Option<&'a str>,
     #[serde(skip_serializing_if = "<[&str]>::is_empty")]
     said: &'a [&'a str],
 }
 
 impl Asked<'_> {
-    /// Writes one row.
+    /// Returns what people see of it.
     ///
     /// # Errors
     /// When the example is not what it was when it was loaded.
-    pub(crate) fn write(
-        &self,
-        loaded: &Loaded,
-        given: Given,
-        text: &mut String,
-    ) -> Result<(), Failure> {
+    pub(crate) fn item(&self, loaded: &Loaded) -> Result<Item, Failure> {
         let declared = &loaded.manifest.criteria[usize::from(self.criterion)];
         let whole = loaded.reference.example(self.example)?;
-        let row = Row {
-            criterion: declared.id.as_str(),
-            example: whole.id.as_str(),
+        Ok(Item {
+            criterion: declared.id.to_string(),
+            example: whole.id.to_string(),
             answer_id: answer_id(
                 declared.id.as_str(),
                 whole.id.as_str(),
@@ -94,25 +90,63 @@ impl Asked<'_> {
             ),
             trial: self.trial,
             part: self.part,
-            label: given.label,
-            annotator: given.annotator,
-            kind: given.kind,
-            fields: Shown {
-                labels: labels_of(&declared.grader),
-                rubric: rubric_of(declared),
-                input: whole.input.text().into_owned(),
-                output: self.output,
-                said: &self.said,
-            },
-            inclusion: given.inclusion,
-        };
-        let line = serde_json::to_string(&row).map_err(|source| Failure::Unexpected {
-            doing: "write a row to label".to_owned(),
-            source: Box::new(source),
-        })?;
-        let _ = writeln!(text, "{line}");
-        Ok(())
+            labels: labels_of(&declared.grader),
+            rubric: rubric_of(declared).map(str::to_owned),
+            input: whole.input.text().into_owned(),
+            output: self.output.map(str::to_owned),
+            inclusion: None,
+        })
     }
+
+    /// Writes one row.
+    ///
+    /// # Errors
+    /// As [`Asked::item`].
+    pub(crate) fn write(
+        &self,
+        loaded: &Loaded,
+        given: Given,
+        text: &mut String,
+    ) -> Result<(), Failure> {
+        let item = self.item(loaded)?;
+        write_row(&item, given, &self.said, text)
+    }
+}
+
+/// Writes a row about an item.
+///
+/// # Errors
+/// When it cannot be encoded: a defect.
+pub(crate) fn write_row(
+    item: &Item,
+    given: Given,
+    said: &[&str],
+    text: &mut String,
+) -> Result<(), Failure> {
+    let row = Row {
+        criterion: &item.criterion,
+        example: &item.example,
+        answer_id: &item.answer_id,
+        trial: item.trial,
+        part: item.part,
+        label: given.label,
+        annotator: given.annotator,
+        kind: given.kind,
+        fields: Shown {
+            labels: &item.labels,
+            rubric: item.rubric.as_deref(),
+            input: &item.input,
+            output: item.output.as_deref(),
+            said,
+        },
+        inclusion: given.inclusion,
+    };
+    let line = serde_json::to_string(&row).map_err(|source| Failure::Unexpected {
+        doing: "write a row to label".to_owned(),
+        source: Box::new(source),
+    })?;
+    let _ = writeln!(text, "{line}");
+    Ok(())
 }
 
 /// The version of the rubric that people follow.

@@ -1,24 +1,26 @@
 //! `gatewright review`
 
+mod ask;
+mod export;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use gatewright_core::label::TextCode;
 use gatewright_core::manifest::{Grader, Manifest, Role};
 use gatewright_core::report::untrusted::line;
-use gatewright_core::review::{self, Rated, Unit, Whose, is_of_people, rated};
+use gatewright_core::review::{self, Rated, SETTLES, Unit, Whose, is_of_people, rated};
 
 use crate::args::{AgreementArgs, DisagreementsArgs, ReviewAction, ReviewArgs};
 use crate::commands::labelling::{Asked, Given};
 use crate::commands::{self, Context, replace, unknown, writable};
 use crate::error::Failure;
 use crate::exit;
-use crate::pipeline::{Judging, Loaded};
-
-/// The kind of annotator that settles what others said.
-const SETTLES: &str = "human_adjudicated";
+use crate::pipeline::{DeskLog, Judging, Loaded};
 
 pub(crate) fn review(context: &Context, args: &ReviewArgs) -> Result<u8, Failure> {
     match &args.action {
+        ReviewAction::Ask(args) => ask::ask(context, args),
+        ReviewAction::Export(args) => export::export(context, args),
         ReviewAction::Agreement(args) => agreement(context, args),
         ReviewAction::Disagreements(args) => disagreements(context, args),
     }
@@ -26,6 +28,19 @@ pub(crate) fn review(context: &Context, args: &ReviewArgs) -> Result<u8, Failure
 
 fn agreement(context: &Context, args: &AgreementArgs) -> Result<u8, Failure> {
     let loaded = context.sound()?;
+    if args.asked {
+        let desk = DeskLog::look(&loaded.project)?;
+        let found = review::desk_agreement(&desk, loaded.manifest.seed);
+        if found.criteria.is_empty() {
+            return Err(
+                Failure::usage("nobody has labelled anything that was asked")
+                    .next("gatewright review ask FILE, then gatewright serve"),
+            );
+        }
+        let text = |width| review::text(&found, width);
+        context.console.answer(&found, text)?;
+        return Ok(exit::SHIP);
+    }
     let criterion = match &args.criterion {
         Some(name) => Some(criterion(&loaded.manifest, name)?),
         None => None,

@@ -1,12 +1,12 @@
 //! `gatewright view`
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use gatewright_store::RunLog;
 use gatewright_web::{RunLine, Shelf};
 
 use crate::args::ViewArgs;
+use crate::commands::listening::{Told, listen};
 use crate::commands::{Context, shell};
 use crate::console::clean;
 use crate::error::Failure;
@@ -17,8 +17,6 @@ use crate::pipeline::{
 use crate::reports::html;
 
 const COMMAND: &str = "gatewright report";
-/// How long an answer that is on its way is waited for, when the program is asked to end.
-const PATIENCE: Duration = Duration::from_secs(3);
 
 pub(crate) fn view(context: Context, args: &ViewArgs) -> Result<u8, Failure> {
     if !gatewright_web::is_loopback(args.address) {
@@ -33,42 +31,15 @@ pub(crate) fn view(context: Context, args: &ViewArgs) -> Result<u8, Failure> {
     // What is wrong with the page is said here and not in the browser.
     drop(context.sound()?);
     let console = context.console.clone();
-    let failed = |doing: &str, source: std::io::Error| Failure::Unexpected {
-        doing: doing.to_owned(),
-        source: Box::new(source),
+    let told = Told {
+        command: "gatewright view",
+        format: "gatewright-view/1",
+        note: "the runs of this project, read-only, to this machine alone; Ctrl-C ends it",
     };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|source| failed("start", source))?;
-    runtime.block_on(async {
-        let listener = tokio::net::TcpListener::bind(args.address)
-            .await
-            .map_err(|source| {
-                Failure::usage(format!("cannot listen at {}", args.address))
-                    .why(source.to_string())
-                    .next("gatewright view --address 127.0.0.1:0")
-            })?;
-        let address = listener
-            .local_addr()
-            .map_err(|source| failed("listen", source))?;
-        let url = format!("http://{address}/");
-        if console.json {
-            console.document(&serde_json::json!({"format": "gatewright-view/1", "url": url}))?;
-        } else {
-            console.out(&format!("{url}\n"))?;
-            console
-                .note("the runs of this project, read-only, to this machine alone; Ctrl-C ends it");
-        }
-        let shelf = Arc::new(Runs { context });
-        let served = tokio::select! {
-            done = gatewright_web::serve(listener, shelf, ended()) => done,
-            () = async { ended().await; tokio::time::sleep(PATIENCE).await } => Ok(()),
-        };
-        served.map_err(|source| failed("serve", source))
+    let shelf = Arc::new(Runs { context });
+    listen(&console, args.address, &told, |listener| {
+        gatewright_web::serve(listener, shelf, ended())
     })?;
-    // A report that is still being made is nobody's any more.
-    runtime.shutdown_background();
     Ok(exit::SHIP)
 }
 

@@ -160,3 +160,144 @@ fn names_that_nobody_has_are_refused() {
         "{none}"
     );
 }
+
+fn json(output: &gatewright_testkit::Transcript) -> Value {
+    serde_json::from_str(&output.stdout).expect("json")
+}
+
+/// What people said in files becomes a queue of what they differ on; what is said of it comes back as a file that the page can name.
+#[test]
+fn labels_of_files_are_asked_about_and_written_back() {
+    let project = project("labels.jsonl", 8);
+    let asked = project
+        .run(&["review", "ask", "--criterion", "right", "--not-by", "dora"])
+        .expect(0);
+    assert!(
+        asked
+            .stdout
+            .contains("120 answers, 120 of them new; 2 people label each")
+            && asked.stdout.contains("240 labels taken over"),
+        "{asked}"
+    );
+    let again = json(
+        &project
+            .run(&[
+                "review",
+                "ask",
+                "--criterion",
+                "right",
+                "--not-by",
+                "dora",
+                "--json",
+            ])
+            .expect(0),
+    );
+    assert_eq!(
+        (&again["new"], &again["labels"]),
+        (&0.into(), &0.into()),
+        "{again}"
+    );
+    let due = json(
+        &project
+            .run(&["today", "--person", "cy", "--json"])
+            .expect(0),
+    );
+    assert_eq!(due["to_settle"]["right"], 8);
+    assert_eq!(due["review"]["disputed"], 8);
+    let author = json(
+        &project
+            .run(&["today", "--person", "dora", "--json"])
+            .expect(0),
+    );
+    assert_eq!(
+        author["review"]["disputed"], 0,
+        "the author settles nothing"
+    );
+    // Nothing in the log's items says who answered (A23); labels carry names, which is why pages show them late.
+    let here = json(
+        &project
+            .run(&["review", "agreement", "--asked", "--json"])
+            .expect(0),
+    );
+    let files = json(&project.run(&["review", "agreement", "--json"]).expect(0));
+    assert_eq!(here["criteria"][0]["all"], files["criteria"][0]["all"]);
+    // What files hold is not written again.
+    let wrote = project
+        .run(&["review", "export", "-o", "reviewed.jsonl"])
+        .expect(0);
+    assert!(wrote.stdout.starts_with("Wrote 0 labels"), "{wrote}");
+    assert_eq!(project.read("reviewed.jsonl"), "");
+}
+
+/// A plan's rows are asked, filled in by hand as a second way in, and an export never takes away what somebody typed.
+#[test]
+fn rows_come_in_and_go_out_and_nothing_typed_is_lost() {
+    let project = project("labels.jsonl", 3);
+    let _ = project
+        .run(&["review", "disagreements", "right", "-o", "disputed.jsonl"])
+        .expect(0);
+    let _ = project
+        .run(&["review", "ask", "disputed.jsonl", "--people", "1"])
+        .expect(0);
+    let open = project
+        .run(&["review", "export", "-o", "out.jsonl"])
+        .expect(0);
+    assert!(
+        open.stdout.contains("Wrote 0 labels") && open.stdout.contains("3 answers without one yet"),
+        "{open}"
+    );
+    let blank = project.read("out.jsonl");
+    assert_eq!(blank.matches("\"label\":null").count(), 3, "{blank}");
+    // Somebody fills a row in where it lies: it is not overwritten.
+    let typed = blank.replacen(
+        "\"label\":null,\"annotator\":\"\"",
+        "\"label\":\"ok\",\"annotator\":\"eve\"",
+        1,
+    );
+    assert_ne!(typed, blank);
+    project.write("out.jsonl", typed.as_str());
+    let kept = project
+        .run(&["review", "export", "-o", "out.jsonl"])
+        .expect(2);
+    assert!(kept.said().contains("would be lost"), "{kept}");
+    assert_eq!(project.read("out.jsonl"), typed);
+    let taken = project
+        .run(&["review", "ask", "out.jsonl", "--people", "1"])
+        .expect(0);
+    assert!(taken.stdout.contains("1 label taken over"), "{taken}");
+    for (file, text, said) in [
+        (
+            "bad.jsonl",
+            "{\"criterion\":\"right\"}\n",
+            "bad.jsonl:1: no row to label",
+        ),
+        ("two.jsonl", "\n\n[1]\n", "two.jsonl:3: no row to label"),
+    ] {
+        project.write(file, text);
+        let refused = project.run(&["review", "ask", file]).expect(2);
+        assert!(refused.said().contains(said), "{refused}");
+    }
+    let none = project.run(&["review", "ask"]).expect(2);
+    assert!(none.said().contains("--criterion"), "{none}");
+}
+
+#[test]
+fn today_says_what_is_due_and_makes_nothing() {
+    let project = project("labels.jsonl", 0);
+    let said = project.run(&["today"]).expect(0);
+    assert_eq!(said.stdout, "Nothing is due.\n");
+    assert!(!project.project().join(".gatewright/project.db").exists());
+    let _ = project
+        .run(&[
+            "incident",
+            "add",
+            "INC-1",
+            "--class",
+            "unsupported-claim",
+            "--what",
+            "a refund was promised",
+        ])
+        .expect(0);
+    let said = project.run(&["today"]).expect(0);
+    assert!(said.stdout.contains("1 open incident: INC-1"), "{said}");
+}

@@ -89,6 +89,7 @@ fn two_people_disagree_81_times_and_the_adjudicated_labels_settle_it() {
             1.0,
             0.5e-6,
         );
+        at_the_desk(folder, &data, wanted, &one["all"]);
         let (_, wrote) = run(
             folder,
             &data,
@@ -115,6 +116,28 @@ fn two_people_disagree_81_times_and_the_adjudicated_labels_settle_it() {
             .as_u64()
             .expect("81")
     );
+}
+
+/// Taken over as the work of two people at the desk, their labels agree as far, and what they differ on waits to be settled.
+fn at_the_desk(folder: &Path, data: &Path, wanted: &Value, in_files: &Value) {
+    let (_, asked) = run(folder, data, &["review", "ask", "--criterion", CRITERION]);
+    assert_eq!(asked["answers"], wanted["n"]);
+    assert_eq!(
+        asked["labels"].as_u64(),
+        wanted["n"].as_u64().map(|n| 2 * n)
+    );
+    let (_, here) = run(folder, data, &["review", "agreement", "--asked"]);
+    let here = &here["criteria"][0]["all"];
+    // Intervals are drawn under another name; figures are the same.
+    for figure in ["units", "shared", "differ", "percent"] {
+        assert_eq!(here[figure], in_files[figure], "{figure}");
+    }
+    for figure in ["alpha", "ac1"] {
+        assert_eq!(here[figure]["value"], in_files[figure]["value"], "{figure}");
+    }
+    let (_, due) = run(folder, data, &["today", "--person", "human_final"]);
+    assert_eq!(due["to_settle"][CRITERION], here["differ"]);
+    assert_eq!(due["review"]["disputed"], here["differ"]);
 }
 
 /// Fills in what the adjudicator said.

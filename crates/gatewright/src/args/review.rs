@@ -1,0 +1,132 @@
+//! Arguments of what people do with answers.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+/// Answers that people label: who is asked what, how far they agree, and what they differ on.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  gatewright review ask labels.jsonl --people 2\n  gatewright review export -o reviewed.jsonl\n  gatewright review agreement"
+)]
+pub(crate) struct ReviewArgs {
+    #[command(subcommand)]
+    pub(crate) action: ReviewAction,
+}
+
+/// What to look at.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ReviewAction {
+    Ask(AskArgs),
+    Export(ExportArgs),
+    Agreement(AgreementArgs),
+    Disagreements(DisagreementsArgs),
+}
+
+/// Say how far people agree beyond chance, by criterion, system and label. It decides nothing.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  gatewright review agreement\n  gatewright review agreement grounded --person ana --person ben --json"
+)]
+pub(crate) struct AgreementArgs {
+    /// The criterion; all that people label without one.
+    #[arg(value_name = "CRITERION")]
+    pub(crate) criterion: Option<String>,
+    /// Only these people's labels (repeat it).
+    #[arg(long, value_name = "NAME")]
+    pub(crate) person: Vec<String>,
+    /// What people said of the answers that `review ask` asked about, instead of the labels in the page's files.
+    #[arg(long, conflicts_with_all = ["criterion", "person"])]
+    pub(crate) asked: bool,
+}
+
+/// Say what is due: answers to label and to settle, incidents that oblige the gate, examples past their date.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  gatewright today\n  gatewright today --person ana --json")]
+pub(crate) struct TodayArgs {
+    /// Whose answers are counted.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) person: Option<String>,
+}
+
+/// Write the answers on which people differ, for somebody to settle.
+///
+/// Each answer stands there with the labels that it was given, without the names of who gave them and of who answered. What is settled already is left out.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  gatewright review disagreements grounded -o disputed.jsonl\n  gatewright review disagreements grounded --run RUN -o disputed.jsonl"
+)]
+pub(crate) struct DisagreementsArgs {
+    /// The criterion.
+    #[arg(value_name = "CRITERION")]
+    pub(crate) criterion: String,
+    /// The run whose answers were labelled, for systems that are called; the last one without it.
+    #[arg(long, value_name = "RUN")]
+    pub(crate) run: Option<String>,
+    /// The file to write; one that exists is never overwritten.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+}
+
+/// Ask people about answers: those of a file that `calibrate --plan` or `review disagreements` wrote, or those of a criterion that people label.
+///
+/// What is asked stands in the project's log, for `gatewright serve`. Labels that a file or the page holds already are taken over. The same answer is asked once, however often it comes.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  gatewright review ask labels.jsonl --people 2 --why \"judge and flips\"\n  gatewright review ask --criterion tone --not-by ana\n  gatewright review ask known.jsonl --gold"
+)]
+pub(crate) struct AskArgs {
+    /// Files of rows to label.
+    #[arg(value_name = "FILE", conflicts_with = "criterion")]
+    pub(crate) files: Vec<PathBuf>,
+    /// All answers of this criterion, which people label.
+    #[arg(long, value_name = "CRITERION")]
+    pub(crate) criterion: Option<String>,
+    /// The run whose answers are asked about, for systems that are called; the last one without it.
+    #[arg(long, value_name = "RUN", requires = "criterion")]
+    pub(crate) run: Option<String>,
+    /// How many people label each answer, without seeing each other's labels.
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=20))]
+    pub(crate) people: u32,
+    /// Who must not label them: authors of the change (repeat it).
+    #[arg(long, value_name = "NAME")]
+    pub(crate) not_by: Vec<String>,
+    /// Why these; whoever has labelled one reads it.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub(crate) why: String,
+    /// The labels in these files are right: people are measured by them, and do not see them.
+    #[arg(long, requires = "files", conflicts_with = "criterion")]
+    pub(crate) gold: bool,
+}
+
+/// Write what people said as a file of labels that the page can name.
+///
+/// Labels that stand in the page's files already are not written again. An answer that nobody has labelled yet is a row without a label, so that it is counted as open. The file is written anew each time, if it holds nothing else.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  gatewright review export -o reviewed.jsonl\n  gatewright review export grounded -o grounded.jsonl --json"
+)]
+pub(crate) struct ExportArgs {
+    /// The criterion; all without one.
+    #[arg(value_name = "CRITERION")]
+    pub(crate) criterion: Option<String>,
+    /// The file to write.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+}
+
+/// Let people label in a browser: each without the others, at this machine. Ctrl-C ends it.
+///
+/// What is asked comes from `gatewright review ask`. The first account is made with a code that this command prints. Every label is in the project's log before the next answer is shown.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  gatewright serve\n  gatewright serve --demo\n  gatewright serve --address 127.0.0.1:0 --json"
+)]
+pub(crate) struct ServeArgs {
+    /// Where to listen: an address of this machine alone; port 0 takes any that is free.
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:7418")]
+    pub(crate) address: std::net::SocketAddr,
+    /// Show the shipped example, of which two people have labelled half, in a folder that goes when this ends.
+    #[arg(long)]
+    pub(crate) demo: bool,
+}

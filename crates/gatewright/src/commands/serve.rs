@@ -1,0 +1,140 @@
+//! `gatewright serve`
+
+mod demo;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use gatewright_core::review::{AgreementDocument, Desk, Refusal, ReviewEvent, desk_agreement};
+use gatewright_store::{Accounts, StoreError};
+use gatewright_web::Office;
+
+use crate::args::ServeArgs;
+use crate::commands::Context;
+use crate::commands::listening::{Told, listen};
+use crate::error::Failure;
+use crate::exit;
+use crate::now::Now;
+use crate::pipeline::{Depth, DeskLog, Loaded, ended, writer};
+use demo::Demo;
+
+const COMMAND: &str = "gatewright serve";
+/// Random bytes of the code that makes the first account.
+const CODE_BYTES: usize = 10;
+
+pub(crate) fn serve(context: &Context, args: &ServeArgs) -> Result<u8, Failure> {
+    if !gatewright_web::is_loopback(args.address) {
+        return Err(Failure::usage(format!(
+            "`{}` is not an address of this machine alone",
+            args.address
+        ))
+        .why("passwords would cross the network as they are typed")
+        .next(format!("{COMMAND} --address 127.0.0.1:7418"))
+        .next("ssh -L 7418:127.0.0.1:7418 THIS-MACHINE   (from where people sit)"));
+    }
+    let demo = match args.demo {
+        true => Some(Demo::make(&context.now)?),
+        false => None,
+    };
+    let loaded = match &demo {
+        Some(demo) => Loaded::read(demo.project()?, &context.now, Depth::Errors)?.sound()?,
+        None => context.sound()?,
+    };
+    let log = DeskLog::open(&loaded.project, writer(COMMAND, &context.now))?;
+    let accounts = Accounts::open(&loaded.project.state)?;
+    if let Some(demo) = &demo {
+        demo.accounts(&accounts, &context.now)?;
+        let password = &demo.password;
+        context.console.out(&format!(
+            "Log in as ana or ben, who label, or as cleo, who settles.\nThe password of all three: {password}\n"
+        ))?;
+    }
+    let first_code = match accounts.people()?.is_empty() {
+        true => Some(code()?),
+        false => None,
+    };
+    if let Some(code) = &first_code {
+        context.console.out(&format!(
+            "Nobody has an account yet. Make the first one at /first with this code:\n  {code}\n"
+        ))?;
+    }
+    let desk = Arc::new(ProjectDesk {
+        product: loaded.manifest.product.clone(),
+        seed: loaded.manifest.seed,
+        log: Mutex::new(log),
+    });
+    let told = Told {
+        command: COMMAND,
+        format: "gatewright-serve/1",
+        note: "people label, settle and see each other's agreement here; Ctrl-C ends it",
+    };
+    listen(&context.console, args.address, &told, |listener| {
+        gatewright_web::office(listener, desk, accounts, first_code, ended())
+    })?;
+    Ok(exit::SHIP)
+}
+
+/// Makes a code that nobody guesses, in letters and digits that nobody mistakes.
+fn code() -> Result<String, Failure> {
+    const LETTERS: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyz234567899";
+    let mut bytes = [0; CODE_BYTES];
+    fill(&mut bytes)?;
+    let letters = bytes
+        .iter()
+        .map(|byte| LETTERS[usize::from(byte % 32)] as char);
+    Ok(letters.collect())
+}
+
+fn fill(bytes: &mut [u8]) -> Result<(), Failure> {
+    getrandom::fill(bytes).map_err(|source| Failure::Unexpected {
+        doing: "get random bytes from the system".to_owned(),
+        source: Box::new(source),
+    })
+}
+
+/// The labels of a project, as the server works on them.
+struct ProjectDesk {
+    product: String,
+    seed: u64,
+    log: Mutex<DeskLog>,
+}
+
+impl ProjectDesk {
+    /// One at a time; a thread that broke off left the log as it is on disk, and it is read from there.
+    fn with<T>(
+        &self,
+        act: impl FnOnce(&mut DeskLog) -> Result<T, StoreError>,
+    ) -> Result<T, String> {
+        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        act(&mut log).map_err(|error| error.to_string())
+    }
+}
+
+impl Office for ProjectDesk {
+    fn product(&self) -> String {
+        self.product.clone()
+    }
+
+    fn now(&self) -> String {
+        Now::read(None, None).map_or_else(|_| String::new(), |now| now.at)
+    }
+
+    fn desk(&self) -> Result<Arc<Desk>, String> {
+        self.with(DeskLog::refresh)
+    }
+
+    fn record(&self, event: ReviewEvent) -> Result<Result<(), Refusal>, String> {
+        let at = self.now();
+        self.with(|log| log.record(event, &at))
+    }
+
+    fn agreement(&self) -> Result<AgreementDocument, String> {
+        let desk = self.desk()?;
+        Ok(desk_agreement(&desk, self.seed))
+    }
+
+    fn random(&self) -> Result<[u8; 32], String> {
+        let mut bytes = [0; 32];
+        fill(&mut bytes).map_err(|failure| failure.text(80))?;
+        Ok(bytes)
+    }
+}

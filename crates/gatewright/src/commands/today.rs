@@ -1,0 +1,130 @@
+//! `gatewright today`
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use gatewright_core::incident;
+use gatewright_core::report::untrusted::line;
+use gatewright_core::review::{Desk, Progress, Stand};
+use serde::Serialize;
+
+use crate::args::TodayArgs;
+use crate::commands::Context;
+use crate::error::Failure;
+use crate::exit;
+use crate::pipeline::{Depth, DeskLog, Loaded};
+
+/// Names that are shown of a list.
+const NAMES_MAX: usize = 5;
+
+/// What is due, for programs.
+#[derive(Debug, Serialize)]
+struct Due {
+    format: &'static str,
+    person: Option<String>,
+    /// Answers that wait for this person, and how far they are; nothing without a person.
+    review: Option<Progress>,
+    /// Answers that somebody is still to label, by criterion.
+    open: BTreeMap<String, u64>,
+    /// Answers on which people differ, and questions of policy, by criterion.
+    to_settle: BTreeMap<String, u64>,
+    /// Open incidents without an example that reproduces them.
+    incidents: Vec<String>,
+    /// Examples past the date by which somebody was to look at them again.
+    stale: Vec<String>,
+}
+
+pub(crate) fn today(context: &Context, args: &TodayArgs) -> Result<u8, Failure> {
+    let loaded = Loaded::read(context.project()?, &context.now, Depth::Errors)?.sound()?;
+    let desk = DeskLog::look(&loaded.project)?;
+    let due = due(context, &loaded, &desk, args.person.as_deref());
+    context.console.answer(&due, |_| text(&due))?;
+    Ok(exit::SHIP)
+}
+
+fn due(context: &Context, loaded: &Loaded, desk: &Desk, person: Option<&str>) -> Due {
+    let obliged = incident::obligations(
+        &loaded.incidents,
+        &loaded.manifest,
+        &loaded.reference,
+        |_| Some(true),
+    );
+    let examples = loaded.reference.examples.iter();
+    let stale = examples.filter(|it| it.review_by.is_some_and(|date| date < context.now.today));
+    let mut open: BTreeMap<String, u64> = BTreeMap::new();
+    for entry in desk.entries() {
+        if entry.stand() == Stand::Open {
+            *open.entry(entry.item.criterion.clone()).or_default() += 1;
+        }
+    }
+    let mut to_settle: BTreeMap<String, u64> = BTreeMap::new();
+    for entry in desk.to_settle() {
+        *to_settle.entry(entry.item.criterion.clone()).or_default() += 1;
+    }
+    Due {
+        format: "gatewright-today/1",
+        person: person.map(str::to_owned),
+        review: person.map(|name| desk.progress(name)),
+        open,
+        to_settle,
+        incidents: obliged.into_iter().map(|it| it.incident).collect(),
+        stale: stale.map(|it| it.id.to_string()).collect(),
+    }
+}
+
+fn text(due: &Due) -> String {
+    let mut text = String::new();
+    if let (Some(person), Some(review)) = (&due.person, due.review) {
+        let _ = writeln!(
+            text,
+            "{}: {} to label, {} to settle, {} labelled",
+            line(person, 40),
+            review.left,
+            review.disputed,
+            review.labelled
+        );
+    }
+    for (what, counts) in [("to label", &due.open), ("to settle", &due.to_settle)] {
+        let all: u64 = counts.values().sum();
+        if all > 0 {
+            let each: Vec<String> = counts
+                .iter()
+                .map(|(criterion, count)| format!("{criterion} {count}"))
+                .collect();
+            let s = if all == 1 { "" } else { "s" };
+            let _ = writeln!(text, "{all} answer{s} {what}: {}", each.join(", "));
+        }
+    }
+    for (one, many, names) in [
+        ("open incident", "open incidents", &due.incidents),
+        (
+            "example past its date",
+            "examples past their date",
+            &due.stale,
+        ),
+    ] {
+        if !names.is_empty() {
+            let shown: Vec<String> = names
+                .iter()
+                .take(NAMES_MAX)
+                .map(|it| line(it, 40))
+                .collect();
+            let more = names.len().saturating_sub(NAMES_MAX);
+            let more = if more > 0 {
+                format!(" and {more} more")
+            } else {
+                String::new()
+            };
+            let what = if names.len() == 1 { one } else { many };
+            let all = names.len();
+            let _ = writeln!(text, "{all} {what}: {}{more}", shown.join(", "));
+        }
+    }
+    if text.is_empty() {
+        return "Nothing is due.\n".to_owned();
+    }
+    if !due.open.is_empty() || !due.to_settle.is_empty() {
+        text.push_str("Next: gatewright serve\n");
+    }
+    text
+}
