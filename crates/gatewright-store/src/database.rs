@@ -12,13 +12,15 @@ use crate::migrate;
 /// How long a connection waits for another before it gives up.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The two kinds of log.
+/// The kinds of database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// One run, one writer.
     Run,
     /// One project, many writers.
     Project,
+    /// Who may log in to the review server.
+    Accounts,
 }
 
 impl Kind {
@@ -27,14 +29,16 @@ impl Kind {
         match self {
             Kind::Run => "run",
             Kind::Project => "project",
+            Kind::Accounts => "accounts",
         }
     }
 
-    /// Returns the number in the file's header that says whose file it is: `GWr1`, `GWp1`.
+    /// Returns the number in the file's header that says whose file it is: `GWr1`, `GWp1`, `GWa1`.
     pub(crate) fn application_id(self) -> i32 {
         match self {
             Kind::Run => 0x4757_7231,
             Kind::Project => 0x4757_7031,
+            Kind::Accounts => 0x4757_6131,
         }
     }
 
@@ -42,6 +46,7 @@ impl Kind {
         match self {
             Kind::Run => migrate::RUN,
             Kind::Project => migrate::PROJECT,
+            Kind::Accounts => migrate::ACCOUNTS,
         }
     }
 }

@@ -128,6 +128,15 @@ pub enum StoreError {
         #[source]
         source: rusqlite::Error,
     },
+    /// A change of the accounts could not be made durable.
+    #[error("could not write to {path}; nothing was changed")]
+    Write {
+        /// The accounts.
+        path: PathBuf,
+        /// Why it failed.
+        #[source]
+        source: rusqlite::Error,
+    },
     /// An earlier write failed, so what is on the disk is not known until the log is opened again.
     #[error("an earlier write to {path} failed: open it again before writing more")]
     Broken {
@@ -228,6 +237,7 @@ impl StoreError {
             | Self::Gap { path, .. } => Some(path),
             Self::Open { path, source }
             | Self::Read { path, source }
+            | Self::Write { path, source }
             | Self::Append { path, source, .. } => source
                 .sqlite_error_code()
                 .is_some_and(|code| matches!(code, DatabaseCorrupt | NotADatabase))

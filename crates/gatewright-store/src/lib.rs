@@ -1,4 +1,5 @@
-//! Durable, append-only logs in SQLite: the run (one writer, held by a lease) and the project log (many writers).
+//! Durable, append-only logs in SQLite: the run (one writer, held by a lease) and the project log (many writers). Beside them, who may log
+//! in to the review server.
 //!
 //! Two promises. An event that [`RunLog::append`] or [`ProjectLog::append`] accepted is on the disk: it was written in
 //! one transaction and flushed before the call returned. And nothing is ever guessed: a file that is foreign, damaged,
@@ -7,6 +8,7 @@
 //! There is no async, no clock, no environment and no business rule here: times and names arrive as values.
 //! `docs/format-run.md` describes the files.
 
+mod accounts;
 mod blob;
 mod chain;
 mod database;
@@ -18,6 +20,7 @@ mod project_log;
 mod row;
 mod run_log;
 
+pub use accounts::{Accounts, Note, Person, Session};
 pub use database::sqlite_version;
 pub use error::StoreError;
 pub use lease::Holder;

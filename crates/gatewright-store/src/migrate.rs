@@ -61,6 +61,31 @@ ALTER TABLE event ADD COLUMN link TEXT NOT NULL DEFAULT '';
 ",
 ];
 
+/// Steps of the accounts.
+pub(crate) const ACCOUNTS: &[&str] = &["
+CREATE TABLE person (
+  name TEXT NOT NULL PRIMARY KEY,
+  role TEXT NOT NULL,
+  hash TEXT NOT NULL,
+  disabled INTEGER NOT NULL DEFAULT 0 CHECK (disabled IN (0, 1)),
+  at TEXT NOT NULL
+) STRICT;
+CREATE TABLE session (
+  token BLOB NOT NULL PRIMARY KEY CHECK (length(token) = 32),
+  person TEXT NOT NULL REFERENCES person (name),
+  csrf TEXT NOT NULL,
+  last_used INTEGER NOT NULL,
+  ends INTEGER NOT NULL
+) STRICT;
+CREATE INDEX session_person ON session (person);
+CREATE TABLE audit (
+  seq INTEGER PRIMARY KEY CHECK (seq > 0),
+  at TEXT NOT NULL,
+  who TEXT NOT NULL,
+  what TEXT NOT NULL
+) STRICT;
+"];
+
 /// Brings a log to the newest schema: nothing to do for most files. An older file is copied first
 /// (`NAME.schema-N`), then changed in one transaction, so a crash leaves the older schema or the newer one.
 pub(crate) fn to_newest(

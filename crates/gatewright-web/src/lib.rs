@@ -1,10 +1,12 @@
-//! The HTML report: one self-contained file, without script and without network; and a server that shows the runs of a
-//! project to whoever sits at the machine.
+//! The HTML report: one self-contained file, without script and without network; a server that shows the runs of a
+//! project to whoever sits at the machine; and the review server, where people label, differ and settle.
 //!
 //! `page` takes what it shows from the report's view, every number already chosen, and puts it into words; `chart`
-//! places drawings; `serve` answers; the templates under `templates/` are checked at compile time and escape everything.
+//! places drawings; `serve` answers; `office` is the review server; `guard` stands before both; the templates under `templates/` are checked at compile time and escape everything.
 
 mod chart;
+mod guard;
+mod office;
 mod page;
 mod serve;
 mod text;
@@ -12,8 +14,10 @@ mod text;
 use askama::Template as _;
 use gatewright_core::report::{View, untrusted};
 
+pub use guard::is_loopback;
+pub use office::{Office, office};
 pub use page::RunLine;
-pub use serve::{Shelf, is_loopback, serve};
+pub use serve::{Shelf, serve};
 
 /// What a browser may load for such a page: nothing from anywhere, no script, its own styles.
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";

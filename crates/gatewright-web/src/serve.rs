@@ -4,13 +4,12 @@
 //! request changes anything, and one report is made at a time.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
-use axum::middleware::{self, Next};
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::middleware;
 use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::get;
 use tokio::net::TcpListener;
@@ -18,6 +17,7 @@ use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
 use crate::CONTENT_SECURITY_POLICY;
+use crate::guard::{Guard, Names, guard, is_loopback};
 
 /// What is served. Each call may take as long as making a report does.
 pub trait Shelf: Send + Sync + 'static {
@@ -38,7 +38,6 @@ struct Served {
     shelf: Arc<dyn Shelf>,
     /// Reports are made one after the other: each holds a run in memory.
     turn: Semaphore,
-    port: u16,
 }
 
 /// Serves until `stop` ends. Requests that are being answered are finished.
@@ -60,72 +59,19 @@ pub async fn serve(
     let served = Arc::new(Served {
         shelf,
         turn: Semaphore::new(1),
-        port: address.port(),
     });
-    axum::serve(listener, router(served))
+    let door = Guard::new(Names::of(address), CONTENT_SECURITY_POLICY, "no-referrer");
+    axum::serve(listener, router(served, Arc::new(door)))
         .with_graceful_shutdown(stop)
         .await
 }
 
-/// Says whether an address can be reached from this machine alone.
-pub fn is_loopback(address: SocketAddr) -> bool {
-    address.ip().to_canonical().is_loopback()
-}
-
-fn router(served: Arc<Served>) -> Router {
+fn router(served: Arc<Served>, door: Arc<Guard>) -> Router {
     Router::new()
         .route("/", get(list))
         .route("/runs/{name}", get(report))
-        .layer(middleware::from_fn_with_state(Arc::clone(&served), guard))
+        .layer(middleware::from_fn_with_state(door, guard))
         .with_state(served)
-}
-
-/// Refuses what does not name this server, before anything else is looked at; and says of every answer what it may do.
-async fn guard(State(served): State<Arc<Served>>, request: Request, next: Next) -> Response {
-    let mut response = if is_named(request.headers(), request.uri(), served.port) {
-        next.run(request).await
-    } else {
-        let said = "this server answers to localhost only\n";
-        (StatusCode::FORBIDDEN, said).into_response()
-    };
-    let policy = format!("{CONTENT_SECURITY_POLICY}; frame-ancestors 'none'");
-    let headers = response.headers_mut();
-    for (name, value) in [
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (header::CACHE_CONTROL, "no-store"),
-        (header::X_FRAME_OPTIONS, "DENY"),
-        (
-            HeaderName::from_static("cross-origin-resource-policy"),
-            "same-origin",
-        ),
-        (
-            HeaderName::from_static("cross-origin-opener-policy"),
-            "same-origin",
-        ),
-    ] {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
-    if let Ok(policy) = HeaderValue::from_str(&policy) {
-        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
-    }
-    response
-}
-
-/// Says whether a request asks for this server by a name of this machine, and for its port.
-fn is_named(headers: &HeaderMap, uri: &Uri, port: u16) -> bool {
-    let ours = |host: &str| {
-        ["127.0.0.1", "localhost", "[::1]"]
-            .iter()
-            .any(|name| host.eq_ignore_ascii_case(&format!("{name}:{port}")))
-    };
-    let mut named = headers.get_all(header::HOST).iter();
-    let one = named.next().and_then(|host| host.to_str().ok());
-    one.is_some_and(ours)
-        && named.next().is_none()
-        && uri
-            .authority()
-            .is_none_or(|authority| ours(authority.as_str()))
 }
 
 async fn list(State(served): State<Arc<Served>>) -> Response {

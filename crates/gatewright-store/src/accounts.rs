@@ -1,0 +1,372 @@
+//! Who may log in to the review server, their sessions, and what was changed by whom.
+//!
+//! What is kept of a password is its slow hash, and of a session's token its SHA-256: neither can be used by whoever reads the file. What
+//! roles there are, and what each may do, is not known here.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+
+use crate::database::{self, Kind};
+use crate::disk;
+use crate::error::StoreError;
+
+/// Seconds for which a session's last use need not be written again: a page that is looked at would otherwise wait for the disk.
+const USE_SECONDS: i64 = 60;
+
+/// Somebody who may log in.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Person {
+    /// The name.
+    pub name: String,
+    /// The role.
+    pub role: String,
+    /// The slow hash of the password.
+    pub hash: String,
+    /// May not log in any more.
+    pub disabled: bool,
+    /// When the account was made, RFC 3339.
+    pub at: String,
+}
+
+impl std::fmt::Debug for Person {
+    /// Shows all but the hash.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { name, role, .. } = self;
+        write!(f, "Person({name}, {role}, disabled: {})", self.disabled)
+    }
+}
+
+/// A session that has not ended, with the role that its person has now.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Session {
+    /// Whose.
+    pub person: String,
+    /// The person's role.
+    pub role: String,
+    /// The token that forms of this session carry.
+    pub csrf: String,
+    /// When it ends, in seconds since 1970.
+    pub ends: i64,
+}
+
+/// A line of the audit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// When, RFC 3339.
+    pub at: String,
+    /// Who.
+    pub who: String,
+    /// What.
+    pub what: String,
+}
+
+/// The accounts of a project's review server. Every change is on the disk before the call returns.
+#[derive(Debug)]
+pub struct Accounts {
+    connection: Connection,
+    path: PathBuf,
+}
+
+impl Accounts {
+    /// Name of the database in the project's folder.
+    pub const FILE: &'static str = "accounts.db";
+    /// Name of the file that is locked while the database is opened.
+    pub const LOCK: &'static str = "accounts.lock";
+
+    /// Opens the accounts in a folder, making both for their owner alone when they are not there.
+    ///
+    /// # Errors
+    /// [`StoreError::Foreign`], [`StoreError::Newer`] or [`StoreError::Damaged`] when the file is not what it should be; otherwise the
+    /// operation that failed.
+    pub fn open(dir: &Path) -> Result<Self, StoreError> {
+        disk::private_folder(dir)?;
+        let path = dir.join(Self::FILE);
+        let lock_path = dir.join(Self::LOCK);
+        let lock = disk::private_file(&lock_path)?;
+        lock.lock().map_err(disk::file_error("lock", &lock_path))?;
+        let connection = database::open(&path, Kind::Accounts)?;
+        drop(lock);
+        Ok(Self { connection, path })
+    }
+
+    /// Returns everybody, in the order of names.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`].
+    pub fn people(&self) -> Result<Vec<Person>, StoreError> {
+        let read = || {
+            let sql = "SELECT name, role, hash, disabled, at FROM person ORDER BY name";
+            let mut statement = self.connection.prepare_cached(sql)?;
+            statement
+                .query_map([], person)?
+                .collect::<Result<Vec<_>, _>>()
+        };
+        read().map_err(|source| self.unread(source))
+    }
+
+    /// Finds somebody.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`].
+    pub fn find(&self, name: &str) -> Result<Option<Person>, StoreError> {
+        let sql = "SELECT name, role, hash, disabled, at FROM person WHERE name = ?1";
+        let found = self.connection.query_row(sql, [name], person);
+        found.optional().map_err(|source| self.unread(source))
+    }
+
+    /// Adds somebody; `false` when the name is taken. `at` is RFC 3339.
+    ///
+    /// # Errors
+    /// [`StoreError::Write`].
+    pub fn add(&self, name: &str, role: &str, hash: &str, at: &str) -> Result<bool, StoreError> {
+        let sql = "INSERT INTO person (name, role, hash, at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (name) DO NOTHING";
+        self.write(sql, params![name, role, hash, at])
+    }
+
+    /// Gives somebody another role, from the next request on; `false` when there is no such person.
+    ///
+    /// # Errors
+    /// [`StoreError::Write`].
+    pub fn set_role(&self, name: &str, role: &str) -> Result<bool, StoreError> {
+        self.write("UPDATE person SET role = ?2 WHERE name = ?1", [name, role])
+    }
+
+    /// Shuts somebody out and ends all of the person's sessions; `false` when there is no such person.
+    ///
+    /// # Errors
+    /// [`StoreError::Write`].
+    pub fn disable(&mut self, name: &str) -> Result<bool, StoreError> {
+        let path = &self.path;
+        let failed = |source| StoreError::Write {
+            path: path.clone(),
+            source,
+        };
+        let both = self.connection.transaction().map_err(failed)?;
+        let found = both
+            .execute("UPDATE person SET disabled = 1 WHERE name = ?1", [name])
+            .map_err(failed)?;
+        both.execute("DELETE FROM session WHERE person = ?1", [name])
+            .map_err(failed)?;
+        both.commit().map_err(failed)?;
+        Ok(found > 0)
+    }
+
+    /// Lets somebody in again; `false` when there is no such person.
+    ///
+    /// # Errors
+    /// [`StoreError::Write`].
+    pub fn enable(&self, name: &str) -> Result<bool, StoreError> {
+        self.write("UPDATE person SET disabled = 0 WHERE name = ?1", [name])
+    }
+
+    /// Begins a session that ends at `ends`, and forgets those that have ended. `token` is the SHA-256 of the session's token; times are
+    /// seconds since 1970.
+    ///
+    /// # Errors
+    /// [`StoreError::Write`], also when there is no such person.
+    pub fn start_session(
+        &self,
+        token: &[u8; 32],
+        name: &str,
+        csrf: &str,
+        now: i64,
+        ends: i64,
+    ) -> Result<(), StoreError> {
+        self.write("DELETE FROM session WHERE ends <= ?1", [now])?;
+        let sql = "INSERT INTO session (token, person, csrf, last_used, ends) VALUES (?1, ?2, ?3, ?4, ?5)";
+        self.write(sql, params![token, name, csrf, now, ends])?;
+        Ok(())
+    }
+
+    /// Finds a session by the SHA-256 of its token, and notes its use. There is none once it ended, was not used for `idle` seconds, or its
+    /// person was shut out.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`], [`StoreError::Write`].
+    pub fn session(
+        &self,
+        token: &[u8; 32],
+        now: i64,
+        idle: i64,
+    ) -> Result<Option<Session>, StoreError> {
+        let sql = "SELECT person, role, csrf, ends, last_used FROM session JOIN person ON name = person \
+                   WHERE token = ?1 AND ends > ?2 AND last_used > ?2 - ?3 AND NOT disabled";
+        let read = |row: &Row<'_>| {
+            let session = Session {
+                person: row.get(0)?,
+                role: row.get(1)?,
+                csrf: row.get(2)?,
+                ends: row.get(3)?,
+            };
+            Ok((session, row.get::<_, i64>(4)?))
+        };
+        let found = self
+            .connection
+            .query_row(sql, params![token, now, idle], read)
+            .optional()
+            .map_err(|source| self.unread(source))?;
+        let Some((session, last_used)) = found else {
+            return Ok(None);
+        };
+        if now - last_used >= USE_SECONDS.min(idle) {
+            let sql = "UPDATE session SET last_used = ?2 WHERE token = ?1";
+            self.write(sql, params![token, now])?;
+        }
+        Ok(Some(session))
+    }
+
+    /// Ends a session; there need be none.
+    ///
+    /// # Errors
+    /// [`StoreError::Write`].
+    pub fn end_session(&self, token: &[u8; 32]) -> Result<(), StoreError> {
+        self.write("DELETE FROM session WHERE token = ?1", [token])?;
+        Ok(())
+    }
+
+    /// Adds a line to the audit. `at` is RFC 3339.
+    ///
+    /// # Errors
+    /// [`StoreError::Write`].
+    pub fn note(&self, at: &str, who: &str, what: &str) -> Result<(), StoreError> {
+        let sql = "INSERT INTO audit (at, who, what) VALUES (?1, ?2, ?3)";
+        self.write(sql, [at, who, what])?;
+        Ok(())
+    }
+
+    /// Returns the audit, the oldest line first.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`].
+    pub fn notes(&self) -> Result<Vec<Note>, StoreError> {
+        let note = |row: &Row<'_>| {
+            Ok(Note {
+                at: row.get(0)?,
+                who: row.get(1)?,
+                what: row.get(2)?,
+            })
+        };
+        let read = || {
+            let sql = "SELECT at, who, what FROM audit ORDER BY seq";
+            let mut statement = self.connection.prepare_cached(sql)?;
+            statement
+                .query_map([], note)?
+                .collect::<Result<Vec<_>, _>>()
+        };
+        read().map_err(|source| self.unread(source))
+    }
+
+    /// Runs one statement in a transaction of its own; says whether it changed something.
+    fn write(&self, sql: &str, values: impl rusqlite::Params) -> Result<bool, StoreError> {
+        let run = || self.connection.prepare_cached(sql)?.execute(values);
+        let changed = run().map_err(|source| StoreError::Write {
+            path: self.path.clone(),
+            source,
+        })?;
+        Ok(changed > 0)
+    }
+
+    fn unread(&self, source: rusqlite::Error) -> StoreError {
+        StoreError::Read {
+            path: self.path.clone(),
+            source,
+        }
+    }
+}
+
+fn person(row: &Row<'_>) -> Result<Person, rusqlite::Error> {
+    Ok(Person {
+        name: row.get(0)?,
+        role: row.get(1)?,
+        hash: row.get(2)?,
+        disabled: row.get(3)?,
+        at: row.get(4)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    const AT: &str = "2026-11-27T10:00:00Z";
+    const TOKEN: [u8; 32] = [7; 32];
+    const IDLE: i64 = 7200;
+
+    fn with_ana() -> (tempfile::TempDir, Accounts) {
+        let dir = tempfile::tempdir().expect("a folder");
+        let accounts = Accounts::open(dir.path()).expect("opens");
+        assert!(accounts.add("ana", "reviewer", "h", AT).expect("adds"));
+        (dir, accounts)
+    }
+
+    #[test]
+    fn the_file_is_its_owners_alone_and_holds_what_was_said() {
+        let (dir, accounts) = with_ana();
+        let mode = |name: &str| {
+            let metadata = dir.path().join(name).metadata().expect("is there");
+            metadata.permissions().mode() & 0o777
+        };
+        assert_eq!(mode(Accounts::FILE), 0o600);
+        assert!(!accounts.add("ana", "admin", "x", AT).expect("asks"));
+        accounts.note(AT, "ana", "logged in").expect("notes");
+        drop(accounts);
+        let again = Accounts::open(dir.path()).expect("opens");
+        let ana = again.find("ana").expect("reads").expect("is there");
+        assert_eq!((ana.role.as_str(), ana.disabled), ("reviewer", false));
+        assert_eq!(again.people().expect("reads"), [ana]);
+        assert_eq!(again.find("ben").expect("reads"), None);
+        assert_eq!(again.notes().expect("reads")[0].what, "logged in");
+    }
+
+    #[test]
+    fn a22_a_session_ends_by_time_by_disuse_by_logout_and_with_its_person() {
+        let (_dir, mut accounts) = with_ana();
+        let begin = |accounts: &Accounts, now: i64| {
+            accounts
+                .start_session(&TOKEN, "ana", "c", now, now + 43_200)
+                .expect("begins");
+        };
+        let role = |accounts: &Accounts, now: i64| {
+            let found = accounts.session(&TOKEN, now, IDLE).expect("reads");
+            found.map(|session| session.role)
+        };
+        begin(&accounts, 0);
+        assert_eq!(role(&accounts, 7199).as_deref(), Some("reviewer"));
+        assert!(accounts.set_role("ana", "viewer").expect("changes"));
+        assert_eq!(role(&accounts, 14_398).as_deref(), Some("viewer"));
+        assert_eq!(role(&accounts, 14_398 + IDLE), None);
+        for now in (15_000..43_200).step_by(7000) {
+            assert!(role(&accounts, now).is_some(), "{now}");
+        }
+        assert_eq!(role(&accounts, 43_200), None);
+        begin(&accounts, 50_000);
+        accounts.end_session(&TOKEN).expect("ends");
+        assert_eq!(role(&accounts, 50_001), None);
+        begin(&accounts, 60_000);
+        assert!(accounts.disable("ana").expect("changes"));
+        assert_eq!(role(&accounts, 60_001), None);
+        assert!(accounts.enable("ana").expect("changes"));
+        assert_eq!(role(&accounts, 60_001), None, "a new session is needed");
+        assert!(!accounts.disable("nobody").expect("asks"));
+    }
+
+    #[test]
+    fn somebody_unknown_has_no_session_and_a_log_is_no_accounts() {
+        let (dir, accounts) = with_ana();
+        let begun = accounts.start_session(&TOKEN, "ben", "c", 0, 1);
+        assert!(matches!(begun, Err(StoreError::Write { .. })), "{begun:?}");
+        let log = dir.path().join("project.db");
+        drop(accounts);
+        std::fs::copy(dir.path().join(Accounts::FILE), &log).expect("copies");
+        let writer = crate::Writer {
+            name: "t".to_owned(),
+            actor: "t".to_owned(),
+            at: AT.to_owned(),
+        };
+        let opened = crate::ProjectLog::open(dir.path(), writer);
+        assert!(matches!(opened, Err(StoreError::Foreign { .. })));
+    }
+}

@@ -1,0 +1,378 @@
+//! Who may do what: one table of routes, which is the only way to a page.
+//!
+//! A route holds what it needs, and what it needs holds the page: a route without a need cannot be written, and a page for people who are logged
+//! in cannot be reached by anybody else. What is not in the table is not there.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::middleware;
+use axum::response::Response;
+use axum::routing::{MethodFilter, on};
+use gatewright_core::digest::Digest;
+use tokio::task::spawn_blocking;
+
+use super::answer::{Answer, Failure, go_to, plain};
+use super::form::Form;
+use super::{Served, accounts, first, frame, home, is_same, label, people, settle, sign_in};
+use crate::guard::{Guard, Names, guard};
+
+/// What a browser may do with a page: take its style from here, send forms here, and nothing else.
+const POLICY: &str =
+    "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; form-action 'self'";
+/// A session that was not used for so long has ended, in seconds.
+const IDLE: i64 = 2 * 3600;
+
+/// What somebody may do; each may do what those before may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Role {
+    /// Sees how far all are.
+    Viewer,
+    /// Labels.
+    Reviewer,
+    /// Settles what people differ on, and sees how far they agree.
+    Owner,
+    /// As an owner; signs decisions, where there are any.
+    ReleaseManager,
+    /// Says who may log in.
+    Admin,
+}
+
+impl Role {
+    pub(super) const ALL: [Self; 5] = [
+        Self::Viewer,
+        Self::Reviewer,
+        Self::Owner,
+        Self::ReleaseManager,
+        Self::Admin,
+    ];
+
+    /// The word for people, which is also how it is kept.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Reviewer => "reviewer",
+            Self::Owner => "owner",
+            Self::ReleaseManager => "release-manager",
+            Self::Admin => "admin",
+        }
+    }
+
+    pub(super) fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.word() == word)
+    }
+}
+
+/// What is asked, by whoever.
+#[derive(Debug)]
+pub(super) struct Call {
+    /// The path, as sent.
+    pub(super) path: String,
+    /// The form; empty where nothing is changed.
+    pub(super) form: Form,
+    /// The hash of the session's token, where the cookie has one.
+    pub(super) token: Option<[u8; 32]>,
+    /// Now, RFC 3339.
+    pub(super) now: String,
+    /// Now, in seconds since 1970.
+    pub(super) second: i64,
+}
+
+/// Somebody who is logged in.
+#[derive(Clone, Debug)]
+pub(super) struct Visitor {
+    /// The name.
+    pub(super) person: String,
+    /// The role, as of this request.
+    pub(super) role: Role,
+    /// What the session's forms carry.
+    pub(super) csrf: String,
+}
+
+/// What somebody who is logged in, and may, asks.
+#[derive(Debug)]
+pub(super) struct Visit {
+    /// What.
+    pub(super) call: Call,
+    /// Who.
+    pub(super) who: Visitor,
+}
+
+type ForAnybody = fn(&Served, &Call) -> Answer;
+type ForPeople = fn(&Served, &Visit) -> Answer;
+
+/// What a route needs, and the page that is shown then.
+#[derive(Clone, Copy)]
+pub(super) enum Needs {
+    /// Nothing.
+    Anybody(ForAnybody),
+    /// A person of this role or a later one.
+    Role(Role, ForPeople),
+}
+
+/// The two kinds of request: to see (GET, and HEAD with it), and to change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum How {
+    /// GET and HEAD.
+    See,
+    /// POST.
+    Change,
+}
+
+/// One way to a page.
+#[derive(Clone, Copy)]
+pub(super) struct Route {
+    pub(super) how: How,
+    pub(super) path: &'static str,
+    pub(super) needs: Needs,
+    /// A password is hashed: few do so at once.
+    hashes: bool,
+}
+
+const fn see(path: &'static str, needs: Needs) -> Route {
+    let (how, hashes) = (How::See, false);
+    Route {
+        how,
+        path,
+        needs,
+        hashes,
+    }
+}
+
+const fn change(path: &'static str, needs: Needs) -> Route {
+    let (how, hashes) = (How::Change, false);
+    Route {
+        how,
+        path,
+        needs,
+        hashes,
+    }
+}
+
+const fn hashes(route: Route) -> Route {
+    Route {
+        hashes: true,
+        ..route
+    }
+}
+
+use Needs::Anybody;
+use Needs::Role as Only;
+
+/// All that there is.
+pub(super) const ROUTES: &[Route] = &[
+    see("/style.css", Anybody(frame::style)),
+    see("/review.js", Anybody(frame::script)),
+    see("/login", Anybody(sign_in::page)),
+    hashes(change("/login", Anybody(sign_in::log_in))),
+    see("/first", Anybody(first::page)),
+    hashes(change("/first", Anybody(first::make))),
+    change("/logout", Only(Role::Viewer, sign_in::log_out)),
+    see("/", Only(Role::Viewer, home::home)),
+    see("/keys", Only(Role::Viewer, frame::keys)),
+    see("/review", Only(Role::Reviewer, label::next)),
+    change("/review/label", Only(Role::Reviewer, label::label)),
+    change("/review/aside", Only(Role::Reviewer, label::aside)),
+    change("/review/undo", Only(Role::Reviewer, label::undo)),
+    see("/settle", Only(Role::Owner, settle::list)),
+    see("/settle/{id}", Only(Role::Owner, settle::one)),
+    change("/settle/{id}", Only(Role::Owner, settle::settle)),
+    see("/people-who-label", Only(Role::Owner, people::people)),
+    see("/accounts", Only(Role::Admin, accounts::list)),
+    hashes(change("/accounts", Only(Role::Admin, accounts::change))),
+];
+
+/// Builds the router from the table.
+pub(super) fn app(served: Arc<Served>, names: Names) -> Router {
+    let mut router = Router::new();
+    for route in ROUTES {
+        let filter = match route.how {
+            How::See => MethodFilter::GET,
+            How::Change => MethodFilter::POST,
+        };
+        let answer = move |State(served): State<Arc<Served>>, request: Request| {
+            dispatch(served, Ok(route), request)
+        };
+        router = router.route(route.path, on(filter, answer));
+    }
+    // Same-origin and not no-referrer: with that one browsers send `Origin: null` with the forms of our own pages.
+    let door = Guard::new(names, POLICY, "same-origin");
+    let missing = |status: StatusCode| {
+        move |State(served): State<Arc<Served>>, request: Request| {
+            dispatch(served, Err(status), request)
+        }
+    };
+    router
+        .fallback(missing(StatusCode::NOT_FOUND))
+        .method_not_allowed_fallback(missing(StatusCode::METHOD_NOT_ALLOWED))
+        .layer(middleware::from_fn_with_state(Arc::new(door), guard))
+        .with_state(served)
+}
+
+/// What is done about a request.
+enum Act {
+    Anybody(ForAnybody),
+    People(ForPeople, Visitor),
+    Refuse(StatusCode, &'static str, Visitor),
+}
+
+/// Looks at where a request comes from, whose it is, what it may, and what it brings, in this order; then makes the answer.
+async fn dispatch(
+    served: Arc<Served>,
+    found: Result<&'static Route, StatusCode>,
+    request: Request,
+) -> Response {
+    let Ok(place) = Arc::clone(&served.room).try_acquire_owned() else {
+        return busy();
+    };
+    let place = Arc::new(place);
+    let (parts, body) = request.into_parts();
+    let sees = matches!(parts.method, Method::GET | Method::HEAD);
+    if !sees && !Names::is_from_here(&parts.headers) {
+        let said = "this was sent from a page of another site: nothing was changed";
+        return plain(StatusCode::FORBIDDEN, said);
+    }
+    let token = cookie(&parts.headers, &served.cookie);
+    let path = parts.uri.path().to_owned();
+    let known = off(&served, Arc::clone(&place), move |served| {
+        arrive(served, token, path)
+    });
+    let (mut call, visitor) = match known.await {
+        Ok(known) => known,
+        Err(response) => return response,
+    };
+    let Some(mut act) = admit(found, visitor) else {
+        return match sees {
+            true => go_to("/login"),
+            false => plain(StatusCode::FORBIDDEN, "log in first: nothing was changed"),
+        };
+    };
+    if !sees && !matches!(act, Act::Refuse(..)) {
+        match Form::read(&parts.headers, body).await {
+            Ok(form) => call.form = form,
+            Err((status, said)) => return plain(status, said),
+        }
+        act = carries(act, &call.form);
+    }
+    let mut turn = None;
+    if !sees && matches!(found, Ok(route) if route.hashes) {
+        turn = served.passwords.turn().await;
+        if turn.is_none() {
+            return busy();
+        }
+    }
+    let made = off(&served, (place, turn), move |served| match act {
+        Act::Anybody(page) => page(served, &call),
+        Act::People(page, who) => page(served, &Visit { call, who }),
+        Act::Refuse(status, said, who) => frame::refuse(served, &who, status, said),
+    });
+    made.await.unwrap_or_else(|response| response)
+}
+
+/// Decides by the table; nothing for whoever would have to log in first.
+fn admit(found: Result<&'static Route, StatusCode>, visitor: Option<Visitor>) -> Option<Act> {
+    if let Ok(Route {
+        needs: Anybody(page),
+        ..
+    }) = found
+    {
+        return Some(Act::Anybody(*page));
+    }
+    let visitor = visitor?;
+    Some(match found.map(|route| route.needs) {
+        Ok(Only(role, page)) if visitor.role >= role => Act::People(page, visitor),
+        Ok(_) => {
+            let said = "Your role does not allow this. Whoever is admin can change it.";
+            Act::Refuse(StatusCode::FORBIDDEN, said, visitor)
+        }
+        Err(StatusCode::METHOD_NOT_ALLOWED) => {
+            let said = "This page cannot be used that way.";
+            Act::Refuse(StatusCode::METHOD_NOT_ALLOWED, said, visitor)
+        }
+        Err(status) => Act::Refuse(status, "There is no such page.", visitor),
+    })
+}
+
+/// Lets a change through that carries the token of its session.
+fn carries(act: Act, form: &Form) -> Act {
+    match act {
+        Act::People(_, who) if !is_same(form.get("csrf"), &who.csrf) => {
+            let said = "This form is of another session, so nothing was changed. Go back, copy what you typed, reload the page, and send it again.";
+            Act::Refuse(StatusCode::FORBIDDEN, said, who)
+        }
+        act => act,
+    }
+}
+
+/// Says when it is, and whose session a token is of.
+fn arrive(
+    served: &Served,
+    token: Option<[u8; 32]>,
+    path: String,
+) -> Result<(Call, Option<Visitor>), Failure> {
+    let now = served.office.now();
+    let read = now.parse::<jiff::Timestamp>();
+    let second = read
+        .map_err(|why| Failure::from(format!("the clock says {now}: {why}")))?
+        .as_second();
+    let found = match &token {
+        Some(token) => served.accounts().session(token, second, IDLE)?,
+        None => None,
+    };
+    let visitor = found.and_then(|session| {
+        Some(Visitor {
+            role: Role::parse(&session.role)?,
+            person: session.person,
+            csrf: session.csrf,
+        })
+    });
+    let form = Form::default();
+    let call = Call {
+        path,
+        form,
+        token,
+        now,
+        second,
+    };
+    Ok((call, visitor))
+}
+
+/// Returns the hash of the token in the session's cookie.
+fn cookie(headers: &HeaderMap, name: &str) -> Option<[u8; 32]> {
+    let lines = headers.get_all(header::COOKIE).iter();
+    let mut pairs = lines
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(';'));
+    let token = pairs.find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='))?;
+    Some(*Digest::of(token.as_bytes()).bytes())
+}
+
+/// Works on a thread that may wait. What is `kept` is given back when the work is done, also when nobody waits for it any more.
+async fn off<T: Send + 'static>(
+    served: &Arc<Served>,
+    kept: impl Send + 'static,
+    work: impl FnOnce(&Served) -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Response> {
+    let served = Arc::clone(served);
+    let done = spawn_blocking(move || {
+        let done = work(&served);
+        drop(kept);
+        done
+    });
+    let status = StatusCode::INTERNAL_SERVER_ERROR;
+    match done.await {
+        Ok(Ok(made)) => Ok(made),
+        Ok(Err(failure)) => Err(plain(status, &failure.to_string())),
+        Err(_) => Err(plain(
+            status,
+            "this could not be done: a defect, which the terminal of the server shows",
+        )),
+    }
+}
+
+fn busy() -> Response {
+    let said = "the server is busy: try again in a moment";
+    plain(StatusCode::SERVICE_UNAVAILABLE, said)
+}

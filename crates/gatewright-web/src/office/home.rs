@@ -1,0 +1,74 @@
+//! Home: what waits for me, and how far all are.
+
+use askama::Template;
+use axum::http::StatusCode;
+use gatewright_core::review::{Desk, Stand};
+
+use super::access::{Role, Visit};
+use super::answer::{Answer, page};
+use super::frame::Frame;
+use super::{Served, settle};
+
+#[derive(Template)]
+#[template(path = "office/home.html")]
+struct Home {
+    frame: Frame,
+    may_label: bool,
+    labelled: u64,
+    left: u64,
+    /// Answers to settle; nothing for those who settle none.
+    to_settle: Option<usize>,
+    answers: usize,
+    given: u64,
+    wanted: u64,
+    stands: Vec<(&'static str, usize)>,
+}
+
+/// GET /.
+///
+/// Where answers stand depends on what people said of them: only those who settle see it. Others see how many labels there are.
+pub(super) fn home(served: &Served, visit: &Visit) -> Answer {
+    let desk = served.office.desk()?;
+    let person = &visit.who.person;
+    let progress = desk.progress(person);
+    let settles = visit.who.role >= Role::Owner;
+    let mine = || settle::open_for(&desk, person).len();
+    let (given, wanted) = labels(&desk);
+    let home = Home {
+        frame: Frame::of(served, &visit.who, "Home", "/"),
+        may_label: visit.who.role >= Role::Reviewer,
+        labelled: progress.labelled,
+        left: progress.left,
+        to_settle: settles.then(mine),
+        answers: desk.entries().len(),
+        given,
+        wanted,
+        stands: if settles { stands(&desk) } else { Vec::new() },
+    };
+    page(StatusCode::OK, &home)
+}
+
+/// Counts the labels that were given and those that were asked for; what came on top counts in neither.
+fn labels(desk: &Desk) -> (u64, u64) {
+    let all = desk.entries().iter().map(|entry| {
+        let wanted = u64::from(entry.people);
+        (wanted.min(entry.given.len() as u64), wanted)
+    });
+    all.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1))
+}
+
+fn stands(desk: &Desk) -> Vec<(&'static str, usize)> {
+    let count = |stand: Stand| {
+        let all = desk.entries().iter();
+        all.filter(|entry| entry.stand() == stand).count()
+    };
+    vec![
+        (
+            "open: fewer have labelled them than are to",
+            count(Stand::Open),
+        ),
+        ("agreed", count(Stand::Agreed)),
+        ("disputed", count(Stand::Disputed)),
+        ("settled", count(Stand::Settled)),
+    ]
+}

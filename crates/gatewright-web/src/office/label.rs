@@ -1,0 +1,316 @@
+//! Review: the next answer for me, and what I say of it.
+//!
+//! Until somebody has labelled an answer, a page for this person shows its [`Item`] and nothing else of it. Why an answer is asked is shown once
+//! the label cannot be taken back any more: who could read it, take the label back and give another would not be blind.
+
+use askama::Template;
+use axum::http::{HeaderValue, StatusCode, header};
+use gatewright_core::digest::Digest;
+use gatewright_core::review::{Desk, Entry, Item, Refusal, ReviewEvent};
+
+use super::Served;
+use super::access::Visit;
+use super::answer::{Answer, go_to, page};
+use super::frame::Frame;
+
+/// The one page with a script, which stands in a file of its own.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+/// An answer as its reader may see it before labelling it.
+pub(super) struct Shown {
+    pub(super) id: String,
+    pub(super) criterion: String,
+    pub(super) rubric: Option<String>,
+    pub(super) code: String,
+    /// The part of the answer, from 1.
+    pub(super) part: Option<u32>,
+    pub(super) input: String,
+    pub(super) output: Option<String>,
+    /// The labels with their numbers, from 1.
+    pub(super) labels: Vec<(usize, String)>,
+}
+
+impl Shown {
+    pub(super) fn of(item: &Item) -> Self {
+        Self {
+            id: item.id().hex(),
+            criterion: item.criterion.clone(),
+            rubric: item.rubric.clone(),
+            code: item.answer_id.clone(),
+            part: item.part.map(|part| part + 1),
+            input: item.input.clone(),
+            output: item.output.clone(),
+            labels: (1..).zip(item.labels.iter().cloned()).collect(),
+        }
+    }
+}
+
+/// A label of mine.
+struct Mine {
+    id: String,
+    criterion: String,
+    code: String,
+    label: String,
+    note: String,
+    why: String,
+}
+
+impl Mine {
+    fn of(entry: &Entry, who: &str) -> Option<Self> {
+        let given = entry.said_by(who)?;
+        Some(Self {
+            id: entry.id.hex(),
+            criterion: entry.item.criterion.clone(),
+            code: entry.item.answer_id.clone(),
+            label: given.label.clone(),
+            note: given.note.clone(),
+            why: entry.why.clone(),
+        })
+    }
+}
+
+/// What was sent and not taken.
+struct Refused {
+    status: StatusCode,
+    said: String,
+    /// What I had said before, which stands.
+    stands: Option<String>,
+    /// What was sent and has no place in the form any more.
+    sent: Vec<(&'static str, String)>,
+}
+
+/// What was typed.
+#[derive(Default)]
+struct Typed {
+    item: Option<Digest>,
+    note: String,
+    reason: String,
+    policy: bool,
+}
+
+#[derive(Template)]
+#[template(path = "office/review.html")]
+struct Review {
+    frame: Frame,
+    refused: Option<Refused>,
+    labelled: u64,
+    of: u64,
+    item: Option<Shown>,
+    typed: Typed,
+    /// My last label, while it can be taken back.
+    last: Option<Mine>,
+    /// My last label that stands.
+    stood: Option<Mine>,
+}
+
+/// GET /review.
+pub(super) fn next(served: &Served, visit: &Visit) -> Answer {
+    show(served, visit, None, Typed::default())
+}
+
+fn show(served: &Served, visit: &Visit, refused: Option<Refused>, typed: Typed) -> Answer {
+    let desk = served.office.desk()?;
+    let me = &visit.who.person;
+    let progress = desk.progress(me);
+    let of = progress.labelled + progress.left;
+    let wanted = |entry: &&Entry| refused.is_some() && Some(entry.id) == typed.item;
+    let mut waiting = desk.waiting(me);
+    let entry = desk.waiting(me).find(wanted).or_else(|| waiting.next());
+    let is_same = entry.is_some_and(|entry| Some(entry.id) == typed.item);
+    let (last, stood) = mine(&desk, me, &visit.call.now);
+    let title = match &refused {
+        Some(_) => "Not recorded · Review".to_owned(),
+        None => format!("{} of {of} · Review", progress.labelled),
+    };
+    let mut frame = Frame::of(served, &visit.who, &title, "/review");
+    frame.script = true;
+    let status = refused.as_ref().map_or(StatusCode::OK, |it| it.status);
+    let review = Review {
+        frame,
+        labelled: progress.labelled,
+        of,
+        item: entry.map(|entry| Shown::of(&entry.item)),
+        // What was typed for one answer is not offered for another.
+        refused: refused.map(|it| if is_same { it.in_form() } else { it }),
+        typed: if is_same { typed } else { Typed::default() },
+        last,
+        stood,
+    };
+    let mut response = page(status, &review)?;
+    let policy = HeaderValue::from_static(POLICY);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    Ok(response)
+}
+
+impl Refused {
+    fn in_form(self) -> Self {
+        Self {
+            sent: Vec::new(),
+            ..self
+        }
+    }
+}
+
+/// Says whether a person may still take the label of an answer back.
+pub(super) fn may_undo(desk: &Desk, entry: &Entry, who: &str, now: &str) -> bool {
+    let event = ReviewEvent::Withdrawn {
+        item: entry.id,
+        by: who.to_owned(),
+        at: now.to_owned(),
+    };
+    desk.check(&event).is_ok()
+}
+
+/// Returns my last label while it can be taken back, and my last one that cannot.
+fn mine(desk: &Desk, me: &str, now: &str) -> (Option<Mine>, Option<Mine>) {
+    let here = |entry: &&Entry| entry.said_by(me).is_some_and(|given| !given.from_file);
+    let at = |entry: &&Entry| entry.said_by(me).map(|given| given.at.clone());
+    let (fresh, stands): (Vec<&Entry>, Vec<&Entry>) = desk
+        .entries()
+        .iter()
+        .filter(here)
+        .partition(|entry| may_undo(desk, entry, me, now));
+    let last = |entries: Vec<&Entry>| Mine::of(entries.into_iter().max_by_key(at)?, me);
+    (last(fresh), last(stands))
+}
+
+/// What a refusal is in HTTP.
+pub(super) fn status_of(refusal: &Refusal) -> StatusCode {
+    match refusal {
+        Refusal::Twice | Refusal::AsideTwice | Refusal::Settled { .. } => StatusCode::CONFLICT,
+        Refusal::Author | Refusal::OwnDispute => StatusCode::FORBIDDEN,
+        _ => StatusCode::BAD_REQUEST,
+    }
+}
+
+/// Puts a refusal into a sentence.
+pub(super) fn sentence(refusal: &Refusal) -> String {
+    let said = refusal.to_string();
+    let mut chars = said.chars();
+    let first = chars.next().map(|one| one.to_uppercase().to_string());
+    format!("{}{}.", first.unwrap_or_default(), chars.as_str())
+}
+
+/// Returns the label that the form names by its number; what is no number of a label is passed on, to be refused.
+pub(super) fn chosen(desk: &Desk, id: &Digest, choice: &str) -> String {
+    let labels = desk.find(id).map(|entry| &entry.item.labels);
+    let number = choice
+        .parse::<usize>()
+        .ok()
+        .and_then(|it| it.checked_sub(1));
+    let label = labels.and_then(|labels| labels.get(number?));
+    label.cloned().unwrap_or_else(|| choice.to_owned())
+}
+
+fn refused(
+    served: &Served,
+    visit: &Visit,
+    refusal: &Refusal,
+    sent: Vec<(&'static str, String)>,
+    typed: Typed,
+) -> Answer {
+    let desk = served.office.desk()?;
+    let entry = typed.item.and_then(|id| desk.find(&id));
+    let given = entry.and_then(|entry| entry.said_by(&visit.who.person));
+    let refused = Refused {
+        status: status_of(refusal),
+        said: sentence(refusal),
+        stands: given.map(|given| given.label.clone()),
+        sent: sent.into_iter().filter(|(_, it)| !it.is_empty()).collect(),
+    };
+    show(served, visit, Some(refused), typed)
+}
+
+/// POST /review/label.
+pub(super) fn label(served: &Served, visit: &Visit) -> Answer {
+    let form = &visit.call.form;
+    let item = Digest::parse(form.get("item"));
+    let note = form.text("note");
+    let desk = served.office.desk()?;
+    let label = item.map_or_else(String::new, |id| chosen(&desk, &id, form.get("choice")));
+    let recorded = match item {
+        Some(item) => served.office.record(ReviewEvent::Labelled {
+            item,
+            label: label.clone(),
+            by: visit.who.person.clone(),
+            note: note.clone(),
+            settles: false,
+            from_file: false,
+            at: visit.call.now.clone(),
+        })?,
+        None => Err(Refusal::NoItem),
+    };
+    match recorded {
+        Ok(()) => done(served, visit, item, &format!("labelled it {label}")),
+        Err(refusal) => {
+            let sent = vec![("Label", label), ("Note", note.clone())];
+            let typed = Typed {
+                item,
+                note,
+                ..Typed::default()
+            };
+            refused(served, visit, &refusal, sent, typed)
+        }
+    }
+}
+
+/// POST /review/aside.
+pub(super) fn aside(served: &Served, visit: &Visit) -> Answer {
+    let form = &visit.call.form;
+    let item = Digest::parse(form.get("item"));
+    let (reason, policy) = (form.text("reason"), !form.get("policy").is_empty());
+    let recorded = match item {
+        Some(item) => served.office.record(ReviewEvent::PutAside {
+            item,
+            by: visit.who.person.clone(),
+            reason: reason.clone(),
+            policy,
+            at: visit.call.now.clone(),
+        })?,
+        None => Err(Refusal::NoItem),
+    };
+    match recorded {
+        Ok(()) => done(served, visit, item, "put it aside"),
+        Err(refusal) => {
+            let typed = Typed {
+                item,
+                reason: reason.clone(),
+                policy,
+                ..Typed::default()
+            };
+            let sent = vec![("Reason to put it aside", reason)];
+            refused(served, visit, &refusal, sent, typed)
+        }
+    }
+}
+
+/// POST /review/undo.
+pub(super) fn undo(served: &Served, visit: &Visit) -> Answer {
+    let item = Digest::parse(visit.call.form.get("item"));
+    let recorded = match item {
+        Some(item) => served.office.record(ReviewEvent::Withdrawn {
+            item,
+            by: visit.who.person.clone(),
+            at: visit.call.now.clone(),
+        })?,
+        None => Err(Refusal::NoItem),
+    };
+    match recorded {
+        Ok(()) => done(served, visit, item, "took the label back"),
+        Err(refusal) => {
+            let typed = Typed {
+                item,
+                ..Typed::default()
+            };
+            refused(served, visit, &refusal, Vec::new(), typed)
+        }
+    }
+}
+
+fn done(served: &Served, visit: &Visit, item: Option<Digest>, what: &str) -> Answer {
+    let item = item.map(|item| item.hex()).unwrap_or_default();
+    let what = format!("answer {item}: {what}");
+    served.note(&visit.call.now, &visit.who.person, &what)?;
+    Ok(go_to("/review"))
+}

@@ -1,0 +1,203 @@
+//! Disagreements: what people differ on, and what follows.
+//!
+//! Whoever is still to label an answer is shown nothing of it here, not even that people differ. Whoever has not labelled it and settles it sees
+//! what was said, without who said it.
+
+use std::collections::BTreeSet;
+
+use askama::Template;
+use axum::http::StatusCode;
+use gatewright_core::digest::Digest;
+use gatewright_core::report::untrusted;
+use gatewright_core::review::{Desk, Entry, Refusal, ReviewEvent, Stand};
+
+use super::Served;
+use super::access::Visit;
+use super::answer::{Answer, go_to, page};
+use super::frame::{self, Frame};
+use super::label::{Shown, chosen, may_undo, sentence, status_of};
+
+/// Characters of a question in the list.
+const EXCERPT: usize = 120;
+
+/// Says whether somebody is still to label an answer, or may still take the label back.
+fn is_blind(desk: &Desk, entry: &Entry, who: &str, now: &str) -> bool {
+    desk.waiting(who).any(|it| it.id == entry.id) || may_undo(desk, entry, who, now)
+}
+
+/// Returns the answers that somebody may settle now.
+pub(super) fn open_for<'d>(desk: &'d Desk, who: &'d str) -> Vec<&'d Entry> {
+    let waiting: BTreeSet<Digest> = desk.waiting(who).map(|entry| entry.id).collect();
+    let may = |entry: &&Entry| {
+        entry.said_by(who).is_none() && !entry.not_by.contains(who) && !waiting.contains(&entry.id)
+    };
+    desk.to_settle().filter(may).collect()
+}
+
+struct Line {
+    id: String,
+    criterion: String,
+    question: String,
+    kind: &'static str,
+}
+
+#[derive(Template)]
+#[template(path = "office/settle.html")]
+struct List {
+    frame: Frame,
+    lines: Vec<Line>,
+    /// Those that I labelled, which somebody else settles.
+    others: Vec<Line>,
+}
+
+fn line(entry: &Entry) -> Line {
+    let differ = entry.stand() == Stand::Disputed;
+    Line {
+        id: entry.id.hex(),
+        criterion: entry.item.criterion.clone(),
+        question: untrusted::line(&entry.item.input, EXCERPT),
+        kind: match (differ, entry.is_policy_question()) {
+            (true, true) => "people differ, and there is a question of policy",
+            (true, false) => "people differ",
+            _ => "a question of policy",
+        },
+    }
+}
+
+/// GET /settle.
+pub(super) fn list(served: &Served, visit: &Visit) -> Answer {
+    let desk = served.office.desk()?;
+    let (me, now) = (&visit.who.person, &visit.call.now);
+    let mine = |entry: &&Entry| entry.said_by(me).is_some() && !may_undo(&desk, entry, me, now);
+    let list = List {
+        frame: Frame::of(served, &visit.who, "Disagreements", "/settle"),
+        lines: open_for(&desk, me).into_iter().map(line).collect(),
+        others: desk.to_settle().filter(mine).map(line).collect(),
+    };
+    page(StatusCode::OK, &list)
+}
+
+/// What somebody said; without a name for whoever is to settle it.
+struct Said {
+    who: Option<String>,
+    what: String,
+    note: String,
+}
+
+#[derive(Template)]
+#[template(path = "office/dispute.html")]
+struct Dispute {
+    frame: Frame,
+    refused: String,
+    item: Shown,
+    said: Vec<Said>,
+    settled: Option<Said>,
+    /// Why this person does not settle it; empty where it may be settled.
+    closed: String,
+    choice: String,
+    reason: String,
+}
+
+/// Lists what was said. Without names it is in the order of its words, which tells nothing of who spoke first.
+fn said(entry: &Entry, me: &str) -> Vec<Said> {
+    let named = entry.said_by(me).is_some();
+    let who = |name: &str| named.then(|| name.to_owned());
+    let given = entry.given.iter().map(|given| Said {
+        who: who(&given.by),
+        what: given.label.clone(),
+        note: given.note.clone(),
+    });
+    let aside = entry.aside.iter().map(|aside| Said {
+        who: who(&aside.by),
+        what: match aside.policy {
+            true => "put aside: a question of policy".to_owned(),
+            false => "put aside".to_owned(),
+        },
+        note: aside.reason.clone(),
+    });
+    let mut all: Vec<Said> = given.chain(aside).collect();
+    if !named {
+        all.sort_by(|a, b| (&a.what, &a.note).cmp(&(&b.what, &b.note)));
+    }
+    all
+}
+
+/// Finds the answer that the path names.
+fn named<'d>(desk: &'d Desk, path: &str) -> Option<&'d Entry> {
+    let hex = path.strip_prefix("/settle/")?;
+    let id = Digest::parse(hex).filter(|id| id.hex() == hex)?;
+    desk.find(&id)
+}
+
+const NOTHING: &str = "There is nothing to settle here.";
+const LABEL_FIRST: &str = "This answer waits for your own label, or yours can still be taken back: what others said is not shown. Label it or put it aside first.";
+
+/// GET /settle/{id}.
+pub(super) fn one(served: &Served, visit: &Visit) -> Answer {
+    show(served, visit, None)
+}
+
+fn show(served: &Served, visit: &Visit, refusal: Option<&Refusal>) -> Answer {
+    let desk = served.office.desk()?;
+    let who = &visit.who;
+    let Some(entry) = named(&desk, &visit.call.path) else {
+        return frame::refuse(served, who, StatusCode::NOT_FOUND, NOTHING);
+    };
+    if is_blind(&desk, entry, &who.person, &visit.call.now) {
+        return frame::refuse(served, who, StatusCode::FORBIDDEN, LABEL_FIRST);
+    }
+    let is_open = entry.stand() == Stand::Disputed || entry.is_policy_question();
+    if refusal.is_none() && !is_open && entry.settled.is_none() {
+        return frame::refuse(served, who, StatusCode::NOT_FOUND, NOTHING);
+    }
+    let closed = if entry.not_by.contains(&who.person) {
+        sentence(&Refusal::Author)
+    } else if entry.said_by(&who.person).is_some() {
+        sentence(&Refusal::OwnDispute)
+    } else {
+        String::new()
+    };
+    let dispute = Dispute {
+        frame: Frame::of(served, who, "Settle an answer", ""),
+        refused: refusal.map(sentence).unwrap_or_default(),
+        item: Shown::of(&entry.item),
+        said: said(entry, &who.person),
+        settled: entry.settled.as_ref().map(|given| Said {
+            who: Some(given.by.clone()),
+            what: given.label.clone(),
+            note: given.note.clone(),
+        }),
+        closed,
+        choice: visit.call.form.get("choice").to_owned(),
+        reason: visit.call.form.text("reason"),
+    };
+    page(refusal.map_or(StatusCode::OK, status_of), &dispute)
+}
+
+/// POST /settle/{id}.
+pub(super) fn settle(served: &Served, visit: &Visit) -> Answer {
+    let desk = served.office.desk()?;
+    let (who, form) = (&visit.who, &visit.call.form);
+    let Some(entry) = named(&desk, &visit.call.path) else {
+        return frame::refuse(served, who, StatusCode::NOT_FOUND, NOTHING);
+    };
+    if is_blind(&desk, entry, &who.person, &visit.call.now) {
+        return frame::refuse(served, who, StatusCode::FORBIDDEN, LABEL_FIRST);
+    }
+    let label = chosen(&desk, &entry.id, form.get("choice"));
+    let recorded = served.office.record(ReviewEvent::Labelled {
+        item: entry.id,
+        label: label.clone(),
+        by: who.person.clone(),
+        note: form.text("reason"),
+        settles: true,
+        from_file: false,
+        at: visit.call.now.clone(),
+    })?;
+    if let Err(refusal) = recorded {
+        return show(served, visit, Some(&refusal));
+    }
+    let what = format!("answer {}: settled it as {label}", entry.id.hex());
+    served.note(&visit.call.now, &who.person, &what)?;
+    Ok(go_to("/settle"))
+}

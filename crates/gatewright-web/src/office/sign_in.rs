@@ -1,0 +1,108 @@
+//! Logging in and out.
+
+use askama::Template;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::Response;
+
+use super::access::{Call, Visit};
+use super::answer::{Answer, Failure, go_to, page as show};
+use super::frame::Frame;
+use super::{Served, held};
+use gatewright_core::digest::Digest;
+
+/// A session ends after so long, in seconds.
+const SESSION: i64 = 12 * 3600;
+/// Length of a name.
+const NAME_CHARS: std::ops::RangeInclusive<usize> = 2..=40;
+
+/// Says whether a name may be a person's: ASCII alone, so that no two look alike.
+pub(super) fn is_name(name: &str) -> bool {
+    let fits = |one: u8| matches!(one, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b'_');
+    NAME_CHARS.contains(&name.len()) && name.bytes().all(fits)
+}
+
+#[derive(Template)]
+#[template(path = "office/login.html")]
+struct Login {
+    frame: Frame,
+    said: String,
+    name: String,
+    nobody_yet: bool,
+}
+
+fn form(served: &Served, status: StatusCode, said: String, name: String) -> Answer {
+    let nobody_yet = served.accounts().people()?.is_empty();
+    let frame = Frame::bare(served, "Log in");
+    let login = Login {
+        frame,
+        said,
+        name,
+        nobody_yet,
+    };
+    show(status, &login)
+}
+
+/// GET /login.
+pub(super) fn page(served: &Served, _: &Call) -> Answer {
+    form(served, StatusCode::OK, String::new(), String::new())
+}
+
+/// POST /login. A name that nobody has costs the time of a wrong password, and gets its answer.
+pub(super) fn log_in(served: &Served, call: &Call) -> Answer {
+    let typed = call.form.text("name");
+    let name = typed.to_ascii_lowercase();
+    // What is no name is nobody's, and all of it counts as one.
+    let known = if is_name(&name) { name.as_str() } else { "-" };
+    if let Err(wait) = held(&served.patience).try_now(known, call.second) {
+        let said = format!("Too many wrong passwords. Wait {wait} seconds, then try again.");
+        let mut response = form(served, StatusCode::TOO_MANY_REQUESTS, said, typed)?;
+        let seconds = HeaderValue::from(wait.unsigned_abs());
+        response.headers_mut().insert(header::RETRY_AFTER, seconds);
+        return Ok(response);
+    }
+    let person = served.accounts().find(known)?;
+    let person = person.filter(|person| !person.disabled);
+    let hash = person.as_ref().map(|person| person.hash.as_str());
+    if !served.passwords.is_right(call.form.get("password"), hash) {
+        served.note(&call.now, known, "gave a wrong password")?;
+        let said =
+            "That name and password do not belong together. Check both, or ask whoever is admin.";
+        return form(served, StatusCode::FORBIDDEN, said.to_owned(), typed);
+    }
+    held(&served.patience).was_right(known);
+    begin(served, call, known, "logged in")
+}
+
+/// Begins a session with a token that nobody had before, and ends the one that the browser had.
+pub(super) fn begin(served: &Served, call: &Call, name: &str, what: &str) -> Answer {
+    let (token, csrf) = (served.token()?, served.token()?);
+    let hash = Digest::of(token.as_bytes());
+    {
+        let accounts = served.accounts();
+        if let Some(old) = &call.token {
+            accounts.end_session(old)?;
+        }
+        let ends = call.second + SESSION;
+        accounts.start_session(hash.bytes(), name, &csrf, call.second, ends)?;
+        accounts.note(&call.now, name, what)?;
+    }
+    with_cookie(go_to("/"), served, &token, SESSION)
+}
+
+fn with_cookie(mut response: Response, served: &Served, value: &str, seconds: i64) -> Answer {
+    let name = &served.cookie;
+    let line = format!("{name}={value}; HttpOnly; SameSite=Strict; Path=/; Max-Age={seconds}");
+    let line = HeaderValue::from_str(&line)
+        .map_err(|why| Failure::from(format!("the cookie could not be written: {why}")))?;
+    response.headers_mut().insert(header::SET_COOKIE, line);
+    Ok(response)
+}
+
+/// POST /logout.
+pub(super) fn log_out(served: &Served, visit: &Visit) -> Answer {
+    if let Some(token) = &visit.call.token {
+        served.accounts().end_session(token)?;
+    }
+    served.note(&visit.call.now, &visit.who.person, "logged out")?;
+    with_cookie(go_to("/login"), served, "", 0)
+}

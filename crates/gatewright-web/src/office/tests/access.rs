@@ -1,0 +1,270 @@
+//! A18, A20, A32: who gets what, by every way there is.
+
+use std::collections::BTreeSet;
+
+use super::super::access::{How, Needs, ROUTES, Role};
+use super::*;
+
+const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"];
+
+/// Says whether a path is the one of a route: what the table says, without the router.
+fn is_at(template: &str, path: &str) -> bool {
+    let mut parts = path.split('/');
+    let mut wanted = template.split('/');
+    loop {
+        match (wanted.next(), parts.next()) {
+            (None, None) => return true,
+            (Some("{id}"), Some(part)) if !part.is_empty() => {}
+            (Some(one), Some(part)) if one == part => {}
+            _ => return false,
+        }
+    }
+}
+
+/// Writes a path in other ways, itself among them.
+fn variants(path: &str) -> Vec<String> {
+    let rest = path.trim_start_matches('/');
+    let mut first = rest.chars();
+    let coded = first.next().map_or_else(String::new, |one| {
+        format!("/%{:02X}{}", u32::from(one), first.as_str())
+    });
+    vec![
+        path.to_owned(),
+        format!("{path}/"),
+        format!("/{path}"),
+        format!("/{}", rest.replace('/', "//")),
+        format!("/{}", rest.replace('/', "%2F")),
+        format!("{path}%2F"),
+        format!("{path};x"),
+        format!("{path};/x"),
+        format!("{path}%00"),
+        format!("{path}.json"),
+        format!("/x/..{path}"),
+        format!("/.{path}"),
+        path.to_uppercase(),
+        coded,
+    ]
+}
+
+/// What the table says of a request.
+#[derive(Debug, PartialEq)]
+enum Due {
+    Page,
+    ToLogin,
+    Is(StatusCode),
+}
+
+fn due(path: &str, method: &str, role: Option<Role>) -> Due {
+    let how = match method {
+        "GET" | "HEAD" => Some(How::See),
+        "POST" => Some(How::Change),
+        _ => None,
+    };
+    let here: Vec<_> = ROUTES.iter().filter(|it| is_at(it.path, path)).collect();
+    let route = here.iter().find(|route| Some(route.how) == how);
+    match (route.map(|route| &route.needs), role) {
+        (Some(Needs::Anybody(_)), _) => Due::Page,
+        (_, None) if how == Some(How::See) => Due::ToLogin,
+        (_, None) => Due::Is(StatusCode::FORBIDDEN),
+        (Some(Needs::Role(needed, _)), Some(role)) if role >= *needed => Due::Page,
+        (Some(Needs::Role(..)), _) => Due::Is(StatusCode::FORBIDDEN),
+        (None, _) if here.is_empty() => Due::Is(StatusCode::NOT_FOUND),
+        (None, _) => Due::Is(StatusCode::METHOD_NOT_ALLOWED),
+    }
+}
+
+/// Every route, written in every way, by every method, for everybody: what the table allows and nothing else.
+#[test]
+fn a20_the_table_of_routes_is_the_only_way_to_a_page() {
+    let (_, disputed, desk) = two_answers();
+    let site = Site::new(desk);
+    let id = disputed.id().hex();
+    let people: Vec<Option<Role>> = std::iter::once(None).chain(Role::ALL.map(Some)).collect();
+    let paths: BTreeSet<String> = ROUTES
+        .iter()
+        .flat_map(|route| variants(&route.path.replace("{id}", &id)))
+        // The root alone has no first letter to write in another way.
+        .filter(|path| !path.is_empty())
+        .chain(["/settle/x", "/admin", "/api", "/.git/config"].map(str::to_owned))
+        .collect();
+    let (mut asked, mut allowed) = (0, 0);
+    site.login("root", Role::Admin);
+    for role in people {
+        let name = role.map_or("", Role::word);
+        let mut login = role.map(|role| site.login(name, role));
+        for path in &paths {
+            for method in METHODS {
+                let csrf = login.as_ref().map_or("", |login| login.csrf.as_str());
+                let body = format!("csrf={csrf}");
+                let got = site.ask(method, path, login.as_ref(), &[], body);
+                let said = format!("{method} {path} by {role:?}: {} {}", got.status, got.body);
+                asked += 1;
+                match due(path, method, role) {
+                    Due::Is(status) => assert_eq!(got.status, status, "{said}"),
+                    Due::ToLogin => {
+                        assert_eq!(got.status, StatusCode::SEE_OTHER, "{said}");
+                        assert_eq!(got.place(), "/login", "{said}");
+                    }
+                    Due::Page => {
+                        allowed += 1;
+                        let missing = path.starts_with("/settle/") && !path.ends_with(&id);
+                        let is_404 = got.status == StatusCode::NOT_FOUND;
+                        assert_eq!(is_404, missing, "{said}");
+                        assert_ne!(got.status, StatusCode::METHOD_NOT_ALLOWED, "{said}");
+                        assert!(!got.status.is_server_error(), "{said}");
+                        // There are people, so the first admin's page sends on.
+                        if method == "GET" && path == "/first" {
+                            assert_eq!(got.place(), "/login", "{said}");
+                        } else if method == "GET" && !missing {
+                            assert_eq!(got.status, StatusCode::OK, "{said}");
+                        }
+                        assert!(!got.body.contains("Your role does not allow"), "{said}");
+                    }
+                }
+                if method == "HEAD" {
+                    assert_eq!(got.body, "", "{said}");
+                }
+                assert_eq!(got.headers["x-frame-options"], "DENY", "{said}");
+                assert_eq!(got.headers["cache-control"], "no-store", "{said}");
+                if path == "/logout" && method == "POST" {
+                    login = role.map(|role| site.login(name, role));
+                }
+            }
+        }
+    }
+    assert_eq!(
+        site.memory.events(),
+        0,
+        "nothing was recorded by an empty form"
+    );
+    println!(
+        "access matrix: {asked} requests, {allowed} of them allowed, over {} paths",
+        paths.len()
+    );
+    assert!(asked > 7000 && allowed > 100, "{asked} {allowed}");
+}
+
+#[test]
+fn a18_a_form_without_its_token_or_from_elsewhere_changes_nothing() {
+    let (open, _, desk) = two_answers();
+    let site = Site::new(desk);
+    let (ana, ben) = (
+        site.login("ana", Role::Reviewer),
+        site.login("ben", Role::Reviewer),
+    );
+    let body = |csrf: &str| format!("csrf={csrf}&item={}&choice=1", open.id().hex());
+    let here = format!("http://{HOST}");
+    for (csrf, headers) in [
+        ("", vec![]),
+        (ben.csrf.as_str(), vec![]),
+        (&ana.csrf[..63], vec![]),
+        (&ana.csrf, vec![("origin", "http://evil.example")]),
+        (&ana.csrf, vec![("origin", "null")]),
+        (&ana.csrf, vec![("origin", "http://localhost:7417")]),
+        (&ana.csrf, vec![("sec-fetch-site", "cross-site")]),
+        (&ana.csrf, vec![("sec-fetch-site", "same-site")]),
+        (
+            &ana.csrf,
+            vec![("origin", &here), ("origin", "http://evil.example")],
+        ),
+    ] {
+        let got = site.ask("POST", "/review/label", Some(&ana), &headers, body(csrf));
+        assert_eq!(
+            got.status,
+            StatusCode::FORBIDDEN,
+            "{headers:?} {}",
+            got.body
+        );
+    }
+    for headers in [
+        vec![("origin", "http://evil.example")],
+        vec![("origin", "null")],
+    ] {
+        let form = "name=ana&password=x".to_owned();
+        let got = site.ask("POST", "/login", None, &headers, form);
+        assert_eq!(got.status, StatusCode::FORBIDDEN);
+        assert!(got.body.contains("another site"), "{}", got.body);
+    }
+    let other = [("host", "evil.example:7418")];
+    let got = site.ask("GET", "/", Some(&ana), &other, String::new());
+    assert_eq!(got.status, StatusCode::FORBIDDEN, "two names");
+    assert_eq!((site.memory.events(), site.notes().len()), (0, 0));
+    let headers = [("origin", here.as_str()), ("sec-fetch-site", "same-origin")];
+    let got = site.ask(
+        "POST",
+        "/review/label",
+        Some(&ana),
+        &headers,
+        body(&ana.csrf),
+    );
+    assert_eq!(
+        (got.status, got.place()),
+        (StatusCode::SEE_OTHER, "/review")
+    );
+    assert_eq!((site.memory.events(), site.notes().len()), (1, 1));
+}
+
+#[test]
+fn a32_a_form_is_small_and_not_packed() {
+    let site = Site::new(Desk::default());
+    let ana = site.login("ana", Role::Reviewer);
+    let ask = |headers: &[(&str, &str)], body: String| {
+        let got = site.ask("POST", "/review/label", Some(&ana), headers, body);
+        got.status
+    };
+    let long = format!("csrf={}&note={}", ana.csrf, "x".repeat(64 * 1024));
+    assert_eq!(ask(&[], long), StatusCode::PAYLOAD_TOO_LARGE);
+    let packed = [("content-encoding", "gzip")];
+    let form = format!("csrf={}", ana.csrf);
+    assert_eq!(
+        ask(&packed, form.clone()),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE
+    );
+    assert_eq!(ask(&[], form), StatusCode::BAD_REQUEST);
+    let held = Arc::clone(&site.served.room).try_acquire_many_owned(200);
+    assert_eq!(
+        site.get("/", Some(&ana)).status,
+        StatusCode::SERVICE_UNAVAILABLE
+    );
+    drop(held);
+    assert_eq!(site.get("/", Some(&ana)).status, StatusCode::OK);
+}
+
+#[test]
+fn pages_load_nothing_but_their_style_and_one_of_them_a_script() {
+    let site = Site::new(two_answers().2);
+    let admin = site.login("root", Role::Admin);
+    for path in [
+        "/",
+        "/keys",
+        "/review",
+        "/settle",
+        "/people-who-label",
+        "/accounts",
+    ] {
+        let got = site.get(path, Some(&admin));
+        let policy = got.headers["content-security-policy"]
+            .to_str()
+            .expect("text");
+        assert_eq!(
+            policy.contains("script-src 'self'"),
+            path == "/review",
+            "{path}"
+        );
+        assert_eq!(got.body.contains("<script"), path == "/review", "{path}");
+        assert!(policy.starts_with("default-src 'none'; ") && !policy.contains("unsafe"));
+        assert!(policy.contains("form-action 'self'") && policy.contains("frame-ancestors 'none'"));
+        assert_eq!(got.headers["referrer-policy"], "same-origin");
+        assert!(
+            !got.body.contains(" style=") && !got.body.contains("onclick"),
+            "{path}"
+        );
+        assert!(
+            got.body.contains("Billing &#60;assistant&#62;"),
+            "{}",
+            got.body
+        );
+    }
+    let style = site.get("/style.css", None);
+    assert_eq!(style.headers["content-type"], "text/css; charset=utf-8");
+}

@@ -1,0 +1,166 @@
+//! Disagreements, reviewers, and the server as a whole.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+
+use super::super::access::Role;
+use super::super::office;
+use super::*;
+
+#[test]
+fn what_people_differ_on_is_settled_by_somebody_else_without_their_names() {
+    let (open, disputed, desk) = two_answers();
+    let site = Site::new(desk);
+    let owner = site.login("own", Role::Owner);
+    assert!(
+        site.get("/", Some(&owner))
+            .body
+            .contains("<strong>1</strong> to settle")
+    );
+    let path = format!("/settle/{}", disputed.id().hex());
+    assert!(site.get("/settle", Some(&owner)).body.contains(&path));
+    let page = site.get(&path, Some(&owner)).body;
+    assert!(
+        page.contains("page 3 says so") && page.contains("no source"),
+        "{page}"
+    );
+    assert!(!page.contains("zoe") && !page.contains("yan"), "{page}");
+    let zoe = site.login("zoe", Role::Owner);
+    let page = site.get(&path, Some(&zoe)).body;
+    assert!(
+        page.contains("by yan") && page.contains("somebody else settles it"),
+        "{page}"
+    );
+    assert!(!page.contains("</textarea>"), "{page}");
+    let settle = |login: &Login, choice: &str, reason: &str| {
+        let form = [("choice", choice), ("reason", reason)];
+        site.post(&path, Some(login), &form)
+    };
+    let got = settle(&zoe, "1", "as I said");
+    assert_eq!(got.status, StatusCode::FORBIDDEN);
+    assert!(got.body.contains(">as I said</textarea>"), "{}", got.body);
+    let got = settle(&owner, "2", "no");
+    assert_eq!(got.status, StatusCode::BAD_REQUEST);
+    assert!(got.body.contains(r#"value="2" checked"#), "{}", got.body);
+    assert_eq!(site.login("author", Role::Owner).csrf.len(), 64);
+    let author = site.login("author", Role::Owner);
+    assert_eq!(settle(&author, "2", "mine").status, StatusCode::FORBIDDEN);
+    assert_eq!(
+        settle(&owner, "2", "no source on page 3").place(),
+        "/settle"
+    );
+    let other = site.login("mia", Role::Owner);
+    let got = settle(&other, "1", "kept words");
+    assert_eq!(got.status, StatusCode::CONFLICT);
+    assert!(
+        got.body.contains("Own has settled this answer.") || got.body.contains("own has settled")
+    );
+    assert!(got.body.contains(">kept words</textarea>"), "{}", got.body);
+    let page = site.get("/people-who-label", Some(&owner)).body;
+    for said in [
+        "needs 30",
+        "1 of 1",
+        "0 of 1",
+        "grounded (rubric r-1)",
+        "an anecdote",
+    ] {
+        assert!(page.contains(said), "{said}: {page}");
+    }
+    let hex = open.id().hex();
+    let got = site.get(&format!("/settle/{hex}"), Some(&owner));
+    assert_eq!(
+        got.status,
+        StatusCode::FORBIDDEN,
+        "it waits for this owner's label"
+    );
+    assert_eq!(site.memory.events(), 1);
+}
+
+#[test]
+fn a23_who_is_to_label_an_answer_is_not_shown_that_others_differ() {
+    let item = item("e1", "May I?", "Yes.");
+    let mut desk = Desk::default();
+    for event in [
+        asked(&item, 3, ""),
+        labelled(&item, "zoe", "supported", ""),
+        labelled(&item, "yan", "unsupported", ""),
+    ] {
+        desk.apply(&event);
+    }
+    let site = Site::new(desk);
+    let owner = site.login("own", Role::Owner);
+    let id = item.id().hex();
+    let path = format!("/settle/{id}");
+    let sees = || site.get("/settle", Some(&owner)).body.contains(&path);
+    let settle = || {
+        let form = [("choice", "1"), ("reason", "because")];
+        site.post(&path, Some(&owner), &form).status
+    };
+    assert!(!sees() && settle() == StatusCode::FORBIDDEN);
+    let label = [("item", id.as_str()), ("choice", "1")];
+    site.post("/review/label", Some(&owner), &label);
+    assert!(!sees(), "the label can still be taken back");
+    assert_eq!(site.get(&path, Some(&owner)).status, StatusCode::FORBIDDEN);
+    site.memory.wait(31);
+    assert!(sees());
+    assert!(site.get(&path, Some(&owner)).body.contains("by zoe"));
+    let mia = site.login("mia", Role::Owner);
+    assert_eq!(
+        site.get(&path, Some(&mia)).status,
+        StatusCode::OK,
+        "three have labelled it"
+    );
+}
+
+#[test]
+fn a_server_answers_on_its_port_until_it_is_told_to_stop() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let site = Site::new(two_answers().2);
+    let dir = tempfile::tempdir().expect("a folder");
+    runtime.block_on(async {
+        let open = Accounts::open(dir.path()).expect("opens");
+        let everywhere = tokio::net::TcpListener::bind("0.0.0.0:0")
+            .await
+            .expect("a port");
+        let memory = Arc::clone(&site.memory) as Arc<dyn Office>;
+        let refused = office(everywhere, Arc::clone(&memory), open, None, async {}).await;
+        assert!(refused.is_err_and(|why| why.to_string().contains("first admin")));
+
+        let accounts = Accounts::open(dir.path()).expect("opens");
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let stop_at = async move {
+            let _ = stopped.await;
+        };
+        let code = Some(CODE.to_owned());
+        let server = tokio::spawn(office(listener, memory, accounts, code, stop_at));
+        let asked = tokio::task::spawn_blocking(move || {
+            let mut stream = TcpStream::connect(address).expect("connects");
+            let head = format!("GET /login HTTP/1.1\r\nHost: {address}\r\n\r\n");
+            stream.write_all(head.as_bytes()).expect("sent");
+            let mut start = [0; 15];
+            stream.read_exact(&mut start).expect("an answer");
+            let mut long = TcpStream::connect(address).expect("connects");
+            let head = format!(
+                "GET / HTTP/1.1\r\nHost: {address}\r\nx: {}\r\n\r\n",
+                "x".repeat(1 << 16)
+            );
+            let _ = long.write_all(head.as_bytes());
+            let mut answer = Vec::new();
+            let _ = long.read_to_end(&mut answer);
+            (start, String::from_utf8_lossy(&answer).into_owned(), stream)
+        });
+        let (start, long, still_open) = asked.await.expect("asked");
+        assert_eq!(&start, b"HTTP/1.1 200 OK");
+        assert!(!long.contains(" 200 ") && !long.contains(" 303 "), "{long}");
+        stop.send(()).expect("heard");
+        server.await.expect("ends").expect("serves");
+        drop(still_open);
+    });
+}
