@@ -15,7 +15,7 @@ use askama::Template as _;
 use gatewright_core::report::{View, untrusted};
 
 pub use guard::is_loopback;
-pub use office::{Office, office};
+pub use office::{Office, office, password_hash};
 pub use page::RunLine;
 pub use serve::{Shelf, serve};
 

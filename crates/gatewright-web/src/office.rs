@@ -34,6 +34,7 @@ use crate::guard::{Names, is_loopback};
 use answer::Failure;
 use first::FirstCode;
 use passwords::Passwords;
+pub use passwords::password_hash;
 use patience::Patience;
 
 /// Most requests that are being worked on at once; more are told to come again.

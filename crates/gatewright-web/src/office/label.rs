@@ -169,6 +169,7 @@ fn mine(desk: &Desk, me: &str, now: &str) -> (Option<Mine>, Option<Mine>) {
     let (fresh, stands): (Vec<&Entry>, Vec<&Entry>) = desk
         .entries()
         .iter()
+        .map(|entry| &**entry)
         .filter(here)
         .partition(|entry| may_undo(desk, entry, me, now));
     let last = |entries: Vec<&Entry>| Mine::of(entries.into_iter().max_by_key(at)?, me);

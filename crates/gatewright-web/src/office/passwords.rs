@@ -49,9 +49,19 @@ impl Passwords {
 
 /// Hashes a password with a salt of its own.
 pub(super) fn hash(password: &str, office: &dyn Office) -> Result<String, Failure> {
-    let salt = office.random()?;
-    let hashed = Argon2::default().hash_password_with_salt(password.as_bytes(), &salt[..16]);
+    let random = office.random()?;
+    let mut salt = [0; 16];
+    salt.copy_from_slice(&random[..16]);
+    Ok(password_hash(password, &salt)?)
+}
+
+/// Hashes a password as accounts keep it (argon2id, default parameters), with random bytes of its own.
+///
+/// # Errors
+/// When it cannot be hashed.
+pub fn password_hash(password: &str, salt: &[u8; 16]) -> Result<String, String> {
+    let hashed = Argon2::default().hash_password_with_salt(password.as_bytes(), salt);
     hashed
         .map(|hash| hash.to_string())
-        .map_err(|why| Failure::from(format!("a password could not be hashed: {why}")))
+        .map_err(|why| format!("a password could not be hashed: {why}"))
 }
