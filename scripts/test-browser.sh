@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# scripts/test-browser.sh BINARY   the HTML report in a real browser: the distribution's Chromium, driven from Node; nothing else is downloaded
+# scripts/test-browser.sh BINARY   the HTML report and the review server in a real browser: the distribution's Chromium, driven from Node; nothing else is downloaded
 # but the two packages that scripts/browser/package-lock.json pins. Screenshots go into the target folder.
 set -euo pipefail
 binary=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
@@ -39,4 +39,6 @@ cp scripts/browser/look.mjs "$place/look.mjs"
 rm -rf "$place/screenshots"
 mkdir -p "$place/screenshots"
 node "$place/look.mjs" "$(command -v chromium)" "$place/screenshots" "$folder"/*.html
+cp scripts/browser/desk.mjs "$place/desk.mjs"
+node "$place/desk.mjs" "$(command -v chromium)" "$place/screenshots" "$binary"
 echo "screenshots: $place/screenshots"

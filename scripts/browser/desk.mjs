@@ -148,7 +148,7 @@ async function label(ana, ben) {
   await ben.page.goto(`${base}review`);
   for (let count = 0; count < 6; count += 1) await press(ben.page, '4');
   await ben.page.goto(`${base}settle`);
-  expect((await text(ben.page)).includes('owner'), 'a reviewer is not told who may settle');
+  expect((await text(ben.page)).includes('Your role does not allow this'), 'a reviewer is not told why nothing is to settle');
 }
 
 async function settle(cleo, ana) {

@@ -164,16 +164,19 @@ pub(super) fn may_undo(desk: &Desk, entry: &Entry, who: &str, now: &str) -> bool
 
 /// Returns my last label while it can be taken back, and my last one that cannot.
 fn mine(desk: &Desk, me: &str, now: &str) -> (Option<Mine>, Option<Mine>) {
-    let here = |entry: &&Entry| entry.said_by(me).is_some_and(|given| !given.from_file);
-    let at = |entry: &&Entry| entry.said_by(me).map(|given| given.at.clone());
-    let (fresh, stands): (Vec<&Entry>, Vec<&Entry>) = desk
-        .entries()
-        .iter()
-        .map(|entry| &**entry)
-        .filter(here)
-        .partition(|entry| may_undo(desk, entry, me, now));
-    let last = |entries: Vec<&Entry>| Mine::of(entries.into_iter().max_by_key(at)?, me);
-    (last(fresh), last(stands))
+    let said = desk.entries().iter().filter_map(|entry| {
+        let entry: &Entry = entry;
+        let given = entry.said_by(me).filter(|given| !given.from_file)?;
+        Some((given.at.as_str(), entry))
+    });
+    let mut said: Vec<(&str, &Entry)> = said.collect();
+    // The newest first, and of two in the same second the one that was asked later.
+    said.sort_by_key(|(at, _)| *at);
+    let mut newest = said.iter().rev().map(|(_, entry)| *entry).peekable();
+    let last = newest.next_if(|entry| may_undo(desk, entry, me, now));
+    let stood = newest.find(|entry| !may_undo(desk, entry, me, now));
+    let of = |entry: Option<&Entry>| entry.and_then(|entry| Mine::of(entry, me));
+    (of(last), of(stood))
 }
 
 /// What a refusal is in HTTP.

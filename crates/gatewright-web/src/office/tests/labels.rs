@@ -19,7 +19,7 @@ fn one_answer_after_the_other_is_labelled_until_none_waits() {
     let page = site.get("/review", Some(&cyn)).body;
     for said in [
         "grounded",
-        "rubric r-1",
+        "Rubric r-1",
         "May I cancel?",
         "Yes, at any time.",
         "0 of 1 labelled",
@@ -179,6 +179,36 @@ fn a_label_is_taken_back_for_thirty_seconds() {
     assert_eq!(
         entry.said_by("cyn").map(|it| it.label.as_str()),
         Some("unsupported")
+    );
+}
+
+#[test]
+fn of_several_labels_the_newest_is_taken_back_and_the_newest_that_stands_is_told() {
+    let items = ["a", "b", "c"].map(|name| item(name, name, name));
+    let mut desk = Desk::default();
+    for item in &items {
+        desk.apply(&asked(item, 2, &format!("why of {}", item.example)));
+    }
+    let site = Site::new(desk);
+    let cyn = site.login("cyn", Role::Reviewer);
+    // Not in the order in which they were asked.
+    for place in [2, 0, 1] {
+        label(&site, &cyn, &items[place], "1", "");
+        site.memory.wait(20);
+    }
+    let page = site.get("/review", Some(&cyn)).body;
+    let (last, stood) = page.split_once("Recorded:").expect("one stands");
+    assert!(
+        last.contains("answer <code>code-b</code>") && !last.contains("code-a"),
+        "{page}"
+    );
+    assert!(
+        stood.contains("<code>code-a</code>") && stood.contains("why of a"),
+        "{page}"
+    );
+    assert!(
+        !page.contains("why of b") && !page.contains("why of c"),
+        "{page}"
     );
 }
 
