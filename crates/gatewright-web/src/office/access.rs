@@ -246,7 +246,10 @@ async fn dispatch(
     let Some(mut act) = admit(found, visitor) else {
         return match sees {
             true => go_to("/login"),
-            false => plain(StatusCode::FORBIDDEN, "log in first: nothing was changed"),
+            false => plain(
+                StatusCode::FORBIDDEN,
+                "log in first: nothing was changed. Go back to find what you typed",
+            ),
         };
     };
     if !sees && !matches!(act, Act::Refuse(..)) {

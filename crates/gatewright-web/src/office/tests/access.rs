@@ -144,6 +144,44 @@ fn a20_the_table_of_routes_is_the_only_way_to_a_page() {
     assert!(asked > 7000 && allowed > 100, "{asked} {allowed}");
 }
 
+/// The matrix holds the server to the table; this holds the table to what the documentation says.
+#[test]
+fn a20_the_table_of_routes_says_who_may_what() {
+    let said: Vec<(How, &str, Option<Role>)> = ROUTES
+        .iter()
+        .map(|route| match route.needs {
+            Needs::Anybody(_) => (route.how, route.path, None),
+            Needs::Role(role, _) => (route.how, route.path, Some(role)),
+        })
+        .collect();
+    let (see, change) = (How::See, How::Change);
+    assert_eq!(
+        said,
+        [
+            (see, "/style.css", None),
+            (see, "/review.js", None),
+            (see, "/login", None),
+            (change, "/login", None),
+            (see, "/first", None),
+            (change, "/first", None),
+            (change, "/logout", Some(Role::Viewer)),
+            (see, "/", Some(Role::Viewer)),
+            (see, "/keys", Some(Role::Viewer)),
+            (see, "/review", Some(Role::Reviewer)),
+            (change, "/review/label", Some(Role::Reviewer)),
+            (change, "/review/aside", Some(Role::Reviewer)),
+            (change, "/review/undo", Some(Role::Reviewer)),
+            (see, "/settle", Some(Role::Owner)),
+            (see, "/settle/{id}", Some(Role::Owner)),
+            (change, "/settle/{id}", Some(Role::Owner)),
+            (see, "/people-who-label", Some(Role::Owner)),
+            (see, "/accounts", Some(Role::Admin)),
+            (change, "/accounts", Some(Role::Admin)),
+        ]
+    );
+    assert!(Role::ALL.is_sorted());
+}
+
 #[test]
 fn a18_a_form_without_its_token_or_from_elsewhere_changes_nothing() {
     let (open, _, desk) = two_answers();
