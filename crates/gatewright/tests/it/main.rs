@@ -25,6 +25,7 @@ mod providers;
 mod record;
 mod replay;
 mod review;
+mod serve;
 mod shards;
 mod stable;
 mod team;
