@@ -23,6 +23,7 @@ mod measure;
 mod parts;
 mod preference;
 mod quantity;
+mod quotation;
 mod ready;
 mod scope;
 mod sheet;

@@ -13,7 +13,7 @@ use std::io::BufRead;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 pub use self::pick::{Picker, Slot};
 use self::scan::Scanner;
@@ -174,6 +174,16 @@ pub fn scalar_text(value: &Value) -> Option<Cow<'_, str>> {
         Value::Bool(false) => Some("false".into()),
         Value::Null | Value::Array(_) | Value::Object(_) => None,
     }
+}
+
+/// Returns the integer that a number is (`1`, `1.0`, `1e3`); `None` for a fraction and beyond the range of 64 bits, where digits are lost.
+pub(crate) fn whole(number: &Number) -> Option<i128> {
+    let wide = || number.as_u64().map(i128::from);
+    number.as_i64().map(i128::from).or_else(wide).or_else(|| {
+        let value = number.as_f64()?;
+        let kept = value > -(2.0_f64.powi(63)) && value < 2.0_f64.powi(64);
+        (kept && value.fract() == 0.0).then_some(value as i128)
+    })
 }
 
 /// Looks up a dotted path. A key that itself holds the dots wins.

@@ -1,8 +1,11 @@
 //! The grader of dates: ISO 8601, English month names, and three numbers where their order is known.
 
+use std::ops::Range;
+
 use jiff::civil::Date;
 use regex::{Captures, Regex};
 
+use super::digits::{in_a_word, plain};
 use super::sheet::{Measures, ONE_PASS, Sheet};
 use super::verdict::Graded;
 use crate::json::scalar_text;
@@ -19,14 +22,14 @@ pub(super) const SHEETS: [Sheet; 1] = [Sheet {
     protects: &["unsupported-claim"],
     cost: ONE_PASS,
     deterministic: true,
-    blind_spot: "any date counts, whatever it is said of; month names are English; `tomorrow`, dates without a year and `03/04/2026` without an `order` are not read",
+    blind_spot: "any date counts, whatever it is said of; month names are English; `tomorrow`, dates without a year and `03/04/2026` without an `order` are not read; of a time with an offset it is the day as written",
 }];
 
 const MONTHS: [&str; 12] = [
     "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
 ];
 
-const PATTERN: &str = r"\b(?:(?P<y1>\d{4})[-/.](?P<m1>\d{1,2})[-/.](?P<d1>\d{1,2})|(?P<d2>\d{1,2})(?:st|nd|rd|th)?\s+(?:of\s+)?(?P<n2>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?,?\s+(?P<y2>\d{4})|(?P<n3>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?\s+(?P<d3>\d{1,2})(?:st|nd|rd|th)?,?\s+(?P<y3>\d{4})|(?P<a4>\d{1,2})[/.-](?P<b4>\d{1,2})[/.-](?P<y4>\d{4}))\b";
+const PATTERN: &str = r"(?:(?P<y1>\d{4})[-/.](?P<m1>\d{1,2})[-/.](?P<d1>\d{1,2})|(?P<d2>\d{1,2})(?:st|nd|rd|th)?\s+(?:of\s+)?(?P<n2>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?,?\s+(?P<y2>\d{4})|(?P<n3>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?\s+(?P<d3>\d{1,2})(?:st|nd|rd|th)?,?\s+(?P<y3>\d{4})|(?P<a4>\d{1,2})[/.-](?P<b4>\d{1,2})[/.-](?P<y4>\d{4}))";
 
 /// Reads dates.
 #[derive(Debug)]
@@ -69,6 +72,24 @@ fn read(found: &Captures<'_>, order: Option<DateOrder>) -> Option<Date> {
     }
 }
 
+/// Says whether a date stands by itself: not in a longer word or run of digits, but perhaps with a time of day (`T10:00`, `Z`).
+fn is_apart(text: &str, range: Range<usize>) -> bool {
+    let before = &text[..range.start];
+    if in_a_word(before) || before.ends_with(|one: char| one.is_ascii_digit()) {
+        return false;
+    }
+    let mut after = text[range.end..].chars();
+    let Some(next) = after.next() else {
+        return true;
+    };
+    let then = after.next();
+    match next {
+        'T' | 't' => then.is_some_and(|one| one.is_ascii_digit()),
+        'Z' | 'z' | '_' => !then.is_some_and(char::is_alphanumeric),
+        _ => !(next.is_lowercase() || next.is_uppercase() || next.is_ascii_digit()),
+    }
+}
+
 impl ReadyDate {
     pub(super) fn new(
         is: Option<Date>,
@@ -86,14 +107,25 @@ impl ReadyDate {
     fn expected(&self, example: &Example) -> Option<Date> {
         self.is.or_else(|| {
             let text = example.expect.answer.as_ref().and_then(scalar_text)?;
-            self.dates(&text).next()
+            self.dates(&text).first().copied()
         })
     }
 
-    fn dates<'t>(&'t self, text: &'t str) -> impl Iterator<Item = Date> + 't {
-        self.pattern
-            .captures_iter(text)
-            .filter_map(|found| read(&found, self.order))
+    fn dates(&self, text: &str) -> Vec<Date> {
+        let text = &*plain(text);
+        let mut dates = Vec::new();
+        let mut from = 0;
+        while let Some(found) = self.pattern.captures_at(text, from) {
+            let Some(whole) = found.get(0) else { break };
+            if is_apart(text, whole.range()) {
+                dates.extend(read(&found, self.order));
+                from = whole.end();
+            } else {
+                // Another date may begin within.
+                from = text.ceil_char_boundary(whole.start() + 1);
+            }
+        }
+        dates
     }
 
     /// Says whether a date is expected.
@@ -134,7 +166,8 @@ mod tests {
 
     fn dates(text: &str, order: Option<DateOrder>) -> Vec<String> {
         let ready = ReadyDate::new(None, order, 0).expect("a good pattern");
-        ready.dates(text).map(|date| date.to_string()).collect()
+        let dates = ready.dates(text);
+        dates.iter().map(Date::to_string).collect()
     }
 
     #[test]

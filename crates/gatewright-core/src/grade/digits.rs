@@ -1,6 +1,7 @@
-//! Digits of every script, read as the numbers they are.
+//! Digits of every script, read as the numbers they are, and told from those in names.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 /// The zero of each run of ten decimal digits in Unicode 17 (general category Nd), but ASCII's.
 const ZEROS: [u32; 75] = [
@@ -44,6 +45,56 @@ fn digit(code: u32) -> Option<char> {
         after => ZEROS[after - 1],
     };
     char::from_digit(code - zero, 10)
+}
+
+/// Says whether what follows a text goes on with its last word: `v`, `x_`. Letters without case (Chinese, Arabic) stand close to a number that is
+/// none of theirs.
+pub(super) fn in_a_word(before: &str) -> bool {
+    let mut back = before.chars().rev();
+    match back.next() {
+        // `_5_` is an emphasis.
+        Some('_') => back.next().is_some_and(char::is_alphanumeric),
+        Some(one) => one.is_lowercase() || one.is_uppercase(),
+        None => false,
+    }
+}
+
+/// Returns the number found at a place of a plain text: without its hyphen where that means a range (`10-12`); `None` where it is part of a
+/// name (`v12`, `COVID-19`), of a version (`1.12.5`), of a date (`2026-03-04`), of `0x12` or of `12½`.
+pub(super) fn alone(text: &str, range: Range<usize>) -> Option<&str> {
+    let (found, before) = (&text[range.clone()], &text[..range.start]);
+    let mut after = text[range.end..].chars();
+    let (next, then) = (after.next(), after.next());
+    let digit_then = then.is_some_and(|one| one.is_ascii_digit());
+    let goes_on = next.is_some_and(|one| match one {
+        '.' => digit_then,
+        '¼'..='¾' | '⅐'..='⅟' | '↉' => true,
+        'x' | 'X' | 'b' | 'B' | 'o' | 'O' => {
+            found == "0" && then.is_some_and(|one| one.is_ascii_hexdigit())
+        }
+        _ => one.is_ascii_digit(),
+    });
+    if goes_on || in_a_word(before) {
+        return None;
+    }
+    let after_digit = ends_in_digit(before);
+    match found.strip_prefix('-') {
+        Some(positive) if after_digit || before.ends_with('%') => {
+            let earlier = before.trim_end_matches(|one: char| one.is_ascii_digit() || one == '.');
+            let part = earlier.strip_suffix('-').is_some_and(ends_in_digit);
+            let part = part || (next == Some('-') && digit_then);
+            (!part).then_some(positive)
+        }
+        Some(_) => Some(found),
+        None => {
+            let part = before.strip_suffix('.').is_some_and(ends_in_digit);
+            (!part && !after_digit).then_some(found)
+        }
+    }
+}
+
+fn ends_in_digit(text: &str) -> bool {
+    text.ends_with(|one: char| one.is_ascii_digit())
 }
 
 #[cfg(test)]

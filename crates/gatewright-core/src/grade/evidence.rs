@@ -1,8 +1,8 @@
 //! Graders of evidence: must_cite, cites, quotes_in_sources.
 
 use super::behaviour;
+use super::quotation;
 use super::sheet::{Measures, Sheet};
-use super::text::words;
 use super::verdict::Graded;
 use crate::reference::Example;
 use crate::response::Response;
@@ -34,12 +34,9 @@ pub(super) const SHEETS: [Sheet; 3] = [
         protects: &["unsupported-claim"],
         cost: "each passage once through the sources",
         deterministic: true,
-        blind_spot: "an answer that quotes nothing passes, whatever it claims in its own words (an empty one is missing); a true passage may be quoted for something else",
+        blind_spot: "an answer that quotes nothing passes, whatever it claims in its own words (an empty one is missing); a true passage may be quoted for something else; single quotation marks and `「」` are not read",
     },
 ];
-
-/// A quotation of fewer words is a name or an emphasis, not a passage.
-const PASSAGE_WORDS: usize = 3;
 
 /// Passes when everything that must be cited is; symptom `missing-citation`.
 pub(super) fn must_cite(example: &Example, response: &Response) -> Graded {
@@ -79,31 +76,13 @@ pub(super) fn quotes_in_sources(example: &Example, response: &Response) -> Grade
     if behaviour::observed(response).is_none() {
         return Graded::missing("the response is empty: nothing in it rests on its sources");
     }
-    let straight = |text: &str| {
-        words(
-            &text
-                .replace(['“', '”', '„', '«', '»'], "\"")
-                .replace(['’', '‘'], "'"),
-        )
-    };
-    let sources: Vec<String> = example
+    let sources: Vec<&str> = example
         .sources
         .iter()
         .filter_map(|source| source.text.as_deref())
-        .map(straight)
         .collect();
-    let output = straight(&response.output);
-    // After every opening quotation mark comes a passage and its closing mark; an unclosed one is no quotation.
-    let pieces: Vec<&str> = output.split('"').collect();
-    let closed = pieces.len().saturating_sub(1) / 2;
-    for passage in pieces.iter().skip(1).step_by(2).take(closed) {
-        let passage = passage
-            .trim()
-            .trim_end_matches(['.', ',', ';', ':', '!', '?', '…']);
-        let long = passage.split_whitespace().count() >= PASSAGE_WORDS;
-        if long && !sources.iter().any(|source| source.contains(passage)) {
-            return Graded::fail("unsupported-quote", format!("no source says {passage:?}"));
-        }
+    match quotation::unsupported(&sources, &response.output) {
+        None => Graded::pass(),
+        Some(passage) => Graded::fail("unsupported-quote", format!("no source says {passage:?}")),
     }
-    Graded::pass()
 }

@@ -22,7 +22,7 @@ pub(super) const SHEETS: [Sheet; 2] = [
         protects: &["format-violation", "unsupported-claim"],
         cost: "one parse, and the path through every value",
         deterministic: true,
-        blind_spot: "what the path does not select is not looked at; without `equals` or `matches` it says only that something is there",
+        blind_spot: "what the path does not select is not looked at; without `equals` or `matches` it says only that something is there; an integer beyond 64 bits is text on the page and loses digits in an answer",
     },
     Sheet {
         kind: "json_contains",
@@ -31,7 +31,7 @@ pub(super) const SHEETS: [Sheet; 2] = [
         protects: &["format-violation", "unsupported-claim"],
         cost: "every JSON text in the answer once, with the value or schema at each place",
         deterministic: true,
-        blind_spot: "another JSON in the same answer may say the opposite; further keys are not looked at",
+        blind_spot: "another JSON in the same answer may say the opposite; further keys are not looked at; an integer beyond 64 bits is text on the page and loses digits in an answer",
     },
 ];
 
@@ -121,10 +121,14 @@ impl ReadyPath {
     }
 }
 
-/// Numbers are equal by value (1 and 1.0); everything else as JSON is.
+/// Numbers are equal by value (1 and 1.0), integers of 64 bits to the last digit; everything else as JSON is.
 fn same(a: &Value, b: &Value) -> bool {
     match (a, b) {
-        (Value::Number(a), Value::Number(b)) => a == b || a.as_f64() == b.as_f64(),
+        (Value::Number(a), Value::Number(b)) => match (json::whole(a), json::whole(b)) {
+            (Some(a), Some(b)) => a == b,
+            (None, None) => a.as_f64() == b.as_f64(),
+            _ => false,
+        },
         (Value::Array(a), Value::Array(b)) => {
             a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
         }

@@ -5,7 +5,7 @@ mod units;
 use regex::{Captures, Regex};
 
 use self::units::{Unit, find};
-use super::digits::plain;
+use super::digits::{alone, plain};
 use super::sheet::{Measures, ONE_PASS, Sheet};
 use super::verdict::Graded;
 use crate::json::scalar_text;
@@ -59,14 +59,15 @@ pub(super) struct ReadyQuantity {
 }
 
 /// A sign before the number and a word or a sign after it; which of them is a unit is looked up.
-const PATTERN: &str = r"(?P<sign>[$€£¥₹])?\s?(?P<number>[-−]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:[eE][-+]?\d+)?)(?:\s?(?P<multiple>thousand|million|billion|trillion)\b)?[\s\u{202f}-]?(?P<unit>per cent|[%$€£¥₹℃℉]|°\s?[CFcf]|[\p{L}µ]+(?:/[\p{L}]+|[²³23])?)?";
+const PATTERN: &str = r"(?P<sign>[$€£¥₹])?\s?(?P<number>-?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:[eE][-+]?\d+)?)(?:\s?(?P<multiple>thousand|million|billion|trillion)\b)?[\s\u{202f}-]?(?P<unit>per cent|[%$€£¥₹℃℉]|°\s?[CFcf]|[\p{L}µ]+(?:/[\p{L}]+|[²³23])?)?";
 
 fn pattern() -> Result<Regex, PatternError> {
     pattern::compile(PATTERN, false)
 }
 
-fn read(found: &Captures<'_>) -> Option<Found> {
-    let digits = found["number"].replace(',', "").replace('−', "-");
+/// Reads a match whose number is this.
+fn read(found: &Captures<'_>, number: &str) -> Option<Found> {
+    let digits = number.replace(',', "");
     let number: f64 = digits.parse().ok()?;
     let times = found.name("multiple").map_or(1.0, |word| {
         MULTIPLES
@@ -96,7 +97,7 @@ fn whole(pattern: &Regex, text: &str) -> Option<Found> {
     let all = found
         .get(0)
         .is_some_and(|it| it.as_str().len() == text.len());
-    all.then(|| read(&found)).flatten()
+    all.then(|| read(&found, &found["number"])).flatten()
 }
 
 impl ReadyQuantity {
@@ -137,8 +138,13 @@ impl ReadyQuantity {
         let rounding = ROUNDING * expected.value.abs();
         let allowed = self.tolerance.max(self.relative * expected.value.abs()) + rounding;
         let (mut any, mut nearest) = (false, None::<f64>);
-        for found in self.pattern.captures_iter(&plain(&response.output)) {
-            let Some(found) = read(&found) else { continue };
+        let output = plain(&response.output);
+        for found in self.pattern.captures_iter(&output) {
+            let number = found.name("number").map(|it| it.range());
+            let number = number.and_then(|range| alone(&output, range));
+            let Some(found) = number.and_then(|number| read(&found, number)) else {
+                continue;
+            };
             any = true;
             let Some(value) = found.in_unit(unit) else {
                 continue;

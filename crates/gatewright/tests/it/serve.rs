@@ -160,7 +160,7 @@ fn a_label_that_was_told_is_there_after_a_kill() {
         .flat_map(|cell| cell["systems"].as_object().expect("systems").values())
         .map(|system| system["pass"].as_u64().unwrap_or(0) + system["fail"].as_u64().unwrap_or(0))
         .sum();
-    assert_eq!(graded, 1, "{gate}");
+    assert_eq!(graded, 1, "{}", view["tables"][0]);
 }
 
 #[test]
