@@ -26,26 +26,29 @@ impl Drop for Server {
 
 impl Server {
     fn start(project: &TestEnvironment, port: u16) -> Self {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_gatewright"))
+        let process = Command::new(env!("CARGO_BIN_EXE_gatewright"))
             .args(["serve", "--address", &format!("127.0.0.1:{port}")])
             .current_dir(project.project())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .expect("the server starts");
-        let mut code = None;
-        let lines = BufReader::new(process.stdout.take().expect("its output")).lines();
-        for line in lines.map(|line| line.expect("text")) {
+        let mut server = Self {
+            process,
+            port: 0,
+            code: None,
+        };
+        let output = server.process.stdout.take().expect("its output");
+        for line in BufReader::new(output)
+            .lines()
+            .map(|line| line.expect("text"))
+        {
             if let Some(word) = line.strip_prefix("  ") {
-                code = Some(word.to_owned());
+                server.code = Some(word.to_owned());
             }
             if let Some(rest) = line.strip_prefix("http://127.0.0.1:") {
-                let port = rest.trim_end_matches('/').parse().expect("a port");
-                return Self {
-                    process,
-                    port,
-                    code,
-                };
+                server.port = rest.trim_end_matches('/').parse().expect("a port");
+                return server;
             }
         }
         panic!("the server does not say where it is");
