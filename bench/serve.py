@@ -115,7 +115,7 @@ def hidden(text, name):
 def main():
     rows()
     began = time.monotonic()
-    own("review", "ask", "asked.jsonl", "--quiet")
+    own("review", "ask", "asked.jsonl", "--people", "1", "--quiet")
     filled = time.monotonic() - began
     server = Server()
     port = server.start(0)

@@ -206,11 +206,16 @@ impl Entry {
         let first = labels.next();
         if labels.any(|label| Some(label) != first) {
             Stand::Disputed
-        } else if (self.given.len() as u32) < self.people {
-            Stand::Open
-        } else {
+        } else if self.is_finished() {
             Stand::Agreed
+        } else {
+            Stand::Open
         }
+    }
+
+    /// Says whether all who are to label it have, or somebody settled it: before that what some said is no verdict, since the others may differ.
+    pub fn is_finished(&self) -> bool {
+        self.settled.is_some() || self.given.len() as u64 >= u64::from(self.people)
     }
 
     /// Returns what one person said.
@@ -225,8 +230,8 @@ impl Entry {
 
     /// Says whether one person is still to label it. What others said of it makes no difference but by their number.
     fn waits_for(&self, who: &str) -> bool {
-        let open = self.gold.is_some() || (self.given.len() as u32) < self.people;
-        open && self.settled.is_none()
+        (self.gold.is_some() || !self.is_finished())
+            && self.settled.is_none()
             && !self.not_by.contains(who)
             && self.said_by(who).is_none()
             && !self.aside.iter().any(|aside| aside.by == who)

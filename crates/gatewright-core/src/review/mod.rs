@@ -26,5 +26,5 @@ pub use people::{PersonLine, desk_agreement, people};
 pub use rated::{Rated, Unit, Whose, is_of_people, rated};
 pub use refusal::Refusal;
 pub use reviewers::{Reviewers, reviewers};
-pub use rows::{AskedRow, Asks, SETTLES, SaidRow, said};
+pub use rows::{AskedRow, Asks, SETTLES, SaidRow, Same, label_of_row, said};
 pub use words::text;

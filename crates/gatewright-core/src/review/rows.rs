@@ -23,7 +23,9 @@ pub struct AskedRow {
     annotator: String,
     #[serde(default)]
     kind: Option<String>,
-    fields: Fields,
+    /// What people read; rows of `review export` leave it out.
+    #[serde(default)]
+    fields: Option<Fields>,
     #[serde(default)]
     inclusion: Option<f64>,
 }
@@ -58,20 +60,28 @@ impl AskedRow {
         serde_json::from_slice(line).map_err(|error| error.to_string())
     }
 
-    /// Turns the row into what it asks.
+    /// Turns the row into what it asks. `known` finds by criterion and answer what was asked before, for a row that does not say it again.
     ///
     /// # Errors
     /// What is missing, in words.
-    pub fn asks(self) -> Result<Asks, String> {
-        if self.fields.labels.len() < 2 {
+    pub fn asks<'d>(
+        self,
+        known: impl FnOnce(&str, &str) -> Option<&'d Item>,
+    ) -> Result<Asks, String> {
+        let Some(fields) = self.fields else {
+            let item = known(&self.criterion, &self.answer_id);
+            let unasked = "it has no `fields`, and nobody was asked about this answer";
+            let item = item.ok_or_else(|| unasked.to_owned())?.clone();
+            return Ok(Asks {
+                item,
+                said: said_in(self.label, &self.annotator)?,
+                settles: self.kind.as_deref() == Some(SETTLES),
+            });
+        };
+        if fields.labels.len() < 2 {
             return Err("`fields.labels` names fewer than two labels".to_owned());
         }
-        let label = self.label.filter(|label| !label.trim().is_empty());
-        let said = match (label, self.annotator.trim()) {
-            (None, _) => None,
-            (Some(_), "") => return Err("it has a `label` and no `annotator`".to_owned()),
-            (Some(label), by) => Some((label, by.to_owned())),
-        };
+        let said = said_in(self.label, &self.annotator)?;
         Ok(Asks {
             item: Item {
                 criterion: self.criterion,
@@ -79,10 +89,10 @@ impl AskedRow {
                 answer_id: self.answer_id,
                 trial: self.trial,
                 part: self.part,
-                labels: self.fields.labels,
-                rubric: self.fields.rubric,
-                input: self.fields.input,
-                output: self.fields.output,
+                labels: fields.labels,
+                rubric: fields.rubric,
+                input: fields.input,
+                output: fields.output,
                 inclusion: self.inclusion,
             },
             said,
@@ -91,9 +101,51 @@ impl AskedRow {
     }
 }
 
+/// The label of a row and who gave it; nothing where nobody has.
+fn said_in(label: Option<String>, annotator: &str) -> Result<Option<(String, String)>, String> {
+    let label = label.filter(|label| !label.trim().is_empty());
+    match (label, annotator.trim()) {
+        (None, _) => Ok(None),
+        (Some(_), "") => Err("it has a `label` and no `annotator`".to_owned()),
+        (Some(label), by) => Ok(Some((label, by.to_owned()))),
+    }
+}
+
+/// What makes a label one and the same, wherever it is written: criterion, answer, who, what, and whether it settles what others said.
+pub type Same = (String, String, String, String, bool);
+
+/// Reads which label a row of a label file is; nothing where it has none.
+///
+/// # Errors
+/// What is wrong with the row, in words.
+pub fn label_of_row(row: &[u8]) -> Result<Option<Same>, String> {
+    let row: LabelOfRow = serde_json::from_slice(row).map_err(|error| error.to_string())?;
+    let label = row.label.filter(|label| !label.trim().is_empty());
+    let settles = row.kind.as_deref() == Some(SETTLES);
+    Ok(label.map(|label| (row.criterion, row.answer_id, row.annotator, label, settles)))
+}
+
+#[derive(Deserialize)]
+struct LabelOfRow {
+    criterion: String,
+    answer_id: String,
+    #[serde(default)]
+    label: Option<String>,
+    #[serde(default)]
+    annotator: String,
+    #[serde(default)]
+    kind: Option<String>,
+}
+
 /// One label, as label files have it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SaidRow<'d> {
+    /// It stands in a file of the page.
+    #[serde(skip)]
+    pub from_file: bool,
+    /// All who are to label the answer have.
+    #[serde(skip)]
+    pub finished: bool,
     criterion: &'d str,
     example: &'d str,
     answer_id: &'d str,
@@ -107,7 +159,17 @@ pub struct SaidRow<'d> {
     inclusion: Option<f64>,
 }
 
-/// Lists what was said at the desk as rows of a label file, without what stands in a file of the page already; of one criterion, or of all.
+impl SaidRow<'_> {
+    /// Says which label it is.
+    pub fn same(&self) -> Same {
+        let text = |it: &str| it.to_owned();
+        let (criterion, answer) = (text(self.criterion), text(self.answer_id));
+        let (who, what) = (text(self.annotator), text(self.label));
+        (criterion, answer, who, what, self.kind == SETTLES)
+    }
+}
+
+/// Lists what was said at the desk as rows of a label file; of one criterion, or of all.
 pub fn said<'d>(desk: &'d Desk, criterion: Option<&'d str>) -> impl Iterator<Item = SaidRow<'d>> {
     let wanted = move |name: &str| criterion.is_none_or(|wanted| wanted == name);
     let entries = desk.entries().iter();
@@ -115,6 +177,8 @@ pub fn said<'d>(desk: &'d Desk, criterion: Option<&'d str>) -> impl Iterator<Ite
     entries.flat_map(|entry| {
         let item = &entry.item;
         let row = |given: &'d Given, kind: &'static str| SaidRow {
+            from_file: given.from_file,
+            finished: entry.is_finished(),
             criterion: &item.criterion,
             example: &item.example,
             answer_id: &item.answer_id,
@@ -125,9 +189,7 @@ pub fn said<'d>(desk: &'d Desk, criterion: Option<&'d str>) -> impl Iterator<Ite
             kind,
             inclusion: item.inclusion,
         };
-        let own = entry.given.iter().filter(|given| !given.from_file);
-        let settled = entry.settled.iter().filter(|given| !given.from_file);
-        own.map(move |given| row(given, "human"))
-            .chain(settled.map(move |given| row(given, SETTLES)))
+        let all = entry.given.iter().map(move |given| row(given, "human"));
+        all.chain(entry.settled.iter().map(move |given| row(given, SETTLES)))
     })
 }

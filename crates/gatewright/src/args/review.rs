@@ -101,7 +101,7 @@ pub(crate) struct AskArgs {
 
 /// Write what people said as a file of labels that the page can name.
 ///
-/// Labels that stand in the page's files already are not written again. An answer that nobody has labelled yet is a row without a label, so that it is counted as open. The file is written anew each time, if it holds nothing else.
+/// Labels that stand in the page's other files are not written again. An answer that not all who were asked have labelled is a row without a label: half a review is no verdict. The file is written anew each time, if it holds no label that the log does not have.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  gatewright review export -o reviewed.jsonl\n  gatewright review export grounded -o grounded.jsonl --json"

@@ -21,12 +21,7 @@ pub(crate) fn calibrate(context: &Context, args: &CalibrateArgs) -> Result<u8, F
     if let Some(path) = &args.output {
         writable(&context.here.join(path), path)?;
     }
-    let judging = Judging::of(
-        &mut loaded,
-        args.run.as_deref(),
-        &context.now,
-        &context.console,
-    )?;
+    let judging = context.judging(&mut loaded, args.run.as_deref())?;
     if let (Some(budget), Some(path)) = (args.plan, &args.output) {
         let criterion = the_one(&judging, &loaded, criterion)?;
         return plan(context, &loaded, &judging, criterion, budget, path);

@@ -21,6 +21,8 @@ pub(crate) struct Told<'t> {
     pub(crate) format: &'t str,
     /// What it is, and how it ends.
     pub(crate) note: &'t str,
+    /// What else programs are told.
+    pub(crate) also: &'t [(&'t str, &'t str)],
 }
 
 /// Listens, says where, and serves until the program is asked to end.
@@ -52,7 +54,11 @@ pub(crate) fn listen<F: Future<Output = io::Result<()>>>(
             .map_err(|source| failed("listen", source))?;
         let url = format!("http://{address}/");
         if console.json {
-            console.document(&serde_json::json!({"format": told.format, "url": url}))?;
+            let mut document = serde_json::json!({"format": told.format, "url": url});
+            for (name, value) in told.also {
+                document[*name] = (*value).into();
+            }
+            console.document(&document)?;
         } else {
             console.out(&format!("{url}\n"))?;
             console.note(told.note);

@@ -39,7 +39,7 @@ use crate::args::Global;
 use crate::console::Console;
 use crate::error::{Failure, problems_text};
 use crate::now::Now;
-use crate::pipeline::{Depth, Loaded};
+use crate::pipeline::{Depth, Judging, Loaded};
 use crate::project::Project;
 
 /// What every command is given.
@@ -67,6 +67,18 @@ impl Context {
             &global.root,
             &self.here,
         )
+    }
+
+    /// Gathers what systems answered and judges said: of recorded systems from their files, of others from a run.
+    ///
+    /// # Errors
+    /// When a log cannot be read, or a system that is called has no run yet.
+    pub(crate) fn judging(
+        &self,
+        loaded: &mut Loaded,
+        run: Option<&str>,
+    ) -> Result<Judging, Failure> {
+        Judging::of(loaded, run, &self.now, &self.console)
     }
 
     /// Loads the page and its data, and refuses to go on when something is wrong.

@@ -126,12 +126,7 @@ fn disagreements(context: &Context, args: &DisagreementsArgs) -> Result<u8, Fail
     let beside = is_of_people(declared).unwrap_or_default();
     let found = given(&loaded, index, beside);
     let settled = settled(&loaded, index, beside);
-    let judging = Judging::of(
-        &mut loaded,
-        args.run.as_deref(),
-        &context.now,
-        &context.console,
-    )?;
+    let judging = context.judging(&mut loaded, args.run.as_deref())?;
     let outputs = Outputs::of(&loaded, &judging);
     let mut text = String::new();
     let (mut written, mut before) = (0_usize, 0_usize);

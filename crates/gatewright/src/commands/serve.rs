@@ -41,21 +41,28 @@ pub(crate) fn serve(context: &Context, args: &ServeArgs) -> Result<u8, Failure> 
     };
     let log = DeskLog::open(&loaded.project, writer(COMMAND, &context.now))?;
     let accounts = Accounts::open(&loaded.project.state)?;
+    let mut also = Vec::new();
+    let mut text = String::new();
     if let Some(demo) = &demo {
         demo.accounts(&accounts, &context.now)?;
-        let password = &demo.password;
-        context.console.out(&format!(
-            "Log in as ana or ben, who label, or as cleo, who settles.\nThe password of all three: {password}\n"
-        ))?;
+        also.push(("password", demo.password.as_str()));
+        text = format!(
+            "Log in as ana or ben, who label, or as cleo, who settles.\nThe password of all three: {}\n",
+            demo.password
+        );
     }
     let first_code = match accounts.people()?.is_empty() {
         true => Some(code()?),
         false => None,
     };
     if let Some(code) = &first_code {
-        context.console.out(&format!(
+        also.push(("first_code", code.as_str()));
+        text = format!(
             "Nobody has an account yet. Make the first one at /first with this code:\n  {code}\n"
-        ))?;
+        );
+    }
+    if !context.console.json {
+        context.console.out(&text)?;
     }
     let desk = Arc::new(ProjectDesk {
         product: loaded.manifest.product.clone(),
@@ -66,9 +73,11 @@ pub(crate) fn serve(context: &Context, args: &ServeArgs) -> Result<u8, Failure> 
         command: COMMAND,
         format: "gatewright-serve/1",
         note: "people label, settle and see each other's agreement here; Ctrl-C ends it",
+        also: &also,
     };
+    let once = first_code.clone();
     listen(&context.console, args.address, &told, |listener| {
-        gatewright_web::office(listener, desk, accounts, first_code, ended())
+        gatewright_web::office(listener, desk, accounts, once, ended())
     })?;
     Ok(exit::SHIP)
 }

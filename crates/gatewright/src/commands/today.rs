@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use gatewright_core::incident;
 use gatewright_core::report::untrusted::line;
-use gatewright_core::review::{Desk, Progress, Stand};
+use gatewright_core::review::{Desk, Progress};
 use serde::Serialize;
 
 use crate::args::TodayArgs;
@@ -53,7 +53,7 @@ fn due(context: &Context, loaded: &Loaded, desk: &Desk, person: Option<&str>) ->
     let stale = examples.filter(|it| it.review_by.is_some_and(|date| date < context.now.today));
     let mut open: BTreeMap<String, u64> = BTreeMap::new();
     for entry in desk.entries() {
-        if entry.stand() == Stand::Open {
+        if !entry.is_finished() {
             *open.entry(entry.item.criterion.clone()).or_default() += 1;
         }
     }

@@ -243,7 +243,10 @@ fn rows_come_in_and_go_out_and_nothing_typed_is_lost() {
         .run(&["review", "export", "-o", "out.jsonl"])
         .expect(0);
     assert!(
-        open.stdout.contains("Wrote 0 labels") && open.stdout.contains("3 answers without one yet"),
+        open.stdout.contains("Wrote 0 labels")
+            && open
+                .stdout
+                .contains("3 answers are not labelled by all yet"),
         "{open}"
     );
     let blank = project.read("out.jsonl");
@@ -265,6 +268,51 @@ fn rows_come_in_and_go_out_and_nothing_typed_is_lost() {
         .run(&["review", "ask", "out.jsonl", "--people", "1"])
         .expect(0);
     assert!(taken.stdout.contains("1 label taken over"), "{taken}");
+    // What the error said to type works: the label is in the log, and stays in the file.
+    let again = project
+        .run(&["review", "export", "-o", "out.jsonl"])
+        .expect(0);
+    assert!(again.stdout.starts_with("Wrote 1 label"), "{again}");
+    let rows = project.read("out.jsonl");
+    assert!(
+        rows.contains("\"eve\"") && rows.matches("\"label\":null").count() == 2,
+        "{rows}"
+    );
+    // Rows that were written without the question are known by their answer.
+    let known = json(
+        &project
+            .run(&["review", "ask", "out.jsonl", "--people", "1", "--json"])
+            .expect(0),
+    );
+    assert_eq!((&known["new"], &known["labels"]), (&0.into(), &0.into()));
+    let _ = project
+        .run(&["review", "export", "-o", "out.jsonl"])
+        .expect(0);
+    assert_eq!(project.read("out.jsonl"), rows);
+    let changed = rows.replace("\"label\":\"ok\"", "\"label\":\"no\"");
+    project.write("other.jsonl", changed);
+    let other = project
+        .run(&["review", "ask", "other.jsonl", "--people", "1"])
+        .expect(0);
+    assert!(
+        other
+            .said()
+            .contains("1 labels are not what the same people said before"),
+        "{other}"
+    );
+    let blank = project
+        .run(&["review", "ask", "disputed.jsonl", "--gold"])
+        .expect(2);
+    assert!(blank.said().contains("no row has a label"), "{blank}");
+    project.write("notes.txt", "my notes\n");
+    let foreign = project
+        .run(&["review", "export", "-o", "notes.txt"])
+        .expect(2);
+    assert!(
+        foreign.said().contains("something else than labels"),
+        "{foreign}"
+    );
+    assert_eq!(project.read("notes.txt"), "my notes\n");
     for (file, text, said) in [
         (
             "bad.jsonl",
@@ -300,4 +348,49 @@ fn today_says_what_is_due_and_makes_nothing() {
         .expect(0);
     let said = project.run(&["today"]).expect(0);
     assert!(said.stdout.contains("1 open incident: INC-1"), "{said}");
+}
+
+/// Of two who are asked one has spoken: that is no verdict yet, or taking the other's label away would make one.
+#[test]
+fn half_a_review_is_no_verdict() {
+    let project = project("labels.jsonl", 1);
+    let _ = project
+        .run(&["review", "disagreements", "right", "-o", "disputed.jsonl"])
+        .expect(0);
+    let row = project
+        .read("disputed.jsonl")
+        .replace(",\"kind\":\"human_adjudicated\"", "");
+    let by = |who: &str, label: &str| {
+        row.replace("\"label\":null", &format!("\"label\":\"{label}\""))
+            .replace("\"annotator\":\"\"", &format!("\"annotator\":\"{who}\""))
+    };
+    project.write("first.jsonl", by("eve", "ok"));
+    project.write("second.jsonl", by("fay", "no"));
+    let asked = |file: &str| {
+        let _ = project.run(&["review", "ask", file]).expect(0);
+        let _ = project
+            .run(&["review", "export", "-o", "out.jsonl"])
+            .expect(0);
+        project.read("out.jsonl")
+    };
+    let half = asked("first.jsonl");
+    assert!(
+        !half.contains("eve") && half.contains("\"label\":null"),
+        "{half}"
+    );
+    let whole = asked("second.jsonl");
+    assert!(
+        whole.contains("eve") && whole.contains("fay") && !whole.contains("null"),
+        "{whole}"
+    );
+    // Asked of a third, it is open again, and what two said stays in the log.
+    let _ = project
+        .run(&["review", "ask", "first.jsonl", "--people", "3"])
+        .expect(0);
+    let _ = project
+        .run(&["review", "export", "-o", "out.jsonl"])
+        .expect(0);
+    assert!(!project.read("out.jsonl").contains("eve"));
+    let due = json(&project.run(&["today", "--json"]).expect(0));
+    assert_eq!(due["to_settle"]["right"], 1);
 }

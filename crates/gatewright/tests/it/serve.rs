@@ -146,7 +146,7 @@ fn a_label_that_was_told_is_there_after_a_kill() {
     assert!(
         wrote
             .stdout
-            .starts_with("Wrote 1 label to reviewed.jsonl; 11 answers without one yet"),
+            .starts_with("Wrote 1 label to reviewed.jsonl\n11 answers are not labelled by all yet"),
         "{wrote}"
     );
     // The gate reads it: one answer of twelve has a verdict.

@@ -283,14 +283,16 @@ fn rows_of_label_files_are_what_is_asked() {
     let row = r#"{"criterion":"good","example":"e1","answer_id":"00","trial":0,"label":null,"annotator":"","fields":{"labels":["yes","no"],"rubric":"r-1","input":"q","output":"a"},"inclusion":0.5}"#;
     let asks = AskedRow::parse(row.as_bytes())
         .expect("read")
-        .asks()
+        .asks(|_, _| None)
         .expect("whole");
     assert_eq!(
         (asks.said, asks.settles, asks.item.inclusion),
         (None, false, Some(0.5))
     );
     let labelled = row.replace("null", "\"yes\"");
-    let nameless = AskedRow::parse(labelled.as_bytes()).expect("read").asks();
+    let nameless = AskedRow::parse(labelled.as_bytes())
+        .expect("read")
+        .asks(|_, _| None);
     assert!(nameless.expect_err("nobody").contains("annotator"));
     let missing = AskedRow::parse(row.replace("answer_id", "id").as_bytes());
     assert!(missing.expect_err("no code").contains("answer_id"));

@@ -1,10 +1,10 @@
 //! `gatewright review ask`
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use gatewright_core::label::TextCode;
+use gatewright_core::label::{self, TextCode};
 use gatewright_core::manifest::{Grader, Manifest};
 use gatewright_core::report::untrusted::line;
 use gatewright_core::review::{AskedRow, Desk, Item, ReviewEvent, is_of_people};
@@ -15,7 +15,8 @@ use crate::commands::labelling::Asked;
 use crate::commands::{Context, unknown};
 use crate::error::Failure;
 use crate::exit;
-use crate::pipeline::{DeskLog, Judging, page_of, writer};
+use crate::pipeline::{DeskLog, page_of, writer};
+use crate::project::Project;
 
 const COMMAND: &str = "gatewright review ask";
 /// Most bytes of one row.
@@ -35,10 +36,13 @@ struct Said {
     label: String,
     by: String,
     settles: bool,
+    /// The file that it stands in, where the page does not name that: else the page reads it anyway.
+    from: Option<String>,
 }
 
 pub(super) fn ask(context: &Context, args: &AskArgs) -> Result<u8, Failure> {
     let project = context.project()?;
+    let before = DeskLog::look(&project)?;
     let mut found = Found::default();
     match &args.criterion {
         Some(name) => of_criterion(context, args, name, &mut found)?,
@@ -47,82 +51,135 @@ pub(super) fn ask(context: &Context, args: &AskArgs) -> Result<u8, Failure> {
                 .next("gatewright review ask FILE   (rows to label)")
                 .next("gatewright review ask --criterion NAME   (which people label)"));
         }
-        None => {
-            let (page, problems) = page_of(&project)?;
-            let page = page.ok_or(Failure::Problems(problems))?;
-            for path in &args.files {
-                of_file(context, &page, path, &mut found)?;
-            }
-        }
+        None => of_files(context, &project, args, &before, &mut found)?,
+    }
+    if args.gold && found.said.is_empty() {
+        return Err(Failure::usage("--gold, and no row has a label")
+            .why("what is known of an answer is the label in its row")
+            .next("fill in `label` and `annotator`, or leave --gold out"));
     }
     let writer = writer(COMMAND, &context.now);
     let by = writer.actor.clone();
     let mut log = DeskLog::open(&project, writer)?;
     let known = log.refresh()?;
-    let (mut events, labels) = news(&known, &found, args, (&by, &context.now.at));
-    let count = labels.len();
-    events.extend(labels);
-    let (_, refused) = log.record_all(events, &context.now.at)?;
-    let asked = log.refresh()?.entries().len() - known.entries().len();
-    tell(context, args, (asked, found.items.len()), count)?;
+    let news = news(&known, &found, args, (&by, &context.now.at));
+    let asked = news.asked.len();
+    let events = news.asked.into_iter().chain(news.labels).collect();
+    let (written, refused) = log.record_all(events, &context.now.at)?;
+    let new = log.refresh()?.entries().len() - known.entries().len();
+    tell(context, args, (new, found.items.len()), written - asked)?;
+    if news.other > 0 {
+        context.console.note(&format!(
+            "{} labels are not what the same people said before: what they said first stands",
+            news.other
+        ));
+    }
     if let Some(why) = refused {
-        context
-            .console
-            .note(&format!("some labels were not taken over: {why}"));
+        let note = format!("some labels were not taken over: {why}");
+        context.console.note(&note);
     }
     Ok(exit::SHIP)
 }
 
-/// Returns what is asked anew, and the labels that are not known yet.
-fn news(
-    known: &Desk,
-    found: &Found,
-    args: &AskArgs,
-    (by, at): (&str, &str),
-) -> (Vec<ReviewEvent>, Vec<ReviewEvent>) {
-    let not_by: BTreeSet<String> = args.not_by.iter().cloned().collect();
+/// What is not in the log yet.
+struct News {
+    asked: Vec<ReviewEvent>,
+    labels: Vec<ReviewEvent>,
+    /// Labels of people who said something else before.
+    other: usize,
+}
+
+fn news(known: &Desk, found: &Found, args: &AskArgs, (by, at): (&str, &str)) -> News {
+    // Accounts have lower-case names.
+    let not_by = args.not_by.iter().map(|name| name.trim().to_lowercase());
+    let not_by: BTreeSet<String> = not_by.collect();
     let items = found.items.iter();
-    let asked = items
-        .filter(|item| known.is_news(item, args.people, &not_by))
-        .map(|item| ReviewEvent::Asked {
-            item: Box::new(item.clone()),
-            people: args.people,
-            not_by: not_by.clone(),
-            why: args.why.clone(),
-            by: by.to_owned(),
+    let asked = items.filter(|item| known.is_news(item, args.people, &not_by));
+    let asked = asked.map(|item| ReviewEvent::Asked {
+        item: Box::new(item.clone()),
+        people: args.people,
+        not_by: not_by.clone(),
+        why: args.why.clone(),
+        by: by.to_owned(),
+        at: at.to_owned(),
+    });
+    let mut news = News {
+        asked: asked.collect(),
+        labels: Vec::new(),
+        other: 0,
+    };
+    for said in &found.said {
+        let id = found.items[said.item].id();
+        let entry = known.find(&id);
+        if args.gold {
+            let gold = (said.label.clone(), said.by.clone());
+            if entry.is_none_or(|entry| entry.gold.as_ref() != Some(&gold)) {
+                news.labels.push(ReviewEvent::Gold {
+                    item: id,
+                    label: gold.0,
+                    by: gold.1,
+                    at: at.to_owned(),
+                });
+            }
+            continue;
+        }
+        let before = entry.and_then(|entry| match said.settles {
+            true => entry.settled.as_ref(),
+            false => entry.said_by(&said.by),
+        });
+        if let Some(before) = before {
+            news.other += usize::from(before.label != said.label);
+            continue;
+        }
+        let note = said
+            .from
+            .as_ref()
+            .map(|file| format!("taken over from {file}"));
+        news.labels.push(ReviewEvent::Labelled {
+            item: id,
+            label: said.label.clone(),
+            by: said.by.clone(),
+            note: note.filter(|_| said.settles).unwrap_or_default(),
+            settles: said.settles,
+            from_file: said.from.is_none(),
             at: at.to_owned(),
         });
-    let labels = found.said.iter().filter_map(|said| {
-        let item = found.items[said.item].id();
-        let label = if args.gold {
-            ReviewEvent::Gold {
-                item,
-                label: said.label.clone(),
-                by: said.by.clone(),
-                at: at.to_owned(),
-            }
-        } else {
-            ReviewEvent::Labelled {
-                item,
-                label: said.label.clone(),
-                by: said.by.clone(),
-                note: String::new(),
-                settles: said.settles,
-                from_file: true,
-                at: at.to_owned(),
-            }
-        };
-        // What is known already is no news.
-        let new = known.find(&item).is_none() || known.check(&label).is_ok();
-        new.then_some(label)
-    });
-    (asked.collect(), labels.collect())
+    }
+    news
 }
+
+fn of_files(
+    context: &Context,
+    project: &Project,
+    args: &AskArgs,
+    before: &Desk,
+    found: &mut Found,
+) -> Result<(), Failure> {
+    let (page, problems) = page_of(project)?;
+    let page = page.ok_or(Failure::Problems(problems))?;
+    let whole = |path: &Path| path.canonicalize().ok();
+    let of_page: BTreeSet<PathBuf> = label::requests(&page)
+        .into_keys()
+        .filter_map(|path| whole(&project.root.join(path)))
+        .collect();
+    let asked = before.entries().iter();
+    let asked = asked.map(|it| ((&*it.item.criterion, &*it.item.answer_id), &it.item));
+    let asked: Before<'_> = asked.collect();
+    for path in &args.files {
+        let is_named = whole(&context.here.join(path)).is_some_and(|it| of_page.contains(&it));
+        of_file(context, &page, (path, is_named), &asked, found)?;
+    }
+    Ok(())
+}
+
+/// What was asked before, by criterion and answer.
+type Before<'d> = BTreeMap<(&'d str, &'d str), &'d Item>;
 
 fn of_file(
     context: &Context,
     page: &Manifest,
-    path: &Path,
+    (path, is_named): (&Path, bool),
+    before: &Before<'_>,
     found: &mut Found,
 ) -> Result<(), Failure> {
     let shown = line(&path.display().to_string(), 400);
@@ -143,7 +200,8 @@ fn of_file(
         if row.iter().all(u8::is_ascii_whitespace) {
             continue;
         }
-        let asks = AskedRow::parse(&row).and_then(AskedRow::asks);
+        let known = |criterion: &str, answer: &str| before.get(&(criterion, answer)).copied();
+        let asks = AskedRow::parse(&row).and_then(|row| row.asks(known));
         let asks = asks.map_err(|why| {
             Failure::usage(format!("{shown}:{number}: no row to label"))
                 .why(line(&why, 400))
@@ -164,6 +222,7 @@ fn of_file(
                 label,
                 by,
                 settles: asks.settles,
+                from: (!is_named).then(|| shown.clone()),
             });
         }
         found.items.push(asks.item);
@@ -200,12 +259,7 @@ fn of_criterion(
         let what = format!("the labels of `{name}` are scores");
         return Err(Failure::usage(what).next("a criterion whose labels have names"));
     }
-    let judging = Judging::of(
-        &mut loaded,
-        args.run.as_deref(),
-        &context.now,
-        &context.console,
-    )?;
+    let judging = context.judging(&mut loaded, args.run.as_deref())?;
     let outputs = Outputs::of(&loaded, &judging);
     let mut seen = BTreeSet::new();
     for unit in &rated.units {
@@ -237,6 +291,7 @@ fn of_criterion(
                 label,
                 by: by.to_string(),
                 settles: false,
+                from: None,
             });
         }
         found.items.push(item);
