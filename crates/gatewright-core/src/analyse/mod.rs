@@ -6,7 +6,6 @@ mod behavioural;
 mod cell;
 mod conduct;
 mod confirm;
-mod coverage;
 pub(crate) mod drawn;
 mod finding;
 mod flips;
@@ -34,7 +33,6 @@ use crate::response::AttemptEnd;
 pub use behavioural::{Behavioural, CaseRate};
 pub use conduct::{Conduct, Done, Lapse};
 pub use confirm::{confirmation, confirmation_at_most};
-pub use coverage::{Coverage, EmptyValue};
 pub use finding::{rests_on, uncorrected};
 pub use guard::{Resolution, Resolutions};
 
@@ -77,7 +75,6 @@ pub fn analyse(
             flips: flips::flips(inputs),
             behavioural: behavioural::behavioural(inputs),
             conduct: conduct::conduct(inputs),
-            coverage: coverage::Coverage::default(),
             disagreements: people.disagreements.clone(),
             causes: people.causes.clone(),
             uncalibrated: (0..manifest.criteria.len() as u16)
@@ -91,12 +88,7 @@ pub fn analyse(
             analysis,
         )
     });
-    let coverage = coverage::coverage(inputs, &analysis.findings);
-    Analysis {
-        cells,
-        coverage,
-        ..analysis
-    }
+    Analysis { cells, ..analysis }
 }
 
 impl Analysis {
@@ -111,7 +103,6 @@ impl Analysis {
             flips: Vec::new(),
             behavioural: Vec::new(),
             conduct: Vec::new(),
-            coverage: coverage::Coverage::default(),
             disagreements: BTreeMap::new(),
             causes: BTreeMap::new(),
             uncalibrated: Vec::new(),
@@ -210,8 +201,6 @@ pub struct Analysis {
     pub behavioural: Vec<Behavioural>,
     /// What was expected against what was done: criterion × slice, all examples first.
     pub conduct: Vec<Conduct>,
-    /// What the examples do not speak for.
-    pub coverage: Coverage,
     /// How far those who label differ, per criterion with any difference or any label that settles one.
     pub disagreements: BTreeMap<u16, Disagreement>,
     /// Causes set by triage: example and criterion to a class.

