@@ -3,6 +3,7 @@
 //! Nothing is decided here. A finding says how one rule stands in one segment and what would decide it.
 
 mod behavioural;
+mod blind;
 mod cell;
 mod conduct;
 mod confirm;
@@ -31,6 +32,7 @@ use crate::reference::ReferenceSet;
 use crate::response::AttemptEnd;
 
 pub use behavioural::{Behavioural, CaseRate};
+pub use blind::{Absent, Blind};
 pub use conduct::{Conduct, Done, Lapse};
 pub use confirm::{confirmation, confirmation_at_most};
 pub use finding::{rests_on, uncorrected};
@@ -81,6 +83,7 @@ pub fn analyse(
                 .filter(|&c| scores.by_model[c as usize] && !scores.units.contains_key(&c))
                 .collect(),
             calibrations: calibrate(manifest, reference, &scores.units, &people.known),
+            blind: blind::blind(inputs),
         };
         // A worker does not panic; should one, its work is done here and fails here.
         (
@@ -107,6 +110,7 @@ impl Analysis {
             causes: BTreeMap::new(),
             uncalibrated: Vec::new(),
             calibrations: Vec::new(),
+            blind: Blind::default(),
         }
     }
 }
@@ -209,6 +213,8 @@ pub struct Analysis {
     pub uncalibrated: Vec<u16>,
     /// How the judges stand that people's labels calibrate.
     pub calibrations: Vec<Calibration>,
+    /// What nothing here speaks of.
+    pub blind: Blind,
 }
 
 /// Attempts and what became of them, for one system.
@@ -342,6 +348,10 @@ pub struct ClassCount {
     pub outcomes: BTreeMap<Role, u64>,
     /// Examples with at least one such failure, per system.
     pub examples: BTreeMap<Role, u64>,
+    /// Examples that only the candidate fails so minus those that only production does, of those that both have a verdict on.
+    pub change: i64,
+    /// Examples that fail so on one of these two, while the other has no verdict: not compared.
+    pub unpaired: u64,
 }
 
 /// How one rule stands in one slice.

@@ -6,7 +6,7 @@ use crate::manifest::{Kind, Metric, Verb};
 
 /// Names the losses that were too small to see, the traffic nothing speaks for, and the claims that rest on other examples.
 pub(crate) fn unseen(case: Case<'_>) -> Vec<String> {
-    let mut lines = Vec::new();
+    let mut lines: Vec<String> = absent(case).into_iter().chain(unjudged(case)).collect();
     let requires = || {
         case.analysis
             .findings
@@ -54,6 +54,31 @@ pub(crate) fn unseen(case: Case<'_>) -> Vec<String> {
         lines.push("the rules were sealed after outputs existed".to_owned());
     }
     lines
+}
+
+/// Values that the page declares and no example has: whatever is true of them, no rule could have said so.
+fn absent(case: Case<'_>) -> Option<String> {
+    let all = &case.analysis.blind.absent;
+    let named: Vec<String> = all
+        .iter()
+        .map(|it| {
+            let share = it.share.map(|share| format!("{:.1}", share * 100.0));
+            let share = share.map(|share| share.trim_end_matches(".0").to_owned());
+            let share = share.map(|share| format!(" ({share} % of traffic)"));
+            let (dimension, value) = (&it.dimension, &it.value);
+            format!("{dimension} {value}{}", share.unwrap_or_default())
+        })
+        .collect();
+    (!named.is_empty()).then(|| format!("no example at all of {}", named.join(", ")))
+}
+
+/// Examples on which no deciding rule has a verdict.
+fn unjudged(case: Case<'_>) -> Option<String> {
+    let (all, judged) = (case.analysis.blind.examples, case.analysis.blind.judged);
+    (judged < all).then(|| {
+        let without = all - judged;
+        format!("{without} of {all} examples, on which no rule that decides has a verdict")
+    })
 }
 
 /// Repairing until one passes is selection: the chances of a wrong ship add up over the attempts (statistics.md §4f).

@@ -184,7 +184,9 @@ fn analysis() -> Analysis {
         confirm_timed_out: 0,
         confirm_failed: 0,
     };
-    let count = |class, candidate, production| ClassCount {
+    let count = |class, candidate: u64, production: u64| ClassCount {
+        change: candidate as i64 - production as i64,
+        unpaired: 0,
         class,
         slice: Vec::new(),
         outcomes: BTreeMap::from([(Role::Candidate, candidate), (Role::Production, production)]),
@@ -247,6 +249,7 @@ fn analysis() -> Analysis {
         causes: BTreeMap::new(),
         uncalibrated: Vec::new(),
         calibrations: Vec::new(),
+        blind: Blind::default(),
     }
 }
 
@@ -262,6 +265,7 @@ fn proposal() -> Proposal {
             without: vec!["cancellation".to_owned()],
             share: Some(0.81),
         }),
+        no_narrow: None,
         fallback: None,
         invalid: Vec::new(),
         work_items: vec![WorkItem {
