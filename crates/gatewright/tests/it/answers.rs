@@ -74,6 +74,35 @@ fn what_is_not_asked_or_has_no_example_is_said_in_every_report() {
 }
 
 #[test]
+fn means_are_called_means_in_tables_and_pictures() {
+    let project = recorded("standard: unbroken", 30, 0);
+    let page = project.read("gatewright.yaml");
+    let speed = "criteria:\n  speed: {grader: {latency: {}}, fails_as: latency}\n";
+    project.write("gatewright.yaml", page.replace("criteria:\n", speed));
+    for (system, took) in [("candidate", 900), ("production", 700)] {
+        let file = format!("runs/{system}.jsonl");
+        let mut timed = String::new();
+        for (at, line) in project.read(&file).lines().enumerate() {
+            let took = took + at * at % 97;
+            let line = line.trim_end_matches('}');
+            timed.push_str(&format!("{line},\"latency_ms\":{took}}}\n"));
+        }
+        project.write(&file, timed);
+    }
+    let _ = project
+        .run(&["gate", "-o", "report.html", "-o", "report.md"])
+        .expect(0);
+    assert!(project.read("report.md").contains("speed (mean)"));
+    let html = project.read("report.html");
+    assert!(
+        html.contains("<th scope=\"col\">speed (mean)</th>"),
+        "{html}"
+    );
+    assert!(html.matches("speed (mean)").count() > 2);
+    assert!(!html.contains("right (mean)"));
+}
+
+#[test]
 fn advice_exits_zero_and_says_would_hold() {
     for enforce in ["advise", "observe"] {
         let project = recorded(&format!("standard: unbroken, enforce: {enforce}"), 30, 12);
