@@ -467,7 +467,7 @@ pub fn quantile(values: &mut [f64], p: f64, alpha: f64, deff: f64) -> Result<Bou
     }
     values.sort_by(f64::total_cmp);
     let n = values.len();
-    let effective = ((n as f64 / deff.max(1.0)).floor() as u64).max(1);
+    let effective = whole_rows(n as f64 / deff.max(1.0)).max(1);
     let (lower, upper) = bound_ranks(effective, p, alpha);
     // Ranks of the effective sample are carried over as shares of the real one, outwards.
     let place = |rank: u64, up: bool| {
@@ -492,6 +492,11 @@ pub fn quantile(values: &mut [f64], p: f64, alpha: f64, deff: f64) -> Result<Bou
     );
     bounds.n_eff = effective as f64;
     Ok(bounds)
+}
+
+/// Returns how many whole rows an effective number of them is, for ranks: down, but for what a division loses to rounding.
+pub fn whole_rows(effective: f64) -> u64 {
+    (effective + 1e-9).floor() as u64
 }
 
 /// Returns the quantile p of values in any order: type 7, or with weights the smallest value that covers p of the weight.
@@ -531,7 +536,7 @@ pub fn weighted_quantile(
     let (sum, squares) = weights
         .iter()
         .fold((0.0, 0.0), |(sum, squares), w| (sum + w, squares + w * w));
-    let effective = ((sum * sum / squares / deff.max(1.0) + 1e-9).floor() as u64).max(1);
+    let effective = whole_rows(sum * sum / squares / deff.max(1.0)).max(1);
     let (lower, upper) = bound_ranks(effective, p, alpha);
     let Some(upper) = upper else {
         return Err(Undefined::TooFewForQuantile {
@@ -666,6 +671,12 @@ mod tests {
         let plain = quantile(&mut values.clone(), 0.95, 0.05, 1.0).expect("enough");
         let same = weighted_quantile(&values, Some(&alike), 0.95, 0.05, 1.0).expect("enough");
         assert_eq!((same.lower, same.upper), (plain.lower, plain.upper));
+        // 59 rows carry the bound: a division that loses the last digit takes none of them, with weights or without.
+        let few: Vec<f64> = (1..=177).map(f64::from).collect();
+        for weights in [None, Some(&alike[..177])] {
+            let found = weighted_quantile(&few, weights, 0.95, 0.05, 3.000_000_000_000_001);
+            assert_eq!(found.map(|it| it.n_eff), Ok(59.0));
+        }
         // The slow half carries nine tenths of traffic: the median is where 4/9 of that half lies below.
         let slow: Vec<f64> = values
             .iter()

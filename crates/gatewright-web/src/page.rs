@@ -65,7 +65,7 @@ impl<'a> Page<'a> {
             further,
             further_note,
             forest: view.forest.as_ref().map(Forest::of),
-            heat: view.heat.as_ref().map(Heat::of),
+            heat: view.heat.as_ref().map(|heat| Heat::of(heat, &view.tables)),
             done: conduct::done(view),
             lapses: conduct::lapses(view),
             behaviour: tables::behaviour(view),

@@ -8,7 +8,7 @@ use gatewright_stats::{paired, quantile, repeats};
 use crate::analyse::require::Inputs;
 use crate::analyse::scores::{Shape, Tally};
 use crate::analyse::slice::{Members, table_slices};
-use crate::analyse::weight::TrafficMean;
+use crate::analyse::weight::Traffic;
 use crate::analyse::{Cell, ClassCount, Counts, PairedCell, SystemCell};
 use crate::manifest::{Grader, Role};
 use crate::outcome::Missing;
@@ -35,14 +35,20 @@ pub(crate) fn cells(inputs: Inputs<'_>) -> Vec<Cell> {
             }));
             continue;
         }
+        let traffic = Traffic::of(inputs.manifest, inputs.reference, members);
         for criterion in 0..criteria as u16 {
-            cells.push(cell(inputs, &missing, criterion, members));
+            cells.push(cell(inputs, &missing, criterion, (members, &traffic)));
         }
     }
     cells
 }
 
-fn cell(inputs: Inputs<'_>, missing: &MissingIndex, criterion: u16, members: &Members) -> Cell {
+fn cell(
+    inputs: Inputs<'_>,
+    missing: &MissingIndex,
+    criterion: u16,
+    (members, traffic): (&Members, &Traffic),
+) -> Cell {
     let mut systems = BTreeMap::new();
     let mut against = BTreeMap::new();
     let preference = inputs.scores.shape[criterion as usize] == Shape::Preference;
@@ -57,7 +63,7 @@ fn cell(inputs: Inputs<'_>, missing: &MissingIndex, criterion: u16, members: &Me
         if system.role != Role::Candidate && inputs.scores.has(Role::Candidate) {
             against.insert(
                 system.role,
-                paired_cell(inputs, criterion, system.role, members),
+                paired_cell(inputs, criterion, system.role, (members, traffic)),
             );
         }
     }
@@ -222,12 +228,17 @@ fn quantiles(
     Some([0.5, 0.95, 0.99].map(|p| quantile::type7(&values, p)))
 }
 
-fn paired_cell(inputs: Inputs<'_>, criterion: u16, other: Role, members: &Members) -> PairedCell {
+fn paired_cell(
+    inputs: Inputs<'_>,
+    criterion: u16,
+    other: Role,
+    (members, traffic): (&Members, &Traffic),
+) -> PairedCell {
     let (mut both, mut gained, mut lost, mut neither) = (0, 0, 0, 0);
     let mut values = Vec::with_capacity(members.examples.len());
     let mut clusters = Vec::with_capacity(members.examples.len());
     let (mut single, mut sums) = (true, (0.0, 0.0));
-    let mut traffic = TrafficMean::default();
+    let mut traffic = traffic.mean();
     let smaller = smaller_value(inputs, criterion);
     for &example in &members.examples {
         let ours = inputs.scores.first(criterion, Role::Candidate, example);
@@ -237,7 +248,7 @@ fn paired_cell(inputs: Inputs<'_>, criterion: u16, other: Role, members: &Member
         };
         single &= [a, b].iter().all(|score| *score == 0.0 || *score == 1.0);
         sums = (sums.0 + a, sums.1 + b);
-        traffic.add(inputs.reference, example, a - b);
+        traffic.add(example, a - b);
         match if smaller { b - a } else { a - b } {
             d if d > 1e-12 => gained += 1,
             d if d < -1e-12 => lost += 1,
@@ -271,7 +282,7 @@ fn paired_cell(inputs: Inputs<'_>, criterion: u16, other: Role, members: &Member
         neither,
         candidate: mean(sums.0),
         other: mean(sums.1),
-        traffic: traffic.mean(),
+        traffic: traffic.found(),
         difference,
         p_midp: mcnemar.as_ref().map(|test| test.midp_two_sided),
         p_exact: mcnemar.as_ref().map(|test| test.exact_two_sided),
@@ -354,6 +365,7 @@ pub(crate) fn classes(inputs: Inputs<'_>) -> Vec<ClassCount> {
             }
         }
     }
+    let changes = changes(inputs, &of_example, slices.len());
     let judged = judged_roles(inputs);
     for (place, of_roles) in found.iter().enumerate() {
         if of_roles.iter().all(|failed| failed.outcomes == 0) {
@@ -373,9 +385,53 @@ pub(crate) fn classes(inputs: Inputs<'_>) -> Vec<ClassCount> {
             slice: slices[place / classes].slice.clone(),
             outcomes: of(|failed| failed.outcomes),
             examples: of(|failed| failed.examples),
+            change: changes[place].0,
+            unpaired: changes[place].1,
         });
     }
     counts
+}
+
+/// Per slice and class: the examples that only the candidate fails minus those that only production fails, of those that both were judged
+/// on; and how many fail on one of them while the other has no verdict.
+fn changes(inputs: Inputs<'_>, of_example: &[Vec<u32>], slices: usize) -> Vec<(i64, u64)> {
+    let classes = inputs.manifest.classes.len();
+    let mut failed: BTreeMap<(u16, u32), [bool; 2]> = BTreeMap::new();
+    let pair = [Role::Candidate, Role::Production];
+    for failure in inputs.scores.failures.iter().filter(|one| !one.fresh) {
+        if let Some(side) = pair.iter().position(|role| *role == failure.role) {
+            failed.entry((failure.class, failure.example)).or_default()[side] = true;
+        }
+    }
+    let mut found = vec![(0, 0); slices * classes];
+    for ((class, example), sides) in failed {
+        if sides == [true, true] {
+            continue;
+        }
+        let is_worse = sides[0];
+        let other = pair[usize::from(is_worse)];
+        let is_judged = is_clean(inputs, (class, other), example);
+        for &slice in &of_example[example as usize] {
+            let (change, unpaired) = &mut found[slice as usize * classes + usize::from(class)];
+            match (is_judged, is_worse) {
+                (true, true) => *change += 1,
+                (true, false) => *change -= 1,
+                (false, _) => *unpaired += 1,
+            }
+        }
+    }
+    found
+}
+
+/// Says whether every criterion that could find the class and applies has a verdict on an example, and one of them does.
+fn is_clean(inputs: Inputs<'_>, (class, role): (u16, Role), example: u32) -> bool {
+    let criteria = (0..).zip(&inputs.manifest.criteria);
+    let mut tallies = criteria
+        .filter(|(_, criterion)| criterion.classes().contains(&class))
+        .map(|(index, _)| inputs.scores.first(index, role, example))
+        .filter(Tally::applies)
+        .peekable();
+    tallies.peek().is_some() && tallies.all(|tally| tally.graded > 0)
 }
 
 /// One system's failures of one class in one slice.

@@ -191,12 +191,12 @@ pub fn rests_on(manifest: &Manifest, incidents: &[Incident], criterion: u16) -> 
 }
 
 /// Says whether a rule does more than watch.
-fn decides(manifest: &Manifest, rule: &Rule) -> bool {
+pub(super) fn decides(manifest: &Manifest, rule: &Rule) -> bool {
     rule.verb != Verb::Watch && uncorrected(manifest, rule).is_empty()
 }
 
 /// Says whether a rule's number changes with verdicts of a criterion.
-fn reads(rule: &Rule, index: u16, criterion: &Criterion) -> bool {
+pub(super) fn reads(rule: &Rule, index: u16, criterion: &Criterion) -> bool {
     match (rule.metric, rule.subject) {
         // Whatever failed on an answer has its cost, whichever criterion found it.
         (Metric::FailureCost, _) => true,

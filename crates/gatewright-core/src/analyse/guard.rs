@@ -6,7 +6,7 @@ use gatewright_stats::{guard, multiplicity};
 
 use crate::analyse::scores::Scores;
 use crate::analyse::slice::Members;
-use crate::analyse::weight::TrafficMean;
+use crate::analyse::weight::{Traffic, TrafficMean};
 use crate::analyse::{Finding, Fresh, Measured, Standing, Undecided};
 use crate::manifest::{Manifest, Role};
 use crate::plan::Plan;
@@ -35,7 +35,13 @@ pub(crate) fn evaluate(
     (criterion, other, margin): (u16, Role, f64),
     members: &Members,
 ) -> (Measured, Standing, Vec<u32>) {
-    let first = Losses::first(scores, (criterion, other), &members.examples, reference);
+    let traffic = Traffic::of(manifest, reference, members);
+    let first = Losses::first(
+        scores,
+        (criterion, other),
+        &members.examples,
+        (reference, &traffic),
+    );
     let mut measured = first.measured(margin);
     if first.planned == 0 {
         return (measured, Standing::Undecided(Undecided::Empty), Vec::new());
@@ -68,11 +74,11 @@ pub(crate) fn evaluate(
         margin,
         members,
         &first,
-        (plan, reference),
+        (plan, &traffic),
     ) {
         Some((fresh, traffic, standing)) => {
             measured.fresh = Some(fresh);
-            measured.traffic = traffic.mean();
+            measured.traffic = traffic.found();
             standing
         }
         None => match resolved(resolutions, (criterion, margin), &first) {
@@ -133,7 +139,8 @@ struct Losses {
     gains: f64,
     right: u64,
     clusters: BTreeSet<u32>,
-    traffic: TrafficMean,
+    /// Mean loss over the traffic examples, and their number.
+    traffic: Option<(f64, u64)>,
     candidate: f64,
     other: f64,
 }
@@ -143,7 +150,7 @@ impl Losses {
         scores: &Scores,
         (criterion, other): (u16, Role),
         examples: &[u32],
-        reference: &ReferenceSet,
+        (reference, traffic): (&ReferenceSet, &Traffic),
     ) -> Self {
         let mut look = Self {
             planned: 0,
@@ -157,11 +164,12 @@ impl Losses {
             gains: 0.0,
             right: 0,
             clusters: BTreeSet::new(),
-            traffic: TrafficMean::default(),
+            traffic: None,
             candidate: 0.0,
             other: 0.0,
         };
         let mut by_loss = Vec::new();
+        let mut traffic = traffic.mean();
         for &example in examples {
             let ours = scores.first(criterion, Role::Candidate, example);
             let theirs = scores.first(criterion, other, example);
@@ -179,7 +187,7 @@ impl Losses {
                 look.net_loss += other - candidate;
                 look.right += u64::from(other > 1e-12);
                 look.clusters.insert(reference.cluster[example as usize]);
-                look.traffic.add(reference, example, other - candidate);
+                traffic.add(example, other - candidate);
                 if other > candidate + 1e-12 {
                     by_loss.push((other - candidate, example));
                 } else if candidate > other + 1e-12 {
@@ -191,6 +199,7 @@ impl Losses {
         by_loss.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
         look.lost = by_loss.iter().map(|(_, example)| *example).collect();
         look.losses = by_loss;
+        look.traffic = traffic.found();
         look
     }
 
@@ -201,7 +210,7 @@ impl Losses {
             n: self.n,
             clusters: self.clusters.len() as u64,
             right: self.right,
-            traffic: self.traffic.mean(),
+            traffic: self.traffic,
             n_eff: self.n as f64,
             value: (self.n > 0).then(|| self.candidate / n),
             other: (self.n > 0).then(|| self.other / n),
@@ -217,15 +226,15 @@ impl Losses {
 }
 
 /// Judges fresh trials only. `None` when the slice has no complete round of them.
-fn fresh_look(
+fn fresh_look<'t>(
     scores: &Scores,
     criterion: u16,
     other: Role,
     margin: f64,
     members: &Members,
     first: &Losses,
-    (plan, reference): (&Plan, &ReferenceSet),
-) -> Option<(Fresh, TrafficMean, Standing)> {
+    (plan, traffic): (&Plan, &'t Traffic),
+) -> Option<(Fresh, TrafficMean<'t>, Standing)> {
     // A round is there when it was planned for every example of the slice; what of it is missing is then missing.
     let planned: BTreeSet<u32> = plan
         .confirmations
@@ -235,7 +244,7 @@ fn fresh_look(
     let (mut production, mut candidate): (Vec<Passes>, Vec<Passes>) = (Vec::new(), Vec::new());
     let (mut production_worst, mut candidate_worst): (Vec<Passes>, Vec<Passes>) =
         (Vec::new(), Vec::new());
-    let mut traffic = TrafficMean::default();
+    let mut traffic = traffic.mean();
     let (mut missing, mut reproduced, mut net_loss, mut calls) = (0_u64, 0_u64, 0.0, 0_u64);
     for &example in &members.examples {
         let applies = scores.first(criterion, Role::Candidate, example).applies()
@@ -269,7 +278,7 @@ fn fresh_look(
             candidate.push((passes_ours, graded_ours));
             let loss = theirs.mean().unwrap_or(0.0) - ours.mean().unwrap_or(0.0);
             net_loss += loss;
-            traffic.add(reference, example, loss);
+            traffic.add(example, loss);
             if loss > 0.5 && first.lost.contains(&example) {
                 reproduced += 1;
             }

@@ -3,10 +3,10 @@
 //! Nothing is decided here. A finding says how one rule stands in one segment and what would decide it.
 
 mod behavioural;
+mod blind;
 mod cell;
 mod conduct;
 mod confirm;
-mod coverage;
 pub(crate) mod drawn;
 mod finding;
 mod flips;
@@ -32,9 +32,9 @@ use crate::reference::ReferenceSet;
 use crate::response::AttemptEnd;
 
 pub use behavioural::{Behavioural, CaseRate};
+pub use blind::{Absent, Blind};
 pub use conduct::{Conduct, Done, Lapse};
 pub use confirm::{confirmation, confirmation_at_most};
-pub use coverage::{Coverage, EmptyValue};
 pub use finding::{rests_on, uncorrected};
 pub use guard::{Resolution, Resolutions};
 
@@ -77,13 +77,13 @@ pub fn analyse(
             flips: flips::flips(inputs),
             behavioural: behavioural::behavioural(inputs),
             conduct: conduct::conduct(inputs),
-            coverage: coverage::Coverage::default(),
             disagreements: people.disagreements.clone(),
             causes: people.causes.clone(),
             uncalibrated: (0..manifest.criteria.len() as u16)
                 .filter(|&c| scores.by_model[c as usize] && !scores.units.contains_key(&c))
                 .collect(),
             calibrations: calibrate(manifest, reference, &scores.units, &people.known),
+            blind: blind::blind(inputs),
         };
         // A worker does not panic; should one, its work is done here and fails here.
         (
@@ -91,12 +91,7 @@ pub fn analyse(
             analysis,
         )
     });
-    let coverage = coverage::coverage(inputs, &analysis.findings);
-    Analysis {
-        cells,
-        coverage,
-        ..analysis
-    }
+    Analysis { cells, ..analysis }
 }
 
 impl Analysis {
@@ -111,11 +106,11 @@ impl Analysis {
             flips: Vec::new(),
             behavioural: Vec::new(),
             conduct: Vec::new(),
-            coverage: coverage::Coverage::default(),
             disagreements: BTreeMap::new(),
             causes: BTreeMap::new(),
             uncalibrated: Vec::new(),
             calibrations: Vec::new(),
+            blind: Blind::default(),
         }
     }
 }
@@ -210,8 +205,6 @@ pub struct Analysis {
     pub behavioural: Vec<Behavioural>,
     /// What was expected against what was done: criterion × slice, all examples first.
     pub conduct: Vec<Conduct>,
-    /// What the examples do not speak for.
-    pub coverage: Coverage,
     /// How far those who label differ, per criterion with any difference or any label that settles one.
     pub disagreements: BTreeMap<u16, Disagreement>,
     /// Causes set by triage: example and criterion to a class.
@@ -220,6 +213,8 @@ pub struct Analysis {
     pub uncalibrated: Vec<u16>,
     /// How the judges stand that people's labels calibrate.
     pub calibrations: Vec<Calibration>,
+    /// What nothing here speaks of.
+    pub blind: Blind,
 }
 
 /// Attempts and what became of them, for one system.
@@ -353,6 +348,10 @@ pub struct ClassCount {
     pub outcomes: BTreeMap<Role, u64>,
     /// Examples with at least one such failure, per system.
     pub examples: BTreeMap<Role, u64>,
+    /// Examples that only the candidate fails so minus those that only production does, of those that both have a verdict on.
+    pub change: i64,
+    /// Examples that fail so on one of these two, while the other has no verdict: not compared.
+    pub unpaired: u64,
 }
 
 /// How one rule stands in one slice.

@@ -6,7 +6,7 @@ use gatewright_stats::proportion;
 
 use crate::analyse::require::{Inputs, subject_role};
 use crate::analyse::slice::Members;
-use crate::analyse::weight::TrafficMean;
+use crate::analyse::weight::Traffic;
 use crate::analyse::{Measured, Standing, Undecided};
 use crate::manifest::{Rule, Subject};
 
@@ -65,15 +65,16 @@ pub(crate) fn evaluate(
     missing += missing_fresh(inputs, &watching, rule, members);
     let independent = planned.min(clusters.len() as u64);
     let trials = f64::from(inputs.plan.trials(role).max(1));
-    let mut traffic = TrafficMean::default();
+    let traffic = Traffic::of(inputs.manifest, inputs.reference, members);
+    let mut traffic = traffic.mean();
     for &example in &applicable {
         let answers = answers_with
             .range((example, 0)..=(example, u32::MAX))
             .count();
-        traffic.add(inputs.reference, example, answers as f64 / trials);
+        traffic.add(example, answers as f64 / trials);
     }
     let mut measured = Measured {
-        traffic: traffic.mean(),
+        traffic: traffic.found(),
         planned,
         n: planned,
         clusters: clusters.len() as u64,
@@ -131,8 +132,7 @@ fn capped(rule: &Rule, independent: u64, measured: &mut Measured) -> Standing {
 }
 
 /// Criteria that can see the rule's subject.
-/// Criteria whose verdicts a rule is about.
-pub(super) fn criteria_of(inputs: Inputs<'_>, rule: &Rule) -> Vec<u16> {
+fn criteria_of(inputs: Inputs<'_>, rule: &Rule) -> Vec<u16> {
     match rule.subject {
         Subject::Criterion(criterion) => vec![criterion],
         Subject::Class(class) => (0..inputs.manifest.criteria.len() as u16)

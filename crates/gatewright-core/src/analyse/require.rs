@@ -5,7 +5,8 @@
 
 use gatewright_stats::choose;
 use gatewright_stats::estimate::{Bounds, Undefined};
-use gatewright_stats::{cluster, power};
+use gatewright_stats::special::norm_ppf;
+use gatewright_stats::{cluster, power, quantile};
 
 use crate::analyse::behavioural::Probed;
 use crate::analyse::rows::{Column, Statistic, Table, tabulate};
@@ -208,7 +209,7 @@ fn judge(
         });
     }
     undecided(Undecided::TooFew {
-        more: more_examples(rule, statistic, table, &found, limit, smaller),
+        more: more_examples(rule, statistic, table, &found, (limit, unspoken, smaller)),
     })
 }
 
@@ -249,8 +250,12 @@ fn bounds(statistic: Statistic, column: &Column, alpha: f64) -> Result<Bounds, U
                 .collect();
             let values: Vec<f64> = finite.iter().map(|&row| column.value[row]).collect();
             let clusters: Vec<u32> = finite.iter().map(|&row| column.cluster[row]).collect();
-            let deff =
-                cluster::cluster_mean(&values, &clusters, None).map_or(1.0, |mean| mean.deff());
+            let deff = match cluster::cluster_mean(&values, &clusters, None) {
+                Ok(mean) => mean.deff(),
+                // One source is no sample, however many rows it has.
+                Err(why @ Undefined::TooFewClusters { .. }) if values.len() > 1 => return Err(why),
+                Err(_) => 1.0,
+            };
             choose::weighted_quantile(
                 &column.value,
                 column.weight.as_deref(),
@@ -304,45 +309,94 @@ pub(super) fn worst_over_uncovered(
     }
 }
 
-/// How many more examples would show it, if the disagreement stays as seen and nothing has changed.
+/// How many more examples would show it, if they are like these. Nothing only where what was seen is not on the right side of the limit:
+/// then no number of examples like these would.
 fn more_examples(
     rule: &Rule,
     statistic: Statistic,
     table: &Table,
     found: &Bounds,
-    limit: f64,
-    smaller: bool,
+    (limit, unspoken, smaller): (f64, f64, bool),
 ) -> Option<u64> {
     let n = table.worst.value.len() as u64;
     let needed = match statistic {
-        Statistic::Difference => {
-            let discordance =
-                table.worst.value.iter().map(|d| d * d).sum::<f64>() / n.max(1) as f64;
-            let margin = if smaller { limit } else { -limit };
-            if margin <= 0.0 {
-                return None;
-            }
-            let deff = found.deff.unwrap_or(1.0).max(1.0);
-            let planned = |delta: f64| {
-                let discordance = discordance.max(0.01).max(delta.abs());
-                power::n_non_inferiority(discordance, delta, margin, rule.alpha_holds, 0.8, deff)
-                    .ok()
-            };
-            // Planned as if nothing had changed. Where that many are there already, what was seen is the better guess.
-            match planned(0.0)? {
-                needed if needed > n => needed,
-                _ => {
-                    let seen = if smaller { -found.point } else { found.point };
-                    planned(seen.min(0.0)).filter(|needed| *needed > n)?
-                }
-            }
+        Statistic::Difference => unchanged(rule, table, found, (limit, smaller)),
+        Statistic::Share if !smaller && unspoken <= 0.0 && found.point > limit => {
+            power::n_for_floor(found.point, limit, rule.alpha_holds, 0.8)
         }
-        Statistic::Share if !smaller && found.point > limit => {
-            power::n_for_floor(found.point, limit, rule.alpha_holds, 0.8)?
+        Statistic::Share if smaller && unspoken <= 0.0 && found.point < limit => {
+            power::n_for_floor(1.0 - found.point, 1.0 - limit, rule.alpha_holds, 0.8)
         }
-        _ => return None,
+        _ => None,
     };
+    let needed = needed
+        .filter(|needed| *needed > n)
+        .or_else(|| narrower(rule, statistic, found, (limit, unspoken, smaller)))?;
     Some(needed.saturating_sub(n).max(1))
+}
+
+/// Pairs that a margin needs, if the disagreement stays as seen and nothing has changed; or where that many are there already, as seen.
+fn unchanged(
+    rule: &Rule,
+    table: &Table,
+    found: &Bounds,
+    (limit, smaller): (f64, bool),
+) -> Option<u64> {
+    let n = table.worst.value.len() as u64;
+    let discordance = table.worst.value.iter().map(|d| d * d).sum::<f64>() / n.max(1) as f64;
+    let margin = if smaller { limit } else { -limit };
+    if margin <= 0.0 {
+        return None;
+    }
+    let deff = found.deff.unwrap_or(1.0).max(1.0);
+    let planned = |delta: f64| {
+        let discordance = discordance.max(0.01).max(delta.abs());
+        power::n_non_inferiority(discordance, delta, margin, rule.alpha_holds, 0.8, deff).ok()
+    };
+    match planned(0.0)? {
+        needed if needed > n => Some(needed),
+        _ => {
+            let seen = if smaller { -found.point } else { found.point };
+            planned(seen.min(0.0)).filter(|needed| *needed > n)
+        }
+    }
+}
+
+/// Rows at which a bound that narrows with the root of their number is inside the limit four times in five, what was seen staying as it is.
+fn narrower(
+    rule: &Rule,
+    statistic: Statistic,
+    found: &Bounds,
+    (limit, unspoken, smaller): (f64, f64, bool),
+) -> Option<u64> {
+    let seen = Bounds {
+        lower: found.point,
+        upper: found.point,
+        ..found.clone()
+    };
+    let seen = worst_over_uncovered(statistic, &seen, unspoken, smaller);
+    let (room, half) = if smaller {
+        (limit - seen, found.upper - found.point)
+    } else {
+        (seen - limit, found.point - found.lower)
+    };
+    if room.is_nan() || room <= 0.0 {
+        return None;
+    }
+    if !half.is_finite() {
+        // A quantile that has no bound on this side yet.
+        return match statistic {
+            Statistic::Quantile(p) => {
+                let p = if smaller { p } else { 1.0 - p };
+                Some(quantile::min_n_for_upper(p, rule.alpha_holds))
+            }
+            _ => None,
+        };
+    }
+    let z = -norm_ppf(rule.alpha_holds);
+    let half = half * (1.0 - unspoken) * (z + norm_ppf(0.8)) / z;
+    let needed = found.n as f64 * (half / room).powi(2);
+    (needed.is_finite() && needed < 1e12).then(|| needed.ceil() as u64)
 }
 
 /// The other system of a comparison.

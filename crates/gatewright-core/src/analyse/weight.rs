@@ -102,42 +102,68 @@ impl Mass {
 /// Most combinations of values that are raked.
 const CELLS_MAX: usize = 1 << 20;
 
-/// The mean of something over the traffic examples of a slice, weighed by their inclusion probabilities where all have one.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct TrafficMean {
-    n: u64,
-    plain: f64,
-    weighted: f64,
-    weight: f64,
-    unknown: bool,
+/// The traffic examples of a slice, weighed as a demand on that slice weighs them: so that both say the same of a week.
+#[derive(Clone, Debug)]
+pub(crate) struct Traffic {
+    examples: Vec<u32>,
+    each: Option<Vec<f64>>,
 }
 
-impl TrafficMean {
-    /// Adds an example's value; examples of other kinds are left out.
-    pub(crate) fn add(&mut self, reference: &ReferenceSet, example: u32, value: f64) {
-        let one = &reference.examples[example as usize];
-        if one.kind != Kind::Traffic {
-            return;
-        }
-        self.n += 1;
-        self.plain += value;
-        match inclusion(one) {
-            Some(probability) => {
-                self.weighted += value / probability;
-                self.weight += 1.0 / probability;
-            }
-            None => self.unknown = true,
+impl Traffic {
+    pub(crate) fn of(manifest: &Manifest, reference: &ReferenceSet, members: &Members) -> Self {
+        let is_traffic =
+            |example: &&u32| reference.examples[**example as usize].kind == Kind::Traffic;
+        let members = Members {
+            slice: members.slice.clone(),
+            examples: members
+                .examples
+                .iter()
+                .filter(is_traffic)
+                .copied()
+                .collect(),
+        };
+        let each = weights(manifest, reference, &members).each;
+        Self {
+            examples: members.examples,
+            each,
         }
     }
 
-    /// The mean, with the number of examples; `None` without any.
-    pub(crate) fn mean(&self) -> Option<(f64, u64)> {
-        let mean = if self.unknown {
-            self.plain / self.n as f64
-        } else {
-            self.weighted / self.weight
+    /// Starts a mean over them.
+    pub(crate) fn mean(&self) -> TrafficMean<'_> {
+        TrafficMean {
+            of: self,
+            n: 0,
+            sum: 0.0,
+            weight: 0.0,
+        }
+    }
+}
+
+/// The mean of something over the traffic examples of a slice.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TrafficMean<'a> {
+    of: &'a Traffic,
+    n: u64,
+    sum: f64,
+    weight: f64,
+}
+
+impl TrafficMean<'_> {
+    /// Adds an example's value; examples of other kinds are left out.
+    pub(crate) fn add(&mut self, example: u32, value: f64) {
+        let Ok(place) = self.of.examples.binary_search(&example) else {
+            return;
         };
-        (self.n > 0).then_some((mean, self.n))
+        let weight = self.of.each.as_ref().map_or(1.0, |each| each[place]);
+        self.n += 1;
+        self.sum += weight * value;
+        self.weight += weight;
+    }
+
+    /// The mean, with the number of examples; `None` without any.
+    pub(crate) fn found(&self) -> Option<(f64, u64)> {
+        (self.weight > 0.0).then(|| (self.sum / self.weight, self.n))
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a rule can and cannot show at this n, before anything is run (statistics.md §5).
 
+use gatewright_stats::choose::whole_rows;
 use gatewright_stats::paired::tango_z;
 use gatewright_stats::power::{
     mde_paired, n_for_floor, n_non_inferiority, power_floor_cp, power_paired_tango,
@@ -53,8 +54,14 @@ pub(super) fn impossible(rule: &Rule, sight: &Sight, trials: u32) -> Option<Impo
         (Metric::Share | Metric::Relation(_), Compare::Better { by, .. }) => {
             pair_unreachable(n, by, alpha)
         }
-        (Metric::Quantile(p), Compare::AtMost { .. }) => ranks_unreachable(n, p, alpha),
-        (Metric::Quantile(p), Compare::AtLeast { .. }) => ranks_unreachable(n, 1.0 - p, alpha),
+        (Metric::Quantile(_), _) => {
+            // The analysis takes ranks at Kish's number over the design effect that it finds, which may be 1.
+            let (n, needed) = (whole_rows(sight.weighed), ranks_needed(rule)?);
+            (n < needed).then(|| Impossible {
+                what: format!("a bound on this quantile needs {needed} examples, and {n} carry it"),
+                instead: format!("{needed} examples, or the share over the limit: `metric: share`"),
+            })
+        }
         (Metric::PassHatK(k) | Metric::PassAtK(k), _) if k > trials && trials > 1 => {
             Some(Impossible {
                 what: format!("{k} uses in a row need {k} trials, and {trials} are planned"),
@@ -102,12 +109,15 @@ fn pair_unreachable(n: u64, limit: f64, alpha: f64) -> Option<Impossible> {
     })
 }
 
-fn ranks_unreachable(n: u64, p: f64, alpha: f64) -> Option<Impossible> {
-    let needed = min_n_for_upper(p, alpha);
-    (n < needed).then(|| Impossible {
-        what: format!("a bound on this quantile needs {needed} examples, and {n} carry it"),
-        instead: format!("{needed} examples, or the share over the limit: `metric: share`"),
-    })
+/// Rows that a limit on a quantile needs before it has a bound at all.
+pub(super) fn ranks_needed(rule: &Rule) -> Option<u64> {
+    match (rule.metric, rule.compare) {
+        (Metric::Quantile(p), Compare::AtMost { .. }) => Some(min_n_for_upper(p, rule.alpha_holds)),
+        (Metric::Quantile(p), Compare::AtLeast { .. }) => {
+            Some(min_n_for_upper(1.0 - p, rule.alpha_holds))
+        }
+        _ => None,
+    }
 }
 
 /// Says how likely a require of no worse holds when nothing changed.

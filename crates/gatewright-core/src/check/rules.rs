@@ -1,5 +1,7 @@
 //! Rules against the examples that carry them.
 
+use gatewright_stats::choose::whole_rows;
+
 use super::power::{self, DISCORDANCE, POWER, percent};
 use super::sight::{Sight, sights, trials};
 use super::{Facts, few};
@@ -173,6 +175,9 @@ fn weak(
     facts: &Facts,
     path: &str,
 ) -> (Option<f64>, Option<Problem>) {
+    if rule.verb == Verb::Require && matches!(rule.metric, Metric::Quantile(_)) {
+        return (None, weak_quantile(manifest, rule, (sight, trials), path));
+    }
     if rule.verb != Verb::Require || rule.metric != Metric::Share || sight.n == 0 {
         return (None, None);
     }
@@ -198,6 +203,30 @@ fn weak(
     .why("a rule that good work seldom passes is overridden, or holds good work back")
     .instead(instead);
     (Some(chance), Some(problem))
+}
+
+/// A quantile has no bound when rows of one source are as alike as is usual.
+fn weak_quantile(
+    manifest: &Manifest,
+    rule: &Rule,
+    (sight, trials): (&Sight, u32),
+    path: &str,
+) -> Option<Problem> {
+    let needed = power::ranks_needed(rule)?;
+    let worth = whole_rows(sight.n_eff);
+    if worth >= needed || power::impossible(rule, sight, trials).is_some() {
+        return None;
+    }
+    let what = format!(
+        "{}: a bound on this quantile needs {needed} examples, and {} in {} clusters are worth about {worth}",
+        named(rule, sight),
+        sight.n,
+        sight.clusters
+    );
+    let problem = Problem::suggestion("weak-power", manifest.at(path), what)
+        .why("examples of one source are alike, so that they count for fewer ranks")
+        .instead("examples from more sources, or the share over the limit: `metric: share`");
+    Some(problem)
 }
 
 fn margin_words(

@@ -23,6 +23,8 @@ pub(super) struct Sight {
     pub(super) n: u64,
     /// Their clusters.
     pub(super) clusters: u64,
+    /// What they are worth by their weights alone (Kish): n for all but a require.
+    pub(super) weighed: f64,
     /// What they are worth: n over the design effect of clusters and, for a require, of weights.
     pub(super) n_eff: f64,
 }
@@ -97,6 +99,7 @@ pub(super) fn sights(
                 slice: members.slice,
                 n: members.examples.len() as u64,
                 clusters: sizes.len() as u64,
+                weighed: kish.min(n),
                 n_eff: kish.min(n) / deff,
             }
         })

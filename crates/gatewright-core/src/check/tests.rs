@@ -270,6 +270,40 @@ fn holds_that_no_data_could_reach() {
             .ends_with("a bound on this quantile needs 59 examples, and 30 carry it"),
         "{found:#?}"
     );
+    // Ranks are counted as the analysis counts them: what weights take away is gone, what clusters may take away is only likely.
+    let about = |page: &str, examples: &str| {
+        let (manifest, set) = given(page, examples);
+        let found = super::check(&manifest, &set, &facts());
+        let mut about = found.into_iter().filter(|it| it.what.contains("quantile"));
+        let found = about.next().map(|it| (it.code, it.what));
+        found.map_or_else(String::new, |(code, what)| format!("{code} {what}"))
+    };
+    let shares =
+        "trials: 1\ntraffic: {per_week: 1000, share: {task: {refund: 0.9, invoice: 0.1}}}\n";
+    let said = about(&p95.replacen("trials: 1\n", shares, 1), &lines(60, ""));
+    let wanted = "a bound on this quantile needs 59 examples, and 36 carry it";
+    assert!(
+        said.starts_with("cannot-hold") && said.ends_with(wanted),
+        "{said}"
+    );
+    let halves = |n| {
+        lines(n, "")
+            .lines()
+            .enumerate()
+            .map(|(at, line)| {
+                line.replace(
+                    "\"provenance\"",
+                    &format!("\"cluster\":\"c{}\",\"provenance\"", at % 2),
+                ) + "\n"
+            })
+            .collect::<String>()
+    };
+    let said = about(&p95, &halves(60));
+    let wanted = "needs 59 examples, and 60 in 2 clusters are worth about 15";
+    assert!(
+        said.starts_with("weak-power") && said.ends_with(wanted),
+        "{said}"
+    );
 }
 
 /// The words that the issue asks for.

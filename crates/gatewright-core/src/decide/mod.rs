@@ -113,6 +113,8 @@ pub struct Proposal {
     pub alternative: Option<Scope>,
     /// For a rollback: whether the fallback holds the rules that fired.
     pub fallback: Option<FallbackStanding>,
+    /// For a hold that a rule asked to be a narrow: why there is none.
+    pub no_narrow: Option<String>,
     /// Why the run is invalid, for step 1.
     pub invalid: Vec<String>,
     /// What is asked of whom.

@@ -62,12 +62,36 @@ fn bad_values<'a>(
 }
 
 fn remaining(case: Case<'_>, route: &Route, bad: &BTreeSet<&str>) -> Option<Scope> {
-    let (left, without): (Vec<&RouteValue>, Vec<&RouteValue>) = route
+    let left = passing(case, route, bad).ok()?;
+    Some(Scope::Segments {
+        dimension: route.dimension.clone(),
+        values: left.iter().map(|value| value.value.clone()).collect(),
+        without: without(route, bad).map(|it| it.value.clone()).collect(),
+        share: left.iter().map(|value| value.share).sum::<Option<f64>>(),
+    })
+}
+
+fn without<'r>(route: &'r Route, bad: &BTreeSet<&str>) -> impl Iterator<Item = &'r RouteValue> {
+    let values = route.values.iter();
+    values.filter(|value| bad.contains(value.value.as_str()))
+}
+
+/// The values that are not bad, if a release to them alone passes; else why it does not.
+fn passing<'r>(
+    case: Case<'_>,
+    route: &'r Route,
+    bad: &BTreeSet<&str>,
+) -> Result<Vec<&'r RouteValue>, String> {
+    let left: Vec<&RouteValue> = route
         .values
         .iter()
-        .partition(|value| !bad.contains(value.value.as_str()));
-    if left.is_empty() || without.is_empty() {
-        return None;
+        .filter(|value| !bad.contains(value.value.as_str()))
+        .collect();
+    if left.is_empty() {
+        return Err("no value is left".to_owned());
+    }
+    if without(route, bad).next().is_none() {
+        return Err("it lies in no value that examples have".to_owned());
     }
     let p: Vec<f64> = route
         .values
@@ -83,19 +107,45 @@ fn remaining(case: Case<'_>, route: &Route, bad: &BTreeSet<&str>) -> Option<Scop
             .unwrap_or(0);
         value_passes(case, value, adjusted[place])
     };
-    if !left.iter().all(|value| passes(value)) {
-        return None;
+    let failing = left.iter().filter(|value| !passes(value));
+    let failing: Vec<&str> = failing.map(|value| value.value.as_str()).collect();
+    if !failing.is_empty() {
+        let names = failing.join(", ");
+        return Err(format!("not every rule is shown to hold in {names} alone"));
     }
     // Under `shown` something must be shown where the release goes: at least one require, as for a ship.
     let shown = left.iter().any(|value| value.p_requires.is_some());
     if case.manifest.decision.standard == Standard::Shown && !shown {
+        return Err("no demand is shown in what would be left".to_owned());
+    }
+    Ok(left)
+}
+
+/// Why a hold is no narrow, where a rule that is violated asks for one.
+pub(crate) fn refused(case: Case<'_>, violated: &[usize], undecided: &[usize]) -> Option<String> {
+    let rule = |&index: &usize| case.rule(&case.analysis.findings[index]);
+    let asks = |index: &usize| rule(index).violated == Some(Action::Narrow);
+    if !violated.iter().any(asks) {
         return None;
     }
-    Some(Scope::Segments {
-        dimension: route.dimension.clone(),
-        values: left.iter().map(|value| value.value.clone()).collect(),
-        without: without.iter().map(|value| value.value.clone()).collect(),
-        share: left.iter().map(|value| value.share).sum::<Option<f64>>(),
+    if let Some(other) = violated.iter().find(|index| !asks(index)) {
+        return Some(format!(
+            "{} is violated too, and asks for more",
+            rule(other).id
+        ));
+    }
+    let reasons = case.analysis.routes.iter().map(|route| {
+        let why = match bad_values(case, route, violated, undecided) {
+            None => Err("what is violated lies in no one value of it".to_owned()),
+            Some(bad) => passing(case, route, &bad).map(|_| ()),
+        };
+        let why = why.err().unwrap_or_default();
+        format!("by {}, {why}", route.dimension)
+    });
+    let reasons: Vec<String> = reasons.collect();
+    Some(match reasons.is_empty() {
+        true => "nothing to route by is in the reference set".to_owned(),
+        false => reasons.join("; "),
     })
 }
 

@@ -67,6 +67,9 @@ pub fn decide(manifest: &Manifest, analysis: &Analysis, context: &DecisionContex
     if matches!(proposal.answer, Answer::NotEnoughEvidence) && proposal.fired.is_empty() {
         proposal.needs.push(nothing_shown(case));
     }
+    if proposal.step == 4 && proposal.answer == Answer::Hold {
+        proposal.no_narrow = narrow::refused(case, &violated, &undecided);
+    }
     proposal.unseen = unseen::unseen(case);
     proposal.watches = watches(case);
     if matches!(proposal.answer, Answer::Rollback) {
@@ -355,6 +358,7 @@ fn answer(answer: Answer, step: u8, fired: Vec<usize>) -> Proposal {
         fired,
         scope: None,
         alternative: None,
+        no_narrow: None,
         fallback: None,
         invalid: Vec::new(),
         work_items: Vec::new(),

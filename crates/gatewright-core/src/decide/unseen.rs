@@ -1,12 +1,12 @@
 //! What this gate could not have seen, in plain words: the honest end of every answer.
 
-use crate::analyse::{EmptyValue, slice_words};
+use crate::analyse::slice_words;
 use crate::decide::order::Case;
 use crate::manifest::{Kind, Metric, Verb};
 
 /// Names the losses that were too small to see, the traffic nothing speaks for, and the claims that rest on other examples.
 pub(crate) fn unseen(case: Case<'_>) -> Vec<String> {
-    let mut lines = Vec::new();
+    let mut lines: Vec<String> = absent(case).into_iter().chain(unjudged(case)).collect();
     let requires = || {
         case.analysis
             .findings
@@ -17,8 +17,6 @@ pub(crate) fn unseen(case: Case<'_>) -> Vec<String> {
     if !shown {
         lines.push("nothing is shown about traffic".to_owned());
     }
-    lines.extend(no_examples(case));
-    lines.extend(unjudged(case));
     if let Some(line) = smallest_losses(case) {
         lines.push(line);
     }
@@ -58,46 +56,29 @@ pub(crate) fn unseen(case: Case<'_>) -> Vec<String> {
     lines
 }
 
-/// Values of the page without an example: what breaks there breaks unseen.
-fn no_examples(case: Case<'_>) -> Option<String> {
-    const NAMED_MAX: usize = 6;
-    let empty = &case.analysis.coverage.empty;
-    if empty.is_empty() {
-        return None;
-    }
-    let name = |it: &EmptyValue| {
-        let share = it
-            .share
-            .map(|share| format!(" ({:.0} % of traffic)", share * 100.0));
-        format!("{} {}{}", it.dimension, it.value, share.unwrap_or_default())
-    };
-    let mut names: Vec<String> = empty.iter().take(NAMED_MAX).map(name).collect();
-    if empty.len() > NAMED_MAX {
-        names.push(format!("{} more", empty.len() - NAMED_MAX));
-    }
-    Some(format!("no example of {}", names.join(", ")))
+/// Values that the page declares and no example has: whatever is true of them, no rule could have said so.
+fn absent(case: Case<'_>) -> Option<String> {
+    let all = &case.analysis.blind.absent;
+    let named: Vec<String> = all
+        .iter()
+        .map(|it| {
+            let share = it.share.map(|share| format!("{:.1}", share * 100.0));
+            let share = share.map(|share| share.trim_end_matches(".0").to_owned());
+            let share = share.map(|share| format!(" ({share} % of traffic)"));
+            let (dimension, value) = (&it.dimension, &it.value);
+            format!("{dimension} {value}{}", share.unwrap_or_default())
+        })
+        .collect();
+    (!named.is_empty()).then(|| format!("no example at all of {}", named.join(", ")))
 }
 
-/// Examples that decide nothing: no deciding rule has a verdict of them, or they are set aside.
+/// Examples on which no deciding rule has a verdict.
 fn unjudged(case: Case<'_>) -> Option<String> {
-    let coverage = &case.analysis.coverage;
-    let unjudged = coverage.examples - coverage.judged.min(coverage.examples);
-    let mut parts = Vec::new();
-    if unjudged > 0 {
-        parts.push(format!(
-            "{unjudged} of {} examples have no verdict that decides",
-            coverage.examples
-        ));
-    }
-    for (count, how) in [
-        (coverage.quarantined, "quarantined"),
-        (coverage.retired, "retired"),
-    ] {
-        if count > 0 {
-            parts.push(format!("{count} {how}, not asked"));
-        }
-    }
-    (!parts.is_empty()).then(|| parts.join("; "))
+    let (all, judged) = (case.analysis.blind.examples, case.analysis.blind.judged);
+    (judged < all).then(|| {
+        let without = all - judged;
+        format!("{without} of {all} examples, on which no rule that decides has a verdict")
+    })
 }
 
 /// Repairing until one passes is selection: the chances of a wrong ship add up over the attempts (statistics.md §4f).

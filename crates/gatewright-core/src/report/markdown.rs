@@ -167,7 +167,7 @@ fn segments(out: &mut String, view: &View, rows: usize) {
             };
             vec![
                 safe(&row.slice.words, 80),
-                safe(&row.criterion, 80),
+                safe(&words::noted(&row.criterion, row.note.as_deref()), 120),
                 words::count(row.n),
                 value(row.production),
                 value(row.candidate),
@@ -282,7 +282,10 @@ fn denominators(out: &mut String, view: &View) {
         "missing",
         "fresh answers for confirmation",
     ];
-    table(out, "What was counted", &header, body, usize::MAX);
+    let aside = words::set_aside(view.reference.quarantined, view.reference.retired);
+    let aside = aside.map(|aside| format!(" ({aside})"));
+    let title = format!("What was counted{}", aside.unwrap_or_default());
+    table(out, &title, &header, body, usize::MAX);
 }
 
 fn reliability(out: &mut String, view: &View, rows: usize) {

@@ -393,6 +393,10 @@ pub struct FreshView {
 pub struct SegmentView {
     /// Criterion id.
     pub criterion: String,
+    /// What the numbers are where they are no share that stands as it is: a `mean`, a judge's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(default)]
+    pub note: Option<String>,
     /// The slice.
     pub slice: SliceView,
     /// Unit of the values below.
@@ -436,8 +440,11 @@ pub struct ClassView {
     pub outcomes: BTreeMap<Role, u64>,
     /// Examples with at least one, per system.
     pub examples: BTreeMap<Role, u64>,
-    /// The candidate's examples minus production's; null without production.
+    /// The candidate's examples minus production's, of those that both have a verdict on; null without production.
     pub change: Option<i64>,
+    /// Examples that fail so on one of these two, while the other has no verdict: not in `change`.
+    #[schemars(default)]
+    pub unpaired: u64,
     /// The same per slice.
     pub slices: Vec<ClassSliceView>,
 }

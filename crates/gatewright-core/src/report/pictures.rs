@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::analyse::{Cell, Finding, Slice, Standing};
 use crate::calibrate::{Calibration, Fitness, reason_words};
-use crate::manifest::{Compare, Metric, Role, Subject, Verb};
+use crate::manifest::{Compare, Role, Subject};
 use crate::report::model::*;
-use crate::report::tables::{point, rate_unit, shown};
-use crate::report::view::{Materials, estimate, slice};
-use crate::report::{sentence, words};
+use crate::report::tables::{point, rate_unit};
+use crate::report::view::{Materials, slice};
+use crate::report::{rests, sentence, words};
 
 /// Below so many examples one of them moves a share by five points or more.
 const THIN_BELOW: u64 = 20;
@@ -69,20 +69,10 @@ fn forest_row(materials: &Materials<'_>, index: usize, finding: &Finding) -> Opt
         return None;
     }
     let measured = &finding.measured;
-    let own = measured
-        .for_violated
-        .as_ref()
-        .or(measured.for_holds.as_ref());
-    // A guard and a watch look at these examples: the segment's own interval. A demand has an estimate of its own, on its kinds of examples.
-    let of_cell = (rule.metric == Metric::Share && rule.verb != Verb::Require)
-        .then(|| cell(materials, criterion, &finding.slice))
-        .flatten()
-        .and_then(|cell| cell.against.get(&Role::Production))
-        .map(|paired| shown(&paired.difference));
-    let (difference, no_interval) = match (of_cell, own) {
-        (Some(found), _) => found,
-        (None, Some(own)) => (Some(estimate(own)), None),
+    // The bounds that stand beside the rule's sentence.
+    let (difference, no_interval) = match rests::behind(materials, finding) {
         (None, None) => (None, Some("no interval was computed".to_owned())),
+        found => found,
     };
     let roles = |role| {
         let planned = materials.plan.systems.iter();

@@ -13,7 +13,10 @@ pub(super) fn rests_on(materials: &Materials<'_>, finding: &Finding) -> String {
     let rule = &materials.manifest.gate[finding.rule];
     let mut parts = vec![
         words::counted(measured.n, "example"),
-        format!("effective n {}", words::short(measured.n_eff, 1)),
+        format!(
+            "effective n {}",
+            words::short(effective_n(materials, finding), 1)
+        ),
         words::counted(measured.missing, "missing outcome"),
     ];
     if measured.labelled > 0 {
@@ -88,7 +91,10 @@ fn interval(materials: &Materials<'_>, finding: &Finding) -> String {
 }
 
 /// The estimate that a finding's sentence speaks of. A guard counts examples: its segment's own difference stands beside it.
-fn behind(materials: &Materials<'_>, finding: &Finding) -> (Option<EstimateView>, Option<String>) {
+pub(super) fn behind(
+    materials: &Materials<'_>,
+    finding: &Finding,
+) -> (Option<EstimateView>, Option<String>) {
     let rule = &materials.manifest.gate[finding.rule];
     let measured = &finding.measured;
     let (holds, violated) = (measured.for_holds.as_ref(), measured.for_violated.as_ref());
@@ -105,10 +111,24 @@ fn behind(materials: &Materials<'_>, finding: &Finding) -> (Option<EstimateView>
             return None;
         };
         let cell = pictures::cell(materials, criterion, &finding.slice)?;
-        Some(shown(
-            &cell.against.get(&sentence::other(rule)?)?.difference,
-        ))
+        let paired = cell.against.get(&sentence::other(rule)?)?;
+        // A rule that takes some kinds only rests on fewer examples than its segment's row in the tables.
+        Some(match paired.n == measured.n {
+            true => shown(&paired.difference),
+            false => (
+                None,
+                Some("its segment's own holds other examples".to_owned()),
+            ),
+        })
     };
     let found = counts.then(of_cell).flatten();
     found.unwrap_or((None, None))
+}
+
+/// How many independent examples a finding's own are worth: where it counts and its segment's interval stands beside it, as that has it.
+pub(super) fn effective_n(materials: &Materials<'_>, finding: &Finding) -> f64 {
+    let measured = &finding.measured;
+    let is_count = measured.for_holds.is_none() && measured.for_violated.is_none();
+    let beside = is_count.then(|| behind(materials, finding).0).flatten();
+    beside.map_or(measured.n_eff, |shown| shown.n_eff)
 }

@@ -451,7 +451,13 @@ fn nothing_fired(proposal: &Proposal) -> String {
 }
 
 fn ship(materials: &Materials<'_>) -> String {
-    let n = words::count(materials.reference.examples.len() as u64);
+    let blind = &materials.analysis.blind;
+    let n = match (words::count(blind.judged), words::count(blind.examples)) {
+        (judged, all) if judged != all => {
+            format!("{judged} of {all} examples (no rule that decides has a verdict on the others)")
+        }
+        (_, all) => format!("{all} examples"),
+    };
     let gate = &materials.manifest.gate;
     let requires: Vec<&Finding> = materials
         .analysis
@@ -470,15 +476,13 @@ fn ship(materials: &Materials<'_>) -> String {
             .filter(|finding| finding.deciding && finding.measured.planned > 0)
             .filter_map(|finding| finding.measured.trip_limit)
             .fold(3.0_f64, f64::max);
-        let coverage = &materials.analysis.coverage;
-        let these = if coverage.judged < coverage.examples {
-            let judged = words::count(coverage.judged);
-            format!("the {judged} of {n} examples that its rules judged")
+        let these = if blind.judged == blind.examples {
+            "these "
         } else {
-            format!("these {n} examples")
+            ""
         };
         return format!(
-            "nothing broke on {these}; nothing is shown about traffic; a loss under {} examples per segment could not be seen",
+            "nothing broke on {these}{n}; nothing is shown about traffic; a loss under {} examples per segment could not be seen",
             words::short(least.ceil(), 0)
         );
     }
@@ -510,12 +514,7 @@ fn ship(materials: &Materials<'_>) -> String {
         2..=4 => format!("{} are shown", words::list(&names)),
         more => format!("all {more} demands are shown"),
     };
-    let coverage = &materials.analysis.coverage;
-    let judged = match coverage.judged < coverage.examples {
-        true => format!("{} of {n}", words::count(coverage.judged)),
-        false => n,
-    };
-    format!("{shown} {basis}, and nothing broke on {judged} examples")
+    format!("{shown} {basis}, and nothing broke on {n}")
 }
 
 /// Says what follows: failures a week, who acts, what would be possible instead.
@@ -541,6 +540,9 @@ pub(super) fn follows(
             Some(_) => format!("About {failures} more failures a week{money}."),
             None => format!("About {failures} such failures a week{money}."),
         });
+    }
+    if let Some(why) = &proposal.no_narrow {
+        follows.push(format!("Not narrowed: {why}."));
     }
     let alternative = proposal
         .alternative

@@ -7,6 +7,8 @@ use gatewright_stats::estimate::{Bounds, Undefined};
 use crate::analyse::{ClassCount, Counts, PairedCell, SystemCell, missing_reason};
 use crate::incident::{Incident, IncidentStatus};
 use crate::manifest::{Grader, Metric, Role, Subject};
+use crate::outcome::GraderKind;
+use crate::reference::Standing;
 use crate::report::model::*;
 use crate::report::sentence;
 use crate::report::view::{Materials, estimate, owner, requests_per_week, slice};
@@ -80,6 +82,7 @@ pub(super) fn segments(materials: &Materials<'_>) -> Vec<SegmentView> {
             criterion: materials.manifest.criteria[cell.criterion as usize]
                 .id
                 .to_string(),
+            note: note(materials, cell.criterion),
             slice: slice(&cell.slice),
             unit: rate_unit(materials, cell.criterion),
             n: paired.n,
@@ -137,7 +140,8 @@ pub(super) fn classes(materials: &Materials<'_>) -> Vec<ClassView> {
             owner: owner(materials.manifest, &class.owner),
             repair: class.repair.clone(),
             outcomes: every_system(materials, total.map(|count| &count.outcomes)),
-            change: class_change(materials, total.map(|count| &count.examples)),
+            change: class_change(materials, total.copied()),
+            unpaired: total.map_or(0, |count| count.unpaired),
             examples: every_system(materials, total.map(|count| &count.examples)),
             slices: counts
                 .iter()
@@ -175,11 +179,11 @@ fn every_system(
     roles.map(|role| (*role, of(role).unwrap_or(0))).collect()
 }
 
-/// Failing examples of the candidate minus those of production, where both ran.
-fn class_change(materials: &Materials<'_>, counts: Option<&BTreeMap<Role, u64>>) -> Option<i64> {
-    let counts = every_system(materials, counts);
-    let of = |role| counts.get(&role).map(|count| *count as i64);
-    Some(of(Role::Candidate)? - of(Role::Production)?)
+/// Failing examples of the candidate minus those of production, where both ran and both have a verdict.
+fn class_change(materials: &Materials<'_>, total: Option<&ClassCount>) -> Option<i64> {
+    let ran = |role| materials.manifest.systems.contains_key(&role);
+    let both = ran(Role::Candidate) && ran(Role::Production);
+    both.then(|| total.map_or(0, |count| count.change))
 }
 
 /// Attempts per system.
@@ -222,6 +226,7 @@ pub(super) fn cells(materials: &Materials<'_>) -> Vec<CellView> {
             criterion: materials.manifest.criteria[cell.criterion as usize]
                 .id
                 .to_string(),
+            note: note(materials, cell.criterion),
             slice: slice(&cell.slice),
             unit: rate_unit(materials, cell.criterion),
             examples: cell.examples,
@@ -349,13 +354,17 @@ pub(super) fn reference(materials: &Materials<'_>, incidents: &[Incident]) -> Re
             overdue += u64::from(review_by.to_string() < materials.context.today);
         }
     }
-    let coverage = &materials.analysis.coverage;
+    let retired = set
+        .set_aside
+        .iter()
+        .filter(|example| example.standing == Standing::Retired)
+        .count() as u64;
     ReferenceView {
         active: set.examples.len() as u64,
         clusters: u64::from(set.clusters),
         kinds,
-        quarantined: coverage.quarantined,
-        retired: coverage.retired,
+        quarantined: set.set_aside.len() as u64 - retired,
+        retired,
         oldest: dates.first_key_value().map(|(&date, _)| date.to_owned()),
         newest: dates.last_key_value().map(|(&date, _)| date.to_owned()),
         middle: middle(&dates),
@@ -449,4 +458,13 @@ pub(super) fn rate_unit(materials: &Materials<'_>, criterion: u16) -> Unit {
     } else {
         sentence::value_unit(materials.manifest, criterion)
     }
+}
+
+/// What stands beside a criterion's numbers: values are shown as means, and tables show what a judge said, whatever people's labels correct.
+fn note(materials: &Materials<'_>, criterion: u16) -> Option<String> {
+    let mean = (!is_share(materials, criterion)).then_some("mean");
+    let judged = materials.manifest.criteria[criterion as usize].judged_by() == GraderKind::Model;
+    let judged = judged.then_some("judge's own, not corrected");
+    let notes: Vec<&str> = mean.into_iter().chain(judged).collect();
+    (!notes.is_empty()).then(|| notes.join(", "))
 }

@@ -3,7 +3,7 @@
 use crate::decide::Answer;
 use crate::manifest::{Enforce, Role};
 use crate::report::model::{BehaviourView, EstimateView, ReliabilityView, SegmentView, Unit, View};
-use crate::report::untrusted::{clip, line, pad, wrap};
+use crate::report::untrusted::{clip, columns, line, pad, wrap};
 use crate::report::words;
 use crate::report::{behaviour, conduct, record};
 
@@ -51,7 +51,7 @@ pub fn terminal(view: &View, options: &TerminalOptions) -> String {
             (2, 1),
             6,
         ),
-        section(counted(view, width), (2, 2), 7),
+        section(counted(view, width), (3, 2), 7),
         section(labelled("Needed", &view.needs, width), (2, 2), 5),
         section(labelled("To do", &work(view), width), (2, 1), 1),
         section(labelled("Not seen", &unseen(view), width), (2, 2), 2),
@@ -228,8 +228,18 @@ fn segments(view: &View, width: usize) -> Vec<String> {
         false => "Changed".to_owned(),
     };
     let place = width.saturating_sub(59).clamp(12, 40);
+    // There is room for the first words of what the numbers are.
+    let short = |row: &SegmentView| {
+        let note = row.note.as_deref()?;
+        Some(note.trim_end_matches(", not corrected").to_owned())
+    };
+    let alike = rows.iter().all(|row| row.note == first.note);
+    let change = match short(first).filter(|_| alike) {
+        Some(note) => format!("95 % change ({note})"),
+        None => "change (95 % interval)".to_owned(),
+    };
     let mut lines = vec![format!(
-        "  {} {:>5}  {:>10}  {:>9}  change (95 % interval)",
+        "  {} {:>5}  {:>10}  {:>9}  {change}",
         pad(&title, place),
         "n",
         "production",
@@ -247,6 +257,9 @@ fn segments(view: &View, width: usize) -> Vec<String> {
         let mut name = line(&row.slice.words, 60);
         if !one_criterion {
             name = format!("{name}, {}", line(&row.criterion, 30));
+        }
+        if let Some(note) = short(row).filter(|_| !alike) {
+            name = format!("{name} ({note})");
         }
         lines.push(format!(
             "{mark} {} {:>5}  {:>10}  {:>9}  {}",
@@ -436,7 +449,16 @@ fn counted(view: &View, width: usize) -> Vec<String> {
     }
     let mut lines = labelled("Answered", &[parts.join(", ")], width);
     lines.extend(labelled("Note", &view.run.notes, width));
-    lines.extend(labelled("Examples", &[evidence.join(", ")], width));
+    let aside = words::set_aside(view.reference.quarantined, view.reference.retired);
+    let (asked, label) = (evidence.join(", "), "Examples");
+    let evidence: Vec<String> = match aside {
+        // On the same line where it fits.
+        Some(aside) if columns(&format!("{label}: {asked}; {aside}")) <= width => {
+            vec![format!("{asked}; {aside}")]
+        }
+        aside => [asked].into_iter().chain(aside).collect(),
+    };
+    lines.extend(labelled(label, &evidence, width));
     lines
 }
 

@@ -184,7 +184,9 @@ fn analysis() -> Analysis {
         confirm_timed_out: 0,
         confirm_failed: 0,
     };
-    let count = |class, candidate, production| ClassCount {
+    let count = |class, candidate: u64, production: u64| ClassCount {
+        change: candidate as i64 - production as i64,
+        unpaired: 0,
         class,
         slice: Vec::new(),
         outcomes: BTreeMap::from([(Role::Candidate, candidate), (Role::Production, production)]),
@@ -193,7 +195,6 @@ fn analysis() -> Analysis {
     let page = page();
     let class = |id| page.class_index(id).expect("shipped");
     Analysis {
-        coverage: Default::default(),
         behavioural: Vec::new(),
         conduct: Vec::new(),
         denominators: BTreeMap::from([
@@ -248,6 +249,7 @@ fn analysis() -> Analysis {
         causes: BTreeMap::new(),
         uncalibrated: Vec::new(),
         calibrations: Vec::new(),
+        blind: Blind::default(),
     }
 }
 
@@ -263,6 +265,7 @@ fn proposal() -> Proposal {
             without: vec!["cancellation".to_owned()],
             share: Some(0.81),
         }),
+        no_narrow: None,
         fallback: None,
         invalid: Vec::new(),
         work_items: vec![WorkItem {

@@ -222,7 +222,7 @@ fn finding_view(materials: &Materials<'_>, finding: &Finding, sentence: String) 
         planned: measured.planned,
         n: measured.n,
         clusters: measured.clusters,
-        n_eff: measured.n_eff,
+        n_eff: rests::effective_n(materials, finding),
         missing: measured.missing,
         labelled: measured.labelled,
         for_holds: measured.for_holds.as_ref().map(estimate),
@@ -421,6 +421,12 @@ fn trade_offs(classes: &[ClassView]) -> Option<String> {
             )
         })
         .collect();
+    let apart: u64 = classes.iter().map(|class| class.unpaired).sum();
+    let apart = (apart > 0).then(|| {
+        let failing = words::counted(apart, "failing example");
+        format!("{failing} not compared (the other system has no verdict)")
+    });
+    let parts: Vec<String> = parts.into_iter().chain(apart).collect();
     (!parts.is_empty()).then(|| parts.join(", "))
 }
 

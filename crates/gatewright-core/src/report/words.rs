@@ -143,6 +143,29 @@ pub fn counted(how_many: u64, one: &str) -> String {
     }
 }
 
+/// A criterion with what its numbers are, where that is not plain: `speed (mean)`.
+pub fn noted(criterion: &str, note: Option<&str>) -> String {
+    match note {
+        Some(note) => format!("{criterion} ({note})"),
+        None => criterion.to_owned(),
+    }
+}
+
+/// What is kept in the reference set and not asked: `3 examples quarantined, 2 retired: not asked`; nothing when all are.
+pub fn set_aside(quarantined: u64, retired: u64) -> Option<String> {
+    let aside = match (quarantined, retired) {
+        (0, 0) => return None,
+        (0, retired) => format!("{} retired", counted(retired, "example")),
+        (quarantined, 0) => format!("{} quarantined", counted(quarantined, "example")),
+        (quarantined, retired) => format!(
+            "{} quarantined, {} retired",
+            counted(quarantined, "example"),
+            count(retired)
+        ),
+    };
+    Some(format!("{aside}: not asked"))
+}
+
 /// Returns `+`, `−` or nothing.
 pub fn sign(value: f64) -> &'static str {
     if value > 0.0 {
@@ -286,7 +309,7 @@ pub fn scope(scope: &ScopeView) -> String {
             "{} of traffic",
             share.unwrap_or_else(|| "a share".to_owned())
         ),
-        (Some(_), None) => list(&scope.values),
+        (Some(_), None) => format!("{} (share of traffic unknown)", list(&scope.values)),
         (Some(_), Some(share)) => format!("{} ({share} of traffic)", list(&scope.values)),
     }
 }

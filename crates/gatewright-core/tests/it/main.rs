@@ -7,4 +7,5 @@ mod judged;
 mod monotone;
 mod release;
 mod stability;
+mod told;
 mod weighed;

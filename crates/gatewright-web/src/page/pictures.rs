@@ -3,8 +3,8 @@
 use gatewright_core::manifest::Role;
 use gatewright_core::report::View;
 use gatewright_core::report::model::{
-    CaptionView, EstimateView, ForestRow, ForestView, HeatCell, HeatView, PaceRow, PaceView,
-    StandingWord, Unit,
+    CaptionView, CellView, EstimateView, ForestRow, ForestView, HeatCell, HeatView, PaceRow,
+    PaceView, StandingWord, Unit,
 };
 use gatewright_core::report::words;
 
@@ -215,10 +215,16 @@ pub(crate) struct HeatBox {
 }
 
 impl Heat {
-    pub(crate) fn of(view: &HeatView) -> Self {
+    /// `tables` know what a criterion's numbers are.
+    pub(crate) fn of(view: &HeatView, tables: &[CellView]) -> Self {
+        let noted = |criterion: &String| {
+            let mut cells = tables.iter();
+            let cell = cells.find(|cell| cell.criterion == *criterion);
+            words::noted(criterion, cell.and_then(|cell| cell.note.as_deref()))
+        };
         Self {
             caption: view.caption.clone(),
-            criteria: view.criteria.clone(),
+            criteria: view.criteria.iter().map(noted).collect(),
             rows: view
                 .rows
                 .iter()

@@ -208,7 +208,7 @@ pub(crate) fn segments(view: &View) -> Option<Table> {
             if row.fired { "fired" } else { "" },
             vec![
                 row.slice.words.clone(),
-                row.criterion.clone(),
+                words::noted(&row.criterion, row.note.as_deref()),
                 words::count(row.n),
                 amount(row.unit, row.production),
                 amount(row.unit, row.candidate),
@@ -258,7 +258,7 @@ pub(crate) fn cells(view: &View) -> Table {
 fn one_cell(cell: &CellView, role: Role, system: &SystemCellView) -> Vec<String> {
     let times = |values: [f64; 3]| values.map(|value| words::short(value, 1)).join(" / ");
     vec![
-        cell.criterion.clone(),
+        words::noted(&cell.criterion, cell.note.as_deref()),
         cell.slice.words.clone(),
         role.word().to_owned(),
         words::count(system.units),
@@ -292,8 +292,10 @@ fn reasons(missing: &BTreeMap<String, u64>, none: &str) -> String {
 
 /// Attempts per system.
 pub(crate) fn denominators(view: &View) -> Table {
+    let aside = words::set_aside(view.reference.quarantined, view.reference.retired);
+    let aside = aside.map(|aside| format!(" ({aside})"));
     let mut table = Table::new(
-        "Attempts per system",
+        &format!("Attempts per system{}", aside.unwrap_or_default()),
         &[
             "system",
             "name",

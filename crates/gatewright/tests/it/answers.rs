@@ -34,6 +34,75 @@ fn nothing_broken_ships_and_says_what_it_does_not_show() {
 }
 
 #[test]
+fn what_is_not_asked_or_has_no_example_is_said_in_every_report() {
+    let project = recorded("standard: unbroken", 30, 0);
+    let aside = |id: &str, state: &str| {
+        format!(
+            r#"{{"id":"{id}","input":"{id}?","segments":{{"task":"warm"}},"expect":{{"contains":["x"]}},"provenance":{{"kind":"policy","added":"2026-10-01"}},"status":{{"state":"{state}","by":"jo","at":"2026-10-02","why":"wrong"}}}}"#
+        )
+    };
+    let mut lines = crate::project::examples(30);
+    for (id, state) in [
+        ("x1", "quarantined"),
+        ("x2", "quarantined"),
+        ("x3", "retired"),
+    ] {
+        lines.push_str(&format!("{}\n", aside(id, state)));
+    }
+    project.write("reference/all.jsonl", lines);
+    let page = project.read("gatewright.yaml");
+    let page = page.replace(
+        "cold: Cold colours",
+        "cold: Cold colours, grey: Grey colours",
+    );
+    let page = page.replace(", by: [task]", "");
+    project.write("gatewright.yaml", page);
+    let gate = project
+        .run(&["gate", "-o", "report.html", "-o", "report.md"])
+        .expect(0);
+    let aside = "2 examples quarantined, 1 retired: not asked";
+    let absent = "no example at all of task grey";
+    let (html, markdown) = (project.read("report.html"), project.read("report.md"));
+    for said in [&gate.stdout, &html, &markdown] {
+        assert!(said.contains(aside), "{said}");
+        assert!(said.contains(absent), "{said}");
+    }
+    let json = project.run(&["decide", "--json"]).expect(0);
+    let view: Value = serde_json::from_str(&json.stdout).expect("a report");
+    assert_eq!(view["unseen"][0], absent);
+    assert_eq!(view["reference"]["quarantined"], 2);
+}
+
+#[test]
+fn means_are_called_means_in_tables_and_pictures() {
+    let project = recorded("standard: unbroken", 30, 0);
+    let page = project.read("gatewright.yaml");
+    let speed = "criteria:\n  speed: {grader: {latency: {}}, fails_as: latency}\n";
+    project.write("gatewright.yaml", page.replace("criteria:\n", speed));
+    for (system, took) in [("candidate", 900), ("production", 700)] {
+        let file = format!("runs/{system}.jsonl");
+        let mut timed = String::new();
+        for (at, line) in project.read(&file).lines().enumerate() {
+            let took = took + at * at % 97;
+            let line = line.trim_end_matches('}');
+            timed.push_str(&format!("{line},\"latency_ms\":{took}}}\n"));
+        }
+        project.write(&file, timed);
+    }
+    let _ = project
+        .run(&["gate", "-o", "report.html", "-o", "report.md"])
+        .expect(0);
+    assert!(project.read("report.md").contains("speed (mean)"));
+    let html = project.read("report.html");
+    assert!(
+        html.contains("<th scope=\"col\">speed (mean)</th>"),
+        "{html}"
+    );
+    assert!(html.matches("speed (mean)").count() > 2);
+    assert!(!html.contains("right (mean)"));
+}
+
+#[test]
 fn advice_exits_zero_and_says_would_hold() {
     for enforce in ["advise", "observe"] {
         let project = recorded(&format!("standard: unbroken, enforce: {enforce}"), 30, 12);

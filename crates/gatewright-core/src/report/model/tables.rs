@@ -40,6 +40,10 @@ pub struct DenominatorView {
 pub struct CellView {
     /// Criterion id.
     pub criterion: String,
+    /// What the numbers are where they are no share that stands as it is: a `mean`, a judge's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(default)]
+    pub note: Option<String>,
     /// The slice.
     pub slice: SliceView,
     /// Unit of the rates.

@@ -97,6 +97,8 @@ fn owners_whose_costs_do_not_add_up_lead_nothing() {
     page.classes[refusal as usize].cost.currency = Some("EUR".to_owned());
     let mut analysis = analysis();
     let one = |class| ClassCount {
+        change: 0,
+        unpaired: 0,
         class,
         ..analysis.classes[0].clone()
     };

@@ -78,6 +78,14 @@ pub(super) fn unit(
             "`metric: share` or `failure_cost`, or a criterion",
         );
     }
+    if metric == Metric::CostPerSolved && grader.is_some_and(only_measures) {
+        w.error(
+            node,
+            "metric-without-pass",
+            "what is solved is not said: this criterion measures, and nothing passes it",
+            "a criterion that passes or fails what is to be solved, or a limit on this one",
+        );
+    }
     let pairs = !matches!(metric, Metric::Quantile(_) | Metric::CostPerSolved);
     if !pairs && fields.has("against") {
         let what = "a quantile or a ratio of two systems cannot be compared example by example";
@@ -99,6 +107,16 @@ pub(super) fn unit(
         );
     }
     unit
+}
+
+/// Says whether a grader gives a value and no verdict: money divided by such values is no price of anything.
+fn only_measures(grader: &Grader) -> bool {
+    match grader {
+        Grader::Latency { at_most_ms, .. } => at_most_ms.is_none(),
+        Grader::Cost { at_most_usd } => at_most_usd.is_none(),
+        Grader::Similarity { at_least, .. } => at_least.is_none(),
+        _ => false,
+    }
 }
 
 fn amount(unit: Unit, difference: bool) -> fn(&str) -> Result<f64, NotAQuantity> {

@@ -136,6 +136,13 @@ fn a_rule_says_one_thing() {
         "watch: contains, metric: p95, owner: product",
         "7:34 metric-without-value",
     );
+    let measured = "{contains: {grader: {cost: {}}, fails_as: scope-mismatch}, right: {grader: {contains: {}}, fails_as: unsupported-claim}}";
+    let solved = |what: &str, expect: &str| {
+        let rule = format!("[{{watch: {what}, metric: cost_per_solved, owner: product}}]");
+        check(&[("criteria", measured), ("gate", &rule)], expect);
+    };
+    solved("contains", "7:34 metric-without-pass");
+    solved("right", "");
     gate(
         "watch: contains, severity: hihg, owner: product",
         "7:36 unknown-word",
