@@ -23,6 +23,7 @@ RATE = 5.0
 DONE = 50_000
 OPEN = 20_000
 PASSWORD = "a long enough password"
+OWN = "another, known to nobody else"
 
 gatewright, folder, seconds = sys.argv[1], pathlib.Path(sys.argv[2]), float(sys.argv[3])
 
@@ -107,6 +108,12 @@ class Person:
         if status != 303:
             sys.exit(f"{self.name} cannot log in: {status}\n{text[:400]}")
 
+    def choose_own_password(self):
+        form = {"csrf": hidden(self.see("/password"), "csrf"), "password": PASSWORD, "new": OWN, "again": OWN}
+        status, text = self.ask("POST", "/password", form)
+        if status != 303:
+            sys.exit(f"{self.name} cannot choose a password: {status}\n{text[:400]}")
+
 
 def hidden(text, name):
     return re.search(rf'name="{name}" value="([^"]+)"', text)[1]
@@ -132,6 +139,7 @@ def main():
         if status != 303:
             sys.exit(f"no account: {status}\n{text[:600]}")
         person.log_in()
+        person.choose_own_password()
     drawn = random.Random(7)
     looked, labelled, acknowledged, killed, lost = [], [], [], False, 0
     start = time.monotonic()

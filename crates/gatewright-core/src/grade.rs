@@ -312,7 +312,7 @@ impl<'a> Graders<'a> {
                 };
                 ready.grade(
                     self.labels,
-                    attempt,
+                    (attempt, None),
                     trial,
                     self.manifest,
                     &parts,
@@ -392,7 +392,7 @@ impl<'a> Graders<'a> {
                 };
                 ready.grade(
                     self.labels,
-                    attempt,
+                    (attempt, Some(response.output.as_str())),
                     trial,
                     self.manifest,
                     &parts,

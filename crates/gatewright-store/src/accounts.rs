@@ -25,6 +25,8 @@ pub struct Person {
     pub hash: String,
     /// May not log in any more.
     pub disabled: bool,
+    /// Somebody else chose the password, and knows it.
+    pub provisional: bool,
     /// When the account was made, RFC 3339.
     pub at: String,
 }
@@ -44,10 +46,23 @@ pub struct Session {
     pub person: String,
     /// The person's role.
     pub role: String,
+    /// The person's password was chosen by somebody else.
+    pub provisional: bool,
     /// The token that forms of this session carry.
     pub csrf: String,
     /// When it ends, in seconds since 1970.
     pub ends: i64,
+}
+
+/// What a change of an account did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Changed {
+    /// It is changed.
+    Done,
+    /// There is no such person.
+    NoPerson,
+    /// It is the last one of the role that must not be without anybody.
+    Last,
 }
 
 /// A line of the audit.
@@ -96,7 +111,8 @@ impl Accounts {
     /// [`StoreError::Read`].
     pub fn people(&self) -> Result<Vec<Person>, StoreError> {
         let read = || {
-            let sql = "SELECT name, role, hash, disabled, at FROM person ORDER BY name";
+            let sql =
+                "SELECT name, role, hash, disabled, provisional, at FROM person ORDER BY name";
             let mut statement = self.connection.prepare_cached(sql)?;
             statement
                 .query_map([], person)?
@@ -110,46 +126,93 @@ impl Accounts {
     /// # Errors
     /// [`StoreError::Read`].
     pub fn find(&self, name: &str) -> Result<Option<Person>, StoreError> {
-        let sql = "SELECT name, role, hash, disabled, at FROM person WHERE name = ?1";
+        let sql = "SELECT name, role, hash, disabled, provisional, at FROM person WHERE name = ?1";
         let found = self.connection.query_row(sql, [name], person);
         found.optional().map_err(|source| self.unread(source))
     }
 
-    /// Adds somebody; `false` when the name is taken. `at` is RFC 3339.
+    /// Adds somebody; `false` when the name is taken. `provisional` says that somebody else chose the password; `at` is RFC 3339.
     ///
     /// # Errors
     /// [`StoreError::Write`].
-    pub fn add(&self, name: &str, role: &str, hash: &str, at: &str) -> Result<bool, StoreError> {
-        let sql = "INSERT INTO person (name, role, hash, at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (name) DO NOTHING";
-        self.write(sql, params![name, role, hash, at])
+    pub fn add(
+        &self,
+        name: &str,
+        role: &str,
+        (hash, provisional): (&str, bool),
+        at: &str,
+    ) -> Result<bool, StoreError> {
+        let sql = "INSERT INTO person (name, role, hash, provisional, at) VALUES (?1, ?2, ?3, ?4, ?5) \
+                   ON CONFLICT (name) DO NOTHING";
+        self.write(sql, params![name, role, hash, provisional, at])
     }
 
-    /// Gives somebody another role, from the next request on; `false` when there is no such person.
+    /// Gives somebody another role, from the next request on, unless nobody would have the role `kept` then. Of two who try at once, also in two
+    /// processes, one may be the last.
     ///
     /// # Errors
-    /// [`StoreError::Write`].
-    pub fn set_role(&self, name: &str, role: &str) -> Result<bool, StoreError> {
-        self.write("UPDATE person SET role = ?2 WHERE name = ?1", [name, role])
+    /// [`StoreError::Read`], [`StoreError::Write`].
+    pub fn set_role(&self, name: &str, role: &str, kept: &str) -> Result<Changed, StoreError> {
+        let sql = "UPDATE person SET role = ?2 WHERE name = ?1 AND (?2 = ?3 OR EXISTS \
+                   (SELECT 1 FROM person WHERE role = ?3 AND NOT disabled AND name <> ?1))";
+        let done = self.write(sql, [name, role, kept])?;
+        self.changed(name, done)
     }
 
-    /// Shuts somebody out and ends all of the person's sessions; `false` when there is no such person.
+    /// Shuts somebody out and ends all of the person's sessions, unless nobody would have the role `kept` then.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`], [`StoreError::Write`].
+    pub fn disable(&mut self, name: &str, kept: &str) -> Result<Changed, StoreError> {
+        let sql = "UPDATE person SET disabled = 1 WHERE name = ?1 AND EXISTS \
+                   (SELECT 1 FROM person WHERE role = ?2 AND NOT disabled AND name <> ?1)";
+        let done = self.and_end_sessions(name, sql, params![name, kept])?;
+        self.changed(name, done)
+    }
+
+    /// Gives somebody another password's hash and ends all of the person's sessions; `false` when there is no such person. `provisional` says
+    /// that somebody else chose the password.
     ///
     /// # Errors
     /// [`StoreError::Write`].
-    pub fn disable(&mut self, name: &str) -> Result<bool, StoreError> {
+    pub fn set_password(
+        &mut self,
+        name: &str,
+        hash: &str,
+        provisional: bool,
+    ) -> Result<bool, StoreError> {
+        let sql = "UPDATE person SET hash = ?2, provisional = ?3 WHERE name = ?1";
+        self.and_end_sessions(name, sql, params![name, hash, provisional])
+    }
+
+    /// Changes a person, and ends the person's sessions if that changed something: both or neither.
+    fn and_end_sessions(
+        &mut self,
+        name: &str,
+        sql: &str,
+        values: impl rusqlite::Params,
+    ) -> Result<bool, StoreError> {
         let path = &self.path;
         let failed = |source| StoreError::Write {
             path: path.clone(),
             source,
         };
         let both = self.connection.transaction().map_err(failed)?;
-        let found = both
-            .execute("UPDATE person SET disabled = 1 WHERE name = ?1", [name])
-            .map_err(failed)?;
-        both.execute("DELETE FROM session WHERE person = ?1", [name])
-            .map_err(failed)?;
+        let found = both.execute(sql, values).map_err(failed)?;
+        if found > 0 {
+            both.execute("DELETE FROM session WHERE person = ?1", [name])
+                .map_err(failed)?;
+        }
         both.commit().map_err(failed)?;
         Ok(found > 0)
+    }
+
+    fn changed(&self, name: &str, done: bool) -> Result<Changed, StoreError> {
+        Ok(match (done, self.find(name)?) {
+            (true, _) => Changed::Done,
+            (false, None) => Changed::NoPerson,
+            (false, Some(_)) => Changed::Last,
+        })
     }
 
     /// Lets somebody in again; `false` when there is no such person.
@@ -190,7 +253,7 @@ impl Accounts {
         now: i64,
         idle: i64,
     ) -> Result<Option<Session>, StoreError> {
-        let sql = "SELECT person, role, csrf, ends, last_used FROM session JOIN person ON name = person \
+        let sql = "SELECT person, role, csrf, ends, provisional, last_used FROM session JOIN person ON name = person \
                    WHERE token = ?1 AND ends > ?2 AND last_used > ?2 - ?3 AND NOT disabled";
         let read = |row: &Row<'_>| {
             let session = Session {
@@ -198,8 +261,9 @@ impl Accounts {
                 role: row.get(1)?,
                 csrf: row.get(2)?,
                 ends: row.get(3)?,
+                provisional: row.get(4)?,
             };
-            Ok((session, row.get::<_, i64>(4)?))
+            Ok((session, row.get::<_, i64>(5)?))
         };
         let found = self
             .connection
@@ -281,7 +345,8 @@ fn person(row: &Row<'_>) -> Result<Person, rusqlite::Error> {
         role: row.get(1)?,
         hash: row.get(2)?,
         disabled: row.get(3)?,
-        at: row.get(4)?,
+        provisional: row.get(4)?,
+        at: row.get(5)?,
     })
 }
 
@@ -298,7 +363,11 @@ mod tests {
     fn with_ana() -> (tempfile::TempDir, Accounts) {
         let dir = tempfile::tempdir().expect("a folder");
         let accounts = Accounts::open(dir.path()).expect("opens");
-        assert!(accounts.add("ana", "reviewer", "h", AT).expect("adds"));
+        assert!(
+            accounts
+                .add("ana", "reviewer", ("h", false), AT)
+                .expect("adds")
+        );
         (dir, accounts)
     }
 
@@ -310,7 +379,7 @@ mod tests {
             metadata.permissions().mode() & 0o777
         };
         assert_eq!(mode(Accounts::FILE), 0o600);
-        assert!(!accounts.add("ana", "admin", "x", AT).expect("asks"));
+        assert!(!accounts.add("ana", "admin", ("x", true), AT).expect("asks"));
         accounts.note(AT, "ana", "logged in").expect("notes");
         drop(accounts);
         let again = Accounts::open(dir.path()).expect("opens");
@@ -335,7 +404,8 @@ mod tests {
         };
         begin(&accounts, 0);
         assert_eq!(role(&accounts, 7199).as_deref(), Some("reviewer"));
-        assert!(accounts.set_role("ana", "viewer").expect("changes"));
+        let changed = accounts.set_role("ana", "viewer", "viewer");
+        assert_eq!(changed.expect("changes"), Changed::Done);
         assert_eq!(role(&accounts, 14_398).as_deref(), Some("viewer"));
         assert_eq!(role(&accounts, 14_398 + IDLE), None);
         for now in (15_000..43_200).step_by(7000) {
@@ -346,11 +416,32 @@ mod tests {
         accounts.end_session(&TOKEN).expect("ends");
         assert_eq!(role(&accounts, 50_001), None);
         begin(&accounts, 60_000);
-        assert!(accounts.disable("ana").expect("changes"));
+        assert_eq!(
+            accounts.disable("ana", "viewer").expect("asks"),
+            Changed::Last
+        );
+        assert!(role(&accounts, 60_001).is_some());
+        let ben = accounts.add("ben", "viewer", ("h", false), AT);
+        assert!(ben.expect("adds"));
+        assert_eq!(
+            accounts.disable("ana", "viewer").expect("changes"),
+            Changed::Done
+        );
         assert_eq!(role(&accounts, 60_001), None);
         assert!(accounts.enable("ana").expect("changes"));
         assert_eq!(role(&accounts, 60_001), None, "a new session is needed");
-        assert!(!accounts.disable("nobody").expect("asks"));
+        let nobody = accounts.disable("nobody", "viewer");
+        assert_eq!(nobody.expect("asks"), Changed::NoPerson);
+        begin(&accounts, 70_000);
+        assert!(accounts.set_password("ana", "h2", true).expect("changes"));
+        assert_eq!(role(&accounts, 70_001), None, "a password ends sessions");
+        assert!(
+            accounts
+                .find("ana")
+                .expect("reads")
+                .expect("is there")
+                .provisional
+        );
     }
 
     #[test]

@@ -20,7 +20,7 @@ mod project_log;
 mod row;
 mod run_log;
 
-pub use accounts::{Accounts, Note, Person, Session};
+pub use accounts::{Accounts, Changed, Note, Person, Session};
 pub use database::sqlite_version;
 pub use error::StoreError;
 pub use lease::Holder;

@@ -62,7 +62,8 @@ ALTER TABLE event ADD COLUMN link TEXT NOT NULL DEFAULT '';
 ];
 
 /// Steps of the accounts.
-pub(crate) const ACCOUNTS: &[&str] = &["
+pub(crate) const ACCOUNTS: &[&str] = &[
+    "
 CREATE TABLE person (
   name TEXT NOT NULL PRIMARY KEY,
   role TEXT NOT NULL,
@@ -84,7 +85,11 @@ CREATE TABLE audit (
   who TEXT NOT NULL,
   what TEXT NOT NULL
 ) STRICT;
-"];
+",
+    "
+ALTER TABLE person ADD COLUMN provisional INTEGER NOT NULL DEFAULT 0 CHECK (provisional IN (0, 1));
+",
+];
 
 /// Brings a log to the newest schema: nothing to do for most files. An older file is copied first
 /// (`NAME.schema-N`), then changed in one transaction, so a crash leaves the older schema or the newer one.

@@ -13,6 +13,7 @@ mod form;
 mod frame;
 mod home;
 mod label;
+mod own;
 mod passwords;
 mod patience;
 mod people;
@@ -60,11 +61,8 @@ pub trait Office: Send + Sync + 'static {
     /// What to show when it could not be written; inside, why it may not be.
     fn record(&self, event: ReviewEvent) -> Result<Result<(), Refusal>, String>;
 
-    /// How far people agree.
-    ///
-    /// # Errors
-    /// What to show instead.
-    fn agreement(&self) -> Result<AgreementDocument, String>;
+    /// How far people agree on the answers of a desk.
+    fn agreement(&self, desk: &Desk) -> AgreementDocument;
 
     /// Random bytes from the system, for tokens and salts.
     ///

@@ -7,6 +7,30 @@ use crate::problem::Problem;
 use crate::reference::{Changed, ReferenceSet};
 use crate::segment;
 
+/// Says how many labels follow another version of the rubric than the page names: they are not read.
+pub fn other_rubrics(manifest: &Manifest, labels: &Labels) -> Vec<Problem> {
+    let rows = labels
+        .other_rubric_rows
+        .iter()
+        .filter(|(_, rows)| **rows > 0);
+    let say = |(index, rows): (&u16, &u64)| {
+        let criterion = manifest.criteria.get(usize::from(*index))?;
+        let s = if *rows == 1 { "" } else { "s" };
+        let what = format!(
+            "{rows} label{s} of `{}` follow another version of the rubric than the page names",
+            criterion.id
+        );
+        let at = manifest.at(&format!("criteria.{}", criterion.id));
+        let problem = Problem::suggestion("other-rubric", at, what);
+        Some(
+            problem
+                .why("what was said by one version is not said by another: they are not read")
+                .instead("label again: gatewright review ask --criterion NAME, or calibrate NAME --plan N"),
+        )
+    };
+    rows.filter_map(say).collect()
+}
+
 /// Finds criteria that go by labels, and whose `applies_to` leaves out examples that have a label of them. Nothing would count such a verdict,
 /// a failing one among them, and nobody would be told. A label that says itself that the criterion does not apply is none.
 ///

@@ -22,7 +22,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use beyond::labels_beyond;
+pub use beyond::{labels_beyond, other_rubrics};
 pub use carried::unequal_trials;
 pub use explain::{Explanation, Follows, Seen, explain};
 pub use parts::parts_from;

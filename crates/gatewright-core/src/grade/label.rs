@@ -50,6 +50,8 @@ pub(super) struct ReadyLabel<'a> {
     votes: Vec<Vec<Vote>>,
     /// For each example: its label map.
     maps: Vec<u8>,
+    /// Rows tell of which text they are, or that not all have labelled an answer.
+    tells_texts: bool,
     /// For each role: the system's place in the tables.
     systems: [Option<usize>; 3],
     /// What an absent label fails as.
@@ -157,6 +159,7 @@ impl<'a> ReadyLabel<'a> {
             criterion: index,
             votes,
             maps,
+            tells_texts: labels.tells_texts(index),
             systems,
             absent_class: class_of(&criterion.fails_as, "absent"),
             behaviours,
@@ -201,11 +204,11 @@ impl<'a> ReadyLabel<'a> {
         self.grader.parts_from.as_deref()
     }
 
-    /// Grades one answered attempt by the labels that carry its recorded trial.
+    /// Grades one answered attempt by the labels that carry its recorded trial; `output` is what was answered, where it is known.
     pub(super) fn grade(
         &self,
         labels: &Labels,
-        attempt: AttemptSpec,
+        (attempt, output): (AttemptSpec, Option<&str>),
         recorded_trial: u32,
         manifest: &Manifest,
         parts: &Parts,
@@ -219,7 +222,23 @@ impl<'a> ReadyLabel<'a> {
         // Rows are in the order of trial, then part.
         let from = all.partition_point(|row| row.trial < recorded_trial);
         let to = all.partition_point(|row| row.trial <= recorded_trial);
-        self.grade_rows(labels, &all[from..to], manifest, parts, sink);
+        let rows = &all[from..to];
+        if !self.tells_texts {
+            return self.grade_rows(labels, rows, manifest, parts, sink);
+        }
+        let text = output.map(TextCode::of);
+        let place = (system.unwrap_or_default(), attempt.example, recorded_trial);
+        let about = |row: &&Row| labels.is_about(self.criterion, row, text);
+        let own: Vec<Row> = rows.iter().filter(about).copied().collect();
+        let why = if labels.is_awaited(self.criterion, place, text) {
+            "not all who were asked have labelled it"
+        } else if own.is_empty() && !rows.is_empty() {
+            "what people labelled is another text than this answer"
+        } else {
+            return self.grade_rows(labels, &own, manifest, parts, sink);
+        };
+        let missing = Bin::Missing(Missing::GraderError);
+        sink.push(self.by(), missing, None, Some(why.into()));
     }
 
     /// Grades one answer by these of its labels, in the order of parts.

@@ -12,7 +12,7 @@ use crate::reference::ReferenceSet;
 use crate::source::Source;
 
 /// Our own keys.
-pub(super) const KEYS: [&str; 13] = [
+pub(super) const KEYS: [&str; 15] = [
     "example",
     "example_id",
     "system",
@@ -26,6 +26,8 @@ pub(super) const KEYS: [&str; 13] = [
     "inclusion",
     "answer_id",
     "fields",
+    "rubric",
+    "open",
 ];
 
 /// Where one of our fields comes from.
@@ -50,6 +52,12 @@ pub(super) struct Compiled {
     pub(super) value: Field,
     pub(super) inclusion: Field,
     pub(super) answer_id: Field,
+    /// Which version of the rubric a label follows; rows with the code of an answer tell it.
+    pub(super) rubric: Field,
+    /// The version that the page names.
+    pub(super) page_rubric: Option<String>,
+    /// Not all who were asked have labelled it.
+    pub(super) open: Field,
     pub(super) score: bool,
     pub(super) pair: bool,
     pub(super) people: bool,
@@ -108,6 +116,8 @@ impl<'r> Plan<'r> {
             }
             let criterion = &manifest.criteria[usize::from(request.criterion)].id;
             let mut ready = compile(request, criterion.as_str(), &mut paths);
+            let declared = &manifest.criteria[usize::from(request.criterion)];
+            ready.page_rubric = declared.people_rubric().map(str::to_owned);
             if let Field::Fixed(Some(name)) = &ready.system {
                 let systems = labels.system_names();
                 let place = systems.iter().position(|known| **known == **name);
@@ -169,26 +179,36 @@ fn compile(request: &Request<'_>, criterion: &str, paths: &mut Vec<String>) -> C
         }
         (None, None) => Field::Slot(slot(paths, ours)),
     };
+    let own_criterion = takes_criterion(source).then(|| field("criterion"));
+    let (example, system) = (field("example"), field("system"));
+    let (trial, part) = (field("trial"), field("part"));
+    let (annotator, kind) = (field("annotator"), field("kind"));
+    let value = field(if request.score { "score" } else { "label" });
+    let mut when = |is: bool, ours: &str| match is {
+        true => field(ours),
+        false => Field::Fixed(None),
+    };
+    let inclusion = when(request.people, "inclusion");
+    let mut of_person = |ours: &str| when(request.by_person, ours);
     Compiled {
         criterion: criterion.to_owned(),
-        own_criterion: takes_criterion(source).then(|| field("criterion")),
+        own_criterion,
         fixed_system: None,
-        example: field("example"),
-        system: field("system"),
-        trial: field("trial"),
-        part: field("part"),
-        annotator: field("annotator"),
-        kind: field("kind"),
-        value: field(if request.score { "score" } else { "label" }),
-        inclusion: if request.people {
-            field("inclusion")
-        } else {
-            Field::Fixed(None)
-        },
-        answer_id: if request.by_person {
-            field("answer_id")
-        } else {
-            Field::Fixed(None)
+        example,
+        system,
+        trial,
+        part,
+        annotator,
+        kind,
+        value,
+        inclusion,
+        answer_id: of_person("answer_id"),
+        page_rubric: None,
+        open: of_person("open"),
+        rubric: match request.by_person {
+            // Rows that people fill in tell it among what they read.
+            true => Field::Either(slot(paths, "rubric"), slot(paths, "fields.rubric")),
+            false => Field::Fixed(None),
         },
         score: request.score,
         pair: request.pair,

@@ -122,6 +122,10 @@ struct Found {
     rows: Vec<Vec<Row>>,
     /// Places for a label that nobody has filled in.
     open: Vec<Vec<Place>>,
+    /// Answers that not all who were asked have labelled, with their texts where the rows tell.
+    awaited: Vec<Vec<(Place, Option<TextCode>)>>,
+    /// Rows of another version of the rubric.
+    other_rubric_rows: Vec<u64>,
     /// Line of the labels that state how they were drawn, or of which text they are.
     stated: Vec<Vec<(u32, Stated)>>,
     texts: Interner,
@@ -181,6 +185,13 @@ fn merge(
         let all = into.open.entry(request.table()).or_default();
         all.extend(open);
     }
+    for (request, awaited) in requests.iter().zip(found.awaited) {
+        let all = into.awaited.entry(request.table()).or_default();
+        all.extend(awaited);
+    }
+    for (request, rows) in requests.iter().zip(found.other_rubric_rows) {
+        *into.other_rubric_rows.entry(request.criterion).or_default() += rows;
+    }
     for ((request, mut rows), stated) in requests.iter().zip(found.rows).zip(found.stated) {
         for row in &mut rows {
             if !request.score {
@@ -214,6 +225,8 @@ fn read_block(plan: &Plan<'_>, block: &Block) -> Found {
         found: Found {
             rows: plan.requests.iter().map(|_| Vec::new()).collect(),
             open: plan.requests.iter().map(|_| Vec::new()).collect(),
+            awaited: plan.requests.iter().map(|_| Vec::new()).collect(),
+            other_rubric_rows: vec![0; plan.requests.len()],
             stated: plan.requests.iter().map(|_| Vec::new()).collect(),
             texts: Interner::default(),
             annotators: Interner::default(),
@@ -341,6 +354,11 @@ impl<'a> BlockReader<'a, '_> {
         if !filled && request.people && answer.is_none() {
             return;
         }
+        let rubric = text(&request.rubric, slots).filter(|_| answer.is_some());
+        if rubric.is_some_and(|it| Some(&*it) != request.page_rubric.as_deref()) {
+            self.found.other_rubric_rows[index] += 1;
+            return;
+        }
         let trial = self.count(line, "trial", &request.trial, slots);
         let part = self.count(line, "part", &request.part, slots);
         if let (false, Some(answer)) = (filled, &answer) {
@@ -349,9 +367,13 @@ impl<'a> BlockReader<'a, '_> {
             let example = text(&request.example, slots).unwrap_or_default();
             let system = self.answered(request, &example, answer, unit);
             let example = self.plan.ids.get(example.as_ref()).copied();
-            if let (Some((system, _)), Some(example)) = (system, example) {
+            if let (Some((system, code)), Some(example)) = (system, example) {
                 let part = unit.1.unwrap_or(NO_PART);
-                self.found.open[index].push((system, example, unit.0.unwrap_or(0), part));
+                let place = (system, example, unit.0.unwrap_or(0), part);
+                match text(&request.open, slots).as_deref() {
+                    Some("true") => self.found.awaited[index].push((place, code)),
+                    _ => self.found.open[index].push(place),
+                }
             }
             return;
         }

@@ -222,6 +222,10 @@ pub struct Labels {
     pub(super) tables: BTreeMap<u16, Table>,
     /// Places for a label that nobody has filled in, by criterion.
     pub(super) open: BTreeMap<u16, BTreeSet<Place>>,
+    /// Answers of which a row says that not all who were asked have labelled them, with their texts where the rows tell, by criterion.
+    pub(super) awaited: BTreeMap<u16, BTreeSet<(Place, Option<TextCode>)>>,
+    /// Rows that follow another version of the rubric than the page names, over all files, by criterion.
+    pub other_rubric_rows: BTreeMap<u16, u64>,
     /// Rows of systems that the page does not name, over all files.
     pub other_system_rows: u64,
     /// Rows of examples that are quarantined or retired.
@@ -296,12 +300,15 @@ impl Labels {
             .map_or_else(Disagreement::default, disagreement)
     }
 
-    /// Counts the answers that people were to label beside a criterion's judge (their row is there) and that nobody has labelled.
+    /// Counts the answers that people were to label beside a criterion's judge: their row is there and nobody has labelled them, or a row says
+    /// that not all have who were asked.
     pub fn people_open(&self, criterion: u16) -> u64 {
         let key = criterion | PEOPLE;
-        let (Some(open), table) = (self.open.get(&key), self.tables.get(&key)) else {
-            return 0;
-        };
+        let (none, no_places) = (BTreeSet::new(), BTreeSet::new());
+        let open = self.open.get(&key).unwrap_or(&none);
+        let awaited = self.awaited.get(&key).unwrap_or(&no_places);
+        let table = self.tables.get(&key);
+        let awaited: BTreeSet<&Place> = awaited.iter().map(|(place, _)| place).collect();
         let is_labelled = |(system, example, trial, part): &&Place| {
             let rows = table.map_or(&[][..], |table| {
                 table.of(usize::from(*system), *example, self.examples)
@@ -309,7 +316,8 @@ impl Labels {
             rows.iter()
                 .any(|row| (row.trial, row.part) == (*trial, *part))
         };
-        open.iter().filter(|place| !is_labelled(place)).count() as u64
+        let unlabelled = open.iter().filter(|place| !is_labelled(place));
+        unlabelled.chain(awaited).collect::<BTreeSet<_>>().len() as u64
     }
 
     /// Returns the same of people beside a criterion's judge.
@@ -397,6 +405,30 @@ impl Labels {
         let table = self.tables.get(&(criterion | PEOPLE));
         let stated = table.and_then(|table| table.stated.get(&(row.file, row.line)));
         stated.map_or(1.0, |stated| stated.inclusion)
+    }
+
+    /// Says whether any label of a criterion tells which text it is of, or any row that its answer awaits more.
+    pub(crate) fn tells_texts(&self, criterion: u16) -> bool {
+        let awaited = self
+            .awaited
+            .get(&criterion)
+            .is_some_and(|it| !it.is_empty());
+        let told = |table: &Table| table.stated.values().any(|it| it.text.is_some());
+        awaited || self.tables.get(&criterion).is_some_and(told)
+    }
+
+    /// Says whether not all who were asked about an answer have labelled it, or a part of it.
+    pub(crate) fn is_awaited(
+        &self,
+        criterion: u16,
+        (system, example, trial): (usize, u32, u32),
+        answer: Option<TextCode>,
+    ) -> bool {
+        let all = self.awaited.get(&criterion).into_iter().flatten();
+        let mut of_answer = all.filter(|((of, at, told, _), _)| {
+            (usize::from(*of), *at, *told) == (system, example, trial)
+        });
+        of_answer.any(|(_, text)| text.is_none() || *text == answer)
     }
 
     /// Says whether a label is about an answer of this text. One whose row does not tell its text is about whatever answer is in its place;

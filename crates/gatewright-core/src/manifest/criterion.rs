@@ -82,6 +82,15 @@ impl Criterion {
         }
     }
 
+    /// Returns the version of the rubric that people follow, beside a judge or by themselves.
+    pub fn people_rubric(&self) -> Option<&str> {
+        match (&self.people, &self.grader) {
+            (Some(people), _) => people.labels.rubric.as_deref(),
+            (None, Grader::Label(own)) => own.rubric.as_deref(),
+            _ => None,
+        }
+    }
+
     /// Returns every class that its failures can be of, those that a label map names included.
     pub fn classes(&self) -> BTreeSet<u16> {
         let mut classes = self.fails_as.classes();

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::refusal::Refusal;
+use super::entry::{Aside, Entry, Given, Origin, person_of};
 use crate::digest::Digest;
 
 /// How long somebody may take a label back, in seconds.
@@ -89,9 +89,9 @@ pub enum ReviewEvent {
         /// It is the verdict, whatever others said.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         settles: bool,
-        /// It stands in a file that the page names: it is not written again.
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-        from_file: bool,
+        /// Where it was given.
+        #[serde(default, skip_serializing_if = "Origin::is_here")]
+        origin: Origin,
         /// When, RFC 3339.
         at: String,
     },
@@ -131,113 +131,6 @@ pub enum ReviewEvent {
     },
 }
 
-/// What somebody said of an answer.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Given {
-    /// The label.
-    pub label: String,
-    /// Who.
-    pub by: String,
-    /// What this person adds.
-    pub note: String,
-    /// It stands in a file that the page names.
-    pub from_file: bool,
-    /// When, RFC 3339.
-    pub at: String,
-}
-
-/// An answer that somebody would not label.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Aside {
-    /// Who.
-    pub by: String,
-    /// Why.
-    pub reason: String,
-    /// It is a question for whoever owns the policy.
-    pub policy: bool,
-    /// When, RFC 3339.
-    pub at: String,
-}
-
-/// Where an answer stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Stand {
-    /// Fewer have labelled it than are to.
-    Open,
-    /// Those who labelled it say the same.
-    Agreed,
-    /// They do not.
-    Disputed,
-    /// Somebody settled it.
-    Settled,
-}
-
-/// An answer with all that is known of it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Entry {
-    /// Its id.
-    pub id: Digest,
-    /// What people see.
-    pub item: Item,
-    /// How many are to label it.
-    pub people: u32,
-    /// Who must not.
-    pub not_by: BTreeSet<String>,
-    /// Why it is asked.
-    pub why: String,
-    /// Labels, in the order they came.
-    pub given: Vec<Given>,
-    /// Who would not label it.
-    pub aside: Vec<Aside>,
-    /// The label that settles it.
-    pub settled: Option<Given>,
-    /// The label that is known, and who says so.
-    pub gold: Option<(String, String)>,
-}
-
-impl Entry {
-    /// Says where it stands.
-    pub fn stand(&self) -> Stand {
-        if self.settled.is_some() {
-            return Stand::Settled;
-        }
-        let mut labels = self.given.iter().map(|given| &given.label);
-        let first = labels.next();
-        if labels.any(|label| Some(label) != first) {
-            Stand::Disputed
-        } else if self.is_finished() {
-            Stand::Agreed
-        } else {
-            Stand::Open
-        }
-    }
-
-    /// Says whether all who are to label it have, or somebody settled it: before that what some said is no verdict, since the others may differ.
-    pub fn is_finished(&self) -> bool {
-        self.settled.is_some() || self.given.len() as u64 >= u64::from(self.people)
-    }
-
-    /// Returns what one person said.
-    pub fn said_by(&self, who: &str) -> Option<&Given> {
-        self.given.iter().find(|given| given.by == who)
-    }
-
-    /// Says whether somebody asked a question about policy that nobody has settled.
-    pub fn is_policy_question(&self) -> bool {
-        self.settled.is_none() && self.aside.iter().any(|aside| aside.policy)
-    }
-
-    /// Says whether one person is still to label it. What others said of it makes no difference but by their number.
-    fn waits_for(&self, who: &str) -> bool {
-        (self.gold.is_some() || !self.is_finished())
-            && self.settled.is_none()
-            && !self.not_by.contains(who)
-            && self.said_by(who).is_none()
-            && !self.aside.iter().any(|aside| aside.by == who)
-    }
-}
-
 /// How far one person is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Progress {
@@ -269,21 +162,24 @@ impl Desk {
                 not_by,
                 why,
                 ..
-            } => self.ask(item, *people, not_by, why),
+            } => {
+                let not_by = not_by.iter().map(|name| person_of(name)).collect();
+                self.ask(item, *people, &not_by, why);
+            }
             ReviewEvent::Labelled {
                 item,
                 label,
                 by,
                 note,
                 settles,
-                from_file,
+                origin,
                 at,
             } => {
                 let given = Given {
                     label: label.clone(),
-                    by: by.clone(),
+                    by: person_of(by),
                     note: note.clone(),
-                    from_file: *from_file,
+                    origin: *origin,
                     at: at.clone(),
                 };
                 if let Some(entry) = self.entry(item) {
@@ -295,8 +191,10 @@ impl Desk {
                 }
             }
             ReviewEvent::Withdrawn { item, by, .. } => {
+                let by = person_of(by);
                 if let Some(entry) = self.entry(item) {
-                    entry.given.retain(|given| given.by != *by);
+                    let back = entry.given.extract_if(.., |given| given.by == by);
+                    entry.withdrawn.extend(back);
                 }
             }
             ReviewEvent::PutAside {
@@ -308,7 +206,7 @@ impl Desk {
             } => {
                 if let Some(entry) = self.entry(item) {
                     entry.aside.push(Aside {
-                        by: by.clone(),
+                        by: person_of(by),
                         reason: reason.clone(),
                         policy: *policy,
                         at: at.clone(),
@@ -319,7 +217,7 @@ impl Desk {
                 item, label, by, ..
             } => {
                 if let Some(entry) = self.entry(item) {
-                    entry.gold = Some((label.clone(), by.clone()));
+                    entry.gold = Some((label.clone(), person_of(by)));
                 }
             }
         }
@@ -348,132 +246,13 @@ impl Desk {
             aside: Vec::new(),
             settled: None,
             gold: None,
+            withdrawn: Vec::new(),
         }));
     }
 
     fn entry(&mut self, id: &Digest) -> Option<&mut Entry> {
         let place = *self.place.get(id)?;
         Some(Arc::make_mut(&mut self.entries[place]))
-    }
-
-    /// Says whether an event may be written now.
-    ///
-    /// # Errors
-    /// Why not.
-    pub fn check(&self, event: &ReviewEvent) -> Result<(), Refusal> {
-        match event {
-            ReviewEvent::Asked { people, .. } => match people {
-                1..=20 => Ok(()),
-                _ => Err(Refusal::People),
-            },
-            ReviewEvent::Labelled {
-                item,
-                label,
-                by,
-                note,
-                settles,
-                from_file,
-                ..
-            } => match from_file {
-                true => self.may_take_over(item, label, by, *settles),
-                false => self.may_label(item, label, by, note, *settles),
-            },
-            ReviewEvent::Withdrawn { item, by, at } => self.may_withdraw(item, by, at),
-            ReviewEvent::PutAside {
-                item, by, reason, ..
-            } => {
-                let entry = self.find(item).ok_or(Refusal::NoItem)?;
-                if !REASON_CHARS.contains(&reason.trim().chars().count()) {
-                    return Err(Refusal::Reason);
-                }
-                if entry.said_by(by).is_some() {
-                    return Err(Refusal::Twice);
-                }
-                match entry.aside.iter().any(|aside| aside.by == *by) {
-                    true => Err(Refusal::AsideTwice),
-                    false => Ok(()),
-                }
-            }
-            ReviewEvent::Gold { item, label, .. } => {
-                let entry = self.find(item).ok_or(Refusal::NoItem)?;
-                of_labels(entry, label)
-            }
-        }
-    }
-
-    fn may_label(
-        &self,
-        item: &Digest,
-        label: &str,
-        by: &str,
-        note: &str,
-        settles: bool,
-    ) -> Result<(), Refusal> {
-        let entry = self.find(item).ok_or(Refusal::NoItem)?;
-        of_labels(entry, label)?;
-        if by.trim().is_empty() {
-            return Err(Refusal::Nobody);
-        }
-        if note.chars().count() > *REASON_CHARS.end() {
-            return Err(Refusal::Reason);
-        }
-        if entry.not_by.contains(by) {
-            return Err(Refusal::Author);
-        }
-        if let Some(settled) = &entry.settled {
-            return Err(Refusal::Settled {
-                by: settled.by.clone(),
-            });
-        }
-        match (entry.said_by(by), settles) {
-            (Some(_), false) => Err(Refusal::Twice),
-            (Some(_), true) => Err(Refusal::OwnDispute),
-            (None, true) if entry.stand() != Stand::Disputed && !entry.is_policy_question() => {
-                Err(Refusal::NotDisputed)
-            }
-            (None, true) if !REASON_CHARS.contains(&note.trim().chars().count()) => {
-                Err(Refusal::Reason)
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Labels that a file holds were given elsewhere: by whom, and why, was settled there.
-    fn may_take_over(
-        &self,
-        item: &Digest,
-        label: &str,
-        by: &str,
-        settles: bool,
-    ) -> Result<(), Refusal> {
-        let entry = self.find(item).ok_or(Refusal::NoItem)?;
-        of_labels(entry, label)?;
-        match (&entry.settled, entry.said_by(by)) {
-            (Some(settled), _) if settles => Err(Refusal::Settled {
-                by: settled.by.clone(),
-            }),
-            (_, Some(_)) if !settles => Err(Refusal::Twice),
-            _ => Ok(()),
-        }
-    }
-
-    fn may_withdraw(&self, item: &Digest, by: &str, at: &str) -> Result<(), Refusal> {
-        let entry = self.find(item).ok_or(Refusal::NoItem)?;
-        let given = entry.said_by(by).ok_or(Refusal::NothingSaid)?;
-        if let Some(settled) = &entry.settled {
-            return Err(Refusal::Settled {
-                by: settled.by.clone(),
-            });
-        }
-        let time = |text: &str| text.parse::<jiff::Timestamp>().ok();
-        let age = match (time(&given.at), time(at)) {
-            (Some(said), Some(now)) => now.as_second() - said.as_second(),
-            _ => i64::MAX,
-        };
-        if given.from_file || !(0..=UNDO_SECONDS).contains(&age) {
-            return Err(Refusal::TooLate);
-        }
-        Ok(())
     }
 
     /// Says whether what a label says is in effect: of two that one person gave at the same time, the first is.
@@ -489,8 +268,9 @@ impl Desk {
             } => self.find(item).is_some_and(|entry| {
                 let said = match settles {
                     true => entry.settled.as_ref(),
-                    false => entry.said_by(by),
+                    false => entry.said_by(&person_of(by)),
                 };
+                let by = &person_of(by);
                 said.is_some_and(|given| (&given.label, &given.by, &given.at) == (label, by, at))
             }),
             _ => true,
@@ -528,19 +308,50 @@ impl Desk {
 
     /// Returns the answers on which people differ, and those with a question about policy, that nobody has settled.
     pub fn to_settle(&self) -> impl Iterator<Item = &Entry> {
-        let open = |entry: &&Entry| entry.stand() == Stand::Disputed || entry.is_policy_question();
-        self.all().filter(open)
+        self.all().filter(|entry| entry.is_to_settle())
+    }
+
+    /// Returns those of them that a person may settle now.
+    pub fn to_settle_by<'d>(&'d self, who: &'d str) -> impl Iterator<Item = &'d Entry> {
+        self.to_settle()
+            .filter(move |entry| entry.may_be_settled_by(who))
+    }
+
+    /// Returns the desk without the answers of which a person is to see nothing yet.
+    pub fn seen_by(&self, who: &str, now: &str) -> Self {
+        let seen = self.entries.iter();
+        let seen = seen.filter(|entry| !entry.is_blind_for(who, now));
+        let entries: Vec<Arc<Entry>> = seen.cloned().collect();
+        let place = entries.iter().zip(0..);
+        let place = place.map(|(entry, at)| (entry.id, at)).collect();
+        Self {
+            entries,
+            place: Arc::new(place),
+        }
+    }
+
+    /// Returns the names of all who have said something of an answer, or put one aside.
+    pub fn names(&self) -> BTreeSet<&str> {
+        let all = self.all().flat_map(|entry| {
+            let said = entry.given.iter().chain(&entry.settled);
+            let aside = entry.aside.iter().map(|aside| aside.by.as_str());
+            said.map(|given| given.by.as_str()).chain(aside)
+        });
+        all.collect()
     }
 
     /// Says how far a person is.
     pub fn progress(&self, who: &str) -> Progress {
         let count = |all: &mut dyn Iterator<Item = &Entry>| all.count() as u64;
-        let mine = |entry: &&Entry| entry.said_by(who).is_some_and(|given| !given.from_file);
-        let may = |entry: &&Entry| entry.said_by(who).is_none() && !entry.not_by.contains(who);
+        let mine = |entry: &&Entry| {
+            entry
+                .said_by(who)
+                .is_some_and(|given| given.origin != Origin::Page)
+        };
         Progress {
             labelled: count(&mut self.all().filter(mine)),
             left: count(&mut self.waiting(who)),
-            disputed: count(&mut self.to_settle().filter(may)),
+            disputed: count(&mut self.to_settle_by(who)),
         }
     }
 
@@ -552,14 +363,5 @@ impl Desk {
         });
         let last = said.max_by(|(_, a), (_, b)| a.cmp(b))?.0;
         self.may_withdraw(&last.id, who, now).ok().map(|()| last)
-    }
-}
-
-fn of_labels(entry: &Entry, label: &str) -> Result<(), Refusal> {
-    match entry.item.labels.iter().any(|known| known == label) {
-        true => Ok(()),
-        false => Err(Refusal::NotALabel {
-            known: entry.item.labels.clone(),
-        }),
     }
 }

@@ -5,6 +5,8 @@
 
 mod agreement;
 mod desk;
+mod entry;
+mod may;
 mod people;
 mod rated;
 mod refusal;
@@ -18,13 +20,11 @@ pub use agreement::{
     AgreementDocument, CriterionView, EstimateView, FORMAT, PairView, ScopeView, Standing,
     agreement, schema,
 };
-pub use desk::{
-    Aside, Desk, Entry, Given, Item, LEAST_GOLD, Progress, REASON_CHARS, ReviewEvent, Stand,
-    UNDO_SECONDS,
-};
+pub use desk::{Desk, Item, LEAST_GOLD, Progress, REASON_CHARS, ReviewEvent, UNDO_SECONDS};
+pub use entry::{Aside, Entry, Given, Origin, Stand, person_of};
 pub use people::{PersonLine, desk_agreement, people};
 pub use rated::{Rated, Unit, Whose, is_of_people, rated};
 pub use refusal::Refusal;
 pub use reviewers::{Reviewers, reviewers};
-pub use rows::{AskedRow, Asks, SETTLES, SaidRow, Same, label_of_row, said};
+pub use rows::{AskedRow, Asks, SETTLES, SaidRow, Same, label_of_row, said, withdrawn};
 pub use words::text;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use gatewright_stats::proportion::clopper_pearson;
 use serde::Serialize;
 
-use super::desk::{Desk, Entry, LEAST_GOLD};
+use super::desk::{Desk, LEAST_GOLD};
+use super::entry::Entry;
 use super::{AgreementDocument, FORMAT, Rated, Unit, agreement};
 
 /// How often one person is right, on answers whose label is known.

@@ -115,7 +115,7 @@ pub fn rated(labels: &Labels, reference: &ReferenceSet, whose: Whose<'_>) -> Rat
     let mut numbers: BTreeMap<Arc<str>, u32> = BTreeMap::new();
     let mut given: Vec<BTreeMap<Arc<str>, u32>> = Vec::new();
     for example in 0..reference.examples.len() as u32 {
-        let mut units: BTreeMap<_, BTreeMap<Arc<str>, u32>> = BTreeMap::new();
+        let mut units: BTreeMap<Place, ByName> = BTreeMap::new();
         for label in said(labels, whose, example) {
             let text = label
                 .score
@@ -131,7 +131,7 @@ pub fn rated(labels: &Labels, reference: &ReferenceSet, whose: Whose<'_>) -> Rat
                 .or_default()
                 .insert(label.annotator, number);
         }
-        for ((system, trial, part, text), by) in units {
+        for ((system, trial, part, text), by) in of_one_text(units) {
             found.units.push(Unit {
                 example,
                 system,
@@ -149,6 +149,34 @@ pub fn rated(labels: &Labels, reference: &ReferenceSet, whose: Whose<'_>) -> Rat
     }
     found.people = people.into_iter().cloned().collect();
     found
+}
+
+/// Where a unit is: system, recorded trial, part and text.
+type Place = (Option<Arc<str>>, u32, Option<u32>, Option<TextCode>);
+/// What each annotator said, by number of the label.
+type ByName = BTreeMap<Arc<str>, u32>;
+
+/// A label that does not tell its text is of the one that the others tell, where that is one and the same.
+fn of_one_text(units: BTreeMap<Place, ByName>) -> BTreeMap<Place, ByName> {
+    if units.keys().all(|place| place.3.is_none()) {
+        return units;
+    }
+    let mut joined: BTreeMap<Place, ByName> = BTreeMap::new();
+    // Of one place those without a text come first.
+    for ((system, trial, part, text), by) in &units {
+        let of_place = |it: &&Place| (&it.0, it.1, it.2) == (system, *trial, *part);
+        let mut told = units.keys().filter(of_place).filter_map(|it| it.3);
+        let only = match (text, told.next(), told.next()) {
+            (None, Some(only), None) => Some(only),
+            _ => *text,
+        };
+        let place = (system.clone(), *trial, *part, only);
+        let all = joined.entry(place).or_default();
+        for (name, label) in by {
+            all.entry(Arc::clone(name)).or_insert(*label);
+        }
+    }
+    joined
 }
 
 fn said<'a>(

@@ -44,6 +44,23 @@ pub enum Refusal {
     /// The time to take it back is over.
     #[error("a label can be taken back for {UNDO_SECONDS} seconds")]
     TooLate,
+    /// What was put aside is not labelled after all.
+    #[error(
+        "you have put this answer aside, and what others said may have been shown to you since"
+    )]
+    Aside,
+    /// As many have labelled it as were asked.
+    #[error("enough people have labelled this answer")]
+    Enough,
+    /// Who asks does not answer.
+    #[error("you asked about the policy: somebody else settles it")]
+    OwnQuestion,
+    /// It waits for the same person's label.
+    #[error("this answer waits for your own label: label it or put it aside first")]
+    LabelFirst,
+    /// The note is too long.
+    #[error("a note has at most {} characters", REASON_CHARS.end())]
+    Note,
     /// The reason is too short or too long.
     #[error("a reason has {} to {} characters", REASON_CHARS.start(), REASON_CHARS.end())]
     Reason,

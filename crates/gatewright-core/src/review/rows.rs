@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::desk::{Desk, Given, Item};
+use super::desk::{Desk, Item};
+use super::entry::{Entry, Given, Origin, person_of};
 
 /// The kind of annotator that settles what others said.
 pub const SETTLES: &str = "human_adjudicated";
@@ -28,6 +29,8 @@ pub struct AskedRow {
     fields: Option<Fields>,
     #[serde(default)]
     inclusion: Option<f64>,
+    #[serde(default)]
+    rubric: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -60,16 +63,17 @@ impl AskedRow {
         serde_json::from_slice(line).map_err(|error| error.to_string())
     }
 
-    /// Turns the row into what it asks. `known` finds by criterion and answer what was asked before, for a row that does not say it again.
+    /// Turns the row into what it asks. `known` finds by criterion, answer and version of the rubric what was asked before, for a row that does not
+    /// say it again.
     ///
     /// # Errors
     /// What is missing, in words.
     pub fn asks<'d>(
         self,
-        known: impl FnOnce(&str, &str) -> Option<&'d Item>,
+        known: impl FnOnce(&str, &str, Option<&str>) -> Option<&'d Item>,
     ) -> Result<Asks, String> {
         let Some(fields) = self.fields else {
-            let item = known(&self.criterion, &self.answer_id);
+            let item = known(&self.criterion, &self.answer_id, self.rubric.as_deref());
             let unasked = "it has no `fields`, and nobody was asked about this answer";
             let item = item.ok_or_else(|| unasked.to_owned())?.clone();
             return Ok(Asks {
@@ -90,7 +94,7 @@ impl AskedRow {
                 trial: self.trial,
                 part: self.part,
                 labels: fields.labels,
-                rubric: fields.rubric,
+                rubric: self.rubric.or(fields.rubric),
                 input: fields.input,
                 output: fields.output,
                 inclusion: self.inclusion,
@@ -107,7 +111,7 @@ fn said_in(label: Option<String>, annotator: &str) -> Result<Option<(String, Str
     match (label, annotator.trim()) {
         (None, _) => Ok(None),
         (Some(_), "") => Err("it has a `label` and no `annotator`".to_owned()),
-        (Some(label), by) => Ok(Some((label, by.to_owned()))),
+        (Some(label), by) => Ok(Some((label, person_of(by)))),
     }
 }
 
@@ -122,7 +126,8 @@ pub fn label_of_row(row: &[u8]) -> Result<Option<Same>, String> {
     let row: LabelOfRow = serde_json::from_slice(row).map_err(|error| error.to_string())?;
     let label = row.label.filter(|label| !label.trim().is_empty());
     let settles = row.kind.as_deref() == Some(SETTLES);
-    Ok(label.map(|label| (row.criterion, row.answer_id, row.annotator, label, settles)))
+    let who = person_of(&row.annotator);
+    Ok(label.map(|label| (row.criterion, row.answer_id, who, label, settles)))
 }
 
 #[derive(Deserialize)]
@@ -140,18 +145,17 @@ struct LabelOfRow {
 /// One label, as label files have it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SaidRow<'d> {
-    /// It stands in a file of the page.
+    /// Where it was given.
     #[serde(skip)]
-    pub from_file: bool,
-    /// All who are to label the answer have.
-    #[serde(skip)]
-    pub finished: bool,
+    pub origin: Origin,
     criterion: &'d str,
     example: &'d str,
     answer_id: &'d str,
     trial: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     part: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rubric: Option<&'d str>,
     label: &'d str,
     annotator: &'d str,
     kind: &'static str,
@@ -169,27 +173,42 @@ impl SaidRow<'_> {
     }
 }
 
-/// Lists what was said at the desk as rows of a label file; of one criterion, or of all.
-pub fn said<'d>(desk: &'d Desk, criterion: Option<&'d str>) -> impl Iterator<Item = SaidRow<'d>> {
-    let wanted = move |name: &str| criterion.is_none_or(|wanted| wanted == name);
-    let entries = desk.entries().iter();
-    let entries = entries.filter(move |entry| wanted(&entry.item.criterion));
+/// Lists what was said at the desk as rows of a label file, of the answers that are `wanted`.
+pub fn said<'d>(
+    desk: &'d Desk,
+    wanted: impl Fn(&Entry) -> bool + 'd,
+) -> impl Iterator<Item = SaidRow<'d>> {
+    let entries = desk.entries().iter().map(|entry| &**entry);
+    let entries = entries.filter(move |entry| wanted(entry));
     entries.flat_map(|entry| {
-        let item = &entry.item;
-        let row = |given: &'d Given, kind: &'static str| SaidRow {
-            from_file: given.from_file,
-            finished: entry.is_finished(),
-            criterion: &item.criterion,
-            example: &item.example,
-            answer_id: &item.answer_id,
-            trial: item.trial,
-            part: item.part,
-            label: &given.label,
-            annotator: &given.by,
-            kind,
-            inclusion: item.inclusion,
-        };
-        let all = entry.given.iter().map(move |given| row(given, "human"));
-        all.chain(entry.settled.iter().map(move |given| row(given, SETTLES)))
+        let all = entry.given.iter().map(|given| row(entry, given, "human"));
+        let settled = entry.settled.iter();
+        all.chain(settled.map(|given| row(entry, given, SETTLES)))
     })
+}
+
+/// Lists the labels that were taken back.
+pub fn withdrawn(desk: &Desk) -> impl Iterator<Item = SaidRow<'_>> {
+    let all = desk.entries().iter().map(|entry| &**entry);
+    all.flat_map(|entry| {
+        let back = entry.withdrawn.iter();
+        back.map(|given| row(entry, given, "human"))
+    })
+}
+
+fn row<'d>(entry: &'d Entry, given: &'d Given, kind: &'static str) -> SaidRow<'d> {
+    let item = &entry.item;
+    SaidRow {
+        origin: given.origin,
+        criterion: &item.criterion,
+        example: &item.example,
+        answer_id: &item.answer_id,
+        trial: item.trial,
+        part: item.part,
+        rubric: item.rubric.as_deref(),
+        label: &given.label,
+        annotator: &given.by,
+        kind,
+        inclusion: item.inclusion,
+    }
 }

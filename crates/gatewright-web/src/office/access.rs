@@ -16,7 +16,7 @@ use tokio::task::spawn_blocking;
 
 use super::answer::{Answer, Failure, go_to, plain};
 use super::form::Form;
-use super::{Served, accounts, first, frame, home, is_same, label, people, settle, sign_in};
+use super::{Served, accounts, first, frame, home, is_same, label, own, people, settle, sign_in};
 use crate::guard::{Guard, Names, guard};
 
 /// What a browser may do with a page: take its style from here, send forms here, and nothing else.
@@ -50,7 +50,7 @@ impl Role {
     ];
 
     /// The word for people, which is also how it is kept.
-    pub(super) fn word(self) -> &'static str {
+    pub(super) const fn word(self) -> &'static str {
         match self {
             Self::Viewer => "viewer",
             Self::Reviewer => "reviewer",
@@ -89,6 +89,8 @@ pub(super) struct Visitor {
     pub(super) role: Role,
     /// What the session's forms carry.
     pub(super) csrf: String,
+    /// The password was chosen by somebody else: until it is changed there is nothing but that.
+    pub(super) provisional: bool,
 }
 
 /// What somebody who is logged in, and may, asks.
@@ -170,6 +172,8 @@ pub(super) const ROUTES: &[Route] = &[
     see("/first", Anybody(first::page)),
     hashes(change("/first", Anybody(first::make))),
     change("/logout", Only(Role::Viewer, sign_in::log_out)),
+    see(own::PATH, Only(Role::Viewer, own::page)),
+    hashes(change(own::PATH, Only(Role::Viewer, own::change))),
     see("/", Only(Role::Viewer, home::home)),
     see("/keys", Only(Role::Viewer, frame::keys)),
     see("/review", Only(Role::Reviewer, label::next)),
@@ -216,6 +220,7 @@ enum Act {
     Anybody(ForAnybody),
     People(ForPeople, Visitor),
     Refuse(StatusCode, &'static str, Visitor),
+    Go(&'static str),
 }
 
 /// Looks at where a request comes from, whose it is, what it may, and what it brings, in this order; then makes the answer.
@@ -252,7 +257,7 @@ async fn dispatch(
             ),
         };
     };
-    if !sees && !matches!(act, Act::Refuse(..)) {
+    if !sees && !matches!(act, Act::Refuse(..) | Act::Go(_)) {
         match Form::read(&parts.headers, body).await {
             Ok(form) => call.form = form,
             Err((status, said)) => return plain(status, said),
@@ -260,7 +265,10 @@ async fn dispatch(
         act = carries(act, &call.form);
     }
     let mut turn = None;
-    if !sees && matches!(found, Ok(route) if route.hashes) {
+    if !sees
+        && !matches!(act, Act::Refuse(..) | Act::Go(_))
+        && matches!(found, Ok(route) if route.hashes)
+    {
         turn = served.passwords.turn().await;
         if turn.is_none() {
             return busy();
@@ -270,6 +278,7 @@ async fn dispatch(
         Act::Anybody(page) => page(served, &call),
         Act::People(page, who) => page(served, &Visit { call, who }),
         Act::Refuse(status, said, who) => frame::refuse(served, &who, status, said),
+        Act::Go(place) => Ok(go_to(place)),
     });
     made.await.unwrap_or_else(|response| response)
 }
@@ -284,6 +293,9 @@ fn admit(found: Result<&'static Route, StatusCode>, visitor: Option<Visitor>) ->
         return Some(Act::Anybody(*page));
     }
     let visitor = visitor?;
+    if visitor.provisional && !found.is_ok_and(|it| matches!(it.path, own::PATH | "/logout")) {
+        return Some(Act::Go(own::PATH));
+    }
     Some(match found.map(|route| route.needs) {
         Ok(Only(role, page)) if visitor.role >= role => Act::People(page, visitor),
         Ok(_) => {
@@ -329,6 +341,7 @@ fn arrive(
             role: Role::parse(&session.role)?,
             person: session.person,
             csrf: session.csrf,
+            provisional: session.provisional,
         })
     });
     let form = Form::default();

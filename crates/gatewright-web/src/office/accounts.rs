@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::http::StatusCode;
-use gatewright_store::{Accounts, Person, StoreError};
+use gatewright_store::{Changed, Person};
 
 use super::Served;
 use super::access::{Role, Visit};
@@ -76,11 +76,18 @@ pub(super) fn change(served: &Served, visit: &Visit) -> Answer {
             Err(refused) => Err(refused),
         },
         "role" => match role {
-            Ok(role) => set_role(&served.accounts(), &name, role)?,
+            Ok(role) => changed(
+                served.accounts().set_role(&name, role.word(), KEPT)?,
+                format!("is {} now", role.word()),
+            ),
             Err(refused) => Err(refused),
         },
-        "disable" => disable(&mut served.accounts(), &name)?,
+        "disable" => changed(
+            served.accounts().disable(&name, KEPT)?,
+            "shut out".to_owned(),
+        ),
         "enable" => found(served.accounts().enable(&name)?, "let in again".to_owned()),
+        "password" => reset(served, visit, &name)?,
         _ => Err(NO_ACTION),
     };
     match changed {
@@ -105,6 +112,9 @@ pub(super) fn change(served: &Served, visit: &Visit) -> Answer {
     }
 }
 
+/// Somebody must be able to say who may log in.
+const KEPT: &str = Role::Admin.word();
+
 /// What was done, or why not.
 type Change = Result<String, Refused>;
 
@@ -119,33 +129,30 @@ fn add(served: &Served, visit: &Visit, name: &str, role: Role) -> Result<Change,
     }
     let hash = hash(password, &*served.office)?;
     let now = &visit.call.now;
+    let theirs = (hash.as_str(), true);
     Ok(
-        match served.accounts().add(name, role.word(), &hash, now)? {
+        match served.accounts().add(name, role.word(), theirs, now)? {
             true => Ok(format!("added as {}", role.word())),
             false => Err(TAKEN),
         },
     )
 }
 
-fn set_role(accounts: &Accounts, name: &str, role: Role) -> Result<Change, StoreError> {
-    if role != Role::Admin && is_last_admin(accounts, name)? {
-        return Ok(Err(LAST_ADMIN));
+/// Gives somebody who has lost a password another, which has to be changed at the next login.
+fn reset(served: &Served, visit: &Visit, name: &str) -> Result<Change, Failure> {
+    let password = visit.call.form.get("password");
+    if let Err(said) = may_be(name, password) {
+        return Ok(Err((StatusCode::BAD_REQUEST, said)));
     }
-    let changed = accounts.set_role(name, role.word())?;
-    Ok(found(changed, format!("is {} now", role.word())))
+    let hash = hash(password, &*served.office)?;
+    let done = served.accounts().set_password(name, &hash, true)?;
+    Ok(found(done, "was given another password".to_owned()))
 }
 
-fn disable(accounts: &mut Accounts, name: &str) -> Result<Change, StoreError> {
-    if is_last_admin(accounts, name)? {
-        return Ok(Err(LAST_ADMIN));
+fn changed(changed: Changed, what: String) -> Change {
+    match changed {
+        Changed::Done => Ok(what),
+        Changed::NoPerson => Err(NO_PERSON),
+        Changed::Last => Err(LAST_ADMIN),
     }
-    Ok(found(accounts.disable(name)?, "shut out".to_owned()))
-}
-
-/// Says whether nobody could say who may log in without this person.
-fn is_last_admin(accounts: &Accounts, name: &str) -> Result<bool, StoreError> {
-    let admin = |person: &Person| !person.disabled && person.role == Role::Admin.word();
-    let people = accounts.people()?;
-    let mut admins = people.iter().filter(|person| admin(person));
-    Ok(admins.next().is_some_and(|one| one.name == name) && admins.next().is_none())
 }

@@ -93,7 +93,11 @@ pub(super) fn make(served: &Served, call: &Call) -> Answer {
     }
     let hash = hash(password, &*served.office)?;
     let role = Role::Admin.word();
-    served.accounts().add(&name, role, &hash, &call.now)?;
+    let own = (hash.as_str(), false);
+    if !served.accounts().add(&name, role, own, &call.now)? {
+        let said = "Somebody else has made this account just now. Log in, or choose another name.";
+        return form(served, StatusCode::CONFLICT, said, typed);
+    }
     first.code = None;
     begin(served, call, &name, "became the first admin and logged in")
 }
@@ -105,7 +109,7 @@ pub(super) fn make(served: &Served, call: &Call) -> Answer {
 pub(super) fn may_be(name: &str, password: &str) -> Result<(), &'static str> {
     if !is_name(name) {
         return Err(
-            "A name has 2 to 40 characters: letters a to z, digits, dots, hyphens and underscores.",
+            "A name has 2 to 40 characters: letters a to z, digits, dots, hyphens and underscores, a letter first.",
         );
     }
     if !PASSWORD_CHARS.contains(&password.chars().count()) {

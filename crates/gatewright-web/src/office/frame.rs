@@ -4,9 +4,9 @@ use askama::Template;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 
-use super::Served;
 use super::access::{Call, Role, Visit, Visitor};
 use super::answer::{Answer, page};
+use super::{Served, own};
 
 /// The style of the reports, and what forms need beside it.
 const STYLE: &str = concat!(
@@ -45,6 +45,7 @@ impl Frame {
             ("/people-who-label", "Reviewers", Role::Owner),
             ("/accounts", "Accounts", Role::Admin),
             ("/keys", "Keys", Role::Viewer),
+            (own::PATH, "Your password", Role::Viewer),
         ];
         let may = all.into_iter().filter(|(_, _, role)| who.role >= *role);
         let tab = |(path, text, _): (&'static str, _, _)| Tab {

@@ -4,10 +4,10 @@ use askama::Template;
 use axum::http::StatusCode;
 use gatewright_core::review::{Desk, Stand};
 
+use super::Served;
 use super::access::{Role, Visit};
 use super::answer::{Answer, page};
 use super::frame::Frame;
-use super::{Served, settle};
 
 #[derive(Template)]
 #[template(path = "office/home.html")]
@@ -17,7 +17,7 @@ struct Home {
     labelled: u64,
     left: u64,
     /// Answers to settle; nothing for those who settle none.
-    to_settle: Option<usize>,
+    to_settle: Option<u64>,
     answers: usize,
     given: u64,
     wanted: u64,
@@ -26,24 +26,27 @@ struct Home {
 
 /// GET /.
 ///
-/// Where answers stand depends on what people said of them: only those who settle see it. Others see how many labels there are.
+/// Where answers stand depends on what people said of them: only those who settle see it, without the answers that wait for their own label. Others
+/// see how many labels there are.
 pub(super) fn home(served: &Served, visit: &Visit) -> Answer {
     let desk = served.office.desk()?;
     let person = &visit.who.person;
     let progress = desk.progress(person);
     let settles = visit.who.role >= Role::Owner;
-    let mine = || settle::open_for(&desk, person).len();
     let (given, wanted) = labels(&desk);
     let home = Home {
         frame: Frame::of(served, &visit.who, "Home", "/"),
         may_label: visit.who.role >= Role::Reviewer,
         labelled: progress.labelled,
         left: progress.left,
-        to_settle: settles.then(mine),
+        to_settle: settles.then_some(progress.disputed),
         answers: desk.entries().len(),
         given,
         wanted,
-        stands: if settles { stands(&desk) } else { Vec::new() },
+        stands: match settles {
+            true => stands(&desk.seen_by(person, &visit.call.now)),
+            false => Vec::new(),
+        },
     };
     page(StatusCode::OK, &home)
 }

@@ -6,10 +6,10 @@
 use askama::Template;
 use axum::http::{HeaderValue, StatusCode, header};
 use gatewright_core::digest::Digest;
-use gatewright_core::review::{Desk, Entry, Item, Refusal, ReviewEvent};
+use gatewright_core::review::{Desk, Entry, Item, Origin, Refusal, ReviewEvent};
 
 use super::Served;
-use super::access::Visit;
+use super::access::{Role, Visit};
 use super::answer::{Answer, go_to, page};
 use super::frame::Frame;
 
@@ -153,28 +153,26 @@ impl Refused {
 }
 
 /// Says whether a person may still take the label of an answer back.
-pub(super) fn may_undo(desk: &Desk, entry: &Entry, who: &str, now: &str) -> bool {
-    let event = ReviewEvent::Withdrawn {
-        item: entry.id,
-        by: who.to_owned(),
-        at: now.to_owned(),
-    };
-    desk.check(&event).is_ok()
+fn may_undo(entry: &Entry, who: &str, now: &str) -> bool {
+    let given = entry.said_by(who);
+    entry.settled.is_none() && given.is_some_and(|given| given.may_be_taken_back(now))
 }
 
 /// Returns my last label while it can be taken back, and my last one that cannot.
 fn mine(desk: &Desk, me: &str, now: &str) -> (Option<Mine>, Option<Mine>) {
     let said = desk.entries().iter().filter_map(|entry| {
         let entry: &Entry = entry;
-        let given = entry.said_by(me).filter(|given| !given.from_file)?;
+        let given = entry
+            .said_by(me)
+            .filter(|given| given.origin != Origin::Page)?;
         Some((given.at.as_str(), entry))
     });
     let mut said: Vec<(&str, &Entry)> = said.collect();
     // The newest first, and of two in the same second the one that was asked later.
     said.sort_by_key(|(at, _)| *at);
     let mut newest = said.iter().rev().map(|(_, entry)| *entry).peekable();
-    let last = newest.next_if(|entry| may_undo(desk, entry, me, now));
-    let stood = newest.find(|entry| !may_undo(desk, entry, me, now));
+    let last = newest.next_if(|entry| may_undo(entry, me, now));
+    let stood = newest.find(|entry| !may_undo(entry, me, now));
     let of = |entry: Option<&Entry>| entry.and_then(|entry| Mine::of(entry, me));
     (of(last), of(stood))
 }
@@ -182,15 +180,24 @@ fn mine(desk: &Desk, me: &str, now: &str) -> (Option<Mine>, Option<Mine>) {
 /// What a refusal is in HTTP.
 pub(super) fn status_of(refusal: &Refusal) -> StatusCode {
     match refusal {
-        Refusal::Twice | Refusal::AsideTwice | Refusal::Settled { .. } => StatusCode::CONFLICT,
-        Refusal::Author | Refusal::OwnDispute => StatusCode::FORBIDDEN,
+        Refusal::Twice
+        | Refusal::AsideTwice
+        | Refusal::Aside
+        | Refusal::Enough
+        | Refusal::Settled { .. } => StatusCode::CONFLICT,
+        Refusal::Author | Refusal::OwnDispute | Refusal::OwnQuestion | Refusal::LabelFirst => {
+            StatusCode::FORBIDDEN
+        }
         _ => StatusCode::BAD_REQUEST,
     }
 }
 
-/// Puts a refusal into a sentence.
+/// Puts a refusal into a sentence. What begins with somebody's name keeps it as it is written.
 pub(super) fn sentence(refusal: &Refusal) -> String {
     let said = refusal.to_string();
+    if matches!(refusal, Refusal::Settled { .. }) {
+        return format!("{said}.");
+    }
     let mut chars = said.chars();
     let first = chars.next().map(|one| one.to_uppercase().to_string());
     format!("{}{}.", first.unwrap_or_default(), chars.as_str())
@@ -233,14 +240,23 @@ pub(super) fn label(served: &Served, visit: &Visit) -> Answer {
     let note = form.text("note");
     let desk = served.office.desk()?;
     let label = item.map_or_else(String::new, |id| chosen(&desk, &id, form.get("choice")));
+    let me = &visit.who.person;
+    // Whoever settles may have been shown what others said of an answer that enough have labelled; who only labels has not.
+    let may_be_shown = |entry: &Entry| {
+        let is_new = entry.said_by(me).is_none() && !entry.not_by.contains(me);
+        is_new && entry.settled.is_none() && entry.is_finished()
+    };
+    let found = item.and_then(|id| desk.find(&id));
+    let is_late = visit.who.role >= Role::Owner && found.is_some_and(may_be_shown);
     let recorded = match item {
+        Some(_) if is_late => Err(Refusal::Enough),
         Some(item) => served.office.record(ReviewEvent::Labelled {
             item,
             label: label.clone(),
-            by: visit.who.person.clone(),
+            by: me.clone(),
             note: note.clone(),
             settles: false,
-            from_file: false,
+            origin: Origin::Here,
             at: visit.call.now.clone(),
         })?,
         None => Err(Refusal::NoItem),

@@ -36,6 +36,7 @@ struct AgreementRow {
 #[template(path = "office/reviewers.html")]
 struct Reviewers {
     frame: Frame,
+    left_out: usize,
     people: Vec<PersonRow>,
     agreement: Vec<AgreementRow>,
 }
@@ -43,9 +44,14 @@ struct Reviewers {
 /// GET /people-who-label.
 pub(super) fn people(served: &Served, visit: &Visit) -> Answer {
     let desk = served.office.desk()?;
-    let agreement = served.office.agreement()?;
+    // Whoever is still to label an answer learns nothing of what others said of it, not even how often they differ.
+    let left_out = desk.entries().len();
+    let desk = desk.seen_by(&visit.who.person, &visit.call.now);
+    let left_out = left_out - desk.entries().len();
+    let agreement = served.office.agreement(&desk);
     let reviewers = Reviewers {
         frame: Frame::of(served, &visit.who, "Reviewers", "/people-who-label"),
+        left_out,
         people: review::people(&desk).into_iter().map(person_row).collect(),
         agreement: agreement.criteria.iter().map(agreement_row).collect(),
     };

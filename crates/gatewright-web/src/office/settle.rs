@@ -3,36 +3,20 @@
 //! Whoever is still to label an answer is shown nothing of it here, not even that people differ. Whoever has not labelled it and settles it sees
 //! what was said, without who said it.
 
-use std::collections::BTreeSet;
-
 use askama::Template;
 use axum::http::StatusCode;
 use gatewright_core::digest::Digest;
 use gatewright_core::report::untrusted;
-use gatewright_core::review::{Desk, Entry, Refusal, ReviewEvent, Stand};
+use gatewright_core::review::{Desk, Entry, Origin, Refusal, ReviewEvent, Stand};
 
 use super::Served;
 use super::access::Visit;
 use super::answer::{Answer, go_to, page};
 use super::frame::{self, Frame};
-use super::label::{Shown, chosen, may_undo, sentence, status_of};
+use super::label::{Shown, chosen, sentence, status_of};
 
 /// Characters of a question in the list.
 const EXCERPT: usize = 120;
-
-/// Says whether somebody is still to label an answer, or may still take the label back.
-fn is_blind(desk: &Desk, entry: &Entry, who: &str, now: &str) -> bool {
-    desk.waiting(who).any(|it| it.id == entry.id) || may_undo(desk, entry, who, now)
-}
-
-/// Returns the answers that somebody may settle now.
-pub(super) fn open_for<'d>(desk: &'d Desk, who: &'d str) -> Vec<&'d Entry> {
-    let waiting: BTreeSet<Digest> = desk.waiting(who).map(|entry| entry.id).collect();
-    let may = |entry: &&Entry| {
-        entry.said_by(who).is_none() && !entry.not_by.contains(who) && !waiting.contains(&entry.id)
-    };
-    desk.to_settle().filter(may).collect()
-}
 
 struct Line {
     id: String,
@@ -46,7 +30,7 @@ struct Line {
 struct List {
     frame: Frame,
     lines: Vec<Line>,
-    /// Those that I labelled, which somebody else settles.
+    /// Those that I labelled or asked about, which somebody else settles.
     others: Vec<Line>,
 }
 
@@ -68,10 +52,13 @@ fn line(entry: &Entry) -> Line {
 pub(super) fn list(served: &Served, visit: &Visit) -> Answer {
     let desk = served.office.desk()?;
     let (me, now) = (&visit.who.person, &visit.call.now);
-    let mine = |entry: &&Entry| entry.said_by(me).is_some() && !may_undo(&desk, entry, me, now);
+    let mine = |entry: &&Entry| {
+        let asked = entry.aside_by(me).is_some_and(|aside| aside.policy);
+        (entry.said_by(me).is_some() || asked) && !entry.is_blind_for(me, now)
+    };
     let list = List {
         frame: Frame::of(served, &visit.who, "Disagreements", "/settle"),
-        lines: open_for(&desk, me).into_iter().map(line).collect(),
+        lines: desk.to_settle_by(me).map(line).collect(),
         others: desk.to_settle().filter(mine).map(line).collect(),
     };
     page(StatusCode::OK, &list)
@@ -132,6 +119,20 @@ fn named<'d>(desk: &'d Desk, path: &str) -> Option<&'d Entry> {
 const NOTHING: &str = "There is nothing to settle here.";
 const LABEL_FIRST: &str = "This answer waits for your own label, or yours can still be taken back: what others said is not shown. Label it or put it aside first.";
 
+const AUTHORS: &str =
+    "You wrote the change that this answer is of: its authors neither label nor settle it.";
+
+/// Says why somebody is shown nothing of what others said of an answer.
+fn closed_to(entry: &Entry, visit: &Visit) -> Option<&'static str> {
+    let me = &visit.who.person;
+    if entry.not_by.contains(me) {
+        return Some(AUTHORS);
+    }
+    entry
+        .is_blind_for(me, &visit.call.now)
+        .then_some(LABEL_FIRST)
+}
+
 /// GET /settle/{id}.
 pub(super) fn one(served: &Served, visit: &Visit) -> Answer {
     show(served, visit, None)
@@ -143,19 +144,18 @@ fn show(served: &Served, visit: &Visit, refusal: Option<&Refusal>) -> Answer {
     let Some(entry) = named(&desk, &visit.call.path) else {
         return frame::refuse(served, who, StatusCode::NOT_FOUND, NOTHING);
     };
-    if is_blind(&desk, entry, &who.person, &visit.call.now) {
-        return frame::refuse(served, who, StatusCode::FORBIDDEN, LABEL_FIRST);
+    if let Some(why) = closed_to(entry, visit) {
+        return frame::refuse(served, who, StatusCode::FORBIDDEN, why);
     }
     let is_open = entry.stand() == Stand::Disputed || entry.is_policy_question();
     if refusal.is_none() && !is_open && entry.settled.is_none() {
         return frame::refuse(served, who, StatusCode::NOT_FOUND, NOTHING);
     }
-    let closed = if entry.not_by.contains(&who.person) {
-        sentence(&Refusal::Author)
-    } else if entry.said_by(&who.person).is_some() {
-        sentence(&Refusal::OwnDispute)
-    } else {
-        String::new()
+    let asked = entry.aside_by(&who.person).is_some_and(|it| it.policy);
+    let closed = match (entry.said_by(&who.person).is_some(), asked) {
+        (true, _) => sentence(&Refusal::OwnDispute),
+        (false, true) => sentence(&Refusal::OwnQuestion),
+        (false, false) => String::new(),
     };
     let dispute = Dispute {
         frame: Frame::of(served, who, "Settle an answer", ""),
@@ -181,8 +181,8 @@ pub(super) fn settle(served: &Served, visit: &Visit) -> Answer {
     let Some(entry) = named(&desk, &visit.call.path) else {
         return frame::refuse(served, who, StatusCode::NOT_FOUND, NOTHING);
     };
-    if is_blind(&desk, entry, &who.person, &visit.call.now) {
-        return frame::refuse(served, who, StatusCode::FORBIDDEN, LABEL_FIRST);
+    if let Some(why) = closed_to(entry, visit) {
+        return frame::refuse(served, who, StatusCode::FORBIDDEN, why);
     }
     let label = chosen(&desk, &entry.id, form.get("choice"));
     let recorded = served.office.record(ReviewEvent::Labelled {
@@ -191,7 +191,7 @@ pub(super) fn settle(served: &Served, visit: &Visit) -> Answer {
         by: who.person.clone(),
         note: form.text("reason"),
         settles: true,
-        from_file: false,
+        origin: Origin::Here,
         at: visit.call.now.clone(),
     })?;
     if let Err(refusal) = recorded {

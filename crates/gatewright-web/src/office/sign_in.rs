@@ -15,10 +15,11 @@ const SESSION: i64 = 12 * 3600;
 /// Length of a name.
 const NAME_CHARS: std::ops::RangeInclusive<usize> = 2..=40;
 
-/// Says whether a name may be a person's: ASCII alone, so that no two look alike.
+/// Says whether a name may be a person's: ASCII alone, which leaves few letters that look like others, and a letter first.
 pub(super) fn is_name(name: &str) -> bool {
     let fits = |one: u8| matches!(one, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b'_');
-    NAME_CHARS.contains(&name.len()) && name.bytes().all(fits)
+    let begins = name.starts_with(|first: char| first.is_ascii_lowercase());
+    begins && NAME_CHARS.contains(&name.len()) && name.bytes().all(fits)
 }
 
 #[derive(Template)]
@@ -42,6 +43,12 @@ fn form(served: &Served, status: StatusCode, said: String, name: String) -> Answ
     show(status, &login)
 }
 
+/// Says how long to wait after wrong passwords.
+pub(super) fn wait(seconds: i64) -> String {
+    let s = if seconds == 1 { "" } else { "s" };
+    format!("Too many wrong passwords. Wait {seconds} second{s}, then try again.")
+}
+
 /// GET /login.
 pub(super) fn page(served: &Served, _: &Call) -> Answer {
     form(served, StatusCode::OK, String::new(), String::new())
@@ -54,8 +61,12 @@ pub(super) fn log_in(served: &Served, call: &Call) -> Answer {
     // What is no name is nobody's, and all of it counts as one.
     let known = if is_name(&name) { name.as_str() } else { "-" };
     if let Err(wait) = held(&served.patience).try_now(known, call.second) {
-        let said = format!("Too many wrong passwords. Wait {wait} seconds, then try again.");
-        let mut response = form(served, StatusCode::TOO_MANY_REQUESTS, said, typed)?;
+        let mut response = form(
+            served,
+            StatusCode::TOO_MANY_REQUESTS,
+            self::wait(wait),
+            typed,
+        )?;
         let seconds = HeaderValue::from(wait.unsigned_abs());
         response.headers_mut().insert(header::RETRY_AFTER, seconds);
         return Ok(response);

@@ -14,7 +14,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use gatewright_core::digest::Digest;
 use gatewright_core::review::{
-    AgreementDocument, Desk, Item, Refusal, ReviewEvent, desk_agreement,
+    AgreementDocument, Desk, Item, Origin, Refusal, ReviewEvent, desk_agreement,
 };
 use gatewright_store::{Accounts, Note};
 use tempfile::TempDir;
@@ -80,8 +80,8 @@ impl Office for Memory {
         Ok(Ok(()))
     }
 
-    fn agreement(&self) -> Result<AgreementDocument, String> {
-        Ok(desk_agreement(&*self.desk()?, 1))
+    fn agreement(&self, desk: &Desk) -> AgreementDocument {
+        desk_agreement(desk, 1)
     }
 
     fn random(&self) -> Result<[u8; 32], String> {
@@ -124,7 +124,7 @@ fn labelled(item: &Item, by: &str, label: &str, note: &str) -> ReviewEvent {
         by: by.to_owned(),
         note: note.to_owned(),
         settles: false,
-        from_file: false,
+        origin: Origin::Here,
         at: "2026-11-27T09:30:00Z".to_owned(),
     }
 }
@@ -220,7 +220,9 @@ impl Site {
         let now = *self.memory.now.lock().expect("held");
         let accounts = self.served.accounts();
         let at = self.memory.now();
-        accounts.add(name, role.word(), "none", &at).expect("adds");
+        accounts
+            .add(name, role.word(), ("none", false), &at)
+            .expect("adds");
         accounts
             .start_session(hash.bytes(), name, &csrf, now, now + 43_200)
             .expect("begins");

@@ -165,6 +165,7 @@ fn rows(
             annotator: label.annotator.to_string(),
             kind: None,
             inclusion: Some(answer.inclusion),
+            ..Given::default()
         })
         .collect();
     if given.is_empty() {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use gatewright_core::label::{TextCode, answer_id};
-use gatewright_core::manifest::{Criterion, Grader};
+use gatewright_core::manifest::Grader;
 use gatewright_core::review::Item;
 use serde::Serialize;
 
@@ -38,6 +38,8 @@ pub(crate) struct Given {
     pub(crate) kind: Option<&'static str>,
     /// The probability with which the answer was drawn.
     pub(crate) inclusion: Option<f64>,
+    /// Not all who were asked have labelled it: no label of it counts yet, wherever it stands.
+    pub(crate) open: bool,
 }
 
 /// One row to label.
@@ -56,6 +58,8 @@ struct Row<'a> {
     fields: Shown<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     inclusion: Option<f64>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    open: bool,
 }
 
 /// What whoever labels reads.
@@ -91,7 +95,7 @@ impl Asked<'_> {
             trial: self.trial,
             part: self.part,
             labels: labels_of(&declared.grader),
-            rubric: rubric_of(declared).map(str::to_owned),
+            rubric: declared.people_rubric().map(str::to_owned),
             input: whole.input.text().into_owned(),
             output: self.output.map(str::to_owned),
             inclusion: None,
@@ -140,6 +144,7 @@ pub(crate) fn write_row(
             said,
         },
         inclusion: given.inclusion,
+        open: given.open,
     };
     let line = serde_json::to_string(&row).map_err(|source| Failure::Unexpected {
         doing: "write a row to label".to_owned(),
@@ -149,17 +154,8 @@ pub(crate) fn write_row(
     Ok(())
 }
 
-/// The version of the rubric that people follow.
-fn rubric_of(criterion: &Criterion) -> Option<&str> {
-    match (&criterion.people, &criterion.grader) {
-        (Some(people), _) => people.labels.rubric.as_deref(),
-        (None, Grader::Label(own)) => own.rubric.as_deref(),
-        _ => None,
-    }
-}
-
 /// The labels that may be given, passes first.
-fn labels_of(grader: &Grader) -> Vec<String> {
+pub(crate) fn labels_of(grader: &Grader) -> Vec<String> {
     if let Grader::Judge(judge) = grader {
         let levels = judge.rubric.iter().flat_map(|rubric| &rubric.levels);
         return levels.map(|level| level.name.clone()).collect();

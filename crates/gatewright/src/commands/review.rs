@@ -144,10 +144,17 @@ fn disagreements(context: &Context, args: &DisagreementsArgs) -> Result<u8, Fail
     tell(context, args, written, before)
 }
 
-type Place = (u32, Option<std::sync::Arc<str>>, u32, Option<u32>);
+type Place = (
+    u32,
+    Option<std::sync::Arc<str>>,
+    u32,
+    Option<u32>,
+    Option<TextCode>,
+);
 
 fn place(unit: &Unit) -> Place {
-    (unit.example, unit.system.clone(), unit.trial, unit.part)
+    let system = unit.system.clone();
+    (unit.example, system, unit.trial, unit.part, unit.text)
 }
 
 /// Units about which somebody has settled what others said.
@@ -159,7 +166,7 @@ fn settled(loaded: &Loaded, criterion: u16, beside: bool) -> BTreeSet<Place> {
     });
     labels
         .filter(|label| label.settles)
-        .map(|label| (label.example, label.system, label.trial, label.part))
+        .map(|it| (it.example, it.system, it.trial, it.part, it.text))
         .collect()
 }
 

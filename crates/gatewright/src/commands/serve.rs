@@ -136,9 +136,8 @@ impl Office for ProjectDesk {
         self.with(|log| log.record(event, &at))
     }
 
-    fn agreement(&self) -> Result<AgreementDocument, String> {
-        let desk = self.desk()?;
-        Ok(desk_agreement(&desk, self.seed))
+    fn agreement(&self, desk: &Desk) -> AgreementDocument {
+        desk_agreement(desk, self.seed)
     }
 
     fn random(&self) -> Result<[u8; 32], String> {

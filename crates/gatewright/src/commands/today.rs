@@ -1,15 +1,16 @@
 //! `gatewright today`
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use gatewright_core::incident;
 use gatewright_core::report::untrusted::line;
-use gatewright_core::review::{Desk, Progress};
+use gatewright_core::review::{Desk, Progress, person_of};
+use gatewright_store::Accounts;
 use serde::Serialize;
 
 use crate::args::TodayArgs;
-use crate::commands::Context;
+use crate::commands::{Context, unknown};
 use crate::error::Failure;
 use crate::exit;
 use crate::pipeline::{Depth, DeskLog, Loaded};
@@ -37,9 +38,30 @@ struct Due {
 pub(crate) fn today(context: &Context, args: &TodayArgs) -> Result<u8, Failure> {
     let loaded = Loaded::read(context.project()?, &context.now, Depth::Errors)?.sound()?;
     let desk = DeskLog::look(&loaded.project)?;
-    let due = due(context, &loaded, &desk, args.person.as_deref());
+    let person = args.person.as_deref().map(person_of);
+    if let Some(person) = &person {
+        known(&loaded, &desk, person)?;
+    }
+    let due = due(context, &loaded, &desk, person.as_deref());
     context.console.answer(&due, |_| text(&due))?;
     Ok(exit::SHIP)
+}
+
+/// Refuses the name of somebody who has no account and has said nothing: a slip would look like a day off. Where nobody has an account, anybody may
+/// be meant.
+fn known(loaded: &Loaded, desk: &Desk, person: &str) -> Result<(), Failure> {
+    let state = &loaded.project.state;
+    if !state.join(Accounts::FILE).exists() {
+        return Ok(());
+    }
+    let people = Accounts::open(state)?.people()?;
+    let mut names: BTreeSet<String> = people.into_iter().map(|it| it.name).collect();
+    let nobody = names.is_empty();
+    names.extend(desk.names().into_iter().map(str::to_owned));
+    match nobody || names.contains(person) {
+        true => Ok(()),
+        false => Err(unknown("person", person, names.iter().map(String::as_str))),
+    }
 }
 
 fn due(context: &Context, loaded: &Loaded, desk: &Desk, person: Option<&str>) -> Due {

@@ -86,8 +86,10 @@ impl DeskLog {
         self.log.append(std::slice::from_ref(&body), at)?;
         let desk = self.refresh()?;
         Ok(match &body {
-            // Another process was first, and the log has both.
-            ProjectEvent::Reviewed { what } if !desk.has(what) => Err(Refusal::Twice),
+            // Another process was first, and the log has both: what it did says why this did nothing.
+            ProjectEvent::Reviewed { what } if !desk.has(what) => {
+                Err(desk.check(what).err().unwrap_or(Refusal::Twice))
+            }
             _ => Ok(()),
         })
     }

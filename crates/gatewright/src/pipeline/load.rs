@@ -146,6 +146,9 @@ impl Loaded {
             Ok(found) => reader.problems.extend(found),
             Err(changed) => reader.problems.push(changed.problem()),
         }
+        reader
+            .problems
+            .extend(check::other_rubrics(&manifest, &labels));
         let rates = match depth {
             Depth::Suggestions => pass_rates(&manifest, &reference, &labels, &recorded),
             Depth::Errors => Ok(BTreeMap::new()),

@@ -3,6 +3,7 @@
 mod answers;
 mod asked;
 mod behaviour;
+mod bound;
 mod calibrate;
 mod canaries;
 mod changed;

@@ -149,6 +149,11 @@ fn a_label_that_was_told_is_there_after_a_kill() {
             .starts_with("Wrote 1 label to reviewed.jsonl\n11 answers are not labelled by all yet"),
         "{wrote}"
     );
+    // Who has an account is known, and a slip of the name is no day off.
+    let due = project.run(&["today", "--person", "ANA"]).expect(0);
+    assert!(due.stdout.starts_with("ana: 11 to label"), "{due}");
+    let slip = project.run(&["today", "--person", "anna"]).expect(2);
+    assert!(slip.said().contains("did you mean"), "{slip}");
     // The gate reads it: one answer of twelve has a verdict.
     let page = project.read("gatewright.yaml");
     project.write(

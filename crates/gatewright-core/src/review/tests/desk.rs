@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::super::{
-    AskedRow, Desk, Item, Refusal, ReviewEvent, Stand, desk_agreement, people, said,
+    AskedRow, Desk, Item, Origin, Refusal, ReviewEvent, Stand, desk_agreement, people, said,
 };
 use crate::digest::Digest;
 
@@ -46,7 +46,7 @@ fn says(number: usize, by: &str, label: &str, second: u32) -> ReviewEvent {
         by: by.to_owned(),
         note: String::new(),
         settles: false,
-        from_file: false,
+        origin: Origin::Here,
         at: at(second),
     }
 }
@@ -58,7 +58,7 @@ fn settles(number: usize, by: &str, label: &str, note: &str) -> ReviewEvent {
         by: by.to_owned(),
         note: note.to_owned(),
         settles: true,
-        from_file: false,
+        origin: Origin::Here,
         at: at(90),
     }
 }
@@ -107,7 +107,7 @@ fn two_people_differ_and_a_third_settles_it() {
             by: "cy".to_owned()
         })
     );
-    let rows: Vec<String> = said(&desk, None)
+    let rows: Vec<String> = said(&desk, |_| true)
         .map(|row| serde_json::to_string(&row).expect("a row"))
         .collect();
     assert_eq!(rows.len(), 3);
@@ -178,11 +178,114 @@ fn what_is_put_aside_comes_back_to_nobody_but_others() {
     assert_eq!(desk.to_settle().count(), 0);
     desk.apply(&aside("ben", "the policy says nothing", true));
     assert_eq!(desk.to_settle().count(), 1);
-    desk.apply(&settles(1, "cy", "no", "asked the owner"));
+    let own = settles(1, "ben", "no", "as I asked");
+    assert_eq!(desk.check(&own), Err(Refusal::OwnQuestion));
+    let settled = settles(1, "cy", "no", "asked the owner");
+    assert_eq!(desk.check(&settled), Err(Refusal::LabelFirst));
+    assert_eq!(desk.to_settle_by("cy").count(), 0);
+    desk.apply(&aside("cy", "I shall settle it", false));
+    assert_eq!(desk.to_settle_by("cy").count(), 1);
+    // What others said may have been shown since.
+    assert_eq!(desk.check(&says(1, "ana", "yes", 9)), Err(Refusal::Aside));
+    desk.apply(&settled);
     assert_eq!(
         (desk.to_settle().count(), stand(&desk, 1)),
         (0, Stand::Settled)
     );
+}
+
+/// A4 of the desk: nobody reopens what others agree on, and who asks about the policy does not answer.
+#[test]
+fn what_people_agree_on_is_put_aside_and_settled_by_nobody() {
+    let mut desk = desk(&[
+        asked(1, 2),
+        says(1, "ana", "yes", 1),
+        says(1, "ben", "yes", 2),
+    ]);
+    let aside = |by: &str| ReviewEvent::PutAside {
+        item: item(1).id(),
+        by: by.to_owned(),
+        reason: "my own question".to_owned(),
+        policy: true,
+        at: at(3),
+    };
+    assert_eq!(desk.check(&aside("cy")), Err(Refusal::Enough));
+    assert_eq!(desk.check(&aside("author")), Err(Refusal::Author));
+    assert_eq!(desk.check(&aside("ana")), Err(Refusal::Twice));
+    let settled = settles(1, "cy", "no", "I say no");
+    assert_eq!(desk.check(&settled), Err(Refusal::NotDisputed));
+    // A label on top, by somebody who had it on the screen, is taken.
+    desk.apply(&says(1, "dee", "no", 4));
+    assert_eq!(stand(&desk, 1), Stand::Disputed);
+}
+
+#[test]
+fn a34_a_name_in_two_spellings_is_one_person() {
+    let mut desk = desk(&[asked(1, 2), says(1, " Ana ", "yes", 1)]);
+    assert_eq!(desk.check(&says(1, "ana", "no", 2)), Err(Refusal::Twice));
+    assert_eq!(
+        desk.check(&says(1, "AUTHOR", "no", 2)),
+        Err(Refusal::Author)
+    );
+    let file = |by: &str| match says(1, by, "no", 2) {
+        ReviewEvent::Labelled {
+            item,
+            label,
+            by,
+            note,
+            settles,
+            at,
+            ..
+        } => ReviewEvent::Labelled {
+            item,
+            label,
+            by,
+            note,
+            settles,
+            origin: Origin::Page,
+            at,
+        },
+        other => other,
+    };
+    assert_eq!(desk.check(&file("Author")), Err(Refusal::Author));
+    assert_eq!(desk.check(&file("Ana")), Err(Refusal::Twice));
+    desk.apply(&says(1, "Ben", "no", 2));
+    assert!(desk.has(&says(1, "ben", "no", 2)));
+    desk.apply(&back(1, "BEN", 20));
+    let entry = desk.find(&item(1).id()).expect("asked");
+    assert_eq!(entry.given[0].by, "ana");
+    assert_eq!(entry.withdrawn[0].by, "ben");
+}
+
+/// What is shown to whoever settles leaves out what that person is to label, and does not change with what others said of it.
+#[test]
+fn a23_a_desk_as_seen_by_somebody_is_without_what_waits_for_them() {
+    let seen = |labels: [&str; 2]| {
+        let mut desk = desk(&[asked(1, 3), asked(2, 1), says(2, "ana", "yes", 1)]);
+        desk.apply(&says(1, "ana", labels[0], 1));
+        desk.apply(&says(1, "ben", labels[1], 1));
+        desk.apply(&says(2, "cy", "no", 100));
+        let ids = |now: u32| -> Vec<Digest> {
+            let seen = desk.seen_by("cy", &at(now));
+            assert!(seen.entries().iter().all(|it| seen.find(&it.id).is_some()));
+            seen.entries().iter().map(|entry| entry.id).collect()
+        };
+        (ids(101), ids(131))
+    };
+    assert_eq!(seen(["yes", "no"]), (vec![], vec![item(2).id()]));
+    assert_eq!(seen(["yes", "yes"]), seen(["no", "yes"]));
+}
+
+#[test]
+fn what_can_still_be_taken_back_is_not_final() {
+    let mut desk = desk(&[asked(1, 1), says(1, "ana", "yes", 10)]);
+    let is_final = |desk: &Desk, second: u32| {
+        let entry = desk.find(&item(1).id()).expect("asked");
+        entry.is_final(&at(second))
+    };
+    assert!(!is_final(&desk, 40) && is_final(&desk, 41));
+    desk.apply(&back(1, "ana", 40));
+    assert!(!is_final(&desk, 99), "nobody has labelled it");
 }
 
 /// The order and number of what waits for somebody hang on no label of others: only on how many there are.
@@ -283,7 +386,7 @@ fn rows_of_label_files_are_what_is_asked() {
     let row = r#"{"criterion":"good","example":"e1","answer_id":"00","trial":0,"label":null,"annotator":"","fields":{"labels":["yes","no"],"rubric":"r-1","input":"q","output":"a"},"inclusion":0.5}"#;
     let asks = AskedRow::parse(row.as_bytes())
         .expect("read")
-        .asks(|_, _| None)
+        .asks(|_, _, _| None)
         .expect("whole");
     assert_eq!(
         (asks.said, asks.settles, asks.item.inclusion),
@@ -292,7 +395,7 @@ fn rows_of_label_files_are_what_is_asked() {
     let labelled = row.replace("null", "\"yes\"");
     let nameless = AskedRow::parse(labelled.as_bytes())
         .expect("read")
-        .asks(|_, _| None);
+        .asks(|_, _, _| None);
     assert!(nameless.expect_err("nobody").contains("annotator"));
     let missing = AskedRow::parse(row.replace("answer_id", "id").as_bytes());
     assert!(missing.expect_err("no code").contains("answer_id"));

@@ -165,6 +165,8 @@ fn a20_the_table_of_routes_says_who_may_what() {
             (see, "/first", None),
             (change, "/first", None),
             (change, "/logout", Some(Role::Viewer)),
+            (see, "/password", Some(Role::Viewer)),
+            (change, "/password", Some(Role::Viewer)),
             (see, "/", Some(Role::Viewer)),
             (see, "/keys", Some(Role::Viewer)),
             (see, "/review", Some(Role::Reviewer)),

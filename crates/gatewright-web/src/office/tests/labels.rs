@@ -48,7 +48,7 @@ fn one_answer_after_the_other_is_labelled_until_none_waits() {
             by: "cyn".to_owned(),
             note: "a\nnote".to_owned(),
             settles: false,
-            from_file: false,
+            origin: Origin::Here,
             at: "2026-11-27T10:00:00Z".to_owned(),
         }]
     );

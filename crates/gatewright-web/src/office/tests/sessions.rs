@@ -29,6 +29,45 @@ fn session(site: &Site, got: &Got) -> Login {
     login
 }
 
+const OWN: &str = "chosen-by-nobody-else";
+
+/// Logs somebody in whose password another person chose, and chooses another.
+fn settle_in(site: &Site, name: &str) -> Login {
+    let got = login(site, name, PASSWORD, None);
+    let mut first = Login {
+        cookie: got.cookie(),
+        csrf: String::new(),
+    };
+    let page = site.get("/password", Some(&first)).body;
+    assert!(page.contains("Somebody else chose your password"), "{page}");
+    let (_, rest) = page.split_once(r#"name="csrf" value=""#).expect("a token");
+    first.csrf = rest[..64].to_owned();
+    // There is nothing else for them before.
+    for path in ["/", "/review", "/accounts", "/nothing"] {
+        assert_eq!(site.get(path, Some(&first)).place(), "/password", "{path}");
+    }
+    let undo = site.post("/review/undo", Some(&first), &[("item", "x")]);
+    assert_eq!(undo.place(), "/password");
+    let change = |before: &str, new: &str, again: &str| {
+        let form = [("password", before), ("new", new), ("again", again)];
+        site.post("/password", Some(&first), &form)
+    };
+    for (before, new, again, status) in [
+        ("wrong-wrong-wrong", OWN, OWN, StatusCode::FORBIDDEN),
+        (PASSWORD, "short", "short", StatusCode::BAD_REQUEST),
+        (PASSWORD, OWN, PASSWORD, StatusCode::BAD_REQUEST),
+        (PASSWORD, PASSWORD, PASSWORD, StatusCode::BAD_REQUEST),
+    ] {
+        let got = change(before, new, again);
+        assert_eq!(got.status, status, "{}", got.body);
+        assert!(!got.body.contains(OWN) && !got.body.contains(PASSWORD));
+    }
+    let own = session(site, &change(PASSWORD, OWN, OWN));
+    assert_ne!(own.cookie, first.cookie, "a session of its own");
+    assert_eq!(site.get("/", Some(&first)).place(), "/login");
+    own
+}
+
 fn is_in(site: &Site, login: &Login) -> bool {
     site.get("/", Some(login)).status == StatusCode::OK
 }
@@ -131,7 +170,7 @@ fn a22_unknown_shut_out_and_wrong_are_answered_alike_and_wait_alike() {
         site.post("/accounts", Some(&ana), &add).place(),
         "/accounts"
     );
-    let ben = session(&site, &login(&site, "ben", PASSWORD, None));
+    let ben = settle_in(&site, "ben");
     let shut = [("action", "disable"), ("name", "ben")];
     assert_eq!(
         site.post("/accounts", Some(&ana), &shut).place(),
@@ -148,7 +187,7 @@ fn a22_unknown_shut_out_and_wrong_are_answered_alike_and_wait_alike() {
     let wrong = answer("ana", "a wrong password");
     assert_eq!(wrong.status, StatusCode::FORBIDDEN);
     assert_eq!(answer("eve", "a wrong password"), wrong);
-    assert_eq!(answer("ben", PASSWORD), wrong);
+    assert_eq!(answer("ben", OWN), wrong);
     for _ in 0..4 {
         assert_eq!(answer("eve", "a wrong password"), wrong);
         assert_eq!(answer("ana", "a wrong password"), wrong);
@@ -159,7 +198,7 @@ fn a22_unknown_shut_out_and_wrong_are_answered_alike_and_wait_alike() {
         StatusCode::TOO_MANY_REQUESTS,
         "also the right one"
     );
-    assert!(wait.body.contains("Wait 1 seconds") && wait.headers["retry-after"] == "1");
+    assert!(wait.body.contains("Wait 1 second,") && wait.headers["retry-after"] == "1");
     assert_eq!(answer("eve", PASSWORD), wait);
     site.memory.wait(1);
     session(&site, &login(&site, "ana", PASSWORD, None));
@@ -201,7 +240,7 @@ fn accounts_are_changed_by_admins_and_one_always_stays() {
         assert!(got.body.contains("the last admin"));
     }
     assert_eq!(add("Ben", "admin", PASSWORD).place(), "/accounts");
-    let ben = session(&site, &login(&site, "ben", PASSWORD, None));
+    let ben = settle_in(&site, "ben");
     assert_eq!(site.get("/accounts", Some(&ben)).status, StatusCode::OK);
     let demote = [("action", "role"), ("name", "ben"), ("role", "viewer")];
     assert_eq!(change(&demote).place(), "/accounts");
@@ -220,9 +259,24 @@ fn accounts_are_changed_by_admins_and_one_always_stays() {
             "became the first admin and logged in",
             "ben: added as admin",
             "logged in",
+            "gave a wrong password",
+            "changed the password",
             "ben: is viewer now",
         ]
     );
+    // A lost password is given anew, and is no more than a first one.
+    let lost = |password: &str| {
+        change(&[
+            ("action", "password"),
+            ("name", "ben"),
+            ("password", password),
+        ])
+    };
+    assert_eq!(lost("short").status, StatusCode::BAD_REQUEST);
+    assert_eq!(lost(PASSWORD).place(), "/accounts");
+    assert!(!is_in(&site, &ben), "it ends the sessions");
+    assert_eq!(login(&site, "ben", OWN, None).status, StatusCode::FORBIDDEN);
+    settle_in(&site, "ben");
     assert!(change(&[("action", "disable"), ("name", "nobody")]).status == StatusCode::NOT_FOUND);
     assert_eq!(site.login("mia", Role::Admin).csrf.len(), 64);
     assert_eq!(

@@ -5,13 +5,13 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
 use gatewright_core::label::{self, TextCode};
-use gatewright_core::manifest::{Grader, Manifest};
+use gatewright_core::manifest::{Criterion, Grader, Manifest};
 use gatewright_core::report::untrusted::line;
-use gatewright_core::review::{AskedRow, Desk, Item, ReviewEvent, is_of_people};
+use gatewright_core::review::{AskedRow, Desk, Item, Origin, ReviewEvent, is_of_people, person_of};
 
 use super::{Outputs, criterion, given};
 use crate::args::AskArgs;
-use crate::commands::labelling::Asked;
+use crate::commands::labelling::{Asked, labels_of};
 use crate::commands::{Context, unknown};
 use crate::error::Failure;
 use crate::exit;
@@ -27,6 +27,8 @@ const ROW_BYTES_MAX: u64 = 16 << 20;
 struct Found {
     items: Vec<Item>,
     said: Vec<Said>,
+    /// Rows of another version of the rubric than the page names.
+    other_rubric: usize,
 }
 
 /// A label that is there.
@@ -53,6 +55,18 @@ pub(super) fn ask(context: &Context, args: &AskArgs) -> Result<u8, Failure> {
         }
         None => of_files(context, &project, args, &before, &mut found)?,
     }
+    if found.other_rubric > 0 {
+        let what = format!(
+            "{} rows follow another version of the rubric than the page names",
+            found.other_rubric
+        );
+        if found.items.is_empty() {
+            return Err(Failure::usage(what)
+                .why("what was said by one version is not said by another")
+                .next("gatewright calibrate CRITERION --plan 90 -o labels.jsonl"));
+        }
+        context.console.note(&format!("{what}: left out"));
+    }
     if args.gold && found.said.is_empty() {
         return Err(Failure::usage("--gold, and no row has a label")
             .why("what is known of an answer is the label in its row")
@@ -74,6 +88,13 @@ pub(super) fn ask(context: &Context, args: &AskArgs) -> Result<u8, Failure> {
             news.other
         ));
     }
+    if news.back > 0 {
+        let note = format!(
+            "{} labels were taken back by who gave them: left out",
+            news.back
+        );
+        context.console.note(&note);
+    }
     if let Some(why) = refused {
         let note = format!("some labels were not taken over: {why}");
         context.console.note(&note);
@@ -87,12 +108,12 @@ struct News {
     labels: Vec<ReviewEvent>,
     /// Labels of people who said something else before.
     other: usize,
+    /// Labels that were taken back.
+    back: usize,
 }
 
 fn news(known: &Desk, found: &Found, args: &AskArgs, (by, at): (&str, &str)) -> News {
-    // Accounts have lower-case names.
-    let not_by = args.not_by.iter().map(|name| name.trim().to_lowercase());
-    let not_by: BTreeSet<String> = not_by.collect();
+    let not_by: BTreeSet<String> = args.not_by.iter().map(|name| person_of(name)).collect();
     let items = found.items.iter();
     let asked = items.filter(|item| known.is_news(item, args.people, &not_by));
     let asked = asked.map(|item| ReviewEvent::Asked {
@@ -107,6 +128,7 @@ fn news(known: &Desk, found: &Found, args: &AskArgs, (by, at): (&str, &str)) -> 
         asked: asked.collect(),
         labels: Vec::new(),
         other: 0,
+        back: 0,
     };
     for said in &found.said {
         let id = found.items[said.item].id();
@@ -127,6 +149,11 @@ fn news(known: &Desk, found: &Found, args: &AskArgs, (by, at): (&str, &str)) -> 
             true => entry.settled.as_ref(),
             false => entry.said_by(&said.by),
         });
+        let mut back = entry.into_iter().flat_map(|entry| &entry.withdrawn);
+        if before.is_none() && back.any(|it| (&it.by, &it.label) == (&said.by, &said.label)) {
+            news.back += 1;
+            continue;
+        }
         if let Some(before) = before {
             news.other += usize::from(before.label != said.label);
             continue;
@@ -141,7 +168,10 @@ fn news(known: &Desk, found: &Found, args: &AskArgs, (by, at): (&str, &str)) -> 
             by: said.by.clone(),
             note: note.filter(|_| said.settles).unwrap_or_default(),
             settles: said.settles,
-            from_file: said.from.is_none(),
+            origin: match said.from {
+                None => Origin::Page,
+                Some(_) => Origin::File,
+            },
             at: at.to_owned(),
         });
     }
@@ -163,7 +193,11 @@ fn of_files(
         .filter_map(|path| whole(&project.root.join(path)))
         .collect();
     let asked = before.entries().iter();
-    let asked = asked.map(|it| ((&*it.item.criterion, &*it.item.answer_id), &it.item));
+    let asked = asked.map(|it| {
+        let item = &it.item;
+        let rubric = item.rubric.as_deref();
+        ((&*item.criterion, &*item.answer_id, rubric), item)
+    });
     let asked: Before<'_> = asked.collect();
     for path in &args.files {
         let is_named = whole(&context.here.join(path)).is_some_and(|it| of_page.contains(&it));
@@ -172,8 +206,8 @@ fn of_files(
     Ok(())
 }
 
-/// What was asked before, by criterion and answer.
-type Before<'d> = BTreeMap<(&'d str, &'d str), &'d Item>;
+/// What was asked before, by criterion, answer and version of the rubric.
+type Before<'d> = BTreeMap<(&'d str, &'d str, Option<&'d str>), &'d Item>;
 
 fn of_file(
     context: &Context,
@@ -200,21 +234,24 @@ fn of_file(
         if row.iter().all(u8::is_ascii_whitespace) {
             continue;
         }
-        let known = |criterion: &str, answer: &str| before.get(&(criterion, answer)).copied();
+        let known = |criterion: &str, answer: &str, rubric: Option<&str>| {
+            let rubric = rubric.or_else(|| of_page(page, criterion)?.people_rubric());
+            before.get(&(criterion, answer, rubric)).copied()
+        };
         let asks = AskedRow::parse(&row).and_then(|row| row.asks(known));
         let asks = asks.map_err(|why| {
             Failure::usage(format!("{shown}:{number}: no row to label"))
                 .why(line(&why, 400))
                 .next("gatewright calibrate CRITERION --plan 90 -o labels.jsonl")
         })?;
-        if !page
-            .criteria
-            .iter()
-            .any(|it| it.id.as_str() == asks.item.criterion)
-        {
+        let Some(declared) = of_page(page, &asks.item.criterion) else {
             let known = page.criteria.iter().map(|it| it.id.as_str());
             let unknown = unknown("criterion", &asks.item.criterion, known);
             return Err(unknown.why(format!("{shown}:{number} asks about it")));
+        };
+        if declared.people_rubric() != asks.item.rubric.as_deref() {
+            found.other_rubric += 1;
+            continue;
         }
         if let Some((label, by)) = asks.said {
             found.said.push(Said {
@@ -228,6 +265,11 @@ fn of_file(
         found.items.push(asks.item);
     }
     Ok(())
+}
+
+/// Finds a criterion of the page.
+fn of_page<'p>(page: &'p Manifest, name: &str) -> Option<&'p Criterion> {
+    page.criteria.iter().find(|it| it.id.as_str() == name)
 }
 
 /// All answers of a criterion: those that somebody labelled, with the labels, and those that nobody has.
@@ -254,6 +296,13 @@ fn of_criterion(
             ))
             .next("gatewright review ask labels.jsonl"));
     }
+    let labels = labels_of(&declared.grader);
+    if labels.len() < 2 {
+        let what = format!("the page names {} labels of `{name}`", labels.len());
+        return Err(Failure::usage(what)
+            .why("whoever labels chooses among the labels of the page")
+            .next("`pass: [ok]` and `fail: {no: CLASS}` under its `label` (docs/review.md)"));
+    }
     let rated = given(&loaded, index, false);
     if !rated.values.is_empty() {
         let what = format!("the labels of `{name}` are scores");
@@ -265,31 +314,34 @@ fn of_criterion(
     for unit in &rated.units {
         let system = unit.system.as_deref().unwrap_or_default();
         let place = (unit.example, system, unit.trial);
-        seen.insert(place);
         let output = outputs.0.get(&place).copied();
+        let is_of_it = |text: TextCode| output.is_none_or(|output| text == TextCode::of(output));
+        if !unit.text.is_none_or(is_of_it) {
+            // What was labelled is not what is answered now: that is asked anew.
+            continue;
+        }
+        seen.insert(place);
         let asked = Asked {
             criterion: index,
             example: unit.example,
             system,
             trial: unit.trial,
             part: unit.part,
-            output: output.filter(|output| unit.text.is_none_or(|it| it == TextCode::of(output))),
-            text: unit.text,
+            output,
+            // What a label that does not tell its text is about is what stands there now, and a new one is of this text alone.
+            text: unit.text.or_else(|| output.map(TextCode::of)),
             said: Vec::new(),
         };
-        let mut item = asked.item(&loaded)?;
+        let item = asked.item(&loaded)?;
         for (label, by) in unit.given.iter().zip(&rated.people) {
             let label = label.and_then(|label| rated.labels.get(label as usize));
             let Some(label) = label.map(ToString::to_string) else {
                 continue;
             };
-            if !item.labels.contains(&label) {
-                item.labels.push(label.clone());
-            }
             found.said.push(Said {
                 item: found.items.len(),
                 label,
-                by: by.to_string(),
+                by: person_of(by),
                 settles: false,
                 from: None,
             });
@@ -305,7 +357,7 @@ fn of_criterion(
                 trial,
                 part: None,
                 output: Some(output),
-                text: None,
+                text: Some(TextCode::of(output)),
                 said: Vec::new(),
             };
             found.items.push(asked.item(&loaded)?);

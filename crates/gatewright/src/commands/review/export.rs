@@ -1,17 +1,17 @@
 //! `gatewright review export`
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use gatewright_core::report::untrusted::line;
-use gatewright_core::review::{Desk, Same, label_of_row, said};
+use gatewright_core::review::{Desk, Entry, Origin, Same, label_of_row, said, withdrawn};
 
 use crate::args::ExportArgs;
 use crate::commands::labelling::{Given, write_row};
 use crate::commands::{Context, replace, shell, unknown, writable};
 use crate::error::Failure;
 use crate::exit;
-use crate::pipeline::{DeskLog, writer};
+use crate::pipeline::{DeskLog, page_of, writer};
 
 pub(super) fn export(context: &Context, args: &ExportArgs) -> Result<u8, Failure> {
     let project = context.project()?;
@@ -32,12 +32,27 @@ pub(super) fn export(context: &Context, args: &ExportArgs) -> Result<u8, Failure
     writable(&whole, &args.output)?;
     let there = there(&whole, &args.output)?;
     keeps_all(&desk, &there, &args.output)?;
-    let (text, labels, open) = rows(&desk, criterion, &there)?;
+    let (page, problems) = page_of(&project)?;
+    let page = page.ok_or(Failure::Problems(problems))?;
+    let rubrics: BTreeMap<&str, Option<&str>> = page
+        .criteria
+        .iter()
+        .map(|it| (it.id.as_str(), it.people_rubric()))
+        .collect();
+    let is_wanted = |entry: &Entry| criterion.is_none_or(|name| name == entry.item.criterion);
+    let is_of_page =
+        |entry: &Entry| rubrics.get(&*entry.item.criterion) == Some(&entry.item.rubric.as_deref());
+    let Written {
+        text,
+        labels,
+        open,
+        other,
+    } = rows(&desk, is_wanted, is_of_page, (&there, &context.now.at))?;
     replace(&whole, text.as_bytes())?;
     let file = args.output.display().to_string();
     if context.console.json {
         context.console.document(&serde_json::json!({
-            "format": "gatewright-exported/1", "file": file, "labels": labels, "open": open,
+            "format": "gatewright-exported/1", "file": file, "labels": labels, "open": open, "other_rubric": other,
         }))?;
         return Ok(exit::SHIP);
     }
@@ -53,45 +68,66 @@ pub(super) fn export(context: &Context, args: &ExportArgs) -> Result<u8, Failure
             if open == 1 { " is" } else { "s are" }
         ));
     }
+    if other > 0 {
+        text.push_str(&format!(
+            "{other} label{} left out: of another rubric than the page names, or of no\ncriterion of it. The log keeps them\n",
+            s(other)
+        ));
+    }
     text.push_str("Next: name the file on the page, beside those that are there:\n      from: [THEIR-FILE, THIS-FILE]\n");
     context.console.out(&text)?;
     Ok(exit::SHIP)
 }
 
-/// Returns the rows, how many of them have a label, and how many answers are not finished.
-///
-/// Labels that the page's files hold are theirs to keep, but for those that stand in this very file.
+/// What is written.
+#[derive(Default)]
+struct Written {
+    text: String,
+    /// Rows with a label.
+    labels: usize,
+    /// Answers that not all who were asked have labelled.
+    open: usize,
+    /// Labels that follow another version of the rubric than the page names, or a criterion that it does not have.
+    other: usize,
+}
+
+/// Makes the rows. Labels that the page's files hold are theirs to keep, but for those that stand in this very file. What can still be taken back is
+/// not written: a file does not take back.
 fn rows(
     desk: &Desk,
-    criterion: Option<&str>,
-    there: &BTreeSet<Same>,
-) -> Result<(String, usize, usize), Failure> {
-    let mut text = String::new();
-    let mut labels = 0;
-    let finished = said(desk, criterion).filter(|row| row.finished);
-    for row in finished.filter(|row| !row.from_file || there.contains(&row.same())) {
+    is_wanted: impl Fn(&Entry) -> bool,
+    is_of_page: impl Fn(&Entry) -> bool,
+    (there, now): (&BTreeSet<Same>, &str),
+) -> Result<Written, Failure> {
+    let mut written = Written {
+        other: said(desk, |entry| is_wanted(entry) && !is_of_page(entry)).count(),
+        ..Written::default()
+    };
+    let is_final = |entry: &Entry| is_wanted(entry) && is_of_page(entry) && entry.is_final(now);
+    let rows = said(desk, is_final);
+    for row in rows.filter(|row| row.origin != Origin::Page || there.contains(&row.same())) {
         let row = serde_json::to_string(&row).map_err(|source| Failure::Unexpected {
             doing: "write a label".to_owned(),
             source: Box::new(source),
         })?;
-        text.push_str(&row);
-        text.push('\n');
-        labels += 1;
+        written.text.push_str(&row);
+        written.text.push('\n');
+        written.labels += 1;
     }
-    let mut open = 0;
-    let wanted = |name: &str| criterion.is_none_or(|wanted| wanted == name);
-    let entries = desk.entries().iter();
-    let unfinished = entries.filter(|entry| wanted(&entry.item.criterion) && !entry.is_finished());
-    for entry in unfinished {
+    let all = desk.entries().iter();
+    let all = all.filter(|entry| is_wanted(entry) && is_of_page(entry));
+    // Of an answer whose label is known nobody awaits a verdict: it measures people.
+    for entry in all.filter(|entry| !entry.is_final(now) && entry.gold.is_none()) {
         // What was asked and is not answered by all must not look as if nobody had been asked; and half of it is no verdict.
         let blank = Given {
             inclusion: entry.item.inclusion,
+            open: true,
             ..Given::default()
         };
-        write_row(&entry.item, blank, &[], &mut text)?;
-        open += 1;
+        write_row(&entry.item, blank, &[], &mut written.text)?;
+        written.open += 1;
     }
-    Ok((text, labels, open))
+    Ok(written)
 }
 
 /// Reads the labels of the file that is there.
@@ -125,7 +161,8 @@ fn there(whole: &Path, shown: &Path) -> Result<BTreeSet<Same>, Failure> {
 
 /// Refuses to take away labels that the log does not have: somebody may have typed them.
 fn keeps_all(desk: &Desk, there: &BTreeSet<Same>, shown: &Path) -> Result<(), Failure> {
-    let known: BTreeSet<Same> = said(desk, None).map(|row| row.same()).collect();
+    let all = said(desk, |_| true).chain(withdrawn(desk));
+    let known: BTreeSet<Same> = all.map(|row| row.same()).collect();
     if there.is_subset(&known) {
         return Ok(());
     }

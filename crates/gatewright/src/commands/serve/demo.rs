@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use gatewright_core::review::{Entry, ReviewEvent};
+use gatewright_core::review::{Entry, Origin, ReviewEvent};
 use gatewright_store::Accounts;
 
 use crate::error::Failure;
@@ -85,7 +85,7 @@ impl Demo {
             super::fill(&mut salt)?;
             let hash = gatewright_web::password_hash(&self.password, &salt);
             let hash = hash.map_err(|why| Failure::usage(format!("no password: {why}")))?;
-            accounts.add(name, role, &hash, &now.at)?;
+            accounts.add(name, role, (&hash, false), &now.at)?;
         }
         Ok(())
     }
@@ -126,7 +126,7 @@ impl Demo {
                         by: (*by).to_owned(),
                         note: String::new(),
                         settles: false,
-                        from_file: false,
+                        origin: Origin::Here,
                         at: now.at.clone(),
                     });
                 }

@@ -1,0 +1,68 @@
+//! My own password.
+
+use askama::Template;
+use axum::http::StatusCode;
+
+use super::access::Visit;
+use super::answer::{Answer, page as show};
+use super::first::may_be;
+use super::frame::Frame;
+use super::passwords::hash;
+use super::sign_in::begin;
+use super::{Served, held};
+
+pub(super) const PATH: &str = "/password";
+
+#[derive(Template)]
+#[template(path = "office/password.html")]
+struct Own {
+    frame: Frame,
+    refused: String,
+    provisional: bool,
+}
+
+/// GET /password.
+pub(super) fn page(served: &Served, visit: &Visit) -> Answer {
+    form(served, visit, StatusCode::OK, String::new())
+}
+
+fn form(served: &Served, visit: &Visit, status: StatusCode, refused: String) -> Answer {
+    let own = Own {
+        frame: Frame::of(served, &visit.who, "Your password", PATH),
+        refused,
+        provisional: visit.who.provisional,
+    };
+    show(status, &own)
+}
+
+/// POST /password. Wrong ones count as they do at login: a browser that was left open does not help to guess it.
+pub(super) fn change(served: &Served, visit: &Visit) -> Answer {
+    let (call, me) = (&visit.call, visit.who.person.as_str());
+    let (before, after) = (call.form.get("password"), call.form.get("new"));
+    let refuse = |status, said: &str| form(served, visit, status, said.to_owned());
+    if let Err(said) = may_be(me, after) {
+        return refuse(StatusCode::BAD_REQUEST, said);
+    }
+    if after != call.form.get("again") {
+        let said = "The new password is not the same both times.";
+        return refuse(StatusCode::BAD_REQUEST, said);
+    }
+    if after == before {
+        let said = "The new password is the one that you have.";
+        return refuse(StatusCode::BAD_REQUEST, said);
+    }
+    if let Err(wait) = held(&served.patience).try_now(me, call.second) {
+        let said = super::sign_in::wait(wait);
+        return form(served, visit, StatusCode::TOO_MANY_REQUESTS, said);
+    }
+    let person = served.accounts().find(me)?;
+    let known = person.as_ref().map(|person| person.hash.as_str());
+    if !served.passwords.is_right(before, known) {
+        served.note(&call.now, me, "gave a wrong password")?;
+        return refuse(StatusCode::FORBIDDEN, "That is not the password you have.");
+    }
+    held(&served.patience).was_right(me);
+    let hash = hash(after, &*served.office)?;
+    served.accounts().set_password(me, &hash, false)?;
+    begin(served, call, me, "changed the password")
+}
