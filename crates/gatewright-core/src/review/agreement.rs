@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use gatewright_stats::agreement::{LEAST_ALPHA, LEAST_ITEMS, Level, Ratings};
 use gatewright_stats::bootstrap::Interval;
+use gatewright_stats::dawid_skene::{Annotation, LEAST_WORKERS, Size, Stop, dawid_skene};
 use gatewright_stats::estimate::Undefined;
 use gatewright_stats::rng::Stream;
 use schemars::JsonSchema;
@@ -49,6 +50,18 @@ pub struct CriterionView {
     pub labels: Vec<ScopeView>,
     /// Each two people; empty beyond eight.
     pub pairs: Vec<PairView>,
+    /// A hint where to look first, and no more: how often each person would give the right label if the model of Dawid and Skene held, by their
+    /// labels alone. Empty below three people, of scores, and where it says nothing. Blind spots that people share break it.
+    pub hints: Vec<HintView>,
+}
+
+/// One person, as Dawid and Skene (1979) would have it.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct HintView {
+    /// Who.
+    pub person: String,
+    /// The estimated share of right labels, in [0, 1]. Below one over the number of labels, labels may be turned round.
+    pub accuracy: f64,
 }
 
 /// How far people agree on some units (answers, or parts of answers).
@@ -200,7 +213,44 @@ pub(super) fn view(
         systems: systems.collect(),
         labels: labels.collect(),
         pairs: pairs(found),
+        hints: hints(found),
     }
+}
+
+fn hints(found: &Rated) -> Vec<HintView> {
+    if !found.values.is_empty() || (found.people.len() as u32) < LEAST_WORKERS {
+        return Vec::new();
+    }
+    let shared = found.units.iter().filter(|unit| unit.is_shared());
+    let shared: Vec<&Unit> = shared.collect();
+    let said = (0..).zip(&shared).flat_map(|(item, unit)| {
+        let given = (0..).zip(&unit.given);
+        given.filter_map(move |(worker, label)| {
+            label.map(|label| Annotation {
+                item,
+                worker,
+                label,
+            })
+        })
+    });
+    let said: Vec<Annotation> = said.collect();
+    let size = Size {
+        items: shared.len() as u32,
+        workers: found.people.len() as u32,
+        labels: found.labels.len() as u32,
+    };
+    let Ok(estimated) = dawid_skene(&said, size, Stop::default()) else {
+        return Vec::new();
+    };
+    let people = found.people.iter().enumerate();
+    let labelled = people.filter(|(worker, _)| said.iter().any(|it| it.worker as usize == *worker));
+    let hint = |(worker, name): (usize, &std::sync::Arc<str>)| {
+        Some(HintView {
+            person: name.to_string(),
+            accuracy: estimated.accuracy(worker)?,
+        })
+    };
+    labelled.filter_map(hint).collect()
 }
 
 fn scope(

@@ -306,6 +306,16 @@ impl Desk {
         self.all().filter(|entry| entry.waits_for(who))
     }
 
+    /// Returns the answer that a person is shown next. Of several to one example, as of two systems, whichever comes first differs from person to
+    /// person and from example to example: the order tells nobody which is whose.
+    pub fn next_for<'d>(&'d self, who: &'d str) -> Option<&'d Entry> {
+        let first = self.waiting(who).next()?;
+        let of_example = self.waiting(who).filter(|it| {
+            it.item.example == first.item.example && it.item.criterion == first.item.criterion
+        });
+        of_example.min_by_key(|entry| Digest::of_json(&("next/1", who, &entry.id)))
+    }
+
     /// Returns the answers on which people differ, and those with a question about policy, that nobody has settled.
     pub fn to_settle(&self) -> impl Iterator<Item = &Entry> {
         self.all().filter(|entry| entry.is_to_settle())

@@ -17,8 +17,8 @@ mod tests;
 mod words;
 
 pub use agreement::{
-    AgreementDocument, CriterionView, EstimateView, FORMAT, PairView, ScopeView, Standing,
-    agreement, schema,
+    AgreementDocument, CriterionView, EstimateView, FORMAT, HintView, PairView, ScopeView,
+    Standing, agreement, schema,
 };
 pub use desk::{Desk, Item, LEAST_GOLD, Progress, REASON_CHARS, ReviewEvent, UNDO_SECONDS};
 pub use entry::{Aside, Entry, Given, Origin, Stand, person_of};

@@ -21,6 +21,9 @@ pub struct PersonLine {
     pub gold: u64,
     /// The share of those on which this person is right, with its 95 % Clopper–Pearson interval; none below [`LEAST_GOLD`].
     pub right: Option<(f64, f64, f64)>,
+    /// The same of the last [`LEAST_GOLD`] known answers, by when they were labelled; none below twice as many. Where it is lower than the whole,
+    /// somebody has begun to read the rubric another way, or to tire.
+    pub lately: Option<(f64, f64, f64)>,
     /// Answers on which somebody said something else.
     pub differed: u64,
     /// Of those that were settled, the ones that were settled as this person said.
@@ -47,10 +50,11 @@ fn person(desk: &Desk, name: &str) -> PersonLine {
         labelled: 0,
         gold: 0,
         right: None,
+        lately: None,
         differed: 0,
         settled_as: (0, 0),
     };
-    let mut right = 0;
+    let mut known = Vec::new();
     for entry in desk.entries() {
         let Some(given) = entry.said_by(name) else {
             continue;
@@ -59,7 +63,7 @@ fn person(desk: &Desk, name: &str) -> PersonLine {
         // Who says what is right is not measured by it.
         if let Some((label, _)) = entry.gold.as_ref().filter(|(_, by)| by != name) {
             line.gold += 1;
-            right += u64::from(*label == given.label);
+            known.push((given.at.as_str(), *label == given.label));
         }
         line.differed += u64::from(entry.given.iter().any(|it| it.label != given.label));
         if let Some(settled) = &entry.settled {
@@ -67,12 +71,22 @@ fn person(desk: &Desk, name: &str) -> PersonLine {
             line.settled_as.0 += u64::from(settled.label == given.label);
         }
     }
+    known.sort_by_key(|(at, _)| *at);
     if line.gold >= LEAST_GOLD {
-        let n = line.gold as f64;
-        let (lower, upper) = clopper_pearson(right as f64, n, 0.025);
-        line.right = Some((right as f64 / n, lower, upper));
+        line.right = Some(share(&known));
+    }
+    if line.gold >= 2 * LEAST_GOLD {
+        line.lately = Some(share(&known[known.len() - LEAST_GOLD as usize..]));
     }
     line
+}
+
+/// The share of right ones, with its 95 % Clopper–Pearson interval.
+fn share(known: &[(&str, bool)]) -> (f64, f64, f64) {
+    let n = known.len() as f64;
+    let right = known.iter().filter(|(_, right)| *right).count() as f64;
+    let (lower, upper) = clopper_pearson(right, n, 0.025);
+    (right / n, lower, upper)
 }
 
 /// Says how far people agree at the desk, criterion by criterion. The same labels and seed give the same bytes.

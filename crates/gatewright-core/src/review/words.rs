@@ -64,6 +64,16 @@ fn criterion(text: &mut String, one: &CriterionView, width: usize) {
         );
         let _ = writeln!(text, "  {}", clip(&line(&said, 400), width - 2));
     }
+    if !one.hints.is_empty() {
+        let each = one.hints.iter().take(ROWS_SHOWN);
+        let each = each.map(|it| format!("{} {:.0}%", it.person, 100.0 * it.accuracy));
+        let each: Vec<String> = each.collect();
+        let said = format!(
+            "A hint by their labels alone (Dawid-Skene): {}",
+            each.join(", ")
+        );
+        let _ = writeln!(text, "  {}", clip(&line(&said, 400), width - 2));
+    }
     let name = &one.criterion;
     if one.all.differ > 0 {
         let _ = writeln!(

@@ -113,9 +113,12 @@ fn show(served: &Served, visit: &Visit, refused: Option<Refused>, typed: Typed) 
     let me = &visit.who.person;
     let progress = desk.progress(me);
     let of = progress.labelled + progress.left;
-    let wanted = |entry: &&Entry| refused.is_some() && Some(entry.id) == typed.item;
-    let mut waiting = desk.waiting(me);
-    let entry = desk.waiting(me).find(wanted).or_else(|| waiting.next());
+    let wanted = |entry: &&Entry| Some(entry.id) == typed.item;
+    let entry = match refused {
+        Some(_) => desk.waiting(me).find(wanted),
+        None => None,
+    };
+    let entry = entry.or_else(|| desk.next_for(me));
     let is_same = entry.is_some_and(|entry| Some(entry.id) == typed.item);
     let (last, stood) = mine(&desk, me, &visit.call.now);
     let title = match &refused {

@@ -16,6 +16,7 @@ struct PersonRow {
     labelled: u64,
     gold: u64,
     right: String,
+    lately: String,
     differed: u64,
     settled: String,
 }
@@ -63,20 +64,26 @@ fn share(value: f64) -> String {
 }
 
 fn person_row(line: PersonLine) -> PersonRow {
-    let right = match line.right {
-        Some((right, lower, upper)) => {
-            format!("{} [{}, {}]", share(right), share(lower), share(upper))
-        }
-        None => format!("needs {LEAST_GOLD}"),
-    };
+    let right = of_known(line.right, LEAST_GOLD);
+    let lately = of_known(line.lately, 2 * LEAST_GOLD);
     let (as_said, settled) = line.settled_as;
     PersonRow {
         name: line.name,
         labelled: line.labelled,
         gold: line.gold,
         right,
+        lately,
         differed: line.differed,
         settled: format!("{as_said} of {settled}"),
+    }
+}
+
+fn of_known(found: Option<(f64, f64, f64)>, least: u64) -> String {
+    match found {
+        Some((right, lower, upper)) => {
+            format!("{} [{}, {}]", share(right), share(lower), share(upper))
+        }
+        None => format!("needs {least}"),
     }
 }
 

@@ -82,6 +82,11 @@ pub(crate) struct AskArgs {
     /// All answers of this criterion, which people label.
     #[arg(long, value_name = "CRITERION")]
     pub(crate) criterion: Option<String>,
+    /// Of a criterion that a model judges: this many answers, those that can change the decision first.
+    ///
+    /// All on which the judge sees a difference, all that it fails, and at least 30 that it passes, at random, as far as the number goes.
+    #[arg(long, value_name = "N", requires = "criterion", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) plan: Option<u32>,
     /// The run whose answers are asked about, for systems that are called; the last one without it.
     #[arg(long, value_name = "RUN", requires = "criterion")]
     pub(crate) run: Option<String>,
@@ -110,6 +115,11 @@ pub(crate) struct ExportArgs {
     /// The criterion; all without one.
     #[arg(value_name = "CRITERION")]
     pub(crate) criterion: Option<String>,
+    /// Instead: this many finished answers, drawn at random, for somebody outside the team to label.
+    ///
+    /// Their rows have no label. Filled in, `gatewright review ask FILE --gold` takes the labels as the right ones, and people are measured by them.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) audit: Option<u32>,
     /// The file to write.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: PathBuf,

@@ -4,7 +4,6 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use gatewright_core::calibrate::{self, Answer, Drawing, Stratum, Unit};
-use gatewright_core::label::TextCode;
 use gatewright_core::manifest::Manifest;
 
 use crate::args::CalibrateArgs;
@@ -128,42 +127,14 @@ fn rows(
     answer: &Answer<'_>,
     text: &mut String,
 ) -> Result<(), Failure> {
-    let unit = answer.unit;
-    let Some(system) = loaded.manifest.systems.get(&unit.role) else {
+    let Some(asked) = Asked::drawn(loaded, judging, criterion, answer.unit) else {
         return Ok(());
     };
-    let answered = judging.answers.get(&(unit.example, unit.role, unit.trial));
-    let recorded = || {
-        let trials = loaded.labels.recorded_trials(&system.name, unit.example);
-        trials.get(unit.trial as usize).copied()
-    };
-    let trial = answered
-        .map(|(trial, _)| *trial)
-        .or_else(recorded)
-        .unwrap_or(unit.trial);
-    let output = answered.and_then(|(_, output)| output.as_deref());
-    let asked = Asked {
-        criterion,
-        example: unit.example,
-        system: &system.name,
-        trial,
-        part: unit.part,
-        output,
-        text: output.map(TextCode::of),
-        said: Vec::new(),
-    };
-    let given = loaded.labels.people_of_example(criterion, unit.example);
-    let given = given.into_iter().filter(|label| {
-        label.system.as_deref() == Some(system.name.as_str())
-            && label.trial == trial
-            && label.part == unit.part
-            && (label.text.is_none() || label.text == asked.text)
-    });
+    let given = asked.labels(loaded).into_iter();
     let mut given: Vec<Given> = given
         .map(|label| Given {
             label: Some(label.label.to_string()),
             annotator: label.annotator.to_string(),
-            kind: None,
             inclusion: Some(answer.inclusion),
             ..Given::default()
         })

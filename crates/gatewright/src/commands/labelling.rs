@@ -2,13 +2,14 @@
 
 use std::fmt::Write as _;
 
-use gatewright_core::label::{TextCode, answer_id};
+use gatewright_core::calibrate::Unit;
+use gatewright_core::label::{Label, TextCode, answer_id};
 use gatewright_core::manifest::Grader;
 use gatewright_core::review::Item;
 use serde::Serialize;
 
 use crate::error::Failure;
-use crate::pipeline::Loaded;
+use crate::pipeline::{Judging, Loaded};
 
 /// An answer that people are asked about.
 pub(crate) struct Asked<'a> {
@@ -114,6 +115,49 @@ impl Asked<'_> {
     ) -> Result<(), Failure> {
         let item = self.item(loaded)?;
         write_row(&item, given, &self.said, text)
+    }
+}
+
+impl<'a> Asked<'a> {
+    /// An answer that was drawn to be labelled beside a judge; nothing where its system is not on the page.
+    pub(crate) fn drawn(
+        loaded: &'a Loaded,
+        judging: &'a Judging,
+        criterion: u16,
+        unit: &Unit,
+    ) -> Option<Self> {
+        let system = loaded.manifest.systems.get(&unit.role)?;
+        let answered = judging.answers.get(&(unit.example, unit.role, unit.trial));
+        let recorded = || {
+            let trials = loaded.labels.recorded_trials(&system.name, unit.example);
+            trials.get(unit.trial as usize).copied()
+        };
+        let trial = answered.map(|(trial, _)| *trial).or_else(recorded);
+        let output = answered.and_then(|(_, output)| output.as_deref());
+        Some(Self {
+            criterion,
+            example: unit.example,
+            system: &system.name,
+            trial: trial.unwrap_or(unit.trial),
+            part: unit.part,
+            output,
+            text: output.map(TextCode::of),
+            said: Vec::new(),
+        })
+    }
+
+    /// The labels beside the judge that it has on the page.
+    pub(crate) fn labels(&self, loaded: &Loaded) -> Vec<Label> {
+        let all = loaded
+            .labels
+            .people_of_example(self.criterion, self.example);
+        let own = all.into_iter().filter(|label| {
+            label.system.as_deref() == Some(self.system)
+                && label.trial == self.trial
+                && label.part == self.part
+                && (label.text.is_none() || label.text == self.text)
+        });
+        own.collect()
     }
 }
 

@@ -366,3 +366,99 @@ fn check_gate_and_calibrate_ask_for_as_many_labels() {
         assert!(next.contains(&more) && next.contains(&planned), "{next}");
     }
 }
+
+/// The same plan, asked at the desk: what can change the decision comes first, each with its reason, and the gate reads what comes back.
+#[test]
+fn a_plan_is_asked_at_the_desk() {
+    let project = project(PEOPLE, "r1", 6);
+    let ask = ["review", "ask", "--criterion", "right"];
+    let refused = project.run(&ask).expect(2);
+    assert!(
+        refused
+            .said()
+            .contains("review ask --criterion right --plan 90"),
+        "{refused}"
+    );
+    let plan = [&ask[..], &["--plan", "160", "--people", "1", "--json"]].concat();
+    let asked: Value = serde_json::from_str(&project.run(&plan).expect(0).stdout).expect("json");
+    assert_eq!(
+        (&asked["answers"], &asked["new"]),
+        (&160.into(), &160.into())
+    );
+    let again: Value = serde_json::from_str(&project.run(&plan).expect(0).stdout).expect("json");
+    assert_eq!(again["new"], 0);
+    let export = ["review", "export", "-o", "labels.jsonl"];
+    let _ = project.run(&export).expect(0);
+    let open = project.read("labels.jsonl");
+    let all = rows(&open);
+    assert_eq!(all.len(), 160);
+    // Both answers to each of the six examples with a difference come first; nothing in a row says so, or who answered.
+    let first: BTreeSet<&str> = all[..12]
+        .iter()
+        .filter_map(|row| row["example"].as_str())
+        .collect();
+    let flips: Vec<String> = (0..6).map(|index| format!("warm-{index:02}")).collect();
+    let flips: BTreeSet<&str> = flips
+        .iter()
+        .map(String::as_str)
+        .filter(|it| *it != "warm-01" && *it != "warm-05")
+        .collect();
+    assert!(flips.is_subset(&first), "{first:?}");
+    for word in ["judge", "difference", "candidate", "production"] {
+        assert!(!open.contains(word), "{word}");
+    }
+    assert!(all.iter().all(|row| {
+        row["inclusion"]
+            .as_f64()
+            .is_some_and(|it| it > 0.0 && it <= 1.0)
+    }));
+    // Nobody has labelled one: the judge does not gate.
+    let gate = project.run(&["gate", "--fresh"]);
+    assert!([Some(100), Some(110)].contains(&gate.code), "{gate}");
+    let filled = fill_in(&open).replace(",\"open\":true", "");
+    project.write("filled.jsonl", filled);
+    let taken = project
+        .run(&["review", "ask", "filled.jsonl", "--people", "1"])
+        .expect(0);
+    assert!(taken.stdout.contains("160 labels taken over"), "{taken}");
+    let _ = project.run(&export).expect(0);
+    let said = project.run(&["calibrate", "right"]).expect(0);
+    assert!(said.stdout.contains("160"), "{said}");
+    // Somebody outside the team looks at some of what is finished; by that people are measured.
+    let audit = ["review", "export", "--audit", "40", "-o", "audit.jsonl"];
+    let wrote = project.run(&audit).expect(0);
+    assert!(
+        wrote
+            .stdout
+            .starts_with("Wrote 40 answers of 160 to audit.jsonl"),
+        "{wrote}"
+    );
+    let _ = project.run(&audit).expect(2);
+    let blank = project.read("audit.jsonl");
+    assert!(
+        !blank.contains("ana") && rows(&blank).iter().all(|row| row["label"].is_null()),
+        "{blank}"
+    );
+    let outside = fill_in(&blank).replace("\"ana\"", "\"outside\"");
+    project.write(
+        "audit-filled.jsonl",
+        outside.replacen("\"label\":\"ok\"", "\"label\":\"no\"", 4),
+    );
+    let gold = project
+        .run(&[
+            "review",
+            "ask",
+            "audit-filled.jsonl",
+            "--gold",
+            "--people",
+            "1",
+        ])
+        .expect(0);
+    assert!(gold.stdout.contains("40 known labels taken over"), "{gold}");
+    let next = ["review", "export", "--audit", "200", "-o", "more.jsonl"];
+    let rest = project.run(&next).expect(0);
+    assert!(
+        rest.stdout.starts_with("Wrote 120 answers of 120"),
+        "{rest}"
+    );
+}

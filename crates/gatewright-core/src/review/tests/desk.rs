@@ -288,6 +288,134 @@ fn what_can_still_be_taken_back_is_not_final() {
     assert!(!is_final(&desk, 99), "nobody has labelled it");
 }
 
+/// Which of two systems' answers to one example comes first differs from person to person, and from example to example.
+#[test]
+fn a23_the_order_of_two_answers_to_one_example_tells_nothing() {
+    let pair = |number: usize| {
+        let of = |answer: usize| {
+            let mut item = item(2 * number + answer);
+            item.example = format!("e{number}");
+            item
+        };
+        [of(0), of(1)]
+    };
+    let mut desk = Desk::default();
+    for number in 0..40 {
+        for item in pair(number) {
+            desk.apply(&ReviewEvent::Asked {
+                item: Box::new(item),
+                people: 2,
+                not_by: BTreeSet::new(),
+                why: String::new(),
+                by: "lead".to_owned(),
+                at: at(0),
+            });
+        }
+    }
+    let firsts = |who: &str| -> Vec<bool> {
+        let mut desk = desk.clone();
+        let mut firsts = Vec::new();
+        for number in 0..40 {
+            for turn in 0..2 {
+                let next = desk.next_for(who).expect("one waits").item.clone();
+                assert_eq!(
+                    next.example,
+                    format!("e{number}"),
+                    "examples keep their order"
+                );
+                if turn == 0 {
+                    firsts.push(next == pair(number)[0]);
+                }
+                desk.apply(&ReviewEvent::Labelled {
+                    item: next.id(),
+                    label: "yes".to_owned(),
+                    by: who.to_owned(),
+                    note: String::new(),
+                    settles: false,
+                    origin: Origin::Here,
+                    at: at(1),
+                });
+            }
+        }
+        assert!(desk.next_for(who).is_none());
+        firsts
+    };
+    let (ana, ben) = (firsts("ana"), firsts("ben"));
+    for one in [&ana, &ben] {
+        let count = one.iter().filter(|first| **first).count();
+        assert!((8..=32).contains(&count), "{count} of 40");
+    }
+    assert_ne!(ana, ben);
+    assert_eq!(ana, firsts("ana"), "a reload shows the same");
+}
+
+#[test]
+fn of_sixty_known_answers_the_last_thirty_are_told_apart() {
+    let mut desk = Desk::default();
+    for number in 0..60 {
+        desk.apply(&asked(number, 1));
+        desk.apply(&ReviewEvent::Gold {
+            item: item(number).id(),
+            label: "yes".to_owned(),
+            by: "lead".to_owned(),
+            at: at(0),
+        });
+    }
+    for number in 0..60_u32 {
+        // Right in the first half, and on every third of the second.
+        let right = number < 30 || number % 3 == 0;
+        assert!(
+            people(&desk)
+                .first()
+                .is_none_or(|line| line.lately.is_none())
+        );
+        desk.apply(&says(
+            number as usize,
+            "ana",
+            if right { "yes" } else { "no" },
+            100 + number,
+        ));
+    }
+    let line = people(&desk).remove(0);
+    let (all, lately) = (line.right.expect("sixty"), line.lately.expect("sixty"));
+    assert!((all.0 - 40.0 / 60.0).abs() < 1e-12 && (lately.0 - 10.0 / 30.0).abs() < 1e-12);
+    // Clopper–Pearson of 10 of 30 at 95 %, by R's binom.test.
+    assert!(
+        (lately.1 - 0.1729).abs() < 1e-4 && (lately.2 - 0.5281).abs() < 1e-4,
+        "{lately:?}"
+    );
+}
+
+#[test]
+fn three_people_have_a_hint_and_two_have_none() {
+    let labelled = |names: &[&str]| {
+        let mut desk = Desk::default();
+        for number in 0..40 {
+            desk.apply(&asked(number, 3));
+            for (place, who) in names.iter().enumerate() {
+                // The third is wrong on every fourth.
+                let wrong = place == 2 && number % 4 == 0;
+                let truth = number % 2 == 0;
+                desk.apply(&says(
+                    number,
+                    who,
+                    if truth != wrong { "yes" } else { "no" },
+                    1,
+                ));
+            }
+        }
+        desk_agreement(&desk, 1).criteria.remove(0).hints
+    };
+    assert_eq!(labelled(&["ana", "ben"]), vec![]);
+    let hints = labelled(&["ana", "ben", "cy"]);
+    assert_eq!(hints.len(), 3);
+    assert!(
+        hints[0].accuracy > 0.99 && hints[1].accuracy > 0.99,
+        "{hints:?}"
+    );
+    assert!((hints[2].accuracy - 0.75).abs() < 0.02, "{hints:?}");
+}
+
 /// The order and number of what waits for somebody hang on no label of others: only on how many there are.
 #[test]
 fn a23_nothing_of_what_others_said_moves_what_waits() {

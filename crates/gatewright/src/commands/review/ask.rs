@@ -4,18 +4,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
+use gatewright_core::calibrate::{self, Stratum};
 use gatewright_core::label::{self, TextCode};
 use gatewright_core::manifest::{Criterion, Grader, Manifest};
 use gatewright_core::report::untrusted::line;
 use gatewright_core::review::{AskedRow, Desk, Item, Origin, ReviewEvent, is_of_people, person_of};
 
 use super::{Outputs, criterion, given};
+use gatewright_stats::rng::Stream;
+
 use crate::args::AskArgs;
 use crate::commands::labelling::{Asked, labels_of};
 use crate::commands::{Context, unknown};
 use crate::error::Failure;
 use crate::exit;
-use crate::pipeline::{DeskLog, page_of, writer};
+use crate::pipeline::{DeskLog, Loaded, page_of, writer};
 use crate::project::Project;
 
 const COMMAND: &str = "gatewright review ask";
@@ -26,6 +29,8 @@ const ROW_BYTES_MAX: u64 = 16 << 20;
 #[derive(Default)]
 struct Found {
     items: Vec<Item>,
+    /// Why each of them is asked, where it is not what the command says.
+    whys: Vec<&'static str>,
     said: Vec<Said>,
     /// Rows of another version of the rubric than the page names.
     other_rubric: usize,
@@ -114,13 +119,16 @@ struct News {
 
 fn news(known: &Desk, found: &Found, args: &AskArgs, (by, at): (&str, &str)) -> News {
     let not_by: BTreeSet<String> = args.not_by.iter().map(|name| person_of(name)).collect();
-    let items = found.items.iter();
-    let asked = items.filter(|item| known.is_news(item, args.people, &not_by));
-    let asked = asked.map(|item| ReviewEvent::Asked {
+    let items = found.items.iter().enumerate();
+    let asked = items.filter(|(_, item)| known.is_news(item, args.people, &not_by));
+    let asked = asked.map(|(place, item)| ReviewEvent::Asked {
         item: Box::new(item.clone()),
         people: args.people,
         not_by: not_by.clone(),
-        why: args.why.clone(),
+        why: match found.whys.get(place) {
+            Some(why) if args.why.is_empty() => (*why).to_owned(),
+            _ => args.why.clone(),
+        },
         by: by.to_owned(),
         at: at.to_owned(),
     });
@@ -288,13 +296,23 @@ fn of_criterion(
             .why("whoever compares two would have to see which is whose")
             .next("a criterion about one answer"));
     }
-    if is_of_people(declared) == Some(true) {
-        return Err(Failure::usage(format!("`{name}` is judged by a model"))
-            .why("which of its answers people look at is drawn by a plan")
-            .next(format!(
-                "gatewright calibrate {name} --plan 90 -o labels.jsonl"
-            ))
-            .next("gatewright review ask labels.jsonl"));
+    match (is_of_people(declared), args.plan) {
+        (Some(true), Some(budget)) => {
+            return of_plan(context, args, (&mut loaded, index), budget as usize, found);
+        }
+        (Some(true), None) => {
+            return Err(Failure::usage(format!("`{name}` is judged by a model"))
+                .why("which of its answers people look at is drawn by a plan")
+                .next(format!(
+                    "gatewright review ask --criterion {name} --plan 90"
+                )));
+        }
+        (_, Some(_)) => {
+            return Err(Failure::usage(format!("`{name}` is labelled by people"))
+                .why("a plan draws answers for people to label beside a judge")
+                .next(format!("gatewright review ask --criterion {name}")));
+        }
+        _ => {}
     }
     let labels = labels_of(&declared.grader);
     if labels.len() < 2 {
@@ -362,6 +380,67 @@ fn of_criterion(
             };
             found.items.push(asked.item(&loaded)?);
         }
+    }
+    mix(found, loaded.manifest.seed, name);
+    Ok(())
+}
+
+/// Puts the answers in a random order: in the order of systems' names the first would always be the same system's.
+fn mix(found: &mut Found, seed: u64, criterion: &str) {
+    let mut order: Vec<usize> = (0..found.items.len()).collect();
+    Stream::new(seed, criterion, "", "review-order", 0).shuffle(&mut order);
+    let mut places = vec![0; order.len()];
+    for (to, from) in order.iter().enumerate() {
+        places[*from] = to;
+    }
+    let mut all: Vec<(usize, Item)> = places.iter().copied().zip(found.items.drain(..)).collect();
+    all.sort_by_key(|(to, _)| *to);
+    found.items.extend(all.into_iter().map(|(_, item)| item));
+    for said in &mut found.said {
+        said.item = places[said.item];
+    }
+}
+
+/// Answers that a plan draws, for people to label beside a judge: those that can change what is decided first.
+fn of_plan(
+    context: &Context,
+    args: &AskArgs,
+    (loaded, criterion): (&mut Loaded, u16),
+    budget: usize,
+    found: &mut Found,
+) -> Result<(), Failure> {
+    let judging = context.judging(loaded, args.run.as_deref())?;
+    let none = Vec::new();
+    let units = judging.units.get(&criterion).unwrap_or(&none);
+    let id = loaded.manifest.criteria[usize::from(criterion)].id.as_str();
+    if units.is_empty() {
+        return Err(
+            Failure::usage(format!("no answer is judged for `{id}` yet")).next("gatewright run"),
+        );
+    }
+    let mut drawing = calibrate::draw(units, budget, loaded.manifest.seed, id);
+    drawing.answers.sort_by_key(|answer| answer.stratum);
+    for answer in &drawing.answers {
+        let Some(asked) = Asked::drawn(loaded, &judging, criterion, answer.unit) else {
+            continue;
+        };
+        let mut item = asked.item(loaded)?;
+        item.inclusion = Some(answer.inclusion);
+        for label in asked.labels(loaded) {
+            found.said.push(Said {
+                item: found.items.len(),
+                label: label.label.to_string(),
+                by: person_of(&label.annotator),
+                settles: label.settles,
+                from: None,
+            });
+        }
+        found.items.push(item);
+        found.whys.push(match answer.stratum {
+            Stratum::Flip => "the judge sees a difference between two systems here",
+            Stratum::Fail => "the judge fails it, or could not be read",
+            Stratum::Pass => "drawn at random among those that the judge passes",
+        });
     }
     Ok(())
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use gatewright_core::report::untrusted::line;
 use gatewright_core::review::{Desk, Entry, Origin, Same, label_of_row, said, withdrawn};
+use gatewright_stats::rng::Stream;
 
 use crate::args::ExportArgs;
 use crate::commands::labelling::{Given, write_row};
@@ -42,6 +43,14 @@ pub(super) fn export(context: &Context, args: &ExportArgs) -> Result<u8, Failure
     let is_wanted = |entry: &Entry| criterion.is_none_or(|name| name == entry.item.criterion);
     let is_of_page =
         |entry: &Entry| rubrics.get(&*entry.item.criterion) == Some(&entry.item.rubric.as_deref());
+    if let Some(many) = args.audit {
+        let wanted = |entry: &Entry| is_wanted(entry) && is_of_page(entry);
+        let drawn = Drawn {
+            many: many as usize,
+            seed: page.seed,
+        };
+        return audit(context, (&desk, &wanted), drawn, (&whole, &args.output));
+    }
     let Written {
         text,
         labels,
@@ -76,6 +85,62 @@ pub(super) fn export(context: &Context, args: &ExportArgs) -> Result<u8, Failure
     }
     text.push_str("Next: name the file on the page, beside those that are there:\n      from: [THEIR-FILE, THIS-FILE]\n");
     context.console.out(&text)?;
+    Ok(exit::SHIP)
+}
+
+/// How many answers are drawn, and from which seed.
+struct Drawn {
+    many: usize,
+    seed: u64,
+}
+
+/// Draws finished answers for somebody outside the team; what was said of them is not in the file.
+fn audit(
+    context: &Context,
+    (desk, wanted): (&Desk, &dyn Fn(&Entry) -> bool),
+    drawn: Drawn,
+    (whole, shown): (&Path, &Path),
+) -> Result<u8, Failure> {
+    if whole.exists() {
+        let what = format!(
+            "`{}` is there already, and may hold labels",
+            shown.display()
+        );
+        return Err(Failure::usage(what).next("another name"));
+    }
+    let now = &context.now.at;
+    let all = desk.entries().iter().map(|entry| &**entry);
+    let mut all: Vec<&Entry> = all
+        .filter(|entry| wanted(entry) && entry.is_final(now) && entry.gold.is_none())
+        .collect();
+    if all.is_empty() {
+        return Err(
+            Failure::usage("no answer is labelled by all who were asked yet")
+                .next("gatewright serve"),
+        );
+    }
+    all.sort_by_key(|entry| entry.id);
+    let there = all.len();
+    Stream::new(drawn.seed, "", "", "audit", 0).shuffle(&mut all);
+    all.truncate(drawn.many);
+    let mut text = String::new();
+    for entry in &all {
+        write_row(&entry.item, Given::default(), &[], &mut text)?;
+    }
+    replace(whole, text.as_bytes())?;
+    let (file, many) = (shown.display().to_string(), all.len());
+    if context.console.json {
+        context.console.document(&serde_json::json!({
+            "format": "gatewright-audit/1", "file": file, "answers": many, "of": there,
+        }))?;
+        return Ok(exit::SHIP);
+    }
+    let s = if many == 1 { "" } else { "s" };
+    context.console.out(&format!(
+        "Wrote {many} answer{s} of {there} to {}\nNext: somebody outside the team fills in `label` and `annotator`, then\n      gatewright review ask {} --gold\n",
+        line(&file, 400),
+        shell(shown)
+    ))?;
     Ok(exit::SHIP)
 }
 
