@@ -7,7 +7,7 @@ use askama::Template;
 use axum::http::StatusCode;
 use gatewright_core::digest::Digest;
 use gatewright_core::report::untrusted;
-use gatewright_core::review::{Desk, Entry, Origin, Refusal, ReviewEvent, Stand};
+use gatewright_core::review::{Desk, Entry, Item, Origin, Refusal, ReviewEvent, Stand};
 
 use super::Served;
 use super::access::Visit;
@@ -81,6 +81,8 @@ struct Dispute {
     settled: Option<Said>,
     /// Why this person does not settle it; empty where it may be settled.
     closed: String,
+    voids: Voids,
+    example: String,
     choice: String,
     reason: String,
 }
@@ -107,6 +109,26 @@ fn said(entry: &Entry, me: &str) -> Vec<Said> {
         all.sort_by(|a, b| (&a.what, &a.note).cmp(&(&b.what, &b.note)));
     }
     all
+}
+
+/// What a new version of the rubric would void.
+struct Voids {
+    labels: usize,
+    answers: usize,
+}
+
+impl Voids {
+    /// Counts the labels of the same criterion by the same version.
+    fn of(desk: &Desk, item: &Item) -> Self {
+        let same = |it: &Item| (&it.criterion, &it.rubric) == (&item.criterion, &item.rubric);
+        let all = desk.entries().iter().filter(|entry| same(&entry.item));
+        let labels = all.map(|entry| entry.given.len() + usize::from(entry.settled.is_some()));
+        let labels: Vec<usize> = labels.filter(|count| *count > 0).collect();
+        Self {
+            labels: labels.iter().sum(),
+            answers: labels.len(),
+        }
+    }
 }
 
 /// Finds the answer that the path names.
@@ -168,6 +190,8 @@ fn show(served: &Served, visit: &Visit, refusal: Option<&Refusal>) -> Answer {
             note: given.note.clone(),
         }),
         closed,
+        voids: Voids::of(&desk, &entry.item),
+        example: entry.item.example.clone(),
         choice: visit.call.form.get("choice").to_owned(),
         reason: visit.call.form.text("reason"),
     };

@@ -79,6 +79,10 @@ fn what_people_differ_on_is_settled_by_somebody_else_without_their_names() {
         "{page}"
     );
     assert!(!page.contains("zoe") && !page.contains("yan"), "{page}");
+    assert!(
+        page.contains("<strong>2 labels</strong> of 1 answer by version r-1"),
+        "what a new rubric would void is said first: {page}"
+    );
     let zoe = site.login("zoe", Role::Owner);
     let page = site.get(&path, Some(&zoe)).body;
     assert!(

@@ -89,6 +89,7 @@ pub(super) fn export(context: &Context, args: &ExportArgs) -> Result<u8, Failure
 }
 
 /// How many answers are drawn, and from which seed.
+#[derive(Clone, Copy)]
 struct Drawn {
     many: usize,
     seed: u64,
