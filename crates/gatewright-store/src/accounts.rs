@@ -10,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use crate::database::{self, Kind};
 use crate::disk;
 use crate::error::StoreError;
+use crate::migrate;
 
 /// Seconds for which a session's last use need not be written again: a page that is looked at would otherwise wait for the disk.
 const USE_SECONDS: i64 = 60;
@@ -278,6 +279,23 @@ impl Accounts {
             self.write(sql, params![token, now])?;
         }
         Ok(Some(session))
+    }
+
+    /// Ends all sessions, as after a restored backup: who was logged in then may have been shut out since.
+    ///
+    /// # Errors
+    /// [`StoreError::Write`].
+    pub fn end_all_sessions(&self) -> Result<(), StoreError> {
+        self.write("DELETE FROM session", [])?;
+        Ok(())
+    }
+
+    /// Copies the accounts, as of now, into a new file while they may be changed.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`] when the file is there; [`StoreError::Copy`].
+    pub fn copy_to(&self, to: &Path) -> Result<(), StoreError> {
+        migrate::copy_whole(&self.connection, &self.path, to)
     }
 
     /// Ends a session; there need be none.

@@ -107,6 +107,8 @@ pub(crate) enum Command {
     Review(ReviewArgs),
     Serve(ServeArgs),
     Today(TodayArgs),
+    Backup(BackupArgs),
+    Restore(RestoreArgs),
     Schema(SchemaArgs),
     Completions(CompletionsArgs),
 }
@@ -426,6 +428,8 @@ const GROUPS: [(&str, &[&str]); 4] = [
             "calibrate",
             "review",
             "serve",
+            "backup",
+            "restore",
             "key",
         ],
     ),

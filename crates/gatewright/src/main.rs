@@ -114,6 +114,8 @@ fn work(cli: Cli, console: Console) -> Result<u8, Failure> {
         Command::Review(args) => commands::review::review(&context, args),
         Command::Serve(args) => commands::serve::serve(&context, args),
         Command::Today(args) => commands::today::today(&context, args),
+        Command::Backup(args) => commands::backup::backup(&context, args),
+        Command::Restore(args) => commands::backup::restore(&context, args),
         Command::Schema(args) => commands::schema::schema(&context, args),
         Command::Completions(args) => commands::completions::completions(&context, args),
     }

@@ -140,3 +140,29 @@ pub(crate) struct ServeArgs {
     #[arg(long)]
     pub(crate) demo: bool,
 }
+
+/// Copy all that the project keeps into a folder, while others may write.
+///
+/// Runs, records, labels and accounts, each database as of one moment. Keys for signing are not in it. `gatewright restore` puts it back.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  gatewright backup /mnt/backups/2026-11-27\n  gatewright backup ../copy --json"
+)]
+pub(crate) struct BackupArgs {
+    /// The folder to write; it must not hold anything.
+    #[arg(value_name = "FOLDER")]
+    pub(crate) folder: PathBuf,
+}
+
+/// Put a backup back into a project that keeps nothing yet.
+///
+/// Each file is held against its digest first; when one differs nothing is put back (exit code 112). All who were logged in have to log in again.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  gatewright restore /mnt/backups/2026-11-27\n  mv .gatewright .gatewright.before && gatewright restore ../copy"
+)]
+pub(crate) struct RestoreArgs {
+    /// The folder that `gatewright backup` wrote.
+    #[arg(value_name = "FOLDER")]
+    pub(crate) folder: PathBuf,
+}

@@ -1,5 +1,6 @@
 //! One file per command.
 
+pub(crate) mod backup;
 pub(crate) mod calibrate;
 pub(crate) mod check;
 pub(crate) mod completions;

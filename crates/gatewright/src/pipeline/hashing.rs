@@ -5,7 +5,7 @@ use std::io::Read;
 use gatewright_core::digest::{Digest, Hasher};
 
 /// Returns the digest of all that a file holds; nothing where it cannot be read to its end.
-pub(super) fn digest(file: impl Read) -> Option<Digest> {
+pub(crate) fn digest(file: impl Read) -> Option<Digest> {
     let mut hashing = Hashing::new(file);
     std::io::copy(&mut hashing, &mut std::io::sink()).ok()?;
     Some(hashing.finish())

@@ -45,6 +45,7 @@ pub(crate) use drive::Drive;
 pub(crate) use dry::dry_run;
 pub(crate) use evidence::{Answers, answers, ends, graders, with_outcomes};
 pub(crate) use forge::{Done, Issues, Wanted as WantedIssues};
+pub(crate) use hashing::digest as digest_of;
 pub(crate) use judge::{Judged, confirm, judge, record};
 pub(crate) use judging::{
     Left, Without, ask as ask_judges, judged as what_judges_said, without_verdict,

@@ -2,6 +2,7 @@
 
 mod answers;
 mod asked;
+mod backup;
 mod behaviour;
 mod bound;
 mod calibrate;
