@@ -164,21 +164,22 @@ fn or_one(limits: Limits) -> Limits {
 
 /// Says whether a mark of an item may stand somewhere in a text: `-`, `+`, `*`, or a digit with `.` or `)`, before white space or the end of
 /// the line. Without one there is no list, and nothing to parse.
-fn may_hold_items(text: &str) -> bool {
+fn may_hold_items(text: &str, marks: ListMarks) -> bool {
     let bytes = text.as_bytes();
-    (0..bytes.len()).any(|at| {
-        let mark = match bytes[at] {
-            b'-' | b'+' | b'*' => true,
-            b'.' | b')' => at > 0 && bytes[at - 1].is_ascii_digit(),
-            _ => false,
-        };
-        mark && bytes.get(at + 1).is_none_or(u8::is_ascii_whitespace)
-    })
+    let ends = |at: usize| bytes.get(at + 1).is_none_or(u8::is_ascii_whitespace);
+    let numbered = |at: usize| at > 0 && bytes[at - 1].is_ascii_digit() && ends(at);
+    let bullets = || memchr::memchr3_iter(b'-', b'+', b'*', bytes).any(ends);
+    let numbers = || memchr::memchr2_iter(b'.', b')', bytes).any(numbered);
+    match marks {
+        ListMarks::Bullets => bullets(),
+        ListMarks::Numbers => numbers(),
+        ListMarks::Any => bullets() || numbers(),
+    }
 }
 
 /// Counts the items of a text's lists.
 fn items(text: &str, marks: ListMarks, nested: bool) -> u64 {
-    if !may_hold_items(text) {
+    if !may_hold_items(text, marks) {
         return 0;
     }
     parsed_items(text, marks, nested)
@@ -314,8 +315,10 @@ mod tests {
 
         #[test]
         fn without_a_mark_there_is_no_item(text in "[-+*.)>#:0-9\u{b}\u{c}\u{a0} \r\n\tab]{0,12}") {
-            if !may_hold_items(&text) {
-                prop_assert_eq!(parsed_items(&text, ListMarks::Any, true), 0);
+            for marks in [ListMarks::Any, ListMarks::Bullets, ListMarks::Numbers] {
+                if !may_hold_items(&text, marks) {
+                    prop_assert_eq!(parsed_items(&text, marks, true), 0);
+                }
             }
         }
 
