@@ -1,4 +1,4 @@
-//! The review server: people log in, label what they are asked about without each other, and settle what they differ on.
+//! The review server: people log in, label what they are asked about without each other, settle what they differ on, and decide releases.
 //!
 //! `access` is the only way to a page: one table says of every route what it needs. The pages are functions that take who asks and what was sent
 //! and return an answer; they run on threads that may wait. What a page shows of an answer before its reader has labelled it comes from
@@ -16,7 +16,10 @@ mod label;
 mod passwords;
 mod patience;
 mod people;
+pub mod project;
+mod releases;
 mod settle;
+mod sign;
 mod sign_in;
 #[cfg(test)]
 mod tests;
@@ -36,6 +39,7 @@ use first::FirstCode;
 use passwords::Passwords;
 pub use passwords::password_hash;
 use patience::Patience;
+use project::Project;
 
 /// Most requests that are being worked on at once; more are told to come again.
 const AT_ONCE: usize = 200;
@@ -76,6 +80,7 @@ pub trait Office: Send + Sync + 'static {
 /// All that the pages work with.
 struct Served {
     office: Arc<dyn Office>,
+    project: Arc<dyn Project>,
     accounts: Mutex<Accounts>,
     passwords: Passwords,
     patience: Mutex<Patience>,
@@ -87,7 +92,7 @@ struct Served {
 
 impl Served {
     fn new(
-        office: Arc<dyn Office>,
+        (office, project): (Arc<dyn Office>, Arc<dyn Project>),
         accounts: Accounts,
         first_code: Option<String>,
         port: u16,
@@ -95,6 +100,7 @@ impl Served {
         let passwords = Passwords::new(&*office)?;
         Ok(Self {
             office,
+            project,
             accounts: Mutex::new(accounts),
             passwords,
             patience: Mutex::default(),
@@ -142,7 +148,7 @@ fn is_same(left: &str, right: &str) -> bool {
 /// When the system refuses, or when others could reach a server that has no people yet.
 pub async fn office(
     listener: TcpListener,
-    office: Arc<dyn Office>,
+    (office, project): (Arc<dyn Office>, Arc<dyn Project>),
     accounts: Accounts,
     first_code: Option<String>,
     stop: impl Future<Output = ()> + Send + 'static,
@@ -157,7 +163,7 @@ pub async fn office(
             ),
         ));
     }
-    let made = Served::new(office, accounts, first_code, address.port());
+    let made = Served::new((office, project), accounts, first_code, address.port());
     let served = made.map_err(|failure| io::Error::other(failure.to_string()))?;
     let app = access::app(Arc::new(served), Names::of(address));
     connection::answer(listener, app, stop).await

@@ -16,7 +16,9 @@ use tokio::task::spawn_blocking;
 
 use super::answer::{Answer, Failure, go_to, plain};
 use super::form::Form;
-use super::{Served, accounts, first, frame, home, is_same, label, people, settle, sign_in};
+use super::{
+    Served, accounts, first, frame, home, is_same, label, people, releases, settle, sign, sign_in,
+};
 use crate::guard::{Guard, Names, guard};
 
 /// What a browser may do with a page: take its style from here, send forms here, and nothing else.
@@ -34,7 +36,7 @@ pub(super) enum Role {
     Reviewer,
     /// Settles what people differ on, and sees how far they agree.
     Owner,
-    /// As an owner; signs decisions, where there are any.
+    /// As an owner; signs and overrides decisions.
     ReleaseManager,
     /// Says who may log in.
     Admin,
@@ -180,6 +182,32 @@ pub(super) const ROUTES: &[Route] = &[
     see("/settle/{id}", Only(Role::Owner, settle::one)),
     change("/settle/{id}", Only(Role::Owner, settle::settle)),
     see("/people-who-label", Only(Role::Owner, people::people)),
+    see("/releases", Only(Role::Viewer, releases::list)),
+    see("/releases/{run}", Only(Role::Viewer, releases::one)),
+    see(
+        "/releases/{run}/look/{n}",
+        Only(Role::Viewer, releases::look),
+    ),
+    change(
+        "/releases/{run}/look/{n}",
+        Only(Role::Reviewer, releases::looked),
+    ),
+    see(
+        "/releases/{run}/sign",
+        Only(Role::ReleaseManager, sign::page),
+    ),
+    change(
+        "/releases/{run}/sign",
+        Only(Role::ReleaseManager, sign::sign),
+    ),
+    see(
+        "/releases/{run}/override",
+        Only(Role::ReleaseManager, sign::page),
+    ),
+    change(
+        "/releases/{run}/override",
+        Only(Role::ReleaseManager, sign::sign),
+    ),
     see("/accounts", Only(Role::Admin, accounts::list)),
     hashes(change("/accounts", Only(Role::Admin, accounts::change))),
 ];

@@ -58,6 +58,13 @@ pub(super) fn go_to(path: &'static str) -> Response {
     (StatusCode::SEE_OTHER, [(header::LOCATION, place)]).into_response()
 }
 
+/// Sends the browser on to a page whose path was made here.
+pub(super) fn go_on(path: &str) -> Answer {
+    let place = HeaderValue::from_str(path)
+        .map_err(|why| Failure(format!("the path could not be written: {why}")))?;
+    Ok((StatusCode::SEE_OTHER, [(header::LOCATION, place)]).into_response())
+}
+
 /// One plain line, where there is nobody to show a page to.
 pub(super) fn plain(status: StatusCode, said: &str) -> Response {
     (status, format!("{said}\n")).into_response()

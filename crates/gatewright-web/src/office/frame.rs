@@ -43,6 +43,7 @@ impl Frame {
             ("/review", "Review", Role::Reviewer),
             ("/settle", "Disagreements", Role::Owner),
             ("/people-who-label", "Reviewers", Role::Owner),
+            ("/releases", "Releases", Role::Viewer),
             ("/accounts", "Accounts", Role::Admin),
             ("/keys", "Keys", Role::Viewer),
         ];

@@ -8,13 +8,13 @@ use gatewright_testkit::TestEnvironment;
 
 use crate::project::{GUARD, labelled};
 
-const PASSWORD: &str = "a-long-enough-password";
+pub(crate) const PASSWORD: &str = "a-long-enough-password";
 
 /// A server, killed at the latest with the test.
-struct Server {
+pub(crate) struct Server {
     process: Child,
     port: u16,
-    code: Option<String>,
+    pub(crate) code: Option<String>,
 }
 
 impl Drop for Server {
@@ -25,7 +25,7 @@ impl Drop for Server {
 }
 
 impl Server {
-    fn start(project: &TestEnvironment, port: u16) -> Self {
+    pub(crate) fn start(project: &TestEnvironment, port: u16) -> Self {
         let process = Command::new(env!("CARGO_BIN_EXE_gatewright"))
             .args(["serve", "--address", &format!("127.0.0.1:{port}")])
             .current_dir(project.project())
@@ -55,7 +55,13 @@ impl Server {
     }
 
     /// Sends a request; returns the status, the cookie that was set, and the page.
-    fn ask(&self, method: &str, path: &str, cookie: &str, form: &str) -> (u16, String, String) {
+    pub(crate) fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        cookie: &str,
+        form: &str,
+    ) -> (u16, String, String) {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).expect("it listens");
         let port = self.port;
         let origin = match method {
@@ -91,7 +97,7 @@ fn asked_about(page: &str) -> &str {
     rest.split('"').next().expect("a value")
 }
 
-fn hidden<'p>(page: &'p str, name: &str) -> &'p str {
+pub(crate) fn hidden<'p>(page: &'p str, name: &str) -> &'p str {
     let from = format!("name=\"{name}\" value=\"");
     let rest = page.split_once(&from).expect("a hidden field").1;
     rest.split('"').next().expect("a value")

@@ -126,7 +126,15 @@ fn a_server_answers_on_its_port_until_it_is_told_to_stop() {
             .await
             .expect("a port");
         let memory = Arc::clone(&site.memory) as Arc<dyn Office>;
-        let refused = office(everywhere, Arc::clone(&memory), open, None, async {}).await;
+        let book = Arc::clone(&site.book) as Arc<dyn Project>;
+        let refused = office(
+            everywhere,
+            (Arc::clone(&memory), Arc::clone(&book)),
+            open,
+            None,
+            async {},
+        )
+        .await;
         assert!(refused.is_err_and(|why| why.to_string().contains("first admin")));
 
         let accounts = Accounts::open(dir.path()).expect("opens");
@@ -139,7 +147,7 @@ fn a_server_answers_on_its_port_until_it_is_told_to_stop() {
             let _ = stopped.await;
         };
         let code = Some(CODE.to_owned());
-        let server = tokio::spawn(office(listener, memory, accounts, code, stop_at));
+        let server = tokio::spawn(office(listener, (memory, book), accounts, code, stop_at));
         let asked = tokio::task::spawn_blocking(move || {
             let mut stream = TcpStream::connect(address).expect("connects");
             let head = format!("GET /login HTTP/1.1\r\nHost: {address}\r\n\r\n");
