@@ -131,9 +131,34 @@ async function sign(rita, mia, vera, run) {
   await look(rita, url, `releases/${run}`, 'release-overridden', shots);
 }
 
+async function board(owen) {
+  const { page } = owen;
+  await page.goto(`${url}failures`);
+  const shown = await text(page);
+  expect(shown.includes('Retrieval team') && shown.includes('without a cause'), `failures: ${shown.slice(0, 300)}`);
+  await look(owen, url, 'failures', 'failures', shots);
+  await page.locator('.looks a').first().click();
+  await page.waitForLoadState();
+  const path = page.url().slice(url.length);
+  await look(owen, url, path, 'failure', shots);
+  await page.fill('#reason', 'the wrong section was retrieved for it');
+  await send(page, 'Set the cause');
+  expect((await text(page)).includes('by owen'), 'it is not said who set the cause');
+  for (const [path, words] of [['incidents', 'What happened in production'], ['suite', 'Does the suite look like production?']]) {
+    await page.goto(url + path);
+    expect((await text(page)).includes(words), `${path} does not ask "${words}"`);
+    await look(owen, url, path, path, shots);
+  }
+  await page.fill('#id', 'refund-019');
+  await page.fill('#reason', 'two of us read the policy in two ways');
+  const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Make the patch' }).click()]);
+  expect(download.suggestedFilename() === 'quarantined-refund-019.patch', `the patch is called ${download.suggestedFilename()}`);
+}
+
 try {
   await people();
   const [rita, mia, vera] = [await login('rita'), await login('mia'), await login('vera')];
+  await board(await login('owen'));
   const run = await release(rita);
   await sign(rita, mia, vera, run);
 } finally {

@@ -7,11 +7,14 @@
 mod access;
 mod accounts;
 mod answer;
+mod board;
 mod connection;
+mod failures;
 mod first;
 mod form;
 mod frame;
 mod home;
+mod incidents;
 mod label;
 mod passwords;
 mod patience;
@@ -21,6 +24,7 @@ mod releases;
 mod settle;
 mod sign;
 mod sign_in;
+mod suite;
 #[cfg(test)]
 mod tests;
 

@@ -17,7 +17,8 @@ use tokio::task::spawn_blocking;
 use super::answer::{Answer, Failure, go_to, plain};
 use super::form::Form;
 use super::{
-    Served, accounts, first, frame, home, is_same, label, people, releases, settle, sign, sign_in,
+    Served, accounts, failures, first, frame, home, incidents, is_same, label, people, releases,
+    settle, sign, sign_in, suite,
 };
 use crate::guard::{Guard, Names, guard};
 
@@ -208,6 +209,13 @@ pub(super) const ROUTES: &[Route] = &[
         "/releases/{run}/override",
         Only(Role::ReleaseManager, sign::sign),
     ),
+    see("/failures", Only(Role::Viewer, failures::board)),
+    see("/failures/{n}", Only(Role::Viewer, failures::one)),
+    change("/failures/{n}", Only(Role::Owner, failures::set)),
+    see("/incidents", Only(Role::Viewer, incidents::list)),
+    change("/incidents", Only(Role::Owner, incidents::change)),
+    see("/suite", Only(Role::Viewer, suite::suite)),
+    change("/suite", Only(Role::Owner, suite::set_aside)),
     see("/accounts", Only(Role::Admin, accounts::list)),
     hashes(change("/accounts", Only(Role::Admin, accounts::change))),
 ];

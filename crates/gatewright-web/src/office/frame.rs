@@ -44,6 +44,9 @@ impl Frame {
             ("/settle", "Disagreements", Role::Owner),
             ("/people-who-label", "Reviewers", Role::Owner),
             ("/releases", "Releases", Role::Viewer),
+            ("/failures", "Failures", Role::Viewer),
+            ("/incidents", "Incidents", Role::Viewer),
+            ("/suite", "Suite", Role::Viewer),
             ("/accounts", "Accounts", Role::Admin),
             ("/keys", "Keys", Role::Viewer),
         ];

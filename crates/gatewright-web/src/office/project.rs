@@ -1,4 +1,4 @@
-//! What the pages of releases are made of: the project, as whoever serves it reads and changes it.
+//! What the pages beside the review are made of: the project, as whoever serves it reads and changes it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,6 +6,11 @@ use gatewright_core::report::model::{ChangedView, FlipView};
 use gatewright_core::report::{View, decisions, overrides};
 
 use crate::page::top::Top;
+
+pub use super::board::{
+    Aside, AsideWish, CauseLine, CauseWish, FailingClass, FailingLine, FailingOne, Failures,
+    IncidentLine, IncidentWish, Incidents, KindLine, Patch, Repaired, Stale, Suite, ValueLine,
+};
 
 /// The project's runs and decisions. Each call may wait for the disk. Text that others wrote comes as it is: the pages escape it.
 pub trait Project: Send + Sync + 'static {
@@ -44,6 +49,48 @@ pub trait Project: Send + Sync + 'static {
     /// # Errors
     /// What to show instead; inside, why nothing was recorded.
     fn sign(&self, wish: &Wish) -> Result<Result<String, NotDone>, String>;
+
+    /// Reads what fails in the newest decided run.
+    ///
+    /// # Errors
+    /// What to show instead.
+    fn failures(&self) -> Result<Result<Failures, NotDone>, String>;
+
+    /// Reads one failing outcome in full, by its number from 1.
+    ///
+    /// # Errors
+    /// What to show instead.
+    fn failure(&self, number: usize) -> Result<Result<FailingOne, NotDone>, String>;
+
+    /// Puts a cause on the record.
+    ///
+    /// # Errors
+    /// What to show instead; inside, why it was not recorded.
+    fn set_cause(&self, wish: &CauseWish) -> Result<Result<(), NotDone>, String>;
+
+    /// Reads the incidents.
+    ///
+    /// # Errors
+    /// What to show instead.
+    fn incidents(&self) -> Result<Result<Incidents, NotDone>, String>;
+
+    /// Makes a patch that changes them.
+    ///
+    /// # Errors
+    /// What to show instead; inside, why there is none.
+    fn incident_patch(&self, wish: &IncidentWish) -> Result<Result<Patch, NotDone>, String>;
+
+    /// Reads what examples there are.
+    ///
+    /// # Errors
+    /// What to show instead.
+    fn suite(&self) -> Result<Result<Suite, NotDone>, String>;
+
+    /// Makes a patch that sets an example aside.
+    ///
+    /// # Errors
+    /// What to show instead; inside, why there is none.
+    fn suite_patch(&self, wish: &AsideWish) -> Result<Result<Patch, NotDone>, String>;
 }
 
 /// Why something was not done.

@@ -86,10 +86,7 @@ pub(super) fn blind(
 /// The status of what was not done, and the sentence about it.
 pub(super) fn told(not_done: &NotDone) -> (StatusCode, String) {
     match not_done {
-        NotDone::Missing => (
-            StatusCode::NOT_FOUND,
-            "There is no such release.".to_owned(),
-        ),
+        NotDone::Missing => (StatusCode::NOT_FOUND, "There is no such thing.".to_owned()),
         NotDone::Bad(said) => (StatusCode::BAD_REQUEST, said.clone()),
         NotDone::Forbidden(said) => (StatusCode::FORBIDDEN, said.clone()),
         NotDone::Stands(said) => (StatusCode::CONFLICT, said.clone()),

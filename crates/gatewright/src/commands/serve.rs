@@ -1,8 +1,10 @@
 //! `gatewright serve`
 
 mod demo;
+mod failures;
 mod held;
 mod releases;
+mod suite;
 
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -36,6 +36,7 @@ mod select;
 mod session;
 mod signing;
 mod stable;
+pub(crate) mod triage;
 mod verified;
 
 pub(crate) use adapters::problems as adapter_problems;

@@ -1,7 +1,9 @@
 //! Releases at the review server, over loopback and through the everyday binary: looked at, signed, refused, overridden; and the record that follows.
 
 use std::collections::BTreeSet;
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
+use std::process::{Command, Stdio};
 
 use gatewright_core::event::ProjectEvent;
 use gatewright_store::ProjectLog;
@@ -482,4 +484,244 @@ fn a26_a_rule_that_is_not_overridable_is_not_bypassed_at_the_server() {
     );
     assert_eq!(records(&project), 1);
     assert_eq!(refusals(&project).len(), 1);
+}
+
+/// Puts a patch in, as a person does, in a copy of the project.
+fn git_apply(project: &TestEnvironment, patch: &str) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().expect("a folder");
+    let git = |arguments: &[&str], input: &str| {
+        let mut child = Command::new("git")
+            .args(arguments)
+            .current_dir(copy.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("git");
+        let mut stdin = child.stdin.take().expect("its input");
+        stdin.write_all(input.as_bytes()).expect("written");
+        drop(stdin);
+        let done = child.wait_with_output().expect("ends");
+        let said = String::from_utf8_lossy(&done.stderr).into_owned();
+        assert!(done.status.success(), "{said}\n{patch}");
+    };
+    for part in ["reference", "runs"] {
+        std::fs::create_dir(copy.path().join(part)).expect("a folder");
+    }
+    let names = [
+        "gatewright.yaml",
+        "incidents.jsonl",
+        "reference/all.jsonl",
+        "runs/candidate.jsonl",
+        "runs/production.jsonl",
+    ];
+    for name in names {
+        let from = project.project().join(name);
+        if from.exists() {
+            std::fs::copy(from, copy.path().join(name)).expect("copied");
+        }
+    }
+    git(&["init", "-q"], "");
+    git(&["apply", "--check", "-"], patch);
+    git(&["apply", "-"], patch);
+    copy
+}
+
+/// Runs a command on a copy.
+fn there(copy: &tempfile::TempDir, arguments: &[&str]) -> String {
+    let done = Command::new(env!("CARGO_BIN_EXE_gatewright"))
+        .args(arguments)
+        .current_dir(copy.path())
+        .output()
+        .expect("runs");
+    String::from_utf8_lossy(&done.stdout).into_owned()
+}
+
+#[test]
+fn a_cause_is_set_at_the_server_as_by_the_command() {
+    let (project, run) = decided("");
+    let server = Server::start(&project, 0);
+    let [owen, vera] = people(&server, [("owen", "owner"), ("vera", "viewer")]);
+    let page = vera.page("/failures");
+    assert!(
+        page.contains("<strong>6</strong> fail, 6 without a cause")
+            && page.contains("Colour team")
+            && page.contains("since 2026-11-02"),
+        "{page}"
+    );
+    let page = owen.page("/failures/1");
+    assert!(
+        page.contains("what is warm-00?") && page.contains("it is no idea"),
+        "{page}"
+    );
+    let hidden_fields = ["run", "example", "criterion"].map(|name| (name, hidden(&page, name)));
+    let csrf = hidden(&page, "csrf").to_owned();
+    let send = |cause: &str, reason: &str| {
+        let more = [("cause", cause), ("reason", reason)];
+        let all: Vec<(&str, &str)> = hidden_fields.into_iter().chain(more).collect();
+        owen.send("/failures/1", &csrf, &all)
+    };
+    assert_eq!(send("noise", "short").0, 400);
+    assert_eq!(
+        send("nosie", "the words differ, the answer is right").0,
+        400
+    );
+    let (status, page) = send("noise", "the words differ, the answer is right");
+    assert_eq!(status, 303, "{page}");
+    let page = owen.page("/failures");
+    assert!(
+        page.contains("cause: noise") && page.contains("5 without a cause"),
+        "{page}"
+    );
+    // The same event as the command's: the gate and the command know it.
+    let said = project.run(&["triage", "--json"]).expect(0);
+    assert!(
+        said.stdout.contains("\"cause\": \"noise\"") || said.stdout.contains("\"cause\":\"noise\""),
+        "{said}"
+    );
+    let moved = [
+        ("run", "0009-00000000"),
+        ("example", "warm-00"),
+        ("criterion", "right"),
+    ];
+    assert_eq!(owen.send("/failures/1", &csrf, &moved).0, 409);
+    // A run in which it passes again says so.
+    let answers = crate::project::outputs(10, |task, index| task == "cold" || index >= 2);
+    project.write("runs/candidate.jsonl", answers);
+    let _ = project.run(&["gate"]);
+    assert_ne!(newest_run(&project), run);
+    let page = owen.page("/failures");
+    assert!(page.contains("What was repaired?"), "{page}");
+}
+
+#[test]
+fn incidents_and_the_suite_leave_as_patches_that_git_takes() {
+    let (project, _) = decided("");
+    let before = project.read("reference/all.jsonl");
+    let server = Server::start(&project, 0);
+    let [owen] = people(&server, [("owen", "owner")]);
+    let page = owen.page("/incidents");
+    let csrf = hidden(&page, "csrf").to_owned();
+    let add = [
+        ("action", "add"),
+        ("id", "INC-7"),
+        ("date", "2026-11-01"),
+        ("class", "unsupported-claim"),
+        ("segment", "task=warm"),
+        ("what", "it said \"red\" is cold <ü>"),
+    ];
+    let (status, patch) = owen.send("/incidents", &csrf, &add);
+    assert_eq!(status, 200, "{patch}");
+    assert!(patch.starts_with("diff --git a/incidents.jsonl"), "{patch}");
+    assert!(
+        !project.project().join("incidents.jsonl").exists(),
+        "nothing is written"
+    );
+    let copy = git_apply(&project, &patch);
+    let list = there(&copy, &["incident", "list"]);
+    assert!(
+        list.contains("INC-7") && list.contains("no example reproduces it"),
+        "{list}"
+    );
+    // A second one goes below the first, and the first is covered.
+    std::fs::copy(
+        copy.path().join("incidents.jsonl"),
+        project.project().join("incidents.jsonl"),
+    )
+    .expect("taken over");
+    let page = owen.page("/incidents");
+    assert!(
+        page.contains("1 of 1 oblige the gate") && page.contains("&#60;ü&#62;"),
+        "{page}"
+    );
+    let cover = [
+        ("action", "cover"),
+        ("id", "INC-7"),
+        ("example", "warm-03"),
+        ("close", "yes"),
+    ];
+    let (status, patch) = owen.send("/incidents", &csrf, &cover);
+    assert_eq!(status, 200, "{patch}");
+    let copy = git_apply(&project, &patch);
+    let list = there(&copy, &["incident", "list"]);
+    assert!(
+        list.contains("covered") && list.contains("0 without a reproducing"),
+        "{list}"
+    );
+    for wrong in [
+        vec![
+            ("action", "add"),
+            ("id", "INC-7"),
+            ("class", "unsupported-claim"),
+            ("what", "again"),
+        ],
+        vec![
+            ("action", "add"),
+            ("id", "INC-8"),
+            ("class", "unsuported-claim"),
+            ("what", "x"),
+        ],
+        vec![("action", "cover"), ("id", "INC-9"), ("example", "warm-03")],
+        vec![("action", "cover"), ("id", "INC-7"), ("example", "warm-99")],
+    ] {
+        let (status, page) = owen.send("/incidents", &csrf, &wrong);
+        assert_eq!(status, 400, "{wrong:?}: {page}");
+    }
+    let page = owen.page("/suite");
+    assert!(
+        page.contains("20 examples are in force") && page.contains(">policy</th>"),
+        "{page}"
+    );
+    let aside = [
+        ("id", "warm-05"),
+        ("state", "quarantined"),
+        ("reason", "two of us read the policy in two ways"),
+    ];
+    let (status, patch) = owen.send("/suite", &csrf, &aside);
+    assert_eq!(status, 200, "{patch}");
+    assert_eq!(
+        patch.lines().filter(|line| line.starts_with('-')).count(),
+        2,
+        "{patch}"
+    );
+    let copy = git_apply(&project, &patch);
+    let after = std::fs::read_to_string(copy.path().join("reference/all.jsonl")).expect("text");
+    let changed = before
+        .lines()
+        .zip(after.lines())
+        .filter(|(one, other)| one != other);
+    assert_eq!(changed.count(), 1);
+    let check = there(&copy, &["check"]);
+    assert!(
+        !check.is_empty() && !check.lines().any(|line| line.starts_with("error")),
+        "{check}"
+    );
+    std::fs::copy(
+        copy.path().join("reference/all.jsonl"),
+        project.project().join("reference/all.jsonl"),
+    )
+    .expect("taken over");
+    let page = owen.page("/suite");
+    assert!(
+        page.contains("19 examples are in force")
+            && page.contains("two of us read the policy in two ways")
+            && page.contains("by owen"),
+        "{page}"
+    );
+    for wrong in [
+        [
+            ("id", "warm-99"),
+            ("state", "retired"),
+            ("reason", "it is not needed any more"),
+        ],
+        [
+            ("id", "warm-06"),
+            ("state", "deleted"),
+            ("reason", "it is not needed any more"),
+        ],
+        [("id", "warm-06"), ("state", "retired"), ("reason", "no")],
+    ] {
+        let (status, page) = owen.send("/suite", &csrf, &wrong);
+        assert_eq!(status, 400, "{wrong:?}: {page}");
+    }
 }

@@ -87,6 +87,7 @@ fn is_missing(path: &str, id: &str) -> bool {
     match parts.as_slice() {
         ["settle", one] => *one != id,
         ["releases", run, "look", number] => (*run, *number) != (RUN, "1"),
+        ["failures", number] => *number != "1",
         ["releases", run] | ["releases", run, _] => *run != RUN,
         _ => false,
     }
@@ -217,6 +218,13 @@ fn a20_the_table_of_routes_says_who_may_what() {
                 "/releases/{run}/override",
                 Some(Role::ReleaseManager)
             ),
+            (see, "/failures", Some(Role::Viewer)),
+            (see, "/failures/{n}", Some(Role::Viewer)),
+            (change, "/failures/{n}", Some(Role::Owner)),
+            (see, "/incidents", Some(Role::Viewer)),
+            (change, "/incidents", Some(Role::Owner)),
+            (see, "/suite", Some(Role::Viewer)),
+            (change, "/suite", Some(Role::Owner)),
             (see, "/accounts", Some(Role::Admin)),
             (change, "/accounts", Some(Role::Admin)),
         ]
@@ -325,6 +333,10 @@ fn pages_load_nothing_but_their_style_and_one_of_them_a_script() {
         "/releases/0001-0123abcd/look/1",
         "/releases/0001-0123abcd/sign",
         "/releases/0001-0123abcd/override",
+        "/failures",
+        "/failures/1",
+        "/incidents",
+        "/suite",
         "/accounts",
     ] {
         let got = site.get(path, Some(&admin));

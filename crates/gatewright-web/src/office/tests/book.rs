@@ -7,7 +7,9 @@ use gatewright_core::report::model::{ChangedView, FlipView};
 
 use super::super::access::Role;
 use super::super::project::{
-    Look, Looked, NotDone, Project, Proposal, Release, ReleaseLine, Releases, ToLook, Wish,
+    Aside, AsideWish, CauseLine, CauseWish, FailingClass, FailingLine, FailingOne, Failures,
+    IncidentLine, IncidentWish, Incidents, Look, Looked, NotDone, Patch, Project, Proposal,
+    Release, ReleaseLine, Releases, Stale, Suite, ToLook, Wish,
 };
 use super::*;
 use crate::page::top::Top;
@@ -161,6 +163,94 @@ impl Project for Book {
         self.done.lock().expect("held").push(said);
         Ok(Ok("signed".to_owned()))
     }
+
+    fn failures(&self) -> Result<Result<Failures, NotDone>, String> {
+        let class = FailingClass {
+            name: "unsupported claims".to_owned(),
+            lines: vec![failing()],
+            ..FailingClass::default()
+        };
+        Ok(Ok(Failures {
+            run: RUN.to_owned(),
+            runs: 1,
+            classes: vec![class],
+            repaired: Vec::new(),
+            examples: self.examples(),
+        }))
+    }
+
+    fn failure(&self, number: usize) -> Result<Result<FailingOne, NotDone>, String> {
+        let run = if number == 1 { RUN } else { "" };
+        known(run, || FailingOne {
+            run: RUN.to_owned(),
+            line: failing(),
+            causes: vec!["noise".to_owned()],
+            examples: self.examples(),
+            ..FailingOne::default()
+        })
+    }
+
+    fn set_cause(&self, wish: &CauseWish) -> Result<Result<(), NotDone>, String> {
+        if wish.example != "e1" {
+            return Ok(Err(NotDone::Moved(vec!["what fails".to_owned()])));
+        }
+        let said = format!("{} set {}", wish.account, wish.cause);
+        self.done.lock().expect("held").push(said);
+        Ok(Ok(()))
+    }
+
+    fn incidents(&self) -> Result<Result<Incidents, NotDone>, String> {
+        let line = IncidentLine {
+            id: "INC-1".to_owned(),
+            open: true,
+            ..IncidentLine::default()
+        };
+        Ok(Ok(Incidents {
+            lines: vec![line],
+            ..Incidents::default()
+        }))
+    }
+
+    fn incident_patch(&self, wish: &IncidentWish) -> Result<Result<Patch, NotDone>, String> {
+        match wish {
+            IncidentWish::Add { id, .. } | IncidentWish::Cover { id, .. } => made(id),
+        }
+    }
+
+    fn suite(&self) -> Result<Result<Suite, NotDone>, String> {
+        Ok(Ok(Suite {
+            stale: vec![Stale::default()],
+            aside: vec![Aside::default()],
+            ..Suite::default()
+        }))
+    }
+
+    fn suite_patch(&self, wish: &AsideWish) -> Result<Result<Patch, NotDone>, String> {
+        made(&wish.id)
+    }
+}
+
+fn failing() -> FailingLine {
+    FailingLine {
+        number: 1,
+        example: "e1".to_owned(),
+        criterion: "grounded".to_owned(),
+        failed: 1,
+        graded: 1,
+        why: "no <source>".to_owned(),
+        cause: Some(CauseLine::default()),
+        since: "2026-11-02".to_owned(),
+    }
+}
+
+fn made(name: &str) -> Result<Result<Patch, NotDone>, String> {
+    if name.is_empty() {
+        return Ok(Err(NotDone::Bad("There is no name.".to_owned())));
+    }
+    Ok(Ok(Patch {
+        name: format!("{name}/..\r\n\""),
+        text: "+\u{202e}&<\n".to_owned(),
+    }))
 }
 
 /// Who is still to label an answer of a release sees nothing of it, and signs nothing of it.
@@ -264,4 +354,72 @@ fn a25_the_form_carries_what_was_seen_and_says_what_moved() {
     assert_eq!(got.place(), format!("/releases/{RUN}"));
     let notes = site.notes();
     assert_eq!(notes.len(), 4, "each try is in the audit: {notes:?}");
+}
+
+/// Of failures, whoever is still to label sees how many and not which.
+#[test]
+fn a23_whoever_is_to_label_sees_not_which_examples_fail() {
+    let site = Site::new(two_answers().2);
+    site.book
+        .examples
+        .lock()
+        .expect("held")
+        .insert("e1".to_owned());
+    let owen = site.login("owen", Role::Owner);
+    let got = site.get("/failures", Some(&owen));
+    assert_eq!(got.status, StatusCode::OK);
+    assert!(
+        got.body.contains("unsupported claims") && got.body.contains("waits"),
+        "{}",
+        got.body
+    );
+    for tells in ["e1", "/failures/1", "source"] {
+        assert!(!got.body.contains(&format!(">{tells}")) && !got.body.contains("no &#60;source"));
+    }
+    let form = [
+        ("example", "e1"),
+        ("cause", "noise"),
+        ("reason", "it is right"),
+    ];
+    assert_eq!(
+        site.get("/failures/1", Some(&owen)).status,
+        StatusCode::FORBIDDEN
+    );
+    assert_eq!(
+        site.post("/failures/1", Some(&owen), &form).status,
+        StatusCode::FORBIDDEN
+    );
+    assert!(site.book.done.lock().expect("held").is_empty());
+    site.memory.set(Desk::default());
+    let got = site.get("/failures", Some(&owen));
+    assert!(got.body.contains("<bdi>e1</bdi>") && got.body.contains("no &#60;source&#62;"));
+    assert_eq!(
+        site.post("/failures/1", Some(&owen), &form).place(),
+        "/failures"
+    );
+    assert_eq!(*site.book.done.lock().expect("held"), ["owen set noise"]);
+}
+
+/// A patch is a file with its bytes as they are, under a plain name.
+#[test]
+fn a9_a_patch_is_a_file_under_a_plain_name() {
+    let site = Site::new(Desk::default());
+    let owen = site.login("owen", Role::Owner);
+    for path in ["/incidents", "/suite"] {
+        let got = site.post(path, Some(&owen), &[("id", "INC-1")]);
+        assert_eq!(got.status, StatusCode::OK);
+        assert_eq!(got.headers["content-type"], "text/x-patch; charset=utf-8");
+        assert_eq!(
+            got.headers["content-disposition"],
+            "attachment; filename=\"INC-1...patch\""
+        );
+        assert_eq!(got.headers["x-content-type-options"], "nosniff");
+        assert_eq!(got.body, "+\u{202e}&<\n");
+    }
+    assert_eq!(site.notes().len(), 2);
+    let rae = site.login("rae", Role::Reviewer);
+    assert_eq!(
+        site.post("/suite", Some(&rae), &[("id", "e1")]).status,
+        StatusCode::FORBIDDEN
+    );
 }

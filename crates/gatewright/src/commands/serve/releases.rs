@@ -9,10 +9,12 @@ use gatewright_core::record::{Keys, Kind, recorded};
 use gatewright_core::report::{decisions_of, one_flip, overrides_of, record_of};
 use gatewright_store::{ProjectLog, RunLog};
 use gatewright_web::project::{
-    Look, Looked, NotDone, Project as Pages, Proposal, Release, ReleaseLine, Releases, ToLook,
+    AsideWish, CauseWish, FailingOne, Failures, IncidentWish, Incidents, Look, Looked, NotDone,
+    Patch, Project as Pages, Proposal, Release, ReleaseLine, Releases, Suite, ToLook,
     Wish as Asked,
 };
 
+use super::failures::Known;
 use super::held::Held;
 use crate::args::answer;
 use crate::commands::sign::{authors, decided, refused};
@@ -39,10 +41,12 @@ pub(super) struct Served {
     one: Mutex<()>,
     /// The rules of the newest run that nobody has signed, as of a length of the project's log.
     fired: Mutex<Option<(String, usize, Vec<String>)>>,
+    /// What was counted of decided runs.
+    pub(super) counted: Mutex<Known>,
 }
 
 /// A request that failed, or that is refused.
-type Made<T> = Result<Result<T, NotDone>, Failure>;
+pub(super) type Made<T> = Result<Result<T, NotDone>, Failure>;
 
 impl Served {
     pub(super) fn new(context: &Context, project: Project) -> Self {
@@ -59,10 +63,11 @@ impl Served {
             here: context.here.clone(),
             one: Mutex::default(),
             fired: Mutex::default(),
+            counted: Mutex::default(),
         }
     }
 
-    fn context(&self) -> Result<Context, Failure> {
+    pub(super) fn context(&self) -> Result<Context, Failure> {
         Ok(Context {
             global: self.global.clone(),
             console: self.console.clone(),
@@ -72,7 +77,7 @@ impl Served {
     }
 
     /// Reads the page and its data as they are now.
-    fn loaded(&self, context: &Context) -> Result<Loaded, Failure> {
+    pub(super) fn loaded(&self, context: &Context) -> Result<Loaded, Failure> {
         let mut project = Project::find(
             Some(&self.project.page),
             Some(&self.project.state),
@@ -250,7 +255,7 @@ fn to_look(context: &Context, loaded: &Loaded, judged: &Judged) -> Result<Vec<To
     Ok(all.into_iter().map(entry).collect())
 }
 
-fn examples(loaded: &Loaded) -> BTreeSet<String> {
+pub(super) fn examples(loaded: &Loaded) -> BTreeSet<String> {
     let all = loaded.reference.examples.iter();
     all.map(|example| example.id.to_string()).collect()
 }
@@ -463,5 +468,40 @@ impl Pages for Served {
                 Err(stopped) => not_signed(stopped).map(|it| it.map(|never| match never {})),
             }
         })
+    }
+
+    fn failures(&self) -> Result<Result<Failures, NotDone>, String> {
+        let _alone = self.alone();
+        told(self.board())
+    }
+
+    fn failure(&self, number: usize) -> Result<Result<FailingOne, NotDone>, String> {
+        let _alone = self.alone();
+        told(self.one_failure(number))
+    }
+
+    fn set_cause(&self, wish: &CauseWish) -> Result<Result<(), NotDone>, String> {
+        let _alone = self.alone();
+        told(self.cause(wish))
+    }
+
+    fn incidents(&self) -> Result<Result<Incidents, NotDone>, String> {
+        let _alone = self.alone();
+        told(self.incidents_of())
+    }
+
+    fn incident_patch(&self, wish: &IncidentWish) -> Result<Result<Patch, NotDone>, String> {
+        let _alone = self.alone();
+        told(self.incident_patch_of(wish))
+    }
+
+    fn suite(&self) -> Result<Result<Suite, NotDone>, String> {
+        let _alone = self.alone();
+        told(self.suite_of())
+    }
+
+    fn suite_patch(&self, wish: &AsideWish) -> Result<Result<Patch, NotDone>, String> {
+        let _alone = self.alone();
+        told(self.suite_patch_of(wish))
     }
 }
