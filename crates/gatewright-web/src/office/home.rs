@@ -7,6 +7,7 @@ use gatewright_core::review::{Desk, Stand};
 use super::access::{Role, Visit};
 use super::answer::{Answer, page};
 use super::frame::Frame;
+use super::project::Due;
 use super::{Served, settle};
 
 #[derive(Template)]
@@ -22,6 +23,9 @@ struct Home {
     given: u64,
     wanted: u64,
     stands: Vec<(&'static str, usize)>,
+    /// What is due beside labels, for owners.
+    due: Due,
+    may_sign: bool,
 }
 
 /// GET /.
@@ -44,6 +48,12 @@ pub(super) fn home(served: &Served, visit: &Visit) -> Answer {
         given,
         wanted,
         stands: if settles { stands(&desk) } else { Vec::new() },
+        // A page with a mistake in it is told where it is needed: from here everybody gets on.
+        due: match settles {
+            true => served.project.due(person).unwrap_or_default(),
+            false => Due::default(),
+        },
+        may_sign: visit.who.role >= Role::ReleaseManager,
     };
     page(StatusCode::OK, &home)
 }

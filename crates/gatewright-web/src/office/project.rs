@@ -14,6 +14,12 @@ pub use super::board::{
 
 /// The project's runs and decisions. Each call may wait for the disk. Text that others wrote comes as it is: the pages escape it.
 pub trait Project: Send + Sync + 'static {
+    /// Says what an account is asked beside labels, as of a short while ago.
+    ///
+    /// # Errors
+    /// What to show instead.
+    fn due(&self, account: &str) -> Result<Due, String>;
+
     /// Lists the decided runs, the newest first, and the overrides in force.
     ///
     /// # Errors
@@ -91,6 +97,17 @@ pub trait Project: Send + Sync + 'static {
     /// # Errors
     /// What to show instead; inside, why there is none.
     fn suite_patch(&self, wish: &AsideWish) -> Result<Result<Patch, NotDone>, String>;
+}
+
+/// What is asked of somebody beside labels.
+#[derive(Clone, Debug, Default)]
+pub struct Due {
+    /// The newest decided run, where it waits for this person's signature.
+    pub to_sign: Option<String>,
+    /// Failures without a cause that this person repairs.
+    pub without_cause: u64,
+    /// Open incidents that no example reproduces yet.
+    pub incidents: u64,
 }
 
 /// Why something was not done.

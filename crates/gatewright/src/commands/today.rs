@@ -12,8 +12,9 @@ use crate::args::TodayArgs;
 use crate::commands::Context;
 use crate::error::Failure;
 use crate::exit;
-use crate::pipeline::{Depth, DeskLog, Loaded};
+use crate::pipeline::{Depth, DeskLog, Loaded, due as of_run};
 
+const COMMAND: &str = "gatewright today";
 /// Names that are shown of a list.
 const NAMES_MAX: usize = 5;
 
@@ -32,12 +33,22 @@ struct Due {
     incidents: Vec<String>,
     /// Examples past the date by which somebody was to look at them again.
     stale: Vec<String>,
+    /// The newest decided run, where it waits for a signature (of this person, where one is named).
+    to_sign: Option<String>,
+    /// What fails there without a cause (and is this person's to repair, where one is named).
+    without_cause: u64,
 }
 
 pub(crate) fn today(context: &Context, args: &TodayArgs) -> Result<u8, Failure> {
-    let loaded = Loaded::read(context.project()?, &context.now, Depth::Errors)?.sound()?;
+    let mut loaded = Loaded::read(context.project()?, &context.now, Depth::Errors)?.sound()?;
     let desk = DeskLog::look(&loaded.project)?;
-    let due = due(context, &loaded, &desk, args.person.as_deref());
+    let person = args.person.as_deref();
+    let of_run = of_run(context, COMMAND, &mut loaded, person)?;
+    let due = Due {
+        to_sign: of_run.to_sign,
+        without_cause: of_run.without_cause,
+        ..due(context, &loaded, &desk, person)
+    };
     context.console.answer(&due, |_| text(&due))?;
     Ok(exit::SHIP)
 }
@@ -69,6 +80,8 @@ fn due(context: &Context, loaded: &Loaded, desk: &Desk, person: Option<&str>) ->
         to_settle,
         incidents: obliged.into_iter().map(|it| it.incident).collect(),
         stale: stale.map(|it| it.id.to_string()).collect(),
+        to_sign: None,
+        without_cause: 0,
     }
 }
 
@@ -120,10 +133,18 @@ fn text(due: &Due) -> String {
             let _ = writeln!(text, "{all} {what}: {}{more}", shown.join(", "));
         }
     }
+    if let Some(run) = &due.to_sign {
+        let _ = writeln!(text, "1 decision to sign: run {run}");
+    }
+    if due.without_cause > 0 {
+        let s = if due.without_cause == 1 { "" } else { "s" };
+        let _ = writeln!(text, "{} failure{s} without a cause", due.without_cause);
+    }
     if text.is_empty() {
         return "Nothing is due.\n".to_owned();
     }
-    if !due.open.is_empty() || !due.to_settle.is_empty() {
+    let of_run = due.to_sign.is_some() || due.without_cause > 0;
+    if !due.open.is_empty() || !due.to_settle.is_empty() || of_run {
         text.push_str("Next: gatewright serve\n");
     }
     text

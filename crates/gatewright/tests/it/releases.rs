@@ -160,6 +160,18 @@ fn a24_a_release_is_signed_once_at_the_server_and_never_by_its_author() {
             && list.contains("Nobody has signed it"),
         "{list}"
     );
+    let due = project.run(&["today", "--person", "rita"]).expect(0);
+    assert!(
+        due.stdout
+            .contains(&format!("1 decision to sign: run {run}")),
+        "{due}"
+    );
+    let home = rita.page("/");
+    assert!(home.contains("decision to sign"), "{home}");
+    let due = project
+        .run(&["today", "--person", "mia@example.com"])
+        .expect(0);
+    assert!(!due.stdout.contains("to sign"), "{due}");
     // Nobody has looked yet: nothing is signed, and it is said.
     let (status, page) = rita.sign(&run, REASON);
     assert_eq!(status, 409, "{page}");
@@ -193,6 +205,7 @@ fn a24_a_release_is_signed_once_at_the_server_and_never_by_its_author() {
     assert_eq!(status, 409, "{said}");
     assert!(said.contains("has signed this decision already"), "{said}");
     assert_eq!(records(&project), 1);
+    assert!(!rita.page("/").contains("decision to sign"), "it is signed");
     let refused = refusals(&project);
     assert_eq!(refused.len(), 2, "{refused:?}");
     assert_eq!(

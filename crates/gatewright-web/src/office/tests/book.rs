@@ -7,7 +7,7 @@ use gatewright_core::report::model::{ChangedView, FlipView};
 
 use super::super::access::Role;
 use super::super::project::{
-    Aside, AsideWish, CauseLine, CauseWish, FailingClass, FailingLine, FailingOne, Failures,
+    Aside, AsideWish, CauseLine, CauseWish, Due, FailingClass, FailingLine, FailingOne, Failures,
     IncidentLine, IncidentWish, Incidents, Look, Looked, NotDone, Patch, Project, Proposal,
     Release, ReleaseLine, Releases, Stale, Suite, ToLook, Wish,
 };
@@ -75,6 +75,14 @@ fn known<T>(run: &str, make: impl FnOnce() -> T) -> Result<Result<T, NotDone>, S
 }
 
 impl Project for Book {
+    fn due(&self, _: &str) -> Result<Due, String> {
+        Ok(Due {
+            to_sign: Some(RUN.to_owned()),
+            without_cause: 3,
+            incidents: 0,
+        })
+    }
+
     fn releases(&self) -> Result<Releases, String> {
         let line = ReleaseLine {
             run: RUN.to_owned(),
@@ -422,4 +430,19 @@ fn a9_a_patch_is_a_file_under_a_plain_name() {
         site.post("/suite", Some(&rae), &[("id", "e1")]).status,
         StatusCode::FORBIDDEN
     );
+}
+
+#[test]
+fn home_says_what_is_due_to_whom() {
+    let site = Site::new(Desk::default());
+    let page = |name: &str, role| site.get("/", Some(&site.login(name, role))).body;
+    let rita = page("rita", Role::ReleaseManager);
+    assert!(
+        rita.contains("decision to sign") && rita.contains("<strong>3</strong> failures"),
+        "{rita}"
+    );
+    let owen = page("owen", Role::Owner);
+    assert!(!owen.contains("decision to sign") && owen.contains("failures without a cause"));
+    let rae = page("rae", Role::Reviewer);
+    assert!(!rae.contains("failures without a cause"), "{rae}");
 }

@@ -1,5 +1,6 @@
 //! Failures as the review server shows them: what fails in the newest decided run, since when, and what was repaired since.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -130,6 +131,13 @@ impl Served {
                 }),
             }
         }
+        // What costs most stands first.
+        let rank = |word: &str| {
+            ["critical", "high", "medium", "low"]
+                .iter()
+                .position(|it| *it == word)
+        };
+        classes.sort_by_key(|class| (rank(class.severity), Reverse(class.lines.len())));
         Ok(Ok(Failures {
             run: newest.session.name.clone(),
             runs: runs.len(),

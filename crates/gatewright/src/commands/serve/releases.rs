@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use gatewright_core::analyse::{Finding, Standing};
 use gatewright_core::record::permit::{self, Refusal};
@@ -9,14 +10,15 @@ use gatewright_core::record::{Keys, Kind, recorded};
 use gatewright_core::report::{decisions_of, one_flip, overrides_of, record_of};
 use gatewright_store::{ProjectLog, RunLog};
 use gatewright_web::project::{
-    AsideWish, CauseWish, FailingOne, Failures, IncidentWish, Incidents, Look, Looked, NotDone,
-    Patch, Project as Pages, Proposal, Release, ReleaseLine, Releases, Suite, ToLook,
+    AsideWish, CauseWish, Due, FailingOne, Failures, IncidentWish, Incidents, Look, Looked,
+    NotDone, Patch, Project as Pages, Proposal, Release, ReleaseLine, Releases, Suite, ToLook,
     Wish as Asked,
 };
 
 use super::failures::Known;
 use super::held::Held;
 use crate::args::answer;
+use crate::commands::incident::missing;
 use crate::commands::sign::{authors, decided, refused};
 use crate::commands::{Context, serve::COMMAND};
 use crate::console::{Console, clean};
@@ -24,13 +26,16 @@ use crate::error::Failure;
 use crate::now::Now;
 use crate::pipeline::{
     Depth, Judged, Loaded, Session, Signer as _, Signing, Stopped, Wish, changed, changed_since,
-    find_record, in_full, judge, look, looks, names_of, on_record, project_events, run_folders,
-    stored, writer,
+    due, find_record, in_full, judge, look, looks, names_of, on_record, project_events,
+    run_folders, stored, writer,
 };
 use crate::project::Project;
 
 /// Width of what goes wrong, on a page.
 const WIDTH: usize = 400;
+
+/// How long what is due may be told without looking again.
+const DUE_FOR: Duration = Duration::from_secs(30);
 
 /// A project, as its pages show it. One request is computed at a time: each may take as much memory as a report.
 pub(super) struct Served {
@@ -43,6 +48,8 @@ pub(super) struct Served {
     fired: Mutex<Option<(String, usize, Vec<String>)>>,
     /// What was counted of decided runs.
     pub(super) counted: Mutex<Known>,
+    /// What was due of whom, and when that was computed.
+    due: Mutex<BTreeMap<String, (Instant, Due)>>,
 }
 
 /// A request that failed, or that is refused.
@@ -64,6 +71,7 @@ impl Served {
             one: Mutex::default(),
             fired: Mutex::default(),
             counted: Mutex::default(),
+            due: Mutex::default(),
         }
     }
 
@@ -113,6 +121,41 @@ impl Served {
             make(&context, &loaded, &session)
         };
         told(made())
+    }
+
+    /// Says what is due of an account; what was said less than half a minute ago is said again, where nothing was done here since.
+    fn due_of(&self, account: &str) -> Result<Due, Failure> {
+        let mut known = self.due.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((at, due)) = known.get(account)
+            && at.elapsed() < DUE_FOR
+        {
+            return Ok(due.clone());
+        }
+        let context = self.context()?;
+        let mut loaded = self.loaded(&context)?;
+        let held = Held {
+            state: &self.project.state,
+            account,
+        };
+        // Whoever has no key that signs is told so when signing.
+        let who = held.who(&Keys::fold(&project_events(&loaded.project)?));
+        let who = who.unwrap_or_else(|_| account.to_owned());
+        let of_run = due(&context, COMMAND, &mut loaded, Some(&who))?;
+        let due = Due {
+            to_sign: of_run.to_sign,
+            without_cause: of_run.without_cause,
+            incidents: missing(&loaded).len() as u64,
+        };
+        known.insert(account.to_owned(), (Instant::now(), due.clone()));
+        Ok(due)
+    }
+
+    /// Forgets what was due: something was done.
+    fn done(&self) {
+        self.due
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
     }
 
     /// Computes the rules that fired in a run that nobody has signed; once for each length of the log.
@@ -340,6 +383,11 @@ fn not_signed(stopped: Stopped) -> Made<std::convert::Infallible> {
 }
 
 impl Pages for Served {
+    fn due(&self, account: &str) -> Result<Due, String> {
+        let _alone = self.alone();
+        self.due_of(account).map_err(|failure| text(&failure))
+    }
+
     fn releases(&self) -> Result<Releases, String> {
         let _alone = self.alone();
         self.listed().map_err(|failure| text(&failure))
@@ -423,6 +471,7 @@ impl Pages for Served {
     }
 
     fn sign(&self, asked: &Asked) -> Result<Result<String, NotDone>, String> {
+        self.done();
         self.of(&asked.run, |context, loaded, session| {
             let changes = changed(loaded, session);
             if !changes.is_empty() {
@@ -482,6 +531,7 @@ impl Pages for Served {
 
     fn set_cause(&self, wish: &CauseWish) -> Result<Result<(), NotDone>, String> {
         let _alone = self.alone();
+        self.done();
         told(self.cause(wish))
     }
 
