@@ -12,6 +12,7 @@ use crate::pipeline::load::Loaded;
 use crate::pipeline::recompute::changed;
 use crate::pipeline::runs;
 use crate::pipeline::session::Session;
+use crate::pipeline::signing::alike;
 use crate::pipeline::triage;
 
 /// What is due of a decided run.
@@ -71,7 +72,17 @@ fn waits(loaded: &Loaded, run: &str, events: &[Event<ProjectEvent>], person: Opt
     let signed = last.iter().flat_map(|last| &last.signed);
     let signed: Vec<String> = signed.map(|one| one.by.clone()).collect();
     let rules = &loaded.manifest.signing;
+    let may_be = |person: &str| {
+        rules
+            .authors
+            .iter()
+            .chain(&signed)
+            .any(|one| alike(person, one))
+    };
     person.is_none_or(|person| {
+        if may_be(person) && rules.author_may_sign != Some(true) {
+            return false;
+        }
         permit::may_sign(rules, person, &rules.authors, &signed).is_ok()
             // Who wrote the change may be said with the signature.
             || rules.authors.is_empty() && rules.author_may_sign == Some(false)

@@ -70,7 +70,7 @@ pub(crate) use runs::list as run_folders;
 pub(crate) use said::{evidence, in_full, tells};
 pub(crate) use select::Selection;
 pub(crate) use session::{Asked, Session, Start, writer};
-pub(crate) use signing::{Done as Signed, Signer, Signing, Stopped, Wish, stored};
+pub(crate) use signing::{Done as Signed, Signer, Signing, Stopped, Wish, alike, stored};
 pub(crate) use stable::{UNASKED_MAX, stable};
 pub(crate) use verified::{Asks as VerifyAsks, Verified, log_against, verify};
 

@@ -447,6 +447,15 @@ impl<'a> Signing<'a> {
     }
 }
 
+/// Says whether an account may be the person of an identity: `ana` may be every `ana@…`.
+pub(crate) fn alike(account: &str, other: &str) -> bool {
+    let Some(other) = identity(other) else {
+        return false;
+    };
+    let name = other.split('@').next().unwrap_or_default();
+    name.split('+').next() == Some(account)
+}
+
 /// Says whether the last decision is of the kind that is wished for.
 fn is_about(wish: &Wish, last: &Recorded) -> bool {
     let summary = &last.summary;

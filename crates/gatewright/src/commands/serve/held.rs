@@ -7,7 +7,7 @@ use gatewright_core::manifest::identity;
 use gatewright_core::record::{Keys, SecretKey};
 
 use crate::error::Failure;
-use crate::pipeline::{Signer, keys};
+use crate::pipeline::{Signer, alike, keys};
 
 /// The key of an account.
 pub(super) struct Held<'a> {
@@ -83,12 +83,7 @@ impl Signer for Held<'_> {
         Ok((secret, listed))
     }
 
-    /// An account `ana` may be every `ana@…`, and a mail address every plain name before its `@`.
     fn may_be(&self, other: &str) -> bool {
-        let Some(other) = identity(other) else {
-            return false;
-        };
-        let name = other.split('@').next().unwrap_or_default();
-        name.split('+').next() == Some(self.account)
+        alike(self.account, other)
     }
 }
