@@ -1,6 +1,7 @@
 //! Releases as the review server shows and signs them: the same calls as those of the commands.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -34,6 +35,8 @@ use crate::project::Project;
 /// Width of what goes wrong, on a page.
 const WIDTH: usize = 400;
 
+/// Requests that may wait for their turn, the one that has it among them.
+const WAIT_MAX: usize = 32;
 /// How long what is due may be told without looking again.
 const DUE_FOR: Duration = Duration::from_secs(30);
 
@@ -44,12 +47,35 @@ pub(super) struct Served {
     console: Console,
     here: std::path::PathBuf,
     one: Mutex<()>,
+    waiting: AtomicUsize,
     /// The rules of the newest run that nobody has signed, as of a length of the project's log.
     fired: Mutex<Option<(String, usize, Vec<String>)>>,
     /// What was counted of decided runs.
     pub(super) counted: Mutex<Known>,
     /// What was due of whom, and when that was computed.
     due: Mutex<BTreeMap<String, (Instant, Due)>>,
+}
+
+/// A request that waits, or is being computed.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn of(count: &'a AtomicUsize) -> Option<Self> {
+        let own = Self(count);
+        (count.fetch_add(1, Ordering::Relaxed) < WAIT_MAX).then_some(own)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The right to compute.
+struct Turn<'a> {
+    _one: MutexGuard<'a, ()>,
+    _waiting: Waiting<'a>,
 }
 
 /// A request that failed, or that is refused.
@@ -69,6 +95,7 @@ impl Served {
             },
             here: context.here.clone(),
             one: Mutex::default(),
+            waiting: AtomicUsize::default(),
             fired: Mutex::default(),
             counted: Mutex::default(),
             due: Mutex::default(),
@@ -96,8 +123,15 @@ impl Served {
         Loaded::read(project, &context.now, Depth::Errors)?.sound()
     }
 
-    fn alone(&self) -> MutexGuard<'_, ()> {
-        self.one.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Waits until nothing else is computed; refuses when many wait already, so that they do not take the places of those who label.
+    fn turn(&self) -> Result<Turn<'_>, String> {
+        let waiting = Waiting::of(&self.waiting)
+            .ok_or("many releases are being computed: try again in a moment")?;
+        let one = self.one.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(Turn {
+            _one: one,
+            _waiting: waiting,
+        })
     }
 
     /// Makes something of a run that is decided.
@@ -106,7 +140,7 @@ impl Served {
         run: &str,
         make: impl FnOnce(&Context, &Loaded, &Session) -> Made<T>,
     ) -> Result<Result<T, NotDone>, String> {
-        let _alone = self.alone();
+        let _turn = self.turn()?;
         let made = || -> Made<T> {
             let context = self.context()?;
             let mut loaded = self.loaded(&context)?;
@@ -384,12 +418,12 @@ fn not_signed(stopped: Stopped) -> Made<std::convert::Infallible> {
 
 impl Pages for Served {
     fn due(&self, account: &str) -> Result<Due, String> {
-        let _alone = self.alone();
+        let _turn = self.turn()?;
         self.due_of(account).map_err(|failure| text(&failure))
     }
 
     fn releases(&self) -> Result<Releases, String> {
-        let _alone = self.alone();
+        let _turn = self.turn()?;
         self.listed().map_err(|failure| text(&failure))
     }
 
@@ -520,38 +554,59 @@ impl Pages for Served {
     }
 
     fn failures(&self) -> Result<Result<Failures, NotDone>, String> {
-        let _alone = self.alone();
+        let _turn = self.turn()?;
         told(self.board())
     }
 
     fn failure(&self, number: usize) -> Result<Result<FailingOne, NotDone>, String> {
-        let _alone = self.alone();
+        let _turn = self.turn()?;
         told(self.one_failure(number))
     }
 
     fn set_cause(&self, wish: &CauseWish) -> Result<Result<(), NotDone>, String> {
-        let _alone = self.alone();
+        let _turn = self.turn()?;
         self.done();
         told(self.cause(wish))
     }
 
     fn incidents(&self) -> Result<Result<Incidents, NotDone>, String> {
-        let _alone = self.alone();
+        let _turn = self.turn()?;
         told(self.incidents_of())
     }
 
     fn incident_patch(&self, wish: &IncidentWish) -> Result<Result<Patch, NotDone>, String> {
-        let _alone = self.alone();
+        let _turn = self.turn()?;
         told(self.incident_patch_of(wish))
     }
 
     fn suite(&self) -> Result<Result<Suite, NotDone>, String> {
-        let _alone = self.alone();
+        let _turn = self.turn()?;
         told(self.suite_of())
     }
 
     fn suite_patch(&self, wish: &AsideWish) -> Result<Result<Patch, NotDone>, String> {
-        let _alone = self.alone();
+        let _turn = self.turn()?;
         told(self.suite_patch_of(wish))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a32_only_so_many_wait_and_each_leaves_its_place() {
+        let count = AtomicUsize::default();
+        let mut held: Vec<Waiting<'_>> = Vec::new();
+        for _ in 0..WAIT_MAX {
+            held.push(Waiting::of(&count).expect("there is room"));
+        }
+        assert!(Waiting::of(&count).is_none());
+        assert!(
+            Waiting::of(&count).is_none(),
+            "who is refused leaves no trace"
+        );
+        held.pop();
+        assert!(Waiting::of(&count).is_some());
     }
 }
