@@ -35,10 +35,12 @@ report ship 0
 report alone 110
 wait "$billing"
 
-cp scripts/browser/look.mjs "$place/look.mjs"
+cp scripts/browser/look.mjs scripts/browser/looking.mjs "$place/"
 rm -rf "$place/screenshots"
 mkdir -p "$place/screenshots"
 node "$place/look.mjs" "$(command -v chromium)" "$place/screenshots" "$folder"/*.html
 cp scripts/browser/desk.mjs "$place/desk.mjs"
 node "$place/desk.mjs" "$(command -v chromium)" "$place/screenshots" "$binary"
+cp scripts/browser/release.mjs "$place/release.mjs"
+node "$place/release.mjs" "$(command -v chromium)" "$place/screenshots" "$binary" "$folder/billing-support"
 echo "screenshots: $place/screenshots"

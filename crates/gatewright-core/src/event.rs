@@ -248,6 +248,9 @@ pub enum ProjectEvent {
         /// The key of the same person that it takes the place of.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         replaces: Option<String>,
+        /// The account whose signatures the review server makes with it: the server holds the key, and no person.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        account: Option<String>,
         /// When, RFC 3339.
         at: String,
     },

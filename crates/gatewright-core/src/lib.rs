@@ -29,6 +29,7 @@ pub mod seal;
 pub mod grade;
 pub mod judge;
 pub mod outcome;
+pub mod patch;
 
 pub mod incident;
 

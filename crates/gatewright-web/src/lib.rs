@@ -15,8 +15,9 @@ use askama::Template as _;
 use gatewright_core::report::{View, untrusted};
 
 pub use guard::is_loopback;
-pub use office::{Office, office, password_hash};
+pub use office::{Office, office, password_hash, project};
 pub use page::RunLine;
+pub use page::top::Top;
 pub use serve::{Shelf, serve};
 
 /// What a browser may load for such a page: nothing from anywhere, no script, its own styles.

@@ -1,4 +1,4 @@
-//! The review server: people log in, label what they are asked about without each other, and settle what they differ on.
+//! The review server: people log in, label what they are asked about without each other, settle what they differ on, and decide releases.
 //!
 //! `access` is the only way to a page: one table says of every route what it needs. The pages are functions that take who asks and what was sent
 //! and return an answer; they run on threads that may wait. What a page shows of an answer before its reader has labelled it comes from
@@ -7,21 +7,29 @@
 mod access;
 mod accounts;
 mod answer;
+mod board;
 mod connection;
+mod failures;
 mod first;
 mod form;
 mod frame;
 mod home;
+mod incidents;
 mod label;
 mod own;
 mod passwords;
 mod patience;
 mod people;
+pub mod project;
+mod releases;
 mod settle;
+mod sign;
 mod sign_in;
+mod suite;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -37,6 +45,7 @@ use first::FirstCode;
 use passwords::Passwords;
 pub use passwords::password_hash;
 use patience::Patience;
+use project::Project;
 
 /// Most requests that are being worked on at once; more are told to come again.
 const AT_ONCE: usize = 200;
@@ -74,10 +83,13 @@ pub trait Office: Send + Sync + 'static {
 /// All that the pages work with.
 struct Served {
     office: Arc<dyn Office>,
+    project: Arc<dyn Project>,
     accounts: Mutex<Accounts>,
     passwords: Passwords,
     patience: Mutex<Patience>,
     first: Mutex<FirstCode>,
+    /// The answer that each person has on the page Review, until that person is told what others said.
+    shown: Mutex<BTreeMap<String, Digest>>,
     /// The cookie's name has the port in it: cookies know no ports, and there may be two servers.
     cookie: String,
     room: Arc<Semaphore>,
@@ -85,7 +97,7 @@ struct Served {
 
 impl Served {
     fn new(
-        office: Arc<dyn Office>,
+        (office, project): (Arc<dyn Office>, Arc<dyn Project>),
         accounts: Accounts,
         first_code: Option<String>,
         port: u16,
@@ -93,10 +105,12 @@ impl Served {
         let passwords = Passwords::new(&*office)?;
         Ok(Self {
             office,
+            project,
             accounts: Mutex::new(accounts),
             passwords,
             patience: Mutex::default(),
             first: Mutex::new(FirstCode::new(first_code)),
+            shown: Mutex::default(),
             cookie: format!("gatewright-review-{port}"),
             room: Arc::new(Semaphore::new(AT_ONCE)),
         })
@@ -105,6 +119,21 @@ impl Served {
     /// The accounts, for as long as the guard is held: what is looked up stays true until it is changed.
     fn accounts(&self) -> MutexGuard<'_, Accounts> {
         held(&self.accounts)
+    }
+
+    /// Remembers which answer a person has on the page Review.
+    fn show(&self, person: &str, item: Digest) {
+        held(&self.shown).insert(person.to_owned(), item);
+    }
+
+    /// Says whether a person has an answer on the page Review, and was told nothing since.
+    fn shows(&self, person: &str, item: Digest) -> bool {
+        held(&self.shown).get(person) == Some(&item)
+    }
+
+    /// Remembers that a person is being told what others said, or which system answered.
+    fn tell(&self, person: &str) {
+        held(&self.shown).remove(person);
     }
 
     /// Writes a line into the audit.
@@ -140,7 +169,7 @@ fn is_same(left: &str, right: &str) -> bool {
 /// When the system refuses, or when others could reach a server that has no people yet.
 pub async fn office(
     listener: TcpListener,
-    office: Arc<dyn Office>,
+    (office, project): (Arc<dyn Office>, Arc<dyn Project>),
     accounts: Accounts,
     first_code: Option<String>,
     stop: impl Future<Output = ()> + Send + 'static,
@@ -155,7 +184,7 @@ pub async fn office(
             ),
         ));
     }
-    let made = Served::new(office, accounts, first_code, address.port());
+    let made = Served::new((office, project), accounts, first_code, address.port());
     let served = made.map_err(|failure| io::Error::other(failure.to_string()))?;
     let app = access::app(Arc::new(served), Names::of(address));
     connection::answer(listener, app, stop).await

@@ -1,10 +1,10 @@
 //! The page: what each part shows, in words. The order of the parts is that of the template.
 
 mod conduct;
-mod flips;
+pub(crate) mod flips;
 mod pictures;
 mod tables;
-mod top;
+pub(crate) mod top;
 
 use askama::Template;
 use gatewright_core::report::{View, decisions, overrides};

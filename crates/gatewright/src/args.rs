@@ -518,7 +518,7 @@ fn amount(text: &str) -> Result<f64, String> {
     }
 }
 
-fn answer(word: &str) -> Result<Answer, String> {
+pub(crate) fn answer(word: &str) -> Result<Answer, String> {
     let all = [
         Answer::Ship,
         Answer::Narrow,

@@ -105,6 +105,8 @@ pub struct KeyEntry {
     pub identity: String,
     /// The key that it took the place of.
     pub replaces: Option<String>,
+    /// The account of the review server that it signs for: nobody holds it but the server.
+    pub account: Option<String>,
     /// Where in the log it was added.
     pub added: u64,
     /// When, for showing.
@@ -175,6 +177,7 @@ impl Keys {
                     public,
                     identity: whose,
                     replaces,
+                    account,
                     at,
                 } => {
                     let Ok(public) = PublicKey::read(public) else {
@@ -189,6 +192,7 @@ impl Keys {
                             id: key.clone(),
                             identity: whose,
                             replaces: replaces.clone(),
+                            account: account.clone(),
                             added: event.seq,
                             added_at: at.clone(),
                             revoked: None,
@@ -339,6 +343,7 @@ mod tests {
             public: key.public().pem(),
             identity: identity.to_owned(),
             replaces: None,
+            account: None,
             at: "2026-11-01T00:00:00Z".to_owned(),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::analyse::{Analysis, Standing};
+use crate::analyse::{Analysis, Finding, Flip, Standing};
 use crate::decide::{Answer, DecisionContext};
 use crate::manifest::{Manifest, SignRules, Subject, Verb, identity};
 use crate::reference::ReferenceSet;
@@ -97,8 +97,7 @@ pub fn reason(text: &str) -> Result<(), Refusal> {
 pub fn expiry(rules: &SignRules, today: &str, text: &str) -> Result<String, Refusal> {
     let date = |text: &str| text.trim().parse::<jiff::civil::Date>().ok();
     let from = date(today).unwrap_or(jiff::civil::Date::ZERO);
-    let span = jiff::Span::new().days(i64::from(rules.override_days));
-    let to = from.checked_add(span).unwrap_or(from);
+    let to = date(&last_day(rules, today)).unwrap_or(from);
     match date(text).filter(|date| (from..=to).contains(date)) {
         Some(date) => Ok(date.to_string()),
         None => Err(Refusal::Expiry {
@@ -106,6 +105,13 @@ pub fn expiry(rules: &SignRules, today: &str, text: &str) -> Result<String, Refu
             to: to.to_string(),
         }),
     }
+}
+
+/// Returns the last date on which an override of today may end.
+pub fn last_day(rules: &SignRules, today: &str) -> String {
+    let from = today.trim().parse().unwrap_or(jiff::civil::Date::ZERO);
+    let span = jiff::Span::new().days(i64::from(rules.override_days));
+    from.checked_add(span).unwrap_or(from).to_string()
 }
 
 /// Names the rules that an answer other than the gate's bypasses, in page order, then open obligations. An answer that lets less out than
@@ -150,6 +156,28 @@ pub fn bypassed(
         .map(|rule| rule.id.to_string())
         .chain(obliged.map(|one| format!("incident {}", one.incident)))
         .collect())
+}
+
+/// Lists what somebody is to look at before a decision is signed: the regressed examples of never and guard rules, as indices into the
+/// analysis' flips, in their order.
+pub fn to_look_at(manifest: &Manifest, analysis: &Analysis) -> Vec<usize> {
+    let asks = |finding: &Finding, flip: &Flip| {
+        let rule = &manifest.gate[finding.rule];
+        let is_its = match rule.subject {
+            Subject::Criterion(criterion) => flip.criterion == criterion,
+            Subject::Class(class) => flip.class == Some(class),
+        };
+        finding.deciding
+            && matches!(rule.verb, Verb::Never | Verb::Guard)
+            && is_its
+            && finding.examples.contains(&flip.example)
+    };
+    let flips = analysis.flips.iter().enumerate();
+    flips
+        .filter(|(_, flip)| flip.change < 0.0)
+        .filter(|(_, flip)| analysis.findings.iter().any(|finding| asks(finding, flip)))
+        .map(|(index, _)| index)
+        .collect()
 }
 
 /// Lists the regressed examples of never and guard rules that nobody has looked at, by id, sorted. `looked` holds example and criterion.

@@ -30,6 +30,8 @@ pub struct SignedBy {
     pub by: String,
     /// Id of the key.
     pub key: String,
+    /// The account of the review server that was logged in, where the server signed.
+    pub account: Option<String>,
     /// Why.
     pub reason: String,
     /// When, for showing.
@@ -76,6 +78,7 @@ pub fn recorded(events: &[Event<ProjectEvent>], keys: &Keys) -> Vec<Recorded> {
             } => {
                 let counts = keys.counts(key, event.seq, at);
                 let person = identity(by);
+                let account = counts.as_ref().ok().and_then(|entry| entry.account.clone());
                 let whose = counts.is_ok_and(|entry| Some(&entry.identity) == person.as_ref());
                 let one = all.iter_mut().find(|one| one.payload == *payload);
                 if let Some(one) = one.filter(|_| whose)
@@ -87,6 +90,7 @@ pub fn recorded(events: &[Event<ProjectEvent>], keys: &Keys) -> Vec<Recorded> {
                     one.signed.push(SignedBy {
                         by: by.clone(),
                         key: key.clone(),
+                        account,
                         reason: reason.clone(),
                         at: at.clone(),
                     });
@@ -164,6 +168,7 @@ mod tests {
             public: key.public().pem(),
             identity: identity.to_owned(),
             replaces: None,
+            account: None,
             at: String::new(),
         }
     }

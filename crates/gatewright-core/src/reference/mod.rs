@@ -2,6 +2,7 @@
 //!
 //! Of every example an [`Entry`] is in memory. The whole [`Example`] is read again from its file when it is wanted.
 
+pub mod aside;
 mod bodies;
 mod claims;
 mod entry;

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use gatewright_stats::estimate::{Bounds, Undefined};
 
-use crate::analyse::{ClassCount, Counts, PairedCell, SystemCell, missing_reason};
+use crate::analyse::{ClassCount, Counts, Flip, PairedCell, SystemCell, missing_reason};
 use crate::incident::{Incident, IncidentStatus};
-use crate::manifest::{Grader, Metric, Role, Subject};
+use crate::manifest::{Grader, Manifest, Metric, Role, Subject};
 use crate::outcome::GraderKind;
-use crate::reference::Standing;
+use crate::reference::{ReferenceSet, Standing};
 use crate::report::model::*;
 use crate::report::sentence;
 use crate::report::view::{Materials, estimate, owner, requests_per_week, slice};
@@ -415,40 +415,36 @@ pub(super) fn flip_counts(materials: &Materials<'_>) -> (u64, u64, u64) {
 
 /// Examples that changed, in the analysis' order: the first of them.
 pub(super) fn flips(materials: &Materials<'_>) -> Vec<FlipView> {
-    let all = &materials.analysis.flips;
-    all.iter()
-        .take(FLIPS_MAX)
-        .filter_map(|flip| {
-            let example = materials.reference.examples.get(flip.example as usize)?;
-            let segments = materials
-                .manifest
-                .dimensions
-                .iter()
-                .enumerate()
-                .filter_map(|(index, dimension)| {
-                    let value = materials.reference.value(index, flip.example)?;
-                    Some((dimension.name.clone(), value.to_owned()))
-                })
-                .collect();
-            Some(FlipView {
-                example: example.id.to_string(),
-                criterion: materials.manifest.criteria[flip.criterion as usize]
-                    .id
-                    .to_string(),
-                segments,
-                change: flip.change,
-                candidate: flip.scores.0,
-                production: flip.scores.1,
-                fresh: flip.fresh,
-                class: flip
-                    .class
-                    .and_then(|class| materials.manifest.classes.get(class as usize))
-                    .map(|class| class.id.to_string()),
-                cost: flip.cost,
-                why: flip.why.as_deref().map(str::to_owned),
-            })
-        })
+    let all = materials.analysis.flips.iter().take(FLIPS_MAX);
+    all.filter_map(|flip| one_flip(materials.manifest, materials.reference, flip))
         .collect()
+}
+
+/// Shows an example that changed.
+pub fn one_flip(manifest: &Manifest, reference: &ReferenceSet, flip: &Flip) -> Option<FlipView> {
+    let example = reference.examples.get(flip.example as usize)?;
+    let dimensions = manifest.dimensions.iter().enumerate();
+    let segments = dimensions
+        .filter_map(|(index, dimension)| {
+            let value = reference.value(index, flip.example)?;
+            Some((dimension.name.clone(), value.to_owned()))
+        })
+        .collect();
+    Some(FlipView {
+        example: example.id.to_string(),
+        criterion: manifest.criteria[flip.criterion as usize].id.to_string(),
+        segments,
+        change: flip.change,
+        candidate: flip.scores.0,
+        production: flip.scores.1,
+        fresh: flip.fresh,
+        class: flip
+            .class
+            .and_then(|class| manifest.classes.get(class as usize))
+            .map(|class| class.id.to_string()),
+        cost: flip.cost,
+        why: flip.why.as_deref().map(str::to_owned),
+    })
 }
 
 /// The unit of a criterion's rate.

@@ -16,7 +16,10 @@ use tokio::task::spawn_blocking;
 
 use super::answer::{Answer, Failure, go_to, plain};
 use super::form::Form;
-use super::{Served, accounts, first, frame, home, is_same, label, own, people, settle, sign_in};
+use super::{
+    Served, accounts, failures, first, frame, home, incidents, is_same, label, own, people,
+    releases, settle, sign, sign_in, suite,
+};
 use crate::guard::{Guard, Names, guard};
 
 /// What a browser may do with a page: take its style from here, send forms here, and nothing else.
@@ -34,7 +37,7 @@ pub(super) enum Role {
     Reviewer,
     /// Settles what people differ on, and sees how far they agree.
     Owner,
-    /// As an owner; signs decisions, where there are any.
+    /// As an owner; signs and overrides decisions.
     ReleaseManager,
     /// Says who may log in.
     Admin,
@@ -184,6 +187,39 @@ pub(super) const ROUTES: &[Route] = &[
     see("/settle/{id}", Only(Role::Owner, settle::one)),
     change("/settle/{id}", Only(Role::Owner, settle::settle)),
     see("/people-who-label", Only(Role::Owner, people::people)),
+    see("/releases", Only(Role::Viewer, releases::list)),
+    see("/releases/{run}", Only(Role::Viewer, releases::one)),
+    see(
+        "/releases/{run}/look/{n}",
+        Only(Role::Viewer, releases::look),
+    ),
+    change(
+        "/releases/{run}/look/{n}",
+        Only(Role::Reviewer, releases::looked),
+    ),
+    see(
+        "/releases/{run}/sign",
+        Only(Role::ReleaseManager, sign::page),
+    ),
+    change(
+        "/releases/{run}/sign",
+        Only(Role::ReleaseManager, sign::sign),
+    ),
+    see(
+        "/releases/{run}/override",
+        Only(Role::ReleaseManager, sign::page),
+    ),
+    change(
+        "/releases/{run}/override",
+        Only(Role::ReleaseManager, sign::sign),
+    ),
+    see("/failures", Only(Role::Viewer, failures::board)),
+    see("/failures/{n}", Only(Role::Viewer, failures::one)),
+    change("/failures/{n}", Only(Role::Owner, failures::set)),
+    see("/incidents", Only(Role::Viewer, incidents::list)),
+    change("/incidents", Only(Role::Owner, incidents::change)),
+    see("/suite", Only(Role::Viewer, suite::suite)),
+    change("/suite", Only(Role::Owner, suite::set_aside)),
     see("/accounts", Only(Role::Admin, accounts::list)),
     hashes(change("/accounts", Only(Role::Admin, accounts::change))),
 ];

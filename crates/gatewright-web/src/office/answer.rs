@@ -9,6 +9,8 @@ use axum::response::{Html, IntoResponse as _, Response};
 use gatewright_core::report::untrusted;
 use gatewright_store::StoreError;
 
+use super::project::Patch;
+
 /// What a page returns.
 pub(super) type Answer = Result<Response, Failure>;
 
@@ -56,6 +58,28 @@ pub(super) fn page(status: StatusCode, page: &impl Template) -> Answer {
 pub(super) fn go_to(path: &'static str) -> Response {
     let place = HeaderValue::from_static(path);
     (StatusCode::SEE_OTHER, [(header::LOCATION, place)]).into_response()
+}
+
+/// Sends the browser on to a page whose path was made here.
+pub(super) fn go_on(path: &str) -> Answer {
+    let place = HeaderValue::from_str(path)
+        .map_err(|why| Failure(format!("the path could not be written: {why}")))?;
+    Ok((StatusCode::SEE_OTHER, [(header::LOCATION, place)]).into_response())
+}
+
+/// Gives a patch as a file. Its bytes are what they are: nothing of them is shown otherwise, or it would not apply.
+pub(super) fn patch(patch: &Patch) -> Answer {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    let name: String = patch.name.chars().filter(|c| plain(*c)).take(60).collect();
+    let place = format!("attachment; filename=\"{name}.patch\"");
+    let place = HeaderValue::from_str(&place)
+        .map_err(|why| Failure(format!("the name could not be written: {why}")))?;
+    let kind = HeaderValue::from_static("text/x-patch; charset=utf-8");
+    let headers = [
+        (header::CONTENT_TYPE, kind),
+        (header::CONTENT_DISPOSITION, place),
+    ];
+    Ok((headers, patch.text.clone()).into_response())
 }
 
 /// One plain line, where there is nobody to show a page to.

@@ -8,6 +8,7 @@ use super::Served;
 use super::access::{Role, Visit};
 use super::answer::{Answer, page};
 use super::frame::Frame;
+use super::project::Due;
 
 #[derive(Template)]
 #[template(path = "office/home.html")]
@@ -22,6 +23,9 @@ struct Home {
     given: u64,
     wanted: u64,
     stands: Vec<(&'static str, usize)>,
+    /// What is due beside labels, for owners.
+    due: Due,
+    may_sign: bool,
 }
 
 /// GET /.
@@ -47,6 +51,12 @@ pub(super) fn home(served: &Served, visit: &Visit) -> Answer {
             true => stands(&desk.seen_by(person, &visit.call.now)),
             false => Vec::new(),
         },
+        // A page with a mistake in it is told where it is needed: from here everybody gets on.
+        due: match settles {
+            true => served.project.due(person).unwrap_or_default(),
+            false => Due::default(),
+        },
+        may_sign: visit.who.role >= Role::ReleaseManager,
     };
     page(StatusCode::OK, &home)
 }

@@ -9,7 +9,7 @@ use gatewright_core::digest::Digest;
 use gatewright_core::review::{Desk, Entry, Item, Origin, Refusal, ReviewEvent};
 
 use super::Served;
-use super::access::{Role, Visit};
+use super::access::Visit;
 use super::answer::{Answer, go_to, page};
 use super::frame::Frame;
 
@@ -120,6 +120,9 @@ fn show(served: &Served, visit: &Visit, refused: Option<Refused>, typed: Typed) 
     };
     let entry = entry.or_else(|| desk.next_for(me));
     let is_same = entry.is_some_and(|entry| Some(entry.id) == typed.item);
+    if let Some(entry) = entry {
+        served.show(me, entry.id);
+    }
     let (last, stood) = mine(&desk, me, &visit.call.now);
     let title = match &refused {
         Some(_) => "Not recorded · Review".to_owned(),
@@ -244,13 +247,14 @@ pub(super) fn label(served: &Served, visit: &Visit) -> Answer {
     let desk = served.office.desk()?;
     let label = item.map_or_else(String::new, |id| chosen(&desk, &id, form.get("choice")));
     let me = &visit.who.person;
-    // Whoever settles may have been shown what others said of an answer that enough have labelled; who only labels has not.
-    let may_be_shown = |entry: &Entry| {
+    // Of what enough people have labelled, pages tell what they said. A label on top is blind only from somebody who had the answer on the screen
+    // when others were faster, and has not been on those pages since.
+    let may_be_told = |entry: &Entry| {
         let is_new = entry.said_by(me).is_none() && !entry.not_by.contains(me);
-        is_new && entry.settled.is_none() && entry.is_finished()
+        is_new && entry.settled.is_none() && entry.is_finished() && !served.shows(me, entry.id)
     };
     let found = item.and_then(|id| desk.find(&id));
-    let is_late = visit.who.role >= Role::Owner && found.is_some_and(may_be_shown);
+    let is_late = found.is_some_and(may_be_told);
     let recorded = match item {
         Some(_) if is_late => Err(Refusal::Enough),
         Some(item) => served.office.record(ReviewEvent::Labelled {

@@ -46,6 +46,7 @@ struct Reviewers {
 pub(super) fn people(served: &Served, visit: &Visit) -> Answer {
     let desk = served.office.desk()?;
     // Whoever is still to label an answer learns nothing of what others said of it, not even how often they differ.
+    served.tell(&visit.who.person);
     let left_out = desk.entries().len();
     let desk = desk.seen_by(&visit.who.person, &visit.call.now);
     let left_out = left_out - desk.entries().len();

@@ -56,6 +56,7 @@ pub(super) fn list(served: &Served, visit: &Visit) -> Answer {
         let asked = entry.aside_by(me).is_some_and(|aside| aside.policy);
         (entry.said_by(me).is_some() || asked) && !entry.is_blind_for(me, now)
     };
+    served.tell(me);
     let list = List {
         frame: Frame::of(served, &visit.who, "Disagreements", "/settle"),
         lines: desk.to_settle_by(me).map(line).collect(),
@@ -145,14 +146,16 @@ const AUTHORS: &str =
     "You wrote the change that this answer is of: its authors neither label nor settle it.";
 
 /// Says why somebody is shown nothing of what others said of an answer.
-fn closed_to(entry: &Entry, visit: &Visit) -> Option<&'static str> {
+fn closed_to(served: &Served, entry: &Entry, visit: &Visit) -> Option<&'static str> {
     let me = &visit.who.person;
     if entry.not_by.contains(me) {
         return Some(AUTHORS);
     }
-    entry
-        .is_blind_for(me, &visit.call.now)
-        .then_some(LABEL_FIRST)
+    let blind = entry.is_blind_for(me, &visit.call.now);
+    if !blind {
+        served.tell(me);
+    }
+    blind.then_some(LABEL_FIRST)
 }
 
 /// GET /settle/{id}.
@@ -166,7 +169,7 @@ fn show(served: &Served, visit: &Visit, refusal: Option<&Refusal>) -> Answer {
     let Some(entry) = named(&desk, &visit.call.path) else {
         return frame::refuse(served, who, StatusCode::NOT_FOUND, NOTHING);
     };
-    if let Some(why) = closed_to(entry, visit) {
+    if let Some(why) = closed_to(served, entry, visit) {
         return frame::refuse(served, who, StatusCode::FORBIDDEN, why);
     }
     let is_open = entry.stand() == Stand::Disputed || entry.is_policy_question();
@@ -205,7 +208,7 @@ pub(super) fn settle(served: &Served, visit: &Visit) -> Answer {
     let Some(entry) = named(&desk, &visit.call.path) else {
         return frame::refuse(served, who, StatusCode::NOT_FOUND, NOTHING);
     };
-    if let Some(why) = closed_to(entry, visit) {
+    if let Some(why) = closed_to(served, entry, visit) {
         return frame::refuse(served, who, StatusCode::FORBIDDEN, why);
     }
     let label = chosen(&desk, &entry.id, form.get("choice"));

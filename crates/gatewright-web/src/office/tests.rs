@@ -2,6 +2,7 @@
 
 mod access;
 mod blind;
+mod book;
 mod labels;
 mod sessions;
 mod settling;
@@ -23,6 +24,7 @@ use tower::ServiceExt as _;
 use url::form_urlencoded;
 
 use super::access::{Role, app};
+use super::project::Project;
 use super::{Office, Served};
 use crate::guard::Names;
 
@@ -179,6 +181,7 @@ impl Got {
 struct Site {
     app: Router,
     memory: Arc<Memory>,
+    book: Arc<book::Book>,
     served: Arc<Served>,
     runtime: Runtime,
     _dir: TempDir,
@@ -195,12 +198,16 @@ impl Site {
         });
         let accounts = Accounts::open(dir.path()).expect("opens");
         let office = Arc::clone(&memory) as Arc<dyn Office>;
-        let served = Served::new(office, accounts, Some(CODE.to_owned()), 7418).expect("made");
+        let book = Arc::new(book::Book::default());
+        let project = Arc::clone(&book) as Arc<dyn Project>;
+        let served =
+            Served::new((office, project), accounts, Some(CODE.to_owned()), 7418).expect("made");
         let served = Arc::new(served);
         let names = Names::of("127.0.0.1:7418".parse().expect("an address"));
         Self {
             app: app(Arc::clone(&served), names),
             memory,
+            book,
             served,
             runtime: Builder::new_current_thread()
                 .enable_all()

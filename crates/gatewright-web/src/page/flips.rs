@@ -102,7 +102,8 @@ fn segments(flip: &FlipView) -> String {
     words.join(" · ")
 }
 
-fn card<'a>(at: usize, changed: &'a ChangedView, flip: &'a FlipView) -> FlipCard<'a> {
+/// Puts a flip in full into words; `at` is its place on the page.
+pub(crate) fn card<'a>(at: usize, changed: &'a ChangedView, flip: &'a FlipView) -> FlipCard<'a> {
     let lost = flip.change < 0.0;
     let side = |who, said: &'a Option<SaidView>, passed: bool| side(who, said.as_ref(), passed);
     FlipCard {

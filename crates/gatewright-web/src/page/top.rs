@@ -7,7 +7,7 @@ use gatewright_core::report::model::FindingView;
 use gatewright_core::report::words;
 
 /// What stands first.
-pub(crate) struct Top {
+pub struct Top {
     /// CSS class and picture of the answer: `ship`, `narrow`, `hold`, `repair`, `rollback`, `open`.
     pub(crate) class: &'static str,
     /// `Hold`, or `Would hold` where nothing is enforced.
@@ -52,7 +52,8 @@ pub(crate) struct Act {
 const EXAMPLES_SHOWN: usize = 12;
 
 impl Top {
-    pub(crate) fn of(view: &View) -> Self {
+    /// Puts the top of a view into words.
+    pub fn of(view: &View) -> Self {
         let lead = view.answer.word();
         let word = match view.enforce {
             Enforce::Block => capital(lead),

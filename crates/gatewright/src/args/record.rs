@@ -99,6 +99,9 @@ pub(crate) struct KeyNewArgs {
     /// Write the private key here, instead of your own folder. It never overwrites.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+    /// Make the key with which the review server signs for this account, whose person has another name on the record.
+    #[arg(long, value_name = "NAME", conflicts_with = "output")]
+    pub(crate) account: Option<String>,
 }
 
 /// Put somebody's public key into the project's list.

@@ -16,7 +16,7 @@ use crate::args::{BackupArgs, RestoreArgs};
 use crate::commands::{Context, replace, shell};
 use crate::error::Failure;
 use crate::exit;
-use crate::pipeline::{digest_of, writer};
+use crate::pipeline::{digest_of, keys::SERVER_KEYS, writer};
 
 /// What a backup says of itself, in the folder that holds it.
 const CONTENTS: &str = "backup.json";
@@ -214,7 +214,10 @@ fn walk(root: &Path, below: &Path, found: &mut Vec<PathBuf>) -> Result<(), Failu
         let entry = entry.map_err(unread)?;
         let path = below.join(entry.file_name());
         let kind = entry.file_type().map_err(unread)?;
-        if kind.is_dir() {
+        if kind.is_dir() && path == Path::new(SERVER_KEYS) {
+            // Who has the copy must not be able to sign.
+            continue;
+        } else if kind.is_dir() {
             walk(root, &path, found)?;
         } else if kind.is_symlink() {
             let what = format!("{} is a symbolic link", root.join(&path).display());

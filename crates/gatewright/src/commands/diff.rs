@@ -18,7 +18,7 @@ use crate::commands::{self, Context, pairs, unknown};
 use crate::error::Failure;
 use crate::exit;
 use crate::pipeline::{
-    Answers, Loaded, Session, answers, graders, judge, not_looked_at, project_events, tells,
+    Answers, Loaded, Session, answers, graders, judge, look, not_looked_at, project_events, tells,
     what_judges_said, writer,
 };
 
@@ -137,17 +137,7 @@ fn looked(
     let events: Vec<ProjectEvent> = shown
         .iter()
         .filter(|flip| flip.change < 0.0)
-        .map(|flip| ProjectEvent::Looked {
-            run: run.to_owned(),
-            example: loaded.reference.examples[flip.example as usize]
-                .id
-                .to_string(),
-            criterion: loaded.manifest.criteria[usize::from(flip.criterion)]
-                .id
-                .to_string(),
-            by: by.clone(),
-            at: context.now.at.clone(),
-        })
+        .map(|flip| look(loaded, run, flip, &by, &context.now.at))
         .collect();
     let mut log = ProjectLog::open(
         &loaded.project.state,

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
+use gatewright_core::decide::Obligation;
 use gatewright_core::incident::{self as incidents, Incident, IncidentStatus};
 use gatewright_core::problem::{Problem, Weight, has_errors};
 use gatewright_core::report::untrusted::{clip, line};
@@ -24,6 +25,25 @@ pub(crate) fn incident(context: &Context, args: &IncidentArgs) -> Result<u8, Fai
 }
 
 fn add(context: &Context, loaded: &Loaded, args: &IncidentAddArgs) -> Result<u8, Failure> {
+    let text = added(loaded, &context.now.today.to_string(), args)?;
+    let all = store(loaded, &text)?;
+    say(
+        context,
+        &all,
+        &args.id,
+        "recorded; it obliges the gate until an example reproduces it and passes",
+    )
+}
+
+/// Writes the file with one more incident.
+///
+/// # Errors
+/// When what was typed cannot be, or the file cannot be read.
+pub(crate) fn added(
+    loaded: &Loaded,
+    today: &str,
+    args: &IncidentAddArgs,
+) -> Result<String, Failure> {
     if loaded.manifest.class_index(&args.class).is_none() {
         let known: Vec<&str> = loaded
             .manifest
@@ -38,10 +58,7 @@ fn add(context: &Context, loaded: &Loaded, args: &IncidentAddArgs) -> Result<u8,
     put("id", args.id.clone().into());
     put(
         "date",
-        args.date
-            .clone()
-            .unwrap_or_else(|| context.now.today.to_string())
-            .into(),
+        args.date.clone().unwrap_or_else(|| today.to_owned()).into(),
     );
     put("class", args.class.clone().into());
     let segment: Map<String, Value> = pairs(&args.segment, "--segment task=refund")?
@@ -56,22 +73,30 @@ fn add(context: &Context, loaded: &Loaded, args: &IncidentAddArgs) -> Result<u8,
         put("example", example.clone().into());
     }
     put("status", "open".into());
-    let mut text = current(loaded)?;
+    let mut text = current(loaded)?.unwrap_or_default();
     if !text.is_empty() && !text.ends_with('\n') {
         text.push('\n');
     }
     text.push_str(&Value::Object(row).to_string());
     text.push('\n');
-    let all = store(loaded, &text)?;
-    say(
-        context,
-        &all,
-        &args.id,
-        "recorded; it obliges the gate until an example reproduces it and passes",
-    )
+    Ok(text)
 }
 
 fn cover(context: &Context, loaded: &Loaded, args: &IncidentCoverArgs) -> Result<u8, Failure> {
+    let text = covered(loaded, args)?;
+    let all = store(loaded, &text)?;
+    let what = match args.close {
+        true => "closed; its example keeps watch from now on",
+        false => "reproduced by its example; it obliges the gate until that example passes",
+    };
+    say(context, &all, &args.id, what)
+}
+
+/// Writes the file with an incident that an example reproduces.
+///
+/// # Errors
+/// When there is no such example or incident, or the file cannot be read.
+pub(crate) fn covered(loaded: &Loaded, args: &IncidentCoverArgs) -> Result<String, Failure> {
     if loaded.reference.index_of(&args.example).is_none() {
         let known: Vec<&str> = loaded
             .reference
@@ -95,7 +120,7 @@ fn cover(context: &Context, loaded: &Loaded, args: &IncidentCoverArgs) -> Result
         return Err(unknown("incident", &args.id, known));
     }
     let mut text = String::new();
-    for old in current(loaded)?.lines() {
+    for old in current(loaded)?.unwrap_or_default().lines() {
         let row = serde_json::from_str::<Map<String, Value>>(old).ok();
         match row.filter(|row| row.get("id").and_then(Value::as_str) == Some(&args.id)) {
             Some(mut row) => {
@@ -109,12 +134,7 @@ fn cover(context: &Context, loaded: &Loaded, args: &IncidentCoverArgs) -> Result
         }
         text.push('\n');
     }
-    let all = store(loaded, &text)?;
-    let what = match args.close {
-        true => "closed; its example keeps watch from now on",
-        false => "reproduced by its example; it obliges the gate until that example passes",
-    };
-    say(context, &all, &args.id, what)
+    Ok(text)
 }
 
 fn list(context: &Context, loaded: &Loaded) -> Result<u8, Failure> {
@@ -129,12 +149,7 @@ fn list(context: &Context, loaded: &Loaded) -> Result<u8, Failure> {
     if !broken.is_empty() {
         return Err(Failure::Problems(broken));
     }
-    let missing = incidents::obligations(
-        &loaded.incidents,
-        &loaded.manifest,
-        &loaded.reference,
-        |_| Some(true),
-    );
+    let missing = missing(loaded);
     if context.console.json {
         context.console.document(&serde_json::json!({
             "format": "gatewright-incidents/1",
@@ -177,6 +192,16 @@ fn list(context: &Context, loaded: &Loaded) -> Result<u8, Failure> {
     Ok(exit::SHIP)
 }
 
+/// Lists what is missing before an example can pass.
+pub(crate) fn missing(loaded: &Loaded) -> Vec<Obligation> {
+    incidents::obligations(
+        &loaded.incidents,
+        &loaded.manifest,
+        &loaded.reference,
+        |_| Some(true),
+    )
+}
+
 /// Where incidents are, also when there are none yet.
 fn file(loaded: &Loaded) -> Result<PathBuf, Failure> {
     let path = &loaded.manifest.incidents;
@@ -189,11 +214,15 @@ fn file(loaded: &Loaded) -> Result<PathBuf, Failure> {
     }
 }
 
-fn current(loaded: &Loaded) -> Result<String, Failure> {
+/// Reads the file; nothing where it is not there yet.
+///
+/// # Errors
+/// When it cannot be read.
+pub(crate) fn current(loaded: &Loaded) -> Result<Option<String>, Failure> {
     let path = file(loaded)?;
     match std::fs::read_to_string(&path) {
-        Ok(text) => Ok(text),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(
             Failure::usage(format!("cannot read `{}`", loaded.manifest.incidents))
                 .why(error.to_string()),
@@ -201,13 +230,22 @@ fn current(loaded: &Loaded) -> Result<String, Failure> {
     }
 }
 
-/// Writes the file when what would be in it is sound.
-fn store(loaded: &Loaded, text: &str) -> Result<Vec<Incident>, Failure> {
+/// Reads what the file would hold.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub(crate) fn sound(loaded: &Loaded, text: &str) -> Result<Vec<Incident>, Failure> {
     let mut problems = Vec::new();
     let all = incidents::read(&loaded.manifest.incidents, text.as_bytes(), &mut problems);
-    if has_errors(&problems) {
-        return Err(Failure::Problems(problems));
+    match has_errors(&problems) {
+        true => Err(Failure::Problems(problems)),
+        false => Ok(all),
     }
+}
+
+/// Writes the file when what would be in it is sound.
+fn store(loaded: &Loaded, text: &str) -> Result<Vec<Incident>, Failure> {
+    let all = sound(loaded, text)?;
     replace(&file(loaded)?, text.as_bytes())?;
     Ok(all)
 }

@@ -48,9 +48,10 @@ fn new(context: &Context, project: &Project, args: &KeyNewArgs) -> Result<u8, Fa
         }
         None => None,
     };
-    let path = match &args.output {
-        Some(path) => context.here.join(path),
-        None => {
+    let path = match (&args.output, &args.account) {
+        (_, Some(account)) => keys::at_server(&project.state, account)?,
+        (Some(path), None) => context.here.join(path),
+        (None, None) => {
             let folder = keys::folder().ok_or_else(|| {
                 Failure::usage("there is no folder of your own for keys")
                     .why("neither XDG_CONFIG_HOME nor HOME is set")
@@ -68,12 +69,14 @@ fn new(context: &Context, project: &Project, args: &KeyNewArgs) -> Result<u8, Fa
     };
     let secret = keys::make()?;
     let beside = keys::write(&path, &secret)?;
-    let mut events = vec![added(
-        &secret.public(),
-        &whose,
-        old.as_deref(),
-        &context.now.at,
-    )];
+    let mut events = vec![ProjectEvent::KeyAdded {
+        key: secret.public().id(),
+        public: secret.public().pem(),
+        identity: whose.clone(),
+        replaces: old.clone(),
+        account: args.account.clone(),
+        at: context.now.at.clone(),
+    }];
     if let Some(old) = old {
         events.push(ProjectEvent::KeyRevoked {
             key: old,
@@ -118,22 +121,21 @@ fn add(context: &Context, project: &Project, args: &KeyAddArgs) -> Result<u8, Fa
         ))
         .why("one key is one person's"));
     }
-    append(
-        context,
-        project,
-        &[added(&public, &whose, None, &context.now.at)],
-    )?;
+    let added = ProjectEvent::KeyAdded {
+        key: public.id(),
+        public: public.pem(),
+        identity: whose.clone(),
+        replaces: None,
+        account: None,
+        at: context.now.at.clone(),
+    };
+    append(context, project, &[added])?;
     told(context, &public, &whose, "")
 }
 
-fn added(key: &PublicKey, whose: &str, replaces: Option<&str>, at: &str) -> ProjectEvent {
-    ProjectEvent::KeyAdded {
-        key: key.id(),
-        public: key.pem(),
-        identity: whose.to_owned(),
-        replaces: replaces.map(str::to_owned),
-        at: at.to_owned(),
-    }
+/// Says that nobody holds a key but the review server.
+pub(crate) fn kept_by(account: &str) -> String {
+    format!("kept by the review server for {}", line(account, 40))
 }
 
 fn told(context: &Context, key: &PublicKey, whose: &str, more: &str) -> Result<u8, Failure> {
@@ -163,7 +165,7 @@ fn list(context: &Context, project: &Project) -> Result<u8, Failure> {
     if context.console.json {
         let keys: Vec<serde_json::Value> = known.entries.iter().map(|entry| serde_json::json!({
             "key": entry.id, "identity": entry.identity, "public": entry.public.pem(), "added": entry.added_at,
-            "replaces": entry.replaces, "revoked": entry.revoked.as_ref().map(|revoked| serde_json::json!({
+            "replaces": entry.replaces, "account": entry.account, "revoked": entry.revoked.as_ref().map(|revoked| serde_json::json!({
                 "at": revoked.at, "since": revoked.since, "reason": revoked.reason,
             })),
         })).collect();
@@ -186,8 +188,10 @@ fn list(context: &Context, project: &Project) -> Result<u8, Failure> {
                 )
             }
         };
+        let kept = entry.account.as_deref();
+        let kept = kept.map_or_else(String::new, |account| format!(" ({})", kept_by(account)));
         let shown = format!(
-            "{} {} added {}, {state}",
+            "{} {}{kept} added {}, {state}",
             short(&entry.id),
             line(&entry.identity, 100),
             day(&entry.added_at)

@@ -1,6 +1,10 @@
 //! `gatewright serve`
 
 mod demo;
+mod failures;
+mod held;
+mod releases;
+mod suite;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,6 +20,7 @@ use crate::exit;
 use crate::now::Now;
 use crate::pipeline::{Depth, DeskLog, Loaded, ended, writer};
 use demo::Demo;
+use releases::Served;
 
 const COMMAND: &str = "gatewright serve";
 /// Random bytes of the code that makes the first account.
@@ -69,15 +74,16 @@ pub(crate) fn serve(context: &Context, args: &ServeArgs) -> Result<u8, Failure> 
         seed: loaded.manifest.seed,
         log: Mutex::new(log),
     });
+    let project = Arc::new(Served::new(context, loaded.project));
     let told = Told {
         command: COMMAND,
         format: "gatewright-serve/1",
-        note: "people label, settle and see each other's agreement here; Ctrl-C ends it",
+        note: "people label, settle and decide releases here; Ctrl-C ends it",
         also: &also,
     };
     let once = first_code.clone();
     listen(&context.console, args.address, &told, |listener| {
-        gatewright_web::office(listener, desk, accounts, once, ended())
+        gatewright_web::office(listener, (desk, project), accounts, once, ended())
     })?;
     Ok(exit::SHIP)
 }

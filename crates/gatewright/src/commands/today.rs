@@ -13,8 +13,9 @@ use crate::args::TodayArgs;
 use crate::commands::{Context, unknown};
 use crate::error::Failure;
 use crate::exit;
-use crate::pipeline::{Depth, DeskLog, Loaded};
+use crate::pipeline::{Depth, DeskLog, Loaded, due as of_run};
 
+const COMMAND: &str = "gatewright today";
 /// Names that are shown of a list.
 const NAMES_MAX: usize = 5;
 
@@ -33,16 +34,26 @@ struct Due {
     incidents: Vec<String>,
     /// Examples past the date by which somebody was to look at them again.
     stale: Vec<String>,
+    /// The newest decided run, where it waits for a signature (of this person, where one is named).
+    to_sign: Option<String>,
+    /// What fails there without a cause (and is this person's to repair, where one is named).
+    without_cause: u64,
 }
 
 pub(crate) fn today(context: &Context, args: &TodayArgs) -> Result<u8, Failure> {
-    let loaded = Loaded::read(context.project()?, &context.now, Depth::Errors)?.sound()?;
+    let mut loaded = Loaded::read(context.project()?, &context.now, Depth::Errors)?.sound()?;
     let desk = DeskLog::look(&loaded.project)?;
     let person = args.person.as_deref().map(person_of);
     if let Some(person) = &person {
         known(&loaded, &desk, person)?;
     }
-    let due = due(context, &loaded, &desk, person.as_deref());
+    let person = person.as_deref();
+    let of_run = of_run(context, COMMAND, &mut loaded, person)?;
+    let due = Due {
+        to_sign: of_run.to_sign,
+        without_cause: of_run.without_cause,
+        ..due(context, &loaded, &desk, person)
+    };
     context.console.answer(&due, |_| text(&due))?;
     Ok(exit::SHIP)
 }
@@ -58,6 +69,19 @@ fn known(loaded: &Loaded, desk: &Desk, person: &str) -> Result<(), Failure> {
     let mut names: BTreeSet<String> = people.into_iter().map(|it| it.name).collect();
     let nobody = names.is_empty();
     names.extend(desk.names().into_iter().map(str::to_owned));
+    // The page names people too: who signs, and who owns.
+    let owners = loaded.manifest.owners.iter();
+    names.extend(
+        owners.flat_map(|(id, owner)| [person_of(&id.to_string()), person_of(&owner.name)]),
+    );
+    names.extend(
+        loaded
+            .manifest
+            .signing
+            .by
+            .iter()
+            .map(|name| person_of(name)),
+    );
     match nobody || names.contains(person) {
         true => Ok(()),
         false => Err(unknown("person", person, names.iter().map(String::as_str))),
@@ -91,6 +115,8 @@ fn due(context: &Context, loaded: &Loaded, desk: &Desk, person: Option<&str>) ->
         to_settle,
         incidents: obliged.into_iter().map(|it| it.incident).collect(),
         stale: stale.map(|it| it.id.to_string()).collect(),
+        to_sign: None,
+        without_cause: 0,
     }
 }
 
@@ -142,10 +168,18 @@ fn text(due: &Due) -> String {
             let _ = writeln!(text, "{all} {what}: {}{more}", shown.join(", "));
         }
     }
+    if let Some(run) = &due.to_sign {
+        let _ = writeln!(text, "1 decision to sign: run {run}");
+    }
+    if due.without_cause > 0 {
+        let s = if due.without_cause == 1 { "" } else { "s" };
+        let _ = writeln!(text, "{} failure{s} without a cause", due.without_cause);
+    }
     if text.is_empty() {
         return "Nothing is due.\n".to_owned();
     }
-    if !due.open.is_empty() || !due.to_settle.is_empty() {
+    let of_run = due.to_sign.is_some() || due.without_cause > 0;
+    if !due.open.is_empty() || !due.to_settle.is_empty() || of_run {
         text.push_str("Next: gatewright serve\n");
     }
     text

@@ -4,9 +4,14 @@ use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use gatewright_core::record::key::KeyEntry;
 use gatewright_core::record::{Keys, PublicKey, SecretKey};
+use gatewright_core::report::untrusted::line;
 
 use crate::error::Failure;
+
+/// The folder, in that of the project's state, of the keys that the review server signs with.
+pub(crate) const SERVER_KEYS: &str = "server-keys";
 
 /// Bits of a mode that must not be set: nobody but the owner may read a private key.
 const OTHERS: u32 = 0o077;
@@ -84,6 +89,21 @@ pub(crate) fn write(path: &Path, key: &SecretKey) -> Result<PathBuf, Failure> {
     Ok(beside)
 }
 
+/// Says where the review server keeps the key of an account. Accounts have 2 to 40 characters: a to z, digits, dots, hyphens, underscores.
+///
+/// # Errors
+/// For a text that is no account's name.
+pub(crate) fn at_server(state: &Path, account: &str) -> Result<PathBuf, Failure> {
+    let fits = |one: u8| matches!(one, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b'_');
+    if !(2..=40).contains(&account.len()) || !account.bytes().all(fits) {
+        return Err(Failure::usage(format!("`{account}` is no account"))
+            .next("the name with which somebody logs in to `gatewright serve`"));
+    }
+    // With a word before it, no name is a folder above.
+    let folder = format!("of-{account}");
+    Ok(state.join(SERVER_KEYS).join(folder).join("key.pem"))
+}
+
 /// Keeps others from signing in a state folder for as long as it is held.
 ///
 /// # Errors
@@ -129,6 +149,24 @@ pub(crate) fn secret(path: &Path) -> Result<SecretKey, Failure> {
     }
     SecretKey::read(&text)
         .map_err(|error| failed(error.to_string()).next("gatewright key new --identity YOU"))
+}
+
+/// Refuses a listed key that was taken out of use.
+///
+/// # Errors
+/// When and why it was.
+pub(crate) fn in_use(entry: &KeyEntry) -> Result<(), Failure> {
+    let Some(revoked) = &entry.revoked else {
+        return Ok(());
+    };
+    Err(Failure::usage(format!(
+        "the key {} of {} was revoked on {}",
+        crate::commands::key::short(&entry.id),
+        entry.identity,
+        revoked.at
+    ))
+    .why(line(&revoked.reason, 300))
+    .next(format!("gatewright key new --identity {}", entry.identity)))
 }
 
 /// Reads a public key.

@@ -10,6 +10,7 @@ mod desk;
 mod display;
 mod drive;
 mod dry;
+mod due;
 mod ends;
 mod evidence;
 mod forge;
@@ -20,6 +21,7 @@ mod judging;
 pub(crate) mod keys;
 mod ledger;
 mod load;
+mod looking;
 mod merge;
 mod programs;
 mod prompts;
@@ -33,7 +35,9 @@ mod said;
 mod secrets;
 mod select;
 mod session;
+mod signing;
 mod stable;
+pub(crate) mod triage;
 mod verified;
 
 pub(crate) use adapters::problems as adapter_problems;
@@ -43,6 +47,7 @@ pub(crate) use desk::DeskLog;
 pub(crate) use display::restore_terminal;
 pub(crate) use drive::Drive;
 pub(crate) use dry::dry_run;
+pub(crate) use due::due;
 pub(crate) use evidence::{Answers, answers, ends, graders, with_outcomes};
 pub(crate) use forge::{Done, Issues, Wanted as WantedIssues};
 pub(crate) use hashing::digest as digest_of;
@@ -52,24 +57,23 @@ pub(crate) use judging::{
 };
 pub(crate) use ledger::{project_events, project_log};
 pub(crate) use load::{Depth, Loaded, page as page_of};
+pub(crate) use looking::{look, looks, names as names_of};
 pub(crate) use merge::merge;
 pub(crate) use programs::problems as program_problems;
 pub(crate) use prompts::problems as prompt_problems;
-pub(crate) use recompute::{
-    Claim, Place, Recomputed, changed_since, not_looked_at, on_record, recompute, refuse_changed,
-    sign_off,
-};
+pub(crate) use recompute::{changed, changed_since, not_looked_at, on_record, refuse_changed};
 pub(crate) use records::{
-    ENVELOPE, PROPOSAL, RecordFolder, Stage, find as find_record, list as list_records,
+    ENVELOPE, PROPOSAL, RecordFolder, find as find_record, list as list_records,
     read as read_record,
 };
 pub(crate) use replay::{Now as ReplayedNow, Replayed, find as find_run, holds, replay};
 pub(crate) use runs::list as run_folders;
-pub(crate) use said::{evidence, tells};
+pub(crate) use said::{evidence, in_full, tells};
 pub(crate) use select::Selection;
 pub(crate) use session::{Asked, Session, Start, writer};
+pub(crate) use signing::{Done as Signed, Signer, Signing, Stopped, Wish, alike, stored};
 pub(crate) use stable::{UNASKED_MAX, stable};
-pub(crate) use verified::{Asks as VerifyAsks, Verified, log_against, signers, verify};
+pub(crate) use verified::{Asks as VerifyAsks, Verified, log_against, verify};
 
 /// The tool and its version, as records name it.
 pub(crate) const TOOL: &str = concat!("gatewright ", env!("CARGO_PKG_VERSION"));

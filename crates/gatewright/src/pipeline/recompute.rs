@@ -24,6 +24,7 @@ use crate::pipeline::evidence;
 use crate::pipeline::judge::{Judged, judge};
 use crate::pipeline::ledger::{project_events, project_log};
 use crate::pipeline::load::{Depth, Loaded};
+use crate::pipeline::looking::looks;
 use crate::pipeline::runs::{RunFolder, plan_mark};
 use crate::pipeline::session::Session;
 use crate::project::Project;
@@ -144,6 +145,12 @@ pub(crate) struct Claim {
 }
 
 impl Recomputed {
+    /// Lists what regressed and nobody has looked at, by id.
+    pub(crate) fn left(&self) -> Vec<String> {
+        let run = &self.judged.view.run.name;
+        not_looked_at(&self.loaded, &self.judged.analysis, run, &self.events)
+    }
+
     /// Says what is decided: what the gate computed, and what a person adds.
     ///
     /// # Errors
@@ -192,12 +199,7 @@ impl Recomputed {
             recorded: claim.recorded.clone(),
             sign: manifest.signing.clone(),
             authors: claim.authors.clone(),
-            not_looked_at: not_looked_at(
-                &self.loaded,
-                &self.judged.analysis,
-                &view.run.name,
-                &self.events,
-            ),
+            not_looked_at: self.left(),
             tool: self.evidence.tool.clone(),
             evidence: self.evidence.counts(),
             page: self.loaded.project.page_name(),
@@ -213,26 +215,7 @@ pub(crate) fn not_looked_at(
     run: &str,
     events: &[Event<ProjectEvent>],
 ) -> Vec<String> {
-    let mut looked = BTreeSet::new();
-    for event in events {
-        match &event.body {
-            ProjectEvent::Looked {
-                run: of,
-                example,
-                criterion,
-                ..
-            }
-            | ProjectEvent::Triaged {
-                run: of,
-                example,
-                criterion,
-                ..
-            } if of == run => {
-                looked.insert((example.clone(), criterion.clone()));
-            }
-            _ => {}
-        }
-    }
+    let looked: BTreeSet<(String, String)> = looks(events, run).into_keys().collect();
     permit::not_looked_at(&loaded.manifest, &loaded.reference, analysis, &looked)
 }
 
@@ -280,12 +263,17 @@ pub(crate) fn changed_since(
     ))
 }
 
+/// Says what of a run's terms is not what it was when they were sealed.
+pub(crate) fn changed(loaded: &Loaded, session: &Session) -> Vec<String> {
+    changes(loaded, session.seal.as_ref(), session.same_plan)
+}
+
 /// Refuses a run whose sealed parts are not what they were, and says which.
 ///
 /// # Errors
 /// Altered (112).
 pub(crate) fn refuse_changed(loaded: &Loaded, session: &Session) -> Result<(), Failure> {
-    let changes = changes(loaded, session.seal.as_ref(), session.same_plan);
+    let changes = changed(loaded, session);
     if changes.is_empty() {
         return Ok(());
     }

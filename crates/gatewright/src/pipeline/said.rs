@@ -1,6 +1,7 @@
 //! What both systems said on the examples that changed, from the log: for reports that show it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use gatewright_core::manifest::Role;
 use gatewright_core::outcome::{Bin, Outcome};
@@ -34,12 +35,28 @@ pub(crate) fn evidence(
     session: &Session,
     judged: &Judged,
 ) -> Result<EvidenceView, Failure> {
+    let shown = judged.view.flips.len().min(judged.analysis.flips.len());
+    in_full(loaded, session, judged, 0..shown)
+}
+
+/// Reads some flips in full, by their indices into the analysis.
+///
+/// # Errors
+/// As [`evidence`].
+pub(crate) fn in_full(
+    loaded: &Loaded,
+    session: &Session,
+    judged: &Judged,
+    shown: Range<usize>,
+) -> Result<EvidenceView, Failure> {
     let flips = &judged.analysis.flips;
-    let shown = judged.view.flips.len().min(flips.len());
     if !session.same_plan {
         return Ok(EvidenceView::default());
     }
-    let wanted: BTreeSet<u32> = flips[..shown].iter().map(|flip| flip.example).collect();
+    let wanted: BTreeSet<u32> = flips[shown.clone()]
+        .iter()
+        .map(|flip| flip.example)
+        .collect();
     let verdicts = judging::judged(loaded, session)?.unwrap_or_default();
     let graders = evidence::graders(loaded)?.with_judged(&verdicts);
     let mut answers: BTreeMap<(u32, Role), Answers> = BTreeMap::new();
@@ -81,7 +98,8 @@ pub(crate) fn evidence(
         ..EvidenceView::default()
     };
     let mut bytes = 0;
-    for (index, flip) in flips[..shown].iter().enumerate() {
+    for index in shown {
+        let flip = &flips[index];
         let example = loaded.reference.example(flip.example)?;
         let lost = flip.change < 0.0;
         let heard = |role, wants_pass| {

@@ -149,7 +149,16 @@ pub(crate) fn verify(
         );
     }
     let checked = checked(predicate, signed.len(), head);
-    let all = recorded(&log, &Keys::fold(&log));
+    let keys = Keys::fold(&log);
+    for account in signed
+        .iter()
+        .filter_map(|one| keys.get(&one.key)?.account.as_deref())
+    {
+        notes.push(format!(
+            "the review server signed for whoever was logged in as {account}: no person holds that key"
+        ));
+    }
+    let all = recorded(&log, &keys);
     let standing = all.iter().find(|one| one.seq == decision);
     Ok(Verified {
         stands: standing.is_some_and(|one| one.stands() && !one.superseded),

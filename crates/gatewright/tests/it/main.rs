@@ -25,6 +25,7 @@ mod programs;
 mod project;
 mod providers;
 mod record;
+mod releases;
 mod replay;
 mod review;
 mod serve;

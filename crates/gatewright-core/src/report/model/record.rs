@@ -42,6 +42,10 @@ pub struct DecisionView {
     pub at: String,
     /// Who has signed, by identity.
     pub signed: Vec<String>,
+    /// Of these, the persons for whom the review server signed: somebody was logged in there as them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(default)]
+    pub at_server: Vec<String>,
     /// How many persons must sign.
     pub persons: u32,
     /// Enough persons have signed, and no later decision took its place.

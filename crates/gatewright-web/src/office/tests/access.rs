@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::super::access::{How, Needs, ROUTES, Role};
+use super::book::RUN;
 use super::*;
 
 const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"];
@@ -14,7 +15,7 @@ fn is_at(template: &str, path: &str) -> bool {
     loop {
         match (wanted.next(), parts.next()) {
             (None, None) => return true,
-            (Some("{id}"), Some(part)) if !part.is_empty() => {}
+            (Some(one), Some(part)) if one.starts_with('{') && !part.is_empty() => {}
             (Some(one), Some(part)) if one == part => {}
             _ => return false,
         }
@@ -73,6 +74,25 @@ fn due(path: &str, method: &str, role: Option<Role>) -> Due {
     }
 }
 
+/// Puts names into a route's path.
+fn named(path: &str, id: &str) -> String {
+    path.replace("{id}", id)
+        .replace("{run}", RUN)
+        .replace("{n}", "1")
+}
+
+/// Says whether a path has the shape of a page and names nothing that there is.
+fn is_missing(path: &str, id: &str) -> bool {
+    let parts: Vec<&str> = path.split('/').skip(1).collect();
+    match parts.as_slice() {
+        ["settle", one] => *one != id,
+        ["releases", run, "look", number] => (*run, *number) != (RUN, "1"),
+        ["failures", number] => *number != "1",
+        ["releases", run] | ["releases", run, _] => *run != RUN,
+        _ => false,
+    }
+}
+
 /// Every route, written in every way, by every method, for everybody: what the table allows and nothing else.
 #[test]
 fn a20_the_table_of_routes_is_the_only_way_to_a_page() {
@@ -82,10 +102,20 @@ fn a20_the_table_of_routes_is_the_only_way_to_a_page() {
     let people: Vec<Option<Role>> = std::iter::once(None).chain(Role::ALL.map(Some)).collect();
     let paths: BTreeSet<String> = ROUTES
         .iter()
-        .flat_map(|route| variants(&route.path.replace("{id}", &id)))
+        .flat_map(|route| variants(&named(route.path, &id)))
         // The root alone has no first letter to write in another way.
         .filter(|path| !path.is_empty())
-        .chain(["/settle/x", "/admin", "/api", "/.git/config"].map(str::to_owned))
+        .chain(
+            [
+                "/settle/x",
+                "/releases/x/sign",
+                "/releases/0001-0123abcd/look/2",
+                "/admin",
+                "/api",
+                "/.git/config",
+            ]
+            .map(str::to_owned),
+        )
         .collect();
     let (mut asked, mut allowed) = (0, 0);
     site.login("root", Role::Admin);
@@ -107,7 +137,7 @@ fn a20_the_table_of_routes_is_the_only_way_to_a_page() {
                     }
                     Due::Page => {
                         allowed += 1;
-                        let missing = path.starts_with("/settle/") && !path.ends_with(&id);
+                        let missing = is_missing(path, &id);
                         let is_404 = got.status == StatusCode::NOT_FOUND;
                         assert_eq!(is_404, missing, "{said}");
                         assert_ne!(got.status, StatusCode::METHOD_NOT_ALLOWED, "{said}");
@@ -137,6 +167,7 @@ fn a20_the_table_of_routes_is_the_only_way_to_a_page() {
         0,
         "nothing was recorded by an empty form"
     );
+    assert!(site.book.done.lock().expect("held").is_empty());
     println!(
         "access matrix: {asked} requests, {allowed} of them allowed, over {} paths",
         paths.len()
@@ -177,6 +208,25 @@ fn a20_the_table_of_routes_says_who_may_what() {
             (see, "/settle/{id}", Some(Role::Owner)),
             (change, "/settle/{id}", Some(Role::Owner)),
             (see, "/people-who-label", Some(Role::Owner)),
+            (see, "/releases", Some(Role::Viewer)),
+            (see, "/releases/{run}", Some(Role::Viewer)),
+            (see, "/releases/{run}/look/{n}", Some(Role::Viewer)),
+            (change, "/releases/{run}/look/{n}", Some(Role::Reviewer)),
+            (see, "/releases/{run}/sign", Some(Role::ReleaseManager)),
+            (change, "/releases/{run}/sign", Some(Role::ReleaseManager)),
+            (see, "/releases/{run}/override", Some(Role::ReleaseManager)),
+            (
+                change,
+                "/releases/{run}/override",
+                Some(Role::ReleaseManager)
+            ),
+            (see, "/failures", Some(Role::Viewer)),
+            (see, "/failures/{n}", Some(Role::Viewer)),
+            (change, "/failures/{n}", Some(Role::Owner)),
+            (see, "/incidents", Some(Role::Viewer)),
+            (change, "/incidents", Some(Role::Owner)),
+            (see, "/suite", Some(Role::Viewer)),
+            (change, "/suite", Some(Role::Owner)),
             (see, "/accounts", Some(Role::Admin)),
             (change, "/accounts", Some(Role::Admin)),
         ]
@@ -280,6 +330,15 @@ fn pages_load_nothing_but_their_style_and_one_of_them_a_script() {
         "/review",
         "/settle",
         "/people-who-label",
+        "/releases",
+        "/releases/0001-0123abcd",
+        "/releases/0001-0123abcd/look/1",
+        "/releases/0001-0123abcd/sign",
+        "/releases/0001-0123abcd/override",
+        "/failures",
+        "/failures/1",
+        "/incidents",
+        "/suite",
         "/accounts",
     ] {
         let got = site.get(path, Some(&admin));

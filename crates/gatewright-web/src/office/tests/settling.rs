@@ -56,9 +56,41 @@ fn a23_nobody_labels_what_others_said_of_was_open_to_them() {
         StatusCode::FORBIDDEN
     );
     assert_eq!(label(&owner, &open).status, StatusCode::CONFLICT);
-    // A reviewer who had the answer on the screen when others were faster has seen nothing of it: the label is taken.
+    // Nor does a reviewer to whom it was not shown before.
     let cyn = site.login("cyn", Role::Reviewer);
-    assert_eq!(label(&cyn, &disputed).place(), "/review");
+    assert_eq!(label(&cyn, &disputed).status, StatusCode::CONFLICT);
+}
+
+/// Two have the same answer on the screen, and one is faster: the other's label counts too, unless that one has been told of it since.
+#[test]
+fn f24_who_had_an_answer_on_the_screen_may_label_it_late() {
+    for told in [false, true] {
+        let (open, _, desk) = two_answers();
+        let site = Site::new(desk);
+        let hex = open.id().hex();
+        let form = [("item", hex.as_str()), ("choice", "1"), ("note", "")];
+        let people = ["ana", "ben", "cyn"].map(|name| site.login(name, Role::Owner));
+        for person in &people {
+            let page = site.get("/review", Some(person)).body;
+            assert!(page.contains(&hex), "{page}");
+        }
+        for person in &people[..2] {
+            assert_eq!(
+                site.post("/review/label", Some(person), &form).place(),
+                "/review"
+            );
+        }
+        if told {
+            assert_eq!(site.get("/settle", Some(&people[2])).status, StatusCode::OK);
+        }
+        let late = site.post("/review/label", Some(&people[2]), &form);
+        let wanted = if told {
+            StatusCode::CONFLICT
+        } else {
+            StatusCode::SEE_OTHER
+        };
+        assert_eq!(late.status, wanted, "{}", late.body);
+    }
 }
 
 #[test]
@@ -186,7 +218,15 @@ fn a_server_answers_on_its_port_until_it_is_told_to_stop() {
             .await
             .expect("a port");
         let memory = Arc::clone(&site.memory) as Arc<dyn Office>;
-        let refused = office(everywhere, Arc::clone(&memory), open, None, async {}).await;
+        let book = Arc::clone(&site.book) as Arc<dyn Project>;
+        let refused = office(
+            everywhere,
+            (Arc::clone(&memory), Arc::clone(&book)),
+            open,
+            None,
+            async {},
+        )
+        .await;
         assert!(refused.is_err_and(|why| why.to_string().contains("first admin")));
 
         let accounts = Accounts::open(dir.path()).expect("opens");
@@ -199,7 +239,7 @@ fn a_server_answers_on_its_port_until_it_is_told_to_stop() {
             let _ = stopped.await;
         };
         let code = Some(CODE.to_owned());
-        let server = tokio::spawn(office(listener, memory, accounts, code, stop_at));
+        let server = tokio::spawn(office(listener, (memory, book), accounts, code, stop_at));
         let asked = tokio::task::spawn_blocking(move || {
             let mut stream = TcpStream::connect(address).expect("connects");
             let head = format!("GET /login HTTP/1.1\r\nHost: {address}\r\n\r\n");
