@@ -159,7 +159,7 @@ pub(crate) struct BackupArgs {
 /// Each file is held against its digest first; when one differs nothing is put back (exit code 112). All who were logged in have to log in again.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  gatewright restore /mnt/backups/2026-11-27\n  mv .gatewright .gatewright.before && gatewright restore ../copy"
+    after_help = "Examples:\n  gatewright restore /mnt/backups/2026-11-27\n  gatewright restore ../copy --json"
 )]
 pub(crate) struct RestoreArgs {
     /// The folder that `gatewright backup` wrote.
