@@ -42,7 +42,7 @@ pub(crate) fn evidence(
 /// Reads some flips in full, by their indices into the analysis.
 ///
 /// # Errors
-/// As [`evidence`].
+/// As [`evidence()`].
 pub(crate) fn in_full(
     loaded: &Loaded,
     session: &Session,
