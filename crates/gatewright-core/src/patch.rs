@@ -24,10 +24,7 @@ pub fn patch(path: &str, old: Option<&str>, new: &str) -> String {
     let (gone, come) = (before.len() - tail, after.len() - tail);
     let mut text = String::new();
     let (a, b) = (quoted("a/", path), quoted("b/", path));
-    let _ = writeln!(text, "diff --git {a} {b}");
-    if old.is_none() {
-        text.push_str("new file mode 100644\n");
-    }
+    // Without git's own heading: with it, paths are from the root of the repository, and in a folder below `git apply` would do nothing and not say so.
     let a = if old.is_some() {
         a.as_str()
     } else {
@@ -98,7 +95,7 @@ mod tests {
         let new = old.replace("5\n", "five\n");
         assert_eq!(
             patch("reference/all.jsonl", Some(old), &new),
-            "diff --git a/reference/all.jsonl b/reference/all.jsonl\n--- a/reference/all.jsonl\n+++ b/reference/all.jsonl\n@@ -2,7 +2,7 @@\n 2\n 3\n 4\n-5\n+five\n 6\n 7\n 8\n"
+            "--- a/reference/all.jsonl\n+++ b/reference/all.jsonl\n@@ -2,7 +2,7 @@\n 2\n 3\n 4\n-5\n+five\n 6\n 7\n 8\n"
         );
         assert_eq!(patch("x", Some(old), old), "");
     }
@@ -107,13 +104,13 @@ mod tests {
     fn a_new_file_and_a_missing_line_end_are_said() {
         assert_eq!(
             patch("x y", None, "1\n"),
-            "diff --git a/x y b/x y\nnew file mode 100644\n--- /dev/null\n+++ b/x y\t\n@@ -0,0 +1,1 @@\n+1\n"
+            "--- /dev/null\n+++ b/x y\t\n@@ -0,0 +1,1 @@\n+1\n"
         );
         let added = patch("x", Some("1"), "1\n2\n");
         assert!(
             added.ends_with("@@ -1,1 +1,2 @@\n-1\n\\ No newline at end of file\n+1\n+2\n"),
             "{added}"
         );
-        assert!(patch("ü", None, "1\n").starts_with("diff --git \"a/\\303\\274\""));
+        assert!(patch("ü", Some("0\n"), "1\n").starts_with("--- \"a/\\303\\274\""));
     }
 }

@@ -44,7 +44,7 @@ pub use gate::{Action, Compare, Metric, Rule, Subject, Verb};
 pub use judge::{Judge, JudgeGrader, ProgramGrader, Sees};
 pub use live::{HeaderText, HttpShape, Live, Pace, Price, Protocol, Secret, SeedUse, Template};
 pub use rule::{DateOrder, Edge, Join, LengthIn, Limits, ListMarks, Reading, SimilarityMetric};
-pub use signing::{SignRules, identity};
+pub use signing::{SignRules, identity, may_be_one};
 
 /// The whole page.
 #[derive(Clone, Debug)]

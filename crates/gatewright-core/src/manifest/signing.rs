@@ -55,9 +55,45 @@ pub fn identity(text: &str) -> Option<String> {
     Some(bare)
 }
 
+/// Says whether two names may be one person's: where they are equal, or where one is a plain name, as accounts have them, and the other a mail
+/// address that begins with it. The doubt is for whoever refuses.
+pub fn may_be_one(one: &str, other: &str) -> bool {
+    let plain = |text: &str| text.trim().to_lowercase();
+    let (Some(a), Some(b)) = (identity(one), identity(other)) else {
+        return plain(one) == plain(other);
+    };
+    let name = |text: &str| -> String {
+        let name = text.split('@').next().unwrap_or_default();
+        name.split('+').next().unwrap_or_default().to_owned()
+    };
+    let both_mail = a.contains('@') && b.contains('@');
+    a == b || (!both_mail && name(&a) == name(&b))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a24_a_plain_name_may_be_the_mail_address_that_begins_with_it() {
+        for (one, other) in [
+            ("ana", "ANA"),
+            ("ana", "ana@example.com"),
+            ("ana@example.com", "ana"),
+            ("ana+x@example.com", "ana@example.com"),
+            ("Ana Lee", "ana lee "),
+        ] {
+            assert!(may_be_one(one, other), "{one} {other}");
+        }
+        for (one, other) in [
+            ("ana", "ben"),
+            ("ana@example.com", "ana@example.org"),
+            ("ana", "anna@example.com"),
+            ("Ana Lee", "ana"),
+        ] {
+            assert!(!may_be_one(one, other), "{one} {other}");
+        }
+    }
 
     #[test]
     fn a24_one_person_with_two_spellings_is_one_identity() {

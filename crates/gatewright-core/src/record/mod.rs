@@ -17,7 +17,7 @@ pub mod statement;
 pub use chain::Checkpoint;
 pub use compare::{Difference, first_difference};
 pub use envelope::{Envelope, EnvelopeFault};
-pub use key::{Keys, PublicKey, SecretKey};
+pub use key::{KeyEntry, Keys, PublicKey, SecretKey};
 pub use standing::{Recorded, in_force, recorded};
 pub use statement::{Kind, Predicate, Statement, Summary};
 

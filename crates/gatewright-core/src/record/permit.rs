@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::analyse::{Analysis, Finding, Flip, Standing};
 use crate::decide::{Answer, DecisionContext};
-use crate::manifest::{Manifest, SignRules, Subject, Verb, identity};
+use crate::manifest::{Manifest, SignRules, Subject, Verb, identity, may_be_one};
 use crate::reference::ReferenceSet;
 
 /// Shortest and longest reason, in characters without the white space around it.
@@ -60,18 +60,20 @@ pub fn may_sign(
     let who = || signer.to_owned();
     let bare = identity(signer).unwrap_or_else(who);
     let same = |other: &String| identity(other).is_some_and(|other| other == bare);
+    // An account of the review server has a plain name: it may be whoever's mail address begins with it.
+    let may_be = |other: &String| may_be_one(other, &bare);
     if !rules.by.is_empty() && !rules.by.iter().any(same) {
         return Err(Refusal::NotAmong(bare));
     }
     if rules.author_may_sign != Some(true) {
-        if authors.iter().any(same) {
+        if authors.iter().any(may_be) {
             return Err(Refusal::Author(bare));
         }
         if rules.author_may_sign == Some(false) && authors.is_empty() {
             return Err(Refusal::AuthorUnknown);
         }
     }
-    if signed.iter().any(same) {
+    if signed.iter().any(may_be) {
         return Err(Refusal::Twice(bare));
     }
     Ok(())

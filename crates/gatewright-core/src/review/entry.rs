@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::desk::{Item, UNDO_SECONDS};
 use crate::digest::Digest;
+use crate::manifest::may_be_one;
 
 /// Returns a person's name as it is compared: without spaces around it and in lower case, as accounts have it. `Ana` and `ana` are one person.
 pub fn person_of(name: &str) -> String {
@@ -149,6 +150,11 @@ impl Entry {
         self.settled.is_none() && self.aside.iter().any(|aside| aside.policy)
     }
 
+    /// Says whether somebody is, or may be, one of those who must not label it.
+    pub fn is_author(&self, who: &str) -> bool {
+        self.not_by.iter().any(|author| may_be_one(author, who))
+    }
+
     /// Returns why one person would not label it.
     pub fn aside_by(&self, who: &str) -> Option<&Aside> {
         self.aside.iter().find(|aside| aside.by == who)
@@ -158,7 +164,7 @@ impl Entry {
     /// known makes none: an answer that came back when all others are done would be known for what it is.
     pub fn waits_for(&self, who: &str) -> bool {
         !self.is_finished()
-            && !self.not_by.contains(who)
+            && !self.is_author(who)
             && self.said_by(who).is_none()
             && self.aside_by(who).is_none()
     }
@@ -177,7 +183,7 @@ impl Entry {
     /// Says whether one person may settle it, once it is open: neither who labelled it, nor who asked, nor who wrote what is judged.
     pub fn may_be_settled_by(&self, who: &str) -> bool {
         self.said_by(who).is_none()
-            && !self.not_by.contains(who)
+            && !self.is_author(who)
             && !self.aside_by(who).is_some_and(|aside| aside.policy)
             && !self.waits_for(who)
     }

@@ -28,7 +28,7 @@ impl Desk {
                 let entry = self.find(item).ok_or(Refusal::NoItem)?;
                 let by = person_of(by);
                 of_labels(entry, label)?;
-                match (by.is_empty(), entry.not_by.contains(&by)) {
+                match (by.is_empty(), entry.is_author(&by)) {
                     (true, _) => Err(Refusal::Nobody),
                     (_, true) => Err(Refusal::Author),
                     _ if *origin == Origin::Page => may_take_over(entry, &by, *settles),
@@ -46,7 +46,11 @@ impl Desk {
             ),
             ReviewEvent::Gold { item, label, .. } => {
                 let entry = self.find(item).ok_or(Refusal::NoItem)?;
-                of_labels(entry, label)
+                of_labels(entry, label)?;
+                match &entry.gold {
+                    Some((known, _)) if known != label => Err(Refusal::KnownOtherwise),
+                    _ => Ok(()),
+                }
             }
         }
     }
@@ -116,7 +120,7 @@ fn may_take_over(entry: &Entry, by: &str, settles: bool) -> Result<(), Refusal> 
 
 /// Only what waits for somebody can be put aside: else whoever settles could ask about what others agree on.
 fn may_put_aside(entry: &Entry, by: &str, reason: &str) -> Result<(), Refusal> {
-    if entry.not_by.contains(by) {
+    if entry.is_author(by) {
         return Err(Refusal::Author);
     }
     open(entry)?;

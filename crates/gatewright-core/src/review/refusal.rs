@@ -58,6 +58,9 @@ pub enum Refusal {
     /// It waits for the same person's label.
     #[error("this answer waits for your own label: label it or put it aside first")]
     LabelFirst,
+    /// Two say that different labels are right.
+    #[error("another label is known of this answer: who knows better settles that first")]
+    KnownOtherwise,
     /// The note is too long.
     #[error("a note has at most {} characters", REASON_CHARS.end())]
     Note,

@@ -250,7 +250,7 @@ pub(super) fn label(served: &Served, visit: &Visit) -> Answer {
     // Of what enough people have labelled, pages tell what they said. A label on top is blind only from somebody who had the answer on the screen
     // when others were faster, and has not been on those pages since.
     let may_be_told = |entry: &Entry| {
-        let is_new = entry.said_by(me).is_none() && !entry.not_by.contains(me);
+        let is_new = entry.said_by(me).is_none() && !entry.is_author(me);
         is_new && entry.settled.is_none() && entry.is_finished() && !served.shows(me, entry.id)
     };
     let found = item.and_then(|id| desk.find(&id));

@@ -148,7 +148,7 @@ const AUTHORS: &str =
 /// Says why somebody is shown nothing of what others said of an answer.
 fn closed_to(served: &Served, entry: &Entry, visit: &Visit) -> Option<&'static str> {
     let me = &visit.who.person;
-    if entry.not_by.contains(me) {
+    if entry.is_author(me) {
         return Some(AUTHORS);
     }
     let blind = entry.is_blind_for(me, &visit.call.now);

@@ -13,10 +13,11 @@ use gatewright_store::{Accounts, ProjectLog, RunLog};
 use serde::{Deserialize, Serialize};
 
 use crate::args::{BackupArgs, RestoreArgs};
-use crate::commands::{Context, replace, shell};
+use crate::commands::{Context, shell};
 use crate::error::Failure;
 use crate::exit;
-use crate::pipeline::{digest_of, keys::SERVER_KEYS, writer};
+use crate::pipeline::keys::{SERVER_KEYS, alone};
+use crate::pipeline::{digest_of, writer};
 
 /// What a backup says of itself, in the folder that holds it.
 const CONTENTS: &str = "backup.json";
@@ -45,16 +46,23 @@ pub(crate) fn backup(context: &Context, args: &BackupArgs) -> Result<u8, Failure
     }
     let to = context.here.join(&args.folder);
     empty(&to, &args.folder)?;
-    if to.starts_with(state) {
+    if is_inside(&to, state) {
         return Err(Failure::usage("a backup inside of what it holds")
             .next("a folder elsewhere, best on another disk"));
     }
+    // Nobody signs meanwhile: a record and what the log says of it are one.
+    let _alone = alone(state)?;
+    make_folder(&to)?;
+    // The log first, and only then a look at what is there: what it names was there before it named it.
+    let log = Path::new(PROJECT);
+    if state.join(log).exists() {
+        copy(state, log, &to)?;
+    }
     let mut found = Vec::new();
     walk(state, Path::new(""), &mut found)?;
-    // The log first: what it names was there before it named it, so that all of that is copied after it.
-    found.sort_by_key(|path| (path.as_path() != Path::new(PROJECT), path.clone()));
-    make_folder(&to)?;
-    for path in &found {
+    found.retain(|path| path != log || to.join(path).exists());
+    found.sort();
+    for path in found.iter().filter(|path| path.as_path() != log) {
         copy(state, path, &to)?;
     }
     let mut files = BTreeMap::new();
@@ -74,7 +82,11 @@ pub(crate) fn backup(context: &Context, args: &BackupArgs) -> Result<u8, Failure
         source: Box::new(source),
     })?;
     // Last: a folder without it is no backup.
-    replace(&to.join(CONTENTS), text.as_bytes())?;
+    let part = to.join(format!("{CONTENTS}.part"));
+    let _ = std::fs::remove_file(&part);
+    write_new(&mut text.as_bytes(), &part)?;
+    let named = std::fs::rename(&part, to.join(CONTENTS));
+    named.map_err(|why| unwritten(&part, &why.to_string()))?;
     told(context, &contents, &args.folder)
 }
 
@@ -155,12 +167,16 @@ fn put_back(
             return Err(altered(&what));
         }
     }
-    if let Ok(log) = ProjectLog::read_only(part) {
-        log.integrity_check()?;
-        let now = log.checkpoint()?.to_string();
-        if contents.log.as_ref() != Some(&now) {
-            return Err(altered("its log is not where it says"));
+    let log = match part.join(PROJECT).exists() {
+        true => {
+            let log = ProjectLog::read_only(part)?;
+            log.integrity_check()?;
+            Some(log.checkpoint()?.to_string())
         }
+        false => None,
+    };
+    if contents.log != log {
+        return Err(altered("its log is not where it says"));
     }
     if part.join(Accounts::FILE).exists() {
         // Who was logged in then may have been shut out since.
@@ -214,7 +230,7 @@ fn walk(root: &Path, below: &Path, found: &mut Vec<PathBuf>) -> Result<(), Failu
         let entry = entry.map_err(unread)?;
         let path = below.join(entry.file_name());
         let kind = entry.file_type().map_err(unread)?;
-        if kind.is_dir() && path == Path::new(SERVER_KEYS) {
+        if kind.is_dir() && (path == Path::new(SERVER_KEYS) || is_stage(&path)) {
             // Who has the copy must not be able to sign.
             continue;
         } else if kind.is_dir() {
@@ -235,6 +251,12 @@ fn is_beside(path: &Path) -> bool {
     ends.iter().any(|end| name.ends_with(end))
 }
 
+/// Says whether a folder is what somebody is working on right now.
+fn is_stage(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.starts_with(".part-")
+}
+
 /// Copies one file; of a database what is in it now, while others may write.
 fn copy(state: &Path, path: &Path, to: &Path) -> Result<(), Failure> {
     let (from, to) = (state.join(path), to.join(path));
@@ -253,14 +275,28 @@ fn copy_file(from: &Path, to: &Path) -> Result<(), Failure> {
     let mut source = File::open(from).map_err(|why| {
         Failure::usage(format!("cannot read {}", from.display())).why(why.to_string())
     })?;
+    write_new(&mut source, to)
+}
+
+/// Writes a file that is not there yet, for its owner alone.
+fn write_new(source: &mut impl std::io::Read, to: &Path) -> Result<(), Failure> {
     let mut options = File::options();
     let made = options.write(true).create_new(true).mode(0o600).open(to);
     let written = made.and_then(|mut file| {
-        std::io::copy(&mut source, &mut file)?;
+        std::io::copy(source, &mut file)?;
         file.flush()?;
         file.sync_all()
     });
     written.map_err(|why| unwritten(to, &why.to_string()))
+}
+
+/// Says whether a folder that may not be there yet would be in another, whatever links and dots its name has.
+fn is_inside(path: &Path, folder: &Path) -> bool {
+    let Ok(folder) = folder.canonicalize() else {
+        return false;
+    };
+    let there = path.ancestors().find_map(|above| above.canonicalize().ok());
+    there.is_some_and(|there| there.starts_with(&folder))
 }
 
 fn make_parent(path: &Path) -> Result<(), Failure> {

@@ -320,6 +320,45 @@ fn a24_an_account_and_a_key_are_one_person() {
     assert_eq!(records(&project), 1);
 }
 
+/// The other way round: the account signs first, and then a key of the person that it may be. The command and `verify` are as careful as the server.
+#[test]
+fn a24_a_key_is_refused_what_an_account_of_that_name_has_signed_or_written() {
+    let (project, run) = decided("sign: {persons: 2}");
+    let made = project.run(&["key", "new", "--identity", "ana@example.com"]);
+    let _ = made.expect(0);
+    let manager = "release-manager";
+    let server = Server::start(&project, 0);
+    let [ana] = people(&server, [("ana", manager)]);
+    assert_eq!(ana.look_at_all(&run), 6);
+    let (status, page) = ana.sign(&run, REASON);
+    assert_eq!(status, 303, "{page}");
+    let second = project.run(&["sign", "--reason", REASON]).expect(2);
+    assert!(
+        second.said().contains("has signed this decision already"),
+        "{second}"
+    );
+    // A key that is lost takes neither the account's person nor its revocation with it.
+    let list = project.run(&["key", "list", "--json"]).expect(0);
+    let list: serde_json::Value = serde_json::from_str(&list.stdout).expect("json");
+    let keys = list["keys"].as_array().expect("keys");
+    let held = keys.iter().find(|key| key["account"] == "ana");
+    let id = held.expect("the server's")["key"].as_str().expect("an id");
+    let revoke = [
+        "key",
+        "revoke",
+        id,
+        "--reason",
+        "the server was open to all",
+    ];
+    let _ = project.run(&revoke).expect(0);
+    let state = project.project().join(".gatewright");
+    std::fs::remove_dir_all(state.join("server-keys")).expect("gone");
+    let path = format!("/releases/{run}/sign");
+    let (status, _, page) = server.ask("GET", &path, &ana.cookie, "");
+    assert_eq!(status, 409, "{page}");
+    assert!(page.contains("revoked"), "{page}");
+}
+
 #[test]
 fn a25_what_moved_between_the_page_and_the_signature_is_named() {
     let (project, run) = decided("");
@@ -507,9 +546,26 @@ fn a26_a_rule_that_is_not_overridable_is_not_bypassed_at_the_server() {
     assert_eq!(refusals(&project).len(), 1);
 }
 
-/// Puts a patch in, as a person does, in a copy of the project.
-fn git_apply(project: &TestEnvironment, patch: &str) -> tempfile::TempDir {
-    let copy = tempfile::tempdir().expect("a folder");
+/// A copy of a project in a folder of a repository.
+struct Copy {
+    _repository: tempfile::TempDir,
+    place: std::path::PathBuf,
+}
+
+impl Copy {
+    fn path(&self) -> &std::path::Path {
+        &self.place
+    }
+}
+
+/// Puts a patch in, as a person does, in a copy of the project that is not at the root of its repository.
+fn git_apply(project: &TestEnvironment, patch: &str) -> Copy {
+    let repository = tempfile::tempdir().expect("a folder");
+    let copy = Copy {
+        place: repository.path().join("evals"),
+        _repository: repository,
+    };
+    std::fs::create_dir(copy.path()).expect("a folder");
     let git = |arguments: &[&str], input: &str| {
         let mut child = Command::new("git")
             .args(arguments)
@@ -542,14 +598,14 @@ fn git_apply(project: &TestEnvironment, patch: &str) -> tempfile::TempDir {
             std::fs::copy(from, copy.path().join(name)).expect("copied");
         }
     }
-    git(&["init", "-q"], "");
+    git(&["init", "-q", ".."], "");
     git(&["apply", "--check", "-"], patch);
     git(&["apply", "-"], patch);
     copy
 }
 
 /// Runs a command on a copy.
-fn there(copy: &tempfile::TempDir, arguments: &[&str]) -> String {
+fn there(copy: &Copy, arguments: &[&str]) -> String {
     let done = Command::new(env!("CARGO_BIN_EXE_gatewright"))
         .args(arguments)
         .current_dir(copy.path())
@@ -633,7 +689,10 @@ fn incidents_and_the_suite_leave_as_patches_that_git_takes() {
     ];
     let (status, patch) = owen.send("/incidents", &csrf, &add);
     assert_eq!(status, 200, "{patch}");
-    assert!(patch.starts_with("diff --git a/incidents.jsonl"), "{patch}");
+    assert!(
+        patch.starts_with("--- /dev/null\n+++ b/incidents.jsonl"),
+        "{patch}"
+    );
     assert!(
         !project.project().join("incidents.jsonl").exists(),
         "nothing is written"

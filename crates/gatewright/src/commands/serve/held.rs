@@ -4,7 +4,7 @@ use std::path::Path;
 
 use gatewright_core::event::ProjectEvent;
 use gatewright_core::manifest::identity;
-use gatewright_core::record::{Keys, SecretKey};
+use gatewright_core::record::{KeyEntry, Keys, SecretKey};
 
 use crate::error::Failure;
 use crate::pipeline::{Signer, alike, keys};
@@ -27,6 +27,12 @@ impl Held<'_> {
         }
     }
 
+    /// The last key that the list has for the account.
+    fn last<'k>(&self, known: &'k Keys) -> Option<&'k KeyEntry> {
+        let mut entries = known.entries.iter().rev();
+        entries.find(|entry| entry.account.as_deref() == Some(self.account))
+    }
+
     fn own(&self) -> Result<String, Failure> {
         identity(self.account).ok_or_else(|| {
             Failure::usage(format!("`{}` is no name that signs", self.account))
@@ -39,7 +45,8 @@ impl Signer for Held<'_> {
     fn who(&self, known: &Keys) -> Result<String, Failure> {
         let secret = self.secret()?;
         let entry = secret.and_then(|secret| known.get(&secret.public().id()));
-        let Some(entry) = entry else {
+        // A key that was lost, as with a restored backup, takes neither its person with it nor that it was revoked.
+        let Some(entry) = entry.or_else(|| self.last(known)) else {
             return self.own();
         };
         keys::in_use(entry)?;
@@ -74,7 +81,7 @@ impl Signer for Held<'_> {
             None => Some(ProjectEvent::KeyAdded {
                 key: public.id(),
                 public: public.pem(),
-                identity: self.own()?,
+                identity: self.who(known)?,
                 replaces: None,
                 account: Some(self.account.to_owned()),
                 at: at.to_owned(),
