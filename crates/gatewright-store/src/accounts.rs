@@ -307,6 +307,18 @@ impl Accounts {
         Ok(())
     }
 
+    /// Returns the server's secret; `new`, kept from now on, where there is none.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`], [`StoreError::Write`].
+    pub fn secret(&self, new: &[u8; 32]) -> Result<[u8; 32], StoreError> {
+        let sql = "INSERT INTO secret (one, value) VALUES (1, ?1) ON CONFLICT (one) DO NOTHING";
+        self.write(sql, [new])?;
+        let sql = "SELECT value FROM secret";
+        let found = self.connection.query_row(sql, [], |row| row.get(0));
+        found.map_err(|source| self.unread(source))
+    }
+
     /// Adds a line to the audit. `at` is RFC 3339.
     ///
     /// # Errors
@@ -406,6 +418,8 @@ mod tests {
         assert_eq!(again.people().expect("reads"), [ana]);
         assert_eq!(again.find("ben").expect("reads"), None);
         assert_eq!(again.notes().expect("reads")[0].what, "logged in");
+        assert_eq!(again.secret(&[1; 32]).expect("keeps"), [1; 32]);
+        assert_eq!(again.secret(&[2; 32]).expect("reads"), [1; 32]);
     }
 
     #[test]

@@ -89,6 +89,7 @@ CREATE TABLE audit (
     "
 ALTER TABLE person ADD COLUMN provisional INTEGER NOT NULL DEFAULT 0 CHECK (provisional IN (0, 1));
 ",
+    "CREATE TABLE secret (one INTEGER PRIMARY KEY CHECK (one = 1), value BLOB NOT NULL CHECK (length(value) = 32)) STRICT;",
 ];
 
 /// Brings a log to the newest schema: nothing to do for most files. An older file is copied first

@@ -6,6 +6,7 @@
 
 mod access;
 mod accounts;
+mod aliases;
 mod answer;
 mod board;
 mod connection;
@@ -40,6 +41,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 use crate::guard::{Names, is_loopback};
+use aliases::Aliases;
 use answer::Failure;
 use first::FirstCode;
 use passwords::Passwords;
@@ -86,6 +88,7 @@ struct Served {
     project: Arc<dyn Project>,
     accounts: Mutex<Accounts>,
     passwords: Passwords,
+    aliases: Aliases,
     patience: Mutex<Patience>,
     first: Mutex<FirstCode>,
     /// The answer that each person has on the page Review, until that person is told what others said.
@@ -103,11 +106,13 @@ impl Served {
         port: u16,
     ) -> Result<Self, Failure> {
         let passwords = Passwords::new(&*office)?;
+        let aliases = Aliases::new(accounts.secret(&office.random()?)?);
         Ok(Self {
             office,
             project,
             accounts: Mutex::new(accounts),
             passwords,
+            aliases,
             patience: Mutex::default(),
             first: Mutex::new(FirstCode::new(first_code)),
             shown: Mutex::default(),

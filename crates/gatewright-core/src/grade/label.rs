@@ -232,6 +232,8 @@ impl<'a> ReadyLabel<'a> {
         let own: Vec<Row> = rows.iter().filter(about).copied().collect();
         let why = if labels.is_awaited(self.criterion, place, text) {
             "not all who were asked have labelled it"
+        } else if labels.is_outdated(self.criterion, place, text, &own) {
+            "people labelled it by another version of the rubric"
         } else if own.is_empty() && !rows.is_empty() {
             "what people labelled is another text than this answer"
         } else {

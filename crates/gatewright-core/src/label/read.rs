@@ -124,7 +124,9 @@ struct Found {
     open: Vec<Vec<Place>>,
     /// Answers that not all who were asked have labelled, with their texts where the rows tell.
     awaited: Vec<Vec<(Place, Option<TextCode>)>>,
-    /// Rows of another version of the rubric.
+    /// Answers with a label by another version of the rubric.
+    outdated: Vec<Vec<(Place, Option<TextCode>)>>,
+    /// Labels by another version of the rubric.
     other_rubric_rows: Vec<u64>,
     /// Line of the labels that state how they were drawn, or of which text they are.
     stated: Vec<Vec<(u32, Stated)>>,
@@ -189,6 +191,10 @@ fn merge(
         let all = into.awaited.entry(request.table()).or_default();
         all.extend(awaited);
     }
+    for (request, outdated) in requests.iter().zip(found.outdated) {
+        let all = into.outdated.entry(request.table()).or_default();
+        all.extend(outdated);
+    }
     for (request, rows) in requests.iter().zip(found.other_rubric_rows) {
         *into.other_rubric_rows.entry(request.criterion).or_default() += rows;
     }
@@ -226,6 +232,7 @@ fn read_block(plan: &Plan<'_>, block: &Block) -> Found {
             rows: plan.requests.iter().map(|_| Vec::new()).collect(),
             open: plan.requests.iter().map(|_| Vec::new()).collect(),
             awaited: plan.requests.iter().map(|_| Vec::new()).collect(),
+            outdated: plan.requests.iter().map(|_| Vec::new()).collect(),
             other_rubric_rows: vec![0; plan.requests.len()],
             stated: plan.requests.iter().map(|_| Vec::new()).collect(),
             texts: Interner::default(),
@@ -355,25 +362,22 @@ impl<'a> BlockReader<'a, '_> {
             return;
         }
         let rubric = text(&request.rubric, slots).filter(|_| answer.is_some());
-        if rubric.is_some_and(|it| Some(&*it) != request.page_rubric.as_deref()) {
-            self.found.other_rubric_rows[index] += 1;
-            return;
-        }
+        let is_other = rubric.is_some_and(|it| Some(&*it) != request.page_rubric.as_deref());
         let trial = self.count(line, "trial", &request.trial, slots);
         let part = self.count(line, "part", &request.part, slots);
-        if let (false, Some(answer)) = (filled, &answer) {
-            // A place for a label, that nobody has filled in. What is wrong with its code is said of labels.
+        if let Some(answer) = answer.as_ref().filter(|_| is_other || !filled) {
+            // What is wrong with its code is said of labels.
             let unit = (trial.flatten(), part.flatten());
-            let example = text(&request.example, slots).unwrap_or_default();
-            let system = self.answered(request, &example, answer, unit);
-            let example = self.plan.ids.get(example.as_ref()).copied();
-            if let (Some((system, code)), Some(example)) = (system, example) {
-                let part = unit.1.unwrap_or(NO_PART);
-                let place = (system, example, unit.0.unwrap_or(0), part);
-                match text(&request.open, slots).as_deref() {
-                    Some("true") => self.found.awaited[index].push((place, code)),
-                    _ => self.found.open[index].push(place),
-                }
+            let place = self.place(request, answer, slots, unit);
+            let is_open = text(&request.open, slots).is_some_and(|open| open == "true");
+            let found = &mut self.found;
+            found.other_rubric_rows[index] += u64::from(is_other && filled);
+            match (place, filled) {
+                (Some(place), true) => found.outdated[index].push(place),
+                (Some(place), false) if is_open => found.awaited[index].push(place),
+                // A place for a label, that nobody has filled in.
+                (Some((place, _)), false) => found.open[index].push(place),
+                (None, _) => {}
             }
             return;
         }
@@ -492,6 +496,21 @@ impl<'a> BlockReader<'a, '_> {
             self.bad(line, "unknown-answer", what, instead.to_owned());
         }
         found
+    }
+
+    /// Finds the place of an answer that a row names by its code, and the text that the code tells.
+    fn place(
+        &self,
+        request: &Compiled,
+        answer: &str,
+        slots: &[Slot<'_>],
+        unit: (Option<u32>, Option<u32>),
+    ) -> Option<(Place, Option<TextCode>)> {
+        let example = text(&request.example, slots).unwrap_or_default();
+        let (system, code) = self.answered(request, &example, answer, unit)?;
+        let example = self.plan.ids.get(example.as_ref()).copied()?;
+        let part = unit.1.unwrap_or(NO_PART);
+        Some(((system, example, unit.0.unwrap_or(0), part), code))
     }
 
     /// Finds the system that a code of an answer stands for, and the text that it tells.

@@ -224,7 +224,9 @@ pub struct Labels {
     pub(super) open: BTreeMap<u16, BTreeSet<Place>>,
     /// Answers of which a row says that not all who were asked have labelled them, with their texts where the rows tell, by criterion.
     pub(super) awaited: BTreeMap<u16, BTreeSet<(Place, Option<TextCode>)>>,
-    /// Rows that follow another version of the rubric than the page names, over all files, by criterion.
+    /// Answers with a label by another version of the rubric than the page names, with their texts where the rows tell, by criterion.
+    pub(super) outdated: BTreeMap<u16, BTreeSet<(Place, Option<TextCode>)>>,
+    /// Labels that follow another version of the rubric than the page names, over all files, by criterion.
     pub other_rubric_rows: BTreeMap<u16, u64>,
     /// Rows of systems that the page does not name, over all files.
     pub other_system_rows: u64,
@@ -307,6 +309,7 @@ impl Labels {
         let (none, no_places) = (BTreeSet::new(), BTreeSet::new());
         let open = self.open.get(&key).unwrap_or(&none);
         let awaited = self.awaited.get(&key).unwrap_or(&no_places);
+        let outdated = self.outdated.get(&key).unwrap_or(&no_places);
         let table = self.tables.get(&key);
         let awaited: BTreeSet<&Place> = awaited.iter().map(|(place, _)| place).collect();
         let is_labelled = |(system, example, trial, part): &&Place| {
@@ -316,7 +319,9 @@ impl Labels {
             rows.iter()
                 .any(|row| (row.trial, row.part) == (*trial, *part))
         };
-        let unlabelled = open.iter().filter(|place| !is_labelled(place));
+        // What was labelled by another version of the rubric awaits a label by this one.
+        let open = open.iter().chain(outdated.iter().map(|(place, _)| place));
+        let unlabelled = open.filter(|place| !is_labelled(place));
         unlabelled.chain(awaited).collect::<BTreeSet<_>>().len() as u64
     }
 
@@ -407,14 +412,33 @@ impl Labels {
         stated.map_or(1.0, |stated| stated.inclusion)
     }
 
-    /// Says whether any label of a criterion tells which text it is of, or any row that its answer awaits more.
+    /// Says whether any label of a criterion tells which text it is of, or any row that its answer awaits more, or another label.
     pub(crate) fn tells_texts(&self, criterion: u16) -> bool {
         let awaited = self
             .awaited
             .get(&criterion)
             .is_some_and(|it| !it.is_empty());
         let told = |table: &Table| table.stated.values().any(|it| it.text.is_some());
-        awaited || self.tables.get(&criterion).is_some_and(told)
+        let outdated = self.outdated.get(&criterion);
+        let outdated = outdated.is_some_and(|it| !it.is_empty());
+        awaited || outdated || self.tables.get(&criterion).is_some_and(told)
+    }
+
+    /// Says whether an answer, or a part of it that none of these labels is of, has labels by another version of the rubric alone. What they said
+    /// must not be as if nobody had said anything.
+    pub(crate) fn is_outdated(
+        &self,
+        criterion: u16,
+        (system, example, trial): (usize, u32, u32),
+        answer: Option<TextCode>,
+        rows: &[Row],
+    ) -> bool {
+        let all = self.outdated.get(&criterion).into_iter().flatten();
+        let mut of_answer = all.filter(|((of, at, told, _), text)| {
+            (usize::from(*of), *at, *told) == (system, example, trial)
+                && (text.is_none() || *text == answer)
+        });
+        of_answer.any(|((.., part), _)| rows.iter().all(|row| row.part != *part))
     }
 
     /// Says whether not all who were asked about an answer have labelled it, or a part of it.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::entry::{Aside, Entry, Given, Origin, person_of};
 use crate::digest::Digest;
+use crate::manifest::{Criterion, Manifest};
 
 /// How long somebody may take a label back, in seconds.
 pub const UNDO_SECONDS: i64 = 30;
@@ -129,6 +130,24 @@ pub enum ReviewEvent {
         /// When, RFC 3339.
         at: String,
     },
+    /// Somebody was shown which system answers an example how, and what graders say of it: no answer to it is labelled by this person any more.
+    Told {
+        /// The example's id.
+        example: String,
+        /// Who.
+        by: String,
+        /// When, RFC 3339.
+        at: String,
+    },
+}
+
+/// Which version of its rubric each criterion of a page names.
+pub type Rubrics = BTreeMap<String, Option<String>>;
+
+/// Reads which version of its rubric each criterion of a page names.
+pub fn rubrics(manifest: &Manifest) -> Rubrics {
+    let named = |it: &Criterion| (it.id.to_string(), it.people_rubric().map(str::to_owned));
+    manifest.criteria.iter().map(named).collect()
 }
 
 /// How far one person is.
@@ -147,6 +166,12 @@ pub struct Progress {
 pub struct Desk {
     entries: Vec<Arc<Entry>>,
     place: Arc<BTreeMap<Digest, usize>>,
+    /// Places of the answers with the same words to the same question, by both: whoever reads one has read the others.
+    twins: Arc<BTreeMap<Digest, Vec<usize>>>,
+    /// The examples of which each person was told which system answers how.
+    told: Arc<BTreeMap<String, BTreeSet<String>>>,
+    /// What the page says; nothing where nobody has said it, and then all is asked by the version that the page names.
+    rubrics: Option<Arc<Rubrics>>,
 }
 
 impl Desk {
@@ -220,6 +245,12 @@ impl Desk {
                     entry.gold = Some((label.clone(), person_of(by)));
                 }
             }
+            ReviewEvent::Told { example, by, .. } => {
+                let told = Arc::make_mut(&mut self.told);
+                told.entry(person_of(by))
+                    .or_default()
+                    .insert(example.clone());
+            }
         }
     }
 
@@ -232,6 +263,9 @@ impl Desk {
             entry.item.inclusion = entry.item.inclusion.or(item.inclusion);
             if entry.item.output.is_none() {
                 entry.item.output.clone_from(&item.output);
+            }
+            if let Some(&place) = self.place.get(&id) {
+                self.pair(place);
             }
             return;
         }
@@ -248,6 +282,57 @@ impl Desk {
             gold: None,
             withdrawn: Vec::new(),
         }));
+        self.pair(self.entries.len() - 1);
+    }
+
+    /// Puts an answer beside those that have its words.
+    fn pair(&mut self, place: usize) {
+        let Some(words) = words(&self.entries[place].item) else {
+            return;
+        };
+        let twins = Arc::make_mut(&mut self.twins).entry(words).or_default();
+        if !twins.contains(&place) {
+            twins.push(place);
+        }
+    }
+
+    /// Says by which versions of their rubrics answers are asked about now: those of other versions wait for nobody.
+    pub fn by_rubrics(&mut self, rubrics: Arc<Rubrics>) {
+        self.rubrics = Some(rubrics);
+    }
+
+    /// Says whether an answer is asked about by the version of the rubric that the page names.
+    pub fn is_current(&self, entry: &Entry) -> bool {
+        let item = &entry.item;
+        let named = |all: &Rubrics| all.get(&item.criterion) == Some(&item.rubric);
+        self.rubrics.as_deref().is_none_or(named)
+    }
+
+    /// Returns the answers that are asked about by the versions that the page names, in the order in which they were asked.
+    pub fn current(&self) -> impl Iterator<Item = &Entry> {
+        self.all().filter(|entry| self.is_current(entry))
+    }
+
+    /// Says whether somebody was told which system answers an example how.
+    pub(super) fn is_told(&self, who: &str, example: &str) -> bool {
+        let told = self.told.get(who);
+        told.is_some_and(|examples| examples.contains(example))
+    }
+
+    /// Says whether an answer waits for a person's label.
+    pub fn awaits(&self, entry: &Entry, who: &str) -> bool {
+        self.is_current(entry) && entry.waits_for(who) && !self.is_told(who, &entry.item.example)
+    }
+
+    /// Says whether nothing that others said of an answer is for a person yet: it, or another with the same words to the same question, waits for
+    /// this person's label, or the label can be taken back.
+    pub fn is_blind(&self, entry: &Entry, who: &str, now: &str) -> bool {
+        if self.awaits(entry, who) || entry.is_fresh_of(who, now) {
+            return true;
+        }
+        let twins = words(&entry.item).and_then(|words| self.twins.get(&words));
+        let mut twins = twins.into_iter().flatten().map(|at| &*self.entries[*at]);
+        twins.any(|twin| self.awaits(twin, who))
     }
 
     fn entry(&mut self, id: &Digest) -> Option<&mut Entry> {
@@ -303,7 +388,7 @@ impl Desk {
 
     /// Returns the answers that wait for a person, the first to be labelled first.
     pub fn waiting<'d>(&'d self, who: &'d str) -> impl Iterator<Item = &'d Entry> {
-        self.all().filter(|entry| entry.waits_for(who))
+        self.all().filter(|entry| self.awaits(entry, who))
     }
 
     /// Returns the answer that a person is shown next. Of several to one example, as of two systems, whichever comes first differs from person to
@@ -318,26 +403,35 @@ impl Desk {
 
     /// Returns the answers on which people differ, and those with a question about policy, that nobody has settled.
     pub fn to_settle(&self) -> impl Iterator<Item = &Entry> {
-        self.all().filter(|entry| entry.is_to_settle())
+        self.current().filter(|entry| entry.is_to_settle())
     }
 
     /// Returns those of them that a person may settle now.
-    pub fn to_settle_by<'d>(&'d self, who: &'d str) -> impl Iterator<Item = &'d Entry> {
-        self.to_settle()
-            .filter(move |entry| entry.may_be_settled_by(who))
+    pub fn to_settle_by<'d>(
+        &'d self,
+        who: &'d str,
+        now: &'d str,
+    ) -> impl Iterator<Item = &'d Entry> {
+        let may =
+            move |entry: &&Entry| entry.may_be_settled_by(who) && !self.is_blind(entry, who, now);
+        self.to_settle().filter(may)
     }
 
     /// Returns the desk without the answers of which a person is to see nothing yet.
     pub fn seen_by(&self, who: &str, now: &str) -> Self {
         let seen = self.entries.iter();
-        let seen = seen.filter(|entry| !entry.is_blind_for(who, now));
+        let seen = seen.filter(|entry| !self.is_blind(entry, who, now));
         let entries: Vec<Arc<Entry>> = seen.cloned().collect();
         let place = entries.iter().zip(0..);
         let place = place.map(|(entry, at)| (entry.id, at)).collect();
-        Self {
+        let mut seen = Self {
             entries,
             place: Arc::new(place),
-        }
+            twins: Arc::default(),
+            ..self.clone()
+        };
+        (0..seen.entries.len()).for_each(|place| seen.pair(place));
+        seen
     }
 
     /// Returns the names of all who have said something of an answer, or put one aside.
@@ -351,7 +445,7 @@ impl Desk {
     }
 
     /// Says how far a person is.
-    pub fn progress(&self, who: &str) -> Progress {
+    pub fn progress(&self, who: &str, now: &str) -> Progress {
         let count = |all: &mut dyn Iterator<Item = &Entry>| all.count() as u64;
         let mine = |entry: &&Entry| {
             entry
@@ -359,9 +453,9 @@ impl Desk {
                 .is_some_and(|given| given.origin != Origin::Page)
         };
         Progress {
-            labelled: count(&mut self.all().filter(mine)),
+            labelled: count(&mut self.current().filter(mine)),
             left: count(&mut self.waiting(who)),
-            disputed: count(&mut self.to_settle_by(who)),
+            disputed: count(&mut self.to_settle_by(who, now)),
         }
     }
 
@@ -374,4 +468,15 @@ impl Desk {
         let last = said.max_by(|(_, a), (_, b)| a.cmp(b))?.0;
         self.may_withdraw(&last.id, who, now).ok().map(|()| last)
     }
+}
+
+/// Stands for a question and what was answered, where that is known.
+fn words(item: &Item) -> Option<Digest> {
+    let output = item.output.as_deref()?;
+    Some(Digest::of_json(&(
+        "words/1",
+        &item.criterion,
+        &item.input,
+        output,
+    )))
 }

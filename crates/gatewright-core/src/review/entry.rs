@@ -162,17 +162,17 @@ impl Entry {
 
     /// Says whether one person is still to label it. What others said of it makes no difference but by their number, and whether its label is
     /// known makes none: an answer that came back when all others are done would be known for what it is.
-    pub fn waits_for(&self, who: &str) -> bool {
+    pub(super) fn waits_for(&self, who: &str) -> bool {
         !self.is_finished()
             && !self.is_author(who)
             && self.said_by(who).is_none()
             && self.aside_by(who).is_none()
     }
 
-    /// Says whether nothing that others said of it is for a person yet: it waits for this person's label, or that can be taken back.
-    pub fn is_blind_for(&self, who: &str, now: &str) -> bool {
+    /// Says whether one person's label of it can still be taken back.
+    pub fn is_fresh_of(&self, who: &str, now: &str) -> bool {
         let given = self.said_by(who).filter(|_| self.settled.is_none());
-        self.waits_for(who) || given.is_some_and(|given| given.may_be_taken_back(now))
+        given.is_some_and(|given| given.may_be_taken_back(now))
     }
 
     /// Says whether it is open to be settled: people differ, or somebody asks about the policy.
@@ -181,10 +181,9 @@ impl Entry {
     }
 
     /// Says whether one person may settle it, once it is open: neither who labelled it, nor who asked, nor who wrote what is judged.
-    pub fn may_be_settled_by(&self, who: &str) -> bool {
+    pub(super) fn may_be_settled_by(&self, who: &str) -> bool {
         self.said_by(who).is_none()
             && !self.is_author(who)
             && !self.aside_by(who).is_some_and(|aside| aside.policy)
-            && !self.waits_for(who)
     }
 }

@@ -32,18 +32,17 @@ impl Desk {
                     (true, _) => Err(Refusal::Nobody),
                     (_, true) => Err(Refusal::Author),
                     _ if *origin == Origin::Page => may_take_over(entry, &by, *settles),
-                    _ if *settles => may_settle(entry, &by, note),
-                    _ => may_label(entry, &by, note),
+                    _ if *settles => self.may_settle(entry, &by, note),
+                    _ => self.may_label(entry, &by, note, *origin),
                 }
             }
             ReviewEvent::Withdrawn { item, by, at } => self.may_withdraw(item, &person_of(by), at),
             ReviewEvent::PutAside {
                 item, by, reason, ..
-            } => may_put_aside(
-                self.find(item).ok_or(Refusal::NoItem)?,
-                &person_of(by),
-                reason,
-            ),
+            } => {
+                let entry = self.find(item).ok_or(Refusal::NoItem)?;
+                self.may_put_aside(entry, &person_of(by), reason)
+            }
             ReviewEvent::Gold { item, label, .. } => {
                 let entry = self.find(item).ok_or(Refusal::NoItem)?;
                 of_labels(entry, label)?;
@@ -52,7 +51,88 @@ impl Desk {
                     _ => Ok(()),
                 }
             }
+            ReviewEvent::Told { example, by, .. } => {
+                let by = person_of(by);
+                match (by.is_empty(), self.is_told(&by, example)) {
+                    (true, _) => Err(Refusal::Nobody),
+                    (_, true) => Err(Refusal::Told),
+                    _ => Ok(()),
+                }
+            }
         }
+    }
+
+    /// Says whether an event may be written by the versions of the rubrics that the page names now; what was said by others stays.
+    ///
+    /// # Errors
+    /// As [`Desk::check`], and [`Refusal::OldRubric`].
+    pub fn may_be_said(&self, event: &ReviewEvent) -> Result<(), Refusal> {
+        if let ReviewEvent::Labelled { item, .. } | ReviewEvent::PutAside { item, .. } = event
+            && self.find(item).is_some_and(|entry| !self.is_current(entry))
+        {
+            return Err(Refusal::OldRubric);
+        }
+        self.check(event)
+    }
+
+    /// Who has put an answer aside may have been shown what others said of it. A label on top of those that were asked for is taken: who gave it
+    /// had the answer on the screen when somebody else was faster.
+    fn may_label(
+        &self,
+        entry: &Entry,
+        by: &str,
+        note: &str,
+        origin: Origin,
+    ) -> Result<(), Refusal> {
+        if note.chars().count() > *REASON_CHARS.end() {
+            return Err(Refusal::Note);
+        }
+        open(entry)?;
+        if entry.said_by(by).is_some() {
+            return Err(Refusal::Twice);
+        }
+        if entry.aside_by(by).is_some() {
+            return Err(Refusal::Aside);
+        }
+        match origin == Origin::Here && self.is_told(by, &entry.item.example) {
+            true => Err(Refusal::Told),
+            false => Ok(()),
+        }
+    }
+
+    fn may_settle(&self, entry: &Entry, by: &str, reason: &str) -> Result<(), Refusal> {
+        open(entry)?;
+        if entry.said_by(by).is_some() {
+            return Err(Refusal::OwnDispute);
+        }
+        if !entry.is_to_settle() {
+            return Err(Refusal::NotDisputed);
+        }
+        if entry.aside_by(by).is_some_and(|aside| aside.policy) {
+            return Err(Refusal::OwnQuestion);
+        }
+        if entry.waits_for(by) && !self.is_told(by, &entry.item.example) {
+            return Err(Refusal::LabelFirst);
+        }
+        of_length(reason)
+    }
+
+    /// Only what waits for somebody can be put aside: else whoever settles could ask about what others agree on.
+    fn may_put_aside(&self, entry: &Entry, by: &str, reason: &str) -> Result<(), Refusal> {
+        if entry.is_author(by) {
+            return Err(Refusal::Author);
+        }
+        open(entry)?;
+        if entry.said_by(by).is_some() {
+            return Err(Refusal::Twice);
+        }
+        if entry.aside_by(by).is_some() {
+            return Err(Refusal::AsideTwice);
+        }
+        if !entry.waits_for(by) {
+            return Err(Refusal::Enough);
+        }
+        of_length(reason)
     }
 
     pub(super) fn may_withdraw(&self, item: &Digest, by: &str, at: &str) -> Result<(), Refusal> {
@@ -76,39 +156,6 @@ fn open(entry: &Entry) -> Result<(), Refusal> {
     }
 }
 
-/// Who has put an answer aside may have been shown what others said of it. A label on top of those that were asked for is taken: who gave it had
-/// the answer on the screen when somebody else was faster.
-fn may_label(entry: &Entry, by: &str, note: &str) -> Result<(), Refusal> {
-    if note.chars().count() > *REASON_CHARS.end() {
-        return Err(Refusal::Note);
-    }
-    open(entry)?;
-    if entry.said_by(by).is_some() {
-        return Err(Refusal::Twice);
-    }
-    match entry.aside_by(by) {
-        Some(_) => Err(Refusal::Aside),
-        None => Ok(()),
-    }
-}
-
-fn may_settle(entry: &Entry, by: &str, reason: &str) -> Result<(), Refusal> {
-    open(entry)?;
-    if entry.said_by(by).is_some() {
-        return Err(Refusal::OwnDispute);
-    }
-    if !entry.is_to_settle() {
-        return Err(Refusal::NotDisputed);
-    }
-    if entry.aside_by(by).is_some_and(|aside| aside.policy) {
-        return Err(Refusal::OwnQuestion);
-    }
-    if entry.waits_for(by) {
-        return Err(Refusal::LabelFirst);
-    }
-    of_length(reason)
-}
-
 /// Labels that a file holds were given elsewhere: by whom, and why, was settled there.
 fn may_take_over(entry: &Entry, by: &str, settles: bool) -> Result<(), Refusal> {
     match (settles, entry.said_by(by)) {
@@ -116,24 +163,6 @@ fn may_take_over(entry: &Entry, by: &str, settles: bool) -> Result<(), Refusal> 
         (false, Some(_)) => Err(Refusal::Twice),
         (false, None) => Ok(()),
     }
-}
-
-/// Only what waits for somebody can be put aside: else whoever settles could ask about what others agree on.
-fn may_put_aside(entry: &Entry, by: &str, reason: &str) -> Result<(), Refusal> {
-    if entry.is_author(by) {
-        return Err(Refusal::Author);
-    }
-    open(entry)?;
-    if entry.said_by(by).is_some() {
-        return Err(Refusal::Twice);
-    }
-    if entry.aside_by(by).is_some() {
-        return Err(Refusal::AsideTwice);
-    }
-    if !entry.waits_for(by) {
-        return Err(Refusal::Enough);
-    }
-    of_length(reason)
 }
 
 fn of_length(reason: &str) -> Result<(), Refusal> {

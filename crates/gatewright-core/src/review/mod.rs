@@ -20,7 +20,9 @@ pub use agreement::{
     AgreementDocument, CriterionView, EstimateView, FORMAT, HintView, PairView, ScopeView,
     Standing, agreement, schema,
 };
-pub use desk::{Desk, Item, LEAST_GOLD, Progress, REASON_CHARS, ReviewEvent, UNDO_SECONDS};
+pub use desk::{
+    Desk, Item, LEAST_GOLD, Progress, REASON_CHARS, ReviewEvent, Rubrics, UNDO_SECONDS, rubrics,
+};
 pub use entry::{Aside, Entry, Given, Origin, Stand, person_of};
 pub use people::{PersonLine, desk_agreement, people};
 pub use rated::{Rated, Unit, Whose, is_of_people, rated};

@@ -49,6 +49,14 @@ pub enum Refusal {
         "you have put this answer aside, and what others said may have been shown to you since"
     )]
     Aside,
+    /// Who knows which system answers does not label.
+    #[error("you were shown which system answers this example: somebody else labels it")]
+    Told,
+    /// What is said by an old version counts for nothing.
+    #[error(
+        "the page names another version of the rubric by now: a label by this one would not count"
+    )]
+    OldRubric,
     /// As many have labelled it as were asked.
     #[error("enough people have labelled this answer")]
     Enough,

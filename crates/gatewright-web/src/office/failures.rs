@@ -10,7 +10,7 @@ use super::access::{Role, Visit};
 use super::answer::{Answer, go_to, page};
 use super::frame::{self, Frame};
 use super::project::{CauseWish, FailingOne, Failures, NotDone};
-use super::releases::{blind, told, waiting};
+use super::releases::{blind, remember, told, waiting};
 
 #[derive(Template)]
 #[template(path = "office/failures.html")]
@@ -71,6 +71,7 @@ fn show(served: &Served, visit: &Visit, refused: Option<&NotDone>, typed: CauseW
     if let Some(refused) = blind(served, visit, &one.examples)? {
         return refused;
     }
+    remember(served, visit, &one.line.example)?;
     let refused = refused.map(told);
     let status = refused
         .as_ref()

@@ -35,7 +35,7 @@ struct Home {
 pub(super) fn home(served: &Served, visit: &Visit) -> Answer {
     let desk = served.office.desk()?;
     let person = &visit.who.person;
-    let progress = desk.progress(person);
+    let progress = desk.progress(person, &visit.call.now);
     let settles = visit.who.role >= Role::Owner;
     let (given, wanted) = labels(&desk);
     let home = Home {
@@ -44,7 +44,7 @@ pub(super) fn home(served: &Served, visit: &Visit) -> Answer {
         labelled: progress.labelled,
         left: progress.left,
         to_settle: settles.then_some(progress.disputed),
-        answers: desk.entries().len(),
+        answers: desk.current().count(),
         given,
         wanted,
         stands: match settles {
@@ -63,7 +63,7 @@ pub(super) fn home(served: &Served, visit: &Visit) -> Answer {
 
 /// Counts the labels that were given and those that were asked for; what came on top counts in neither.
 fn labels(desk: &Desk) -> (u64, u64) {
-    let all = desk.entries().iter().map(|entry| {
+    let all = desk.current().map(|entry| {
         let wanted = u64::from(entry.people);
         (wanted.min(entry.given.len() as u64), wanted)
     });
@@ -72,7 +72,7 @@ fn labels(desk: &Desk) -> (u64, u64) {
 
 fn stands(desk: &Desk) -> Vec<(&'static str, usize)> {
     let count = |stand: Stand| {
-        let all = desk.entries().iter();
+        let all = desk.current();
         all.filter(|entry| entry.stand() == stand).count()
     };
     vec![

@@ -31,12 +31,13 @@ pub(super) struct Shown {
 }
 
 impl Shown {
-    pub(super) fn of(item: &Item) -> Self {
+    pub(super) fn of(served: &Served, item: &Item) -> Self {
+        let id = item.id();
         Self {
-            id: item.id().hex(),
+            id: served.aliases.of(&id),
             criterion: item.criterion.clone(),
             rubric: item.rubric.clone(),
-            code: item.answer_id.clone(),
+            code: served.aliases.short(&id),
             part: item.part.map(|part| part + 1),
             input: item.input.clone(),
             output: item.output.clone(),
@@ -56,12 +57,12 @@ struct Mine {
 }
 
 impl Mine {
-    fn of(entry: &Entry, who: &str) -> Option<Self> {
+    fn of(served: &Served, entry: &Entry, who: &str) -> Option<Self> {
         let given = entry.said_by(who)?;
         Some(Self {
-            id: entry.id.hex(),
+            id: served.aliases.of(&entry.id),
             criterion: entry.item.criterion.clone(),
-            code: entry.item.answer_id.clone(),
+            code: served.aliases.short(&entry.id),
             label: given.label.clone(),
             note: given.note.clone(),
             why: entry.why.clone(),
@@ -111,7 +112,7 @@ pub(super) fn next(served: &Served, visit: &Visit) -> Answer {
 fn show(served: &Served, visit: &Visit, refused: Option<Refused>, typed: Typed) -> Answer {
     let desk = served.office.desk()?;
     let me = &visit.who.person;
-    let progress = desk.progress(me);
+    let progress = desk.progress(me, &visit.call.now);
     let of = progress.labelled + progress.left;
     let wanted = |entry: &&Entry| Some(entry.id) == typed.item;
     let entry = match refused {
@@ -123,7 +124,7 @@ fn show(served: &Served, visit: &Visit, refused: Option<Refused>, typed: Typed) 
     if let Some(entry) = entry {
         served.show(me, entry.id);
     }
-    let (last, stood) = mine(&desk, me, &visit.call.now);
+    let (last, stood) = mine(served, &desk, me, &visit.call.now);
     let title = match &refused {
         Some(_) => "Not recorded · Review".to_owned(),
         None => format!("{} of {of} · Review", progress.labelled),
@@ -135,7 +136,7 @@ fn show(served: &Served, visit: &Visit, refused: Option<Refused>, typed: Typed) 
         frame,
         labelled: progress.labelled,
         of,
-        item: entry.map(|entry| Shown::of(&entry.item)),
+        item: entry.map(|entry| Shown::of(served, &entry.item)),
         // What was typed for one answer is not offered for another.
         refused: refused.map(|it| if is_same { it.in_form() } else { it }),
         typed: if is_same { typed } else { Typed::default() },
@@ -165,7 +166,7 @@ fn may_undo(entry: &Entry, who: &str, now: &str) -> bool {
 }
 
 /// Returns my last label while it can be taken back, and my last one that cannot.
-fn mine(desk: &Desk, me: &str, now: &str) -> (Option<Mine>, Option<Mine>) {
+fn mine(served: &Served, desk: &Desk, me: &str, now: &str) -> (Option<Mine>, Option<Mine>) {
     let said = desk.entries().iter().filter_map(|entry| {
         let entry: &Entry = entry;
         let given = entry
@@ -179,7 +180,7 @@ fn mine(desk: &Desk, me: &str, now: &str) -> (Option<Mine>, Option<Mine>) {
     let mut newest = said.iter().rev().map(|(_, entry)| *entry).peekable();
     let last = newest.next_if(|entry| may_undo(entry, me, now));
     let stood = newest.find(|entry| !may_undo(entry, me, now));
-    let of = |entry: Option<&Entry>| entry.and_then(|entry| Mine::of(entry, me));
+    let of = |entry: Option<&Entry>| entry.and_then(|entry| Mine::of(served, entry, me));
     (of(last), of(stood))
 }
 
@@ -190,10 +191,13 @@ pub(super) fn status_of(refusal: &Refusal) -> StatusCode {
         | Refusal::AsideTwice
         | Refusal::Aside
         | Refusal::Enough
+        | Refusal::OldRubric
         | Refusal::Settled { .. } => StatusCode::CONFLICT,
-        Refusal::Author | Refusal::OwnDispute | Refusal::OwnQuestion | Refusal::LabelFirst => {
-            StatusCode::FORBIDDEN
-        }
+        Refusal::Author
+        | Refusal::OwnDispute
+        | Refusal::OwnQuestion
+        | Refusal::LabelFirst
+        | Refusal::Told => StatusCode::FORBIDDEN,
         _ => StatusCode::BAD_REQUEST,
     }
 }
@@ -242,9 +246,9 @@ fn refused(
 /// POST /review/label.
 pub(super) fn label(served: &Served, visit: &Visit) -> Answer {
     let form = &visit.call.form;
-    let item = Digest::parse(form.get("item"));
     let note = form.text("note");
     let desk = served.office.desk()?;
+    let item = served.aliases.find(&desk, form.get("item"));
     let label = item.map_or_else(String::new, |id| chosen(&desk, &id, form.get("choice")));
     let me = &visit.who.person;
     // Of what enough people have labelled, pages tell what they said. A label on top is blind only from somebody who had the answer on the screen
@@ -285,7 +289,9 @@ pub(super) fn label(served: &Served, visit: &Visit) -> Answer {
 /// POST /review/aside.
 pub(super) fn aside(served: &Served, visit: &Visit) -> Answer {
     let form = &visit.call.form;
-    let item = Digest::parse(form.get("item"));
+    let item = served
+        .aliases
+        .find(&*served.office.desk()?, form.get("item"));
     let (reason, policy) = (form.text("reason"), !form.get("policy").is_empty());
     let recorded = match item {
         Some(item) => served.office.record(ReviewEvent::PutAside {
@@ -314,7 +320,8 @@ pub(super) fn aside(served: &Served, visit: &Visit) -> Answer {
 
 /// POST /review/undo.
 pub(super) fn undo(served: &Served, visit: &Visit) -> Answer {
-    let item = Digest::parse(visit.call.form.get("item"));
+    let name = visit.call.form.get("item");
+    let item = served.aliases.find(&*served.office.desk()?, name);
     let recorded = match item {
         Some(item) => served.office.record(ReviewEvent::Withdrawn {
             item,

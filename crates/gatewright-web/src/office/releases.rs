@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use askama::Template;
 use axum::http::StatusCode;
+use gatewright_core::review::ReviewEvent;
 
 use super::Served;
 use super::access::{Role, Visit};
@@ -51,9 +52,9 @@ pub(super) fn waiting(
     }
     let desk = served.office.desk()?;
     let (me, now) = (&visit.who.person, &visit.call.now);
-    let of_run = desk.entries().iter();
+    let of_run = desk.current();
     let of_run = of_run.filter(|entry| examples.contains(&entry.item.example));
-    let blind = of_run.filter(|entry| entry.is_blind_for(me, now)).count();
+    let blind = of_run.filter(|entry| desk.is_blind(entry, me, now)).count();
     if blind == 0 {
         served.tell(me);
     }
@@ -65,6 +66,23 @@ pub(super) fn waiting(
 struct Blind {
     frame: Frame,
     count: usize,
+}
+
+/// Remembers that somebody is shown which system answers an example how: whoever is asked about its answers after that is not blind.
+///
+/// # Errors
+/// When it cannot be written.
+pub(super) fn remember(served: &Served, visit: &Visit, example: &str) -> Result<(), Failure> {
+    let told = ReviewEvent::Told {
+        example: example.to_owned(),
+        by: visit.who.person.clone(),
+        at: visit.call.now.clone(),
+    };
+    // It is written once; that it is there already is no fault.
+    if served.office.desk()?.check(&told).is_ok() {
+        let _ = served.office.record(told)?;
+    }
+    Ok(())
 }
 
 /// Refuses whoever is still to label some of these examples; nothing for everybody else.
@@ -183,6 +201,7 @@ fn show(
     refused: Option<&NotDone>,
 ) -> Answer {
     let (run, _) = parts(&visit.call.path);
+    remember(served, visit, &look.entry.example)?;
     let title = format!("{number} of {} · What did it break?", look.of);
     let mine = look
         .entry

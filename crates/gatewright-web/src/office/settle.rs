@@ -5,7 +5,6 @@
 
 use askama::Template;
 use axum::http::StatusCode;
-use gatewright_core::digest::Digest;
 use gatewright_core::report::untrusted;
 use gatewright_core::review::{Desk, Entry, Item, Origin, Refusal, ReviewEvent, Stand};
 
@@ -34,10 +33,10 @@ struct List {
     others: Vec<Line>,
 }
 
-fn line(entry: &Entry) -> Line {
+fn line(served: &Served, entry: &Entry) -> Line {
     let differ = entry.stand() == Stand::Disputed;
     Line {
-        id: entry.id.hex(),
+        id: served.aliases.of(&entry.id),
         criterion: entry.item.criterion.clone(),
         question: untrusted::line(&entry.item.input, EXCERPT),
         kind: match (differ, entry.is_policy_question()) {
@@ -54,12 +53,13 @@ pub(super) fn list(served: &Served, visit: &Visit) -> Answer {
     let (me, now) = (&visit.who.person, &visit.call.now);
     let mine = |entry: &&Entry| {
         let asked = entry.aside_by(me).is_some_and(|aside| aside.policy);
-        (entry.said_by(me).is_some() || asked) && !entry.is_blind_for(me, now)
+        (entry.said_by(me).is_some() || asked) && !desk.is_blind(entry, me, now)
     };
     served.tell(me);
+    let line = |entry: &Entry| line(served, entry);
     let list = List {
         frame: Frame::of(served, &visit.who, "Disagreements", "/settle"),
-        lines: desk.to_settle_by(me).map(line).collect(),
+        lines: desk.to_settle_by(me, now).map(line).collect(),
         others: desk.to_settle().filter(mine).map(line).collect(),
     };
     page(StatusCode::OK, &list)
@@ -122,7 +122,7 @@ impl Voids {
     /// Counts the labels of the same criterion by the same version.
     fn of(desk: &Desk, item: &Item) -> Self {
         let same = |it: &Item| (&it.criterion, &it.rubric) == (&item.criterion, &item.rubric);
-        let all = desk.entries().iter().filter(|entry| same(&entry.item));
+        let all = desk.current().filter(|entry| same(&entry.item));
         let labels = all.map(|entry| entry.given.len() + usize::from(entry.settled.is_some()));
         let labels: Vec<usize> = labels.filter(|count| *count > 0).collect();
         Self {
@@ -133,10 +133,9 @@ impl Voids {
 }
 
 /// Finds the answer that the path names.
-fn named<'d>(desk: &'d Desk, path: &str) -> Option<&'d Entry> {
-    let hex = path.strip_prefix("/settle/")?;
-    let id = Digest::parse(hex).filter(|id| id.hex() == hex)?;
-    desk.find(&id)
+fn named<'d>(served: &Served, desk: &'d Desk, path: &str) -> Option<&'d Entry> {
+    let name = path.strip_prefix("/settle/")?;
+    desk.find(&served.aliases.find(desk, name)?)
 }
 
 const NOTHING: &str = "There is nothing to settle here.";
@@ -146,12 +145,16 @@ const AUTHORS: &str =
     "You wrote the change that this answer is of: its authors neither label nor settle it.";
 
 /// Says why somebody is shown nothing of what others said of an answer.
-fn closed_to(served: &Served, entry: &Entry, visit: &Visit) -> Option<&'static str> {
+fn closed_to(
+    served: &Served,
+    (desk, entry): (&Desk, &Entry),
+    visit: &Visit,
+) -> Option<&'static str> {
     let me = &visit.who.person;
     if entry.is_author(me) {
         return Some(AUTHORS);
     }
-    let blind = entry.is_blind_for(me, &visit.call.now);
+    let blind = desk.is_blind(entry, me, &visit.call.now);
     if !blind {
         served.tell(me);
     }
@@ -166,10 +169,10 @@ pub(super) fn one(served: &Served, visit: &Visit) -> Answer {
 fn show(served: &Served, visit: &Visit, refusal: Option<&Refusal>) -> Answer {
     let desk = served.office.desk()?;
     let who = &visit.who;
-    let Some(entry) = named(&desk, &visit.call.path) else {
+    let Some(entry) = named(served, &desk, &visit.call.path) else {
         return frame::refuse(served, who, StatusCode::NOT_FOUND, NOTHING);
     };
-    if let Some(why) = closed_to(served, entry, visit) {
+    if let Some(why) = closed_to(served, (&desk, entry), visit) {
         return frame::refuse(served, who, StatusCode::FORBIDDEN, why);
     }
     let is_open = entry.stand() == Stand::Disputed || entry.is_policy_question();
@@ -185,7 +188,7 @@ fn show(served: &Served, visit: &Visit, refusal: Option<&Refusal>) -> Answer {
     let dispute = Dispute {
         frame: Frame::of(served, who, "Settle an answer", ""),
         refused: refusal.map(sentence).unwrap_or_default(),
-        item: Shown::of(&entry.item),
+        item: Shown::of(served, &entry.item),
         said: said(entry, &who.person),
         settled: entry.settled.as_ref().map(|given| Said {
             who: Some(given.by.clone()),
@@ -205,10 +208,10 @@ fn show(served: &Served, visit: &Visit, refusal: Option<&Refusal>) -> Answer {
 pub(super) fn settle(served: &Served, visit: &Visit) -> Answer {
     let desk = served.office.desk()?;
     let (who, form) = (&visit.who, &visit.call.form);
-    let Some(entry) = named(&desk, &visit.call.path) else {
+    let Some(entry) = named(served, &desk, &visit.call.path) else {
         return frame::refuse(served, who, StatusCode::NOT_FOUND, NOTHING);
     };
-    if let Some(why) = closed_to(served, entry, visit) {
+    if let Some(why) = closed_to(served, (&desk, entry), visit) {
         return frame::refuse(served, who, StatusCode::FORBIDDEN, why);
     }
     let label = chosen(&desk, &entry.id, form.get("choice"));

@@ -237,6 +237,11 @@ impl Site {
         Login { cookie, csrf }
     }
 
+    /// The name of an answer in a browser.
+    fn alias(&self, item: &Item) -> String {
+        self.served.aliases.of(&item.id())
+    }
+
     /// Makes the first admin, ana, with her password.
     fn first(&self) -> Got {
         let form = [("code", CODE), ("name", "Ana"), ("password", PASSWORD)];

@@ -8,7 +8,10 @@ mod suite;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use gatewright_core::review::{AgreementDocument, Desk, Refusal, ReviewEvent, desk_agreement};
+use gatewright_core::digest::Digest;
+use gatewright_core::review::{
+    AgreementDocument, Desk, Refusal, ReviewEvent, desk_agreement, rubrics,
+};
 use gatewright_store::{Accounts, StoreError};
 use gatewright_web::Office;
 
@@ -18,7 +21,8 @@ use crate::commands::listening::{Told, listen};
 use crate::error::Failure;
 use crate::exit;
 use crate::now::Now;
-use crate::pipeline::{Depth, DeskLog, Loaded, ended, writer};
+use crate::pipeline::{Depth, DeskLog, Loaded, ended, page_of, writer};
+use crate::project::Project;
 use demo::Demo;
 use releases::Served;
 
@@ -73,6 +77,7 @@ pub(crate) fn serve(context: &Context, args: &ServeArgs) -> Result<u8, Failure> 
         product: loaded.manifest.product.clone(),
         seed: loaded.manifest.seed,
         log: Mutex::new(log),
+        page: Mutex::new((loaded.project.clone(), Digest::default())),
     });
     let project = Arc::new(Served::new(context, loaded.project));
     let told = Told {
@@ -111,6 +116,8 @@ struct ProjectDesk {
     product: String,
     seed: u64,
     log: Mutex<DeskLog>,
+    /// The page, and its bytes when it was read last.
+    page: Mutex<(Project, Digest)>,
 }
 
 impl ProjectDesk {
@@ -124,6 +131,31 @@ impl ProjectDesk {
     }
 }
 
+impl ProjectDesk {
+    /// Asks by the versions of the rubrics that the page names now. While it cannot be read, those stay that it named before.
+    fn by_page(&self) -> Result<(), String> {
+        let mut known = self.page.lock().unwrap_or_else(PoisonError::into_inner);
+        let (project, before) = &mut *known;
+        let Ok(bytes) = std::fs::read(&project.page) else {
+            return Ok(());
+        };
+        let now = Digest::of(&bytes);
+        if now == *before {
+            return Ok(());
+        }
+        let (page, _) = page_of(project).map_err(|failure| failure.text(80))?;
+        if let Some(page) = page {
+            *before = now;
+            let named = Arc::new(rubrics(&page));
+            self.with(|log| {
+                log.by_rubrics(named);
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+}
+
 impl Office for ProjectDesk {
     fn product(&self) -> String {
         self.product.clone()
@@ -134,10 +166,12 @@ impl Office for ProjectDesk {
     }
 
     fn desk(&self) -> Result<Arc<Desk>, String> {
+        self.by_page()?;
         self.with(DeskLog::refresh)
     }
 
     fn record(&self, event: ReviewEvent) -> Result<Result<(), Refusal>, String> {
+        self.by_page()?;
         let at = self.now();
         self.with(|log| log.record(event, &at))
     }

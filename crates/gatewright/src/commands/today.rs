@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use gatewright_core::incident;
 use gatewright_core::report::untrusted::line;
-use gatewright_core::review::{Desk, Progress, person_of};
+use gatewright_core::review::{Desk, Progress, person_of, rubrics};
 use gatewright_store::Accounts;
 use serde::Serialize;
 
@@ -42,7 +43,8 @@ struct Due {
 
 pub(crate) fn today(context: &Context, args: &TodayArgs) -> Result<u8, Failure> {
     let mut loaded = Loaded::read(context.project()?, &context.now, Depth::Errors)?.sound()?;
-    let desk = DeskLog::look(&loaded.project)?;
+    let mut desk = DeskLog::look(&loaded.project)?;
+    Arc::make_mut(&mut desk).by_rubrics(Arc::new(rubrics(&loaded.manifest)));
     let person = args.person.as_deref().map(person_of);
     if let Some(person) = &person {
         known(&loaded, &desk, person)?;
@@ -98,7 +100,7 @@ fn due(context: &Context, loaded: &Loaded, desk: &Desk, person: Option<&str>) ->
     let examples = loaded.reference.examples.iter();
     let stale = examples.filter(|it| it.review_by.is_some_and(|date| date < context.now.today));
     let mut open: BTreeMap<String, u64> = BTreeMap::new();
-    for entry in desk.entries() {
+    for entry in desk.current() {
         if !entry.is_finished() {
             *open.entry(entry.item.criterion.clone()).or_default() += 1;
         }
@@ -110,7 +112,7 @@ fn due(context: &Context, loaded: &Loaded, desk: &Desk, person: Option<&str>) ->
     Due {
         format: "gatewright-today/1",
         person: person.map(str::to_owned),
-        review: person.map(|name| desk.progress(name)),
+        review: person.map(|name| desk.progress(name, &context.now.at)),
         open,
         to_settle,
         incidents: obliged.into_iter().map(|it| it.incident).collect(),

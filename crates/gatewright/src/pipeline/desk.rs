@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use gatewright_core::event::ProjectEvent;
 use gatewright_core::record::Checkpoint;
-use gatewright_core::review::{Desk, Refusal, ReviewEvent};
+use gatewright_core::review::{Desk, Refusal, ReviewEvent, Rubrics};
 use gatewright_store::{ProjectLog, StoreError, Writer};
 
 use crate::error::Failure;
@@ -51,6 +51,11 @@ impl DeskLog {
         }
     }
 
+    /// Says by which versions of their rubrics answers are asked about from now on.
+    pub(crate) fn by_rubrics(&mut self, rubrics: Arc<Rubrics>) {
+        Arc::make_mut(&mut self.desk).by_rubrics(rubrics);
+    }
+
     /// Takes in what was written since the last time, by this process and others.
     ///
     /// # Errors
@@ -79,7 +84,7 @@ impl DeskLog {
         event: ReviewEvent,
         at: &str,
     ) -> Result<Result<(), Refusal>, StoreError> {
-        if let Err(refusal) = self.refresh()?.check(&event) {
+        if let Err(refusal) = self.refresh()?.may_be_said(&event) {
             return Ok(Err(refusal));
         }
         let body = ProjectEvent::Reviewed { what: event };

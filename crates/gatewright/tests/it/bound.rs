@@ -147,6 +147,66 @@ fn a_label_by_another_version_of_the_rubric_is_not_read() {
     assert_eq!(rows.matches("\"rubric\":\"r2\"").count(), 120);
 }
 
+/// What people called wrong is not as good as nothing said, where nothing said is right: another version of the rubric, or another text, does not turn
+/// a failure into a pass.
+#[test]
+fn less_evidence_does_not_ship_where_an_absent_label_passes() {
+    for (from, to) in [("rubric: r1", "rubric: r2"), ("", "")] {
+        let label = "from: [reviewed.jsonl], by: person, rubric: r1, absent: pass";
+        let project = labelled(("standard: unbroken", GUARD), (label, ""), PER_TASK, |_| {
+            true
+        });
+        project.write("reviewed.jsonl", "");
+        assert_eq!(gate(&project).1, 0, "nobody says anything");
+        let ask = ["review", "ask", "--criterion", "right", "--people", "1"];
+        run(&project, &ask, 0);
+        run(&project, &["review", "export", "-o", "asked.jsonl"], 0);
+        let warm = |row: &Value| {
+            let of_warm = row["fields"]["output"]
+                .as_str()
+                .is_some_and(|it| it.contains("warm"));
+            Some(if of_warm { "no" } else { "ok" })
+        };
+        project.write("ana.jsonl", fill(&project.read("asked.jsonl"), "ana", warm));
+        run(
+            &project,
+            &["review", "ask", "ana.jsonl", "--people", "1"],
+            0,
+        );
+        run(&project, &["review", "export", "-o", "reviewed.jsonl"], 0);
+        // Production is as wrong, so that the guard alone would ship; the candidate is right where production is not said to be.
+        let rows = project.read("reviewed.jsonl");
+        let page = project.read("gatewright.yaml");
+        if from.is_empty() {
+            let outputs = project.read("runs/candidate.jsonl");
+            project.write(
+                "runs/candidate.jsonl",
+                outputs.replace("it is warm", "never warm"),
+            );
+        } else {
+            project.write("gatewright.yaml", page.replace(from, to));
+        }
+        assert_eq!(rows.lines().count(), 120);
+        let view = project.run(&["gate", "--fresh", "--json"]);
+        let view: Value = serde_json::from_str(&view.stdout).expect("json");
+        let cells = view["tables"].as_array().expect("tables").iter();
+        let warm = cells.filter(|cell| {
+            cell["slice"]["words"]
+                .as_str()
+                .is_some_and(|it| it.contains("warm"))
+        });
+        let candidate: Vec<&Value> = warm.map(|cell| &cell["systems"]["candidate"]).collect();
+        assert!(!candidate.is_empty());
+        for cell in candidate {
+            assert_eq!(cell["pass"], 0, "{cell}");
+            assert_eq!(
+                cell["missing"]["grader error"], PER_TASK,
+                "every one stays in sight: {cell}"
+            );
+        }
+    }
+}
+
 /// One of two has spoken in a file that the page names: the export's row says that the other is awaited, and no label of the answer counts.
 #[test]
 fn an_answer_that_awaits_somebody_has_no_verdict_wherever_the_other_label_stands() {

@@ -19,7 +19,7 @@ fn item(number: usize) -> Item {
         labels: vec!["yes".to_owned(), "no".to_owned()],
         rubric: Some("r-1".to_owned()),
         input: "asked".to_owned(),
-        output: Some("answered".to_owned()),
+        output: Some(format!("answered {number}")),
         inclusion: None,
     }
 }
@@ -182,9 +182,9 @@ fn what_is_put_aside_comes_back_to_nobody_but_others() {
     assert_eq!(desk.check(&own), Err(Refusal::OwnQuestion));
     let settled = settles(1, "cy", "no", "asked the owner");
     assert_eq!(desk.check(&settled), Err(Refusal::LabelFirst));
-    assert_eq!(desk.to_settle_by("cy").count(), 0);
+    assert_eq!(desk.to_settle_by("cy", &at(10)).count(), 0);
     desk.apply(&aside("cy", "I shall settle it", false));
-    assert_eq!(desk.to_settle_by("cy").count(), 1);
+    assert_eq!(desk.to_settle_by("cy", &at(10)).count(), 1);
     // What others said may have been shown since.
     assert_eq!(desk.check(&says(1, "ana", "yes", 9)), Err(Refusal::Aside));
     desk.apply(&settled);
@@ -286,6 +286,100 @@ fn what_can_still_be_taken_back_is_not_final() {
     assert!(!is_final(&desk, 40) && is_final(&desk, 41));
     desk.apply(&back(1, "ana", 40));
     assert!(!is_final(&desk, 99), "nobody has labelled it");
+}
+
+/// Whoever reads one of two answers with the same words has read the other: what was said of one is not shown before both are labelled.
+#[test]
+fn a23_answers_with_the_same_words_are_one_to_whoever_labels_them() {
+    let other = |number: usize, output: &str| {
+        let mut item = item(number);
+        item.output = Some(output.to_owned());
+        item
+    };
+    let mut desk = Desk::default();
+    for item in [other(1, "so"), other(2, "so"), other(3, "else")] {
+        desk.apply(&ReviewEvent::Asked {
+            item: Box::new(item),
+            people: 2,
+            not_by: BTreeSet::new(),
+            why: String::new(),
+            by: "lead".to_owned(),
+            at: at(0),
+        });
+    }
+    desk.apply(&says(1, "ana", "yes", 1));
+    desk.apply(&says(1, "ben", "no", 1));
+    let blind = |desk: &Desk| {
+        let one = desk.find(&item(1).id()).expect("asked");
+        (
+            desk.is_blind(one, "cy", &at(60)),
+            desk.to_settle_by("cy", &at(60)).count(),
+        )
+    };
+    assert_eq!(blind(&desk), (true, 0), "its twin waits for cy");
+    desk.apply(&says(2, "cy", "yes", 2));
+    assert_eq!(blind(&desk), (false, 1));
+    let seen = desk.seen_by("dee", &at(60));
+    assert_eq!(
+        seen.entries().len(),
+        0,
+        "two wait for dee, and the third has their words"
+    );
+}
+
+/// Whoever was shown which system answers an example labels no answer to it; what they said before stays, and files are taken over as before.
+#[test]
+fn a23_who_was_told_which_system_answers_is_asked_no_more() {
+    let told = |example: &str| ReviewEvent::Told {
+        example: example.to_owned(),
+        by: "Ana".to_owned(),
+        at: at(5),
+    };
+    let mut desk = desk(&[asked(1, 2), asked(2, 2), says(2, "ana", "yes", 1)]);
+    desk.apply(&told("e1"));
+    desk.apply(&told("e2"));
+    assert_eq!(
+        desk.check(&told("e1")),
+        Err(Refusal::Told),
+        "it is written once"
+    );
+    assert_eq!(desk.check(&says(1, "ana", "no", 6)), Err(Refusal::Told));
+    assert_eq!(desk.waiting("ana").count(), 0);
+    assert_eq!(desk.waiting("ben").count(), 2);
+    assert_eq!(desk.find(&item(2).id()).expect("asked").given.len(), 1);
+}
+
+/// Answers of another version of the rubric than the page names wait for nobody, and nothing more is said of them; what was said stays.
+#[test]
+fn answers_by_an_old_rubric_wait_for_nobody() {
+    let mut desk = desk(&[
+        asked(1, 2),
+        says(1, "ana", "yes", 1),
+        says(1, "ben", "no", 1),
+    ]);
+    desk.apply(&asked(2, 2));
+    assert_eq!(desk.to_settle().count(), 1);
+    let named =
+        |version: &str| std::sync::Arc::new([("good".to_owned(), Some(version.to_owned()))].into());
+    desk.by_rubrics(named("r-1"));
+    assert_eq!(
+        (desk.waiting("cy").count(), desk.to_settle().count()),
+        (1, 1)
+    );
+    desk.by_rubrics(named("r-2"));
+    assert_eq!(
+        (desk.waiting("cy").count(), desk.to_settle().count()),
+        (0, 0)
+    );
+    assert_eq!(desk.progress("ana", &at(60)).labelled, 0);
+    let late = says(2, "cy", "yes", 9);
+    assert_eq!(desk.may_be_said(&late), Err(Refusal::OldRubric));
+    assert_eq!(
+        desk.check(&late),
+        Ok(()),
+        "a log that is read again is as it was"
+    );
+    assert_eq!(desk.entries()[0].given.len(), 2);
 }
 
 /// Which of two systems' answers to one example comes first differs from person to person, and from example to example.

@@ -65,7 +65,7 @@ fn pages(site: &Site, desk: Desk, login: &Login) -> Vec<Got> {
     let paths = ["/", "/review", "/settle", "/people-who-label", "/keys"];
     let mut pages: Vec<Got> = paths.map(|path| site.get(path, Some(login))).into();
     // Refusals tell nothing either.
-    let item = item("e0", "", "").id().hex();
+    let item = site.alias(&item("e0", "", ""));
     let refused = [("item", item.as_str()), ("choice", "9"), ("note", "n")];
     pages.push(site.post("/review/label", Some(login), &refused));
     pages.push(site.post("/review/undo", Some(login), &refused));
@@ -118,7 +118,7 @@ fn a23_why_an_answer_is_asked_is_shown_once_its_label_stands() {
         page.contains("the judge failed it")
     };
     assert!(!shows_why());
-    let id = open.id().hex();
+    let id = site.alias(&open);
     let form = [("item", id.as_str()), ("choice", "1")];
     assert_eq!(
         site.post("/review/label", Some(&cyn), &form).place(),

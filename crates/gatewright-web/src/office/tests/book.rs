@@ -305,7 +305,7 @@ fn a23_whoever_is_to_label_sees_nothing_of_the_release() {
     };
     refused(&site);
     // A label that may still be taken back does not count.
-    let id = open.id().hex();
+    let id = site.alias(&open);
     let label = [("item", id.as_str()), ("choice", "1")];
     let got = site.post("/review/label", Some(&rita), &label);
     assert_eq!(got.place(), "/review");

@@ -13,7 +13,7 @@ fn a23_nobody_labels_what_others_said_of_was_open_to_them() {
     let (open, disputed, desk) = two_answers();
     let site = Site::new(desk);
     let label = |login: &Login, item: &Item| {
-        let hex = item.id().hex();
+        let hex = site.alias(&item);
         let form = [("item", hex.as_str()), ("choice", "1"), ("note", "mine")];
         site.post("/review/label", Some(login), &form)
     };
@@ -27,12 +27,12 @@ fn a23_nobody_labels_what_others_said_of_was_open_to_them() {
     assert!(late.body.contains("mine"), "what was typed is kept");
     let author = site.login("author", Role::Owner);
     assert_eq!(label(&author, &disputed).status, StatusCode::FORBIDDEN);
-    let path = format!("/settle/{}", disputed.id().hex());
+    let path = format!("/settle/{}", site.alias(&disputed));
     let seen = site.get(&path, Some(&author));
     assert_eq!(seen.status, StatusCode::FORBIDDEN);
     assert!(!seen.body.contains("page 3 says so"), "{}", seen.body);
     // Who asks about the policy sees what others said, and neither labels nor settles.
-    let hex = open.id().hex();
+    let hex = site.alias(&open);
     let ask = [
         ("item", hex.as_str()),
         ("reason", "what of refunds?"),
@@ -67,7 +67,7 @@ fn f24_who_had_an_answer_on_the_screen_may_label_it_late() {
     for told in [false, true] {
         let (open, _, desk) = two_answers();
         let site = Site::new(desk);
-        let hex = open.id().hex();
+        let hex = site.alias(&open);
         let form = [("item", hex.as_str()), ("choice", "1"), ("note", "")];
         let people = ["ana", "ben", "cyn"].map(|name| site.login(name, Role::Owner));
         for person in &people {
@@ -103,7 +103,7 @@ fn what_people_differ_on_is_settled_by_somebody_else_without_their_names() {
             .body
             .contains("<strong>1</strong> to settle")
     );
-    let path = format!("/settle/{}", disputed.id().hex());
+    let path = format!("/settle/{}", site.alias(&disputed));
     assert!(site.get("/settle", Some(&owner)).body.contains(&path));
     let page = site.get(&path, Some(&owner)).body;
     assert!(
@@ -158,7 +158,7 @@ fn what_people_differ_on_is_settled_by_somebody_else_without_their_names() {
     ] {
         assert!(page.contains(said), "{said}: {page}");
     }
-    let hex = open.id().hex();
+    let hex = site.alias(&open);
     let got = site.get(&format!("/settle/{hex}"), Some(&owner));
     assert_eq!(
         got.status,
@@ -181,7 +181,7 @@ fn a23_who_is_to_label_an_answer_is_not_shown_that_others_differ() {
     }
     let site = Site::new(desk);
     let owner = site.login("own", Role::Owner);
-    let id = item.id().hex();
+    let id = site.alias(&item);
     let path = format!("/settle/{id}");
     let sees = || site.get("/settle", Some(&owner)).body.contains(&path);
     let settle = || {

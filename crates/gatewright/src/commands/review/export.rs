@@ -1,10 +1,11 @@
 //! `gatewright review export`
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 
 use gatewright_core::report::untrusted::line;
-use gatewright_core::review::{Desk, Entry, Origin, Same, label_of_row, said, withdrawn};
+use gatewright_core::review::{Desk, Entry, Origin, Same, label_of_row, rubrics, said, withdrawn};
 use gatewright_stats::rng::Stream;
 
 use crate::args::ExportArgs;
@@ -17,7 +18,7 @@ use crate::pipeline::{DeskLog, page_of, writer};
 pub(super) fn export(context: &Context, args: &ExportArgs) -> Result<u8, Failure> {
     let project = context.project()?;
     let mut log = DeskLog::open(&project, writer("gatewright review export", &context.now))?;
-    let desk = log.refresh()?;
+    let mut desk = log.refresh()?;
     let criterion = args.criterion.as_deref();
     let entries = desk.entries().iter();
     let known: BTreeSet<&str> = entries.map(|entry| entry.item.criterion.as_str()).collect();
@@ -35,16 +36,10 @@ pub(super) fn export(context: &Context, args: &ExportArgs) -> Result<u8, Failure
     keeps_all(&desk, &there, &args.output)?;
     let (page, problems) = page_of(&project)?;
     let page = page.ok_or(Failure::Problems(problems))?;
-    let rubrics: BTreeMap<&str, Option<&str>> = page
-        .criteria
-        .iter()
-        .map(|it| (it.id.as_str(), it.people_rubric()))
-        .collect();
+    Arc::make_mut(&mut desk).by_rubrics(Arc::new(rubrics(&page)));
     let is_wanted = |entry: &Entry| criterion.is_none_or(|name| name == entry.item.criterion);
-    let is_of_page =
-        |entry: &Entry| rubrics.get(&*entry.item.criterion) == Some(&entry.item.rubric.as_deref());
     if let Some(many) = args.audit {
-        let wanted = |entry: &Entry| is_wanted(entry) && is_of_page(entry);
+        let wanted = |entry: &Entry| is_wanted(entry) && desk.is_current(entry);
         let drawn = Drawn {
             many: many as usize,
             seed: page.seed,
@@ -56,7 +51,7 @@ pub(super) fn export(context: &Context, args: &ExportArgs) -> Result<u8, Failure
         labels,
         open,
         other,
-    } = rows(&desk, is_wanted, is_of_page, (&there, &context.now.at))?;
+    } = rows(&desk, is_wanted, (&there, &context.now.at))?;
     replace(&whole, text.as_bytes())?;
     let file = args.output.display().to_string();
     if context.console.json {
@@ -162,14 +157,14 @@ struct Written {
 fn rows(
     desk: &Desk,
     is_wanted: impl Fn(&Entry) -> bool,
-    is_of_page: impl Fn(&Entry) -> bool,
     (there, now): (&BTreeSet<Same>, &str),
 ) -> Result<Written, Failure> {
     let mut written = Written {
-        other: said(desk, |entry| is_wanted(entry) && !is_of_page(entry)).count(),
+        other: said(desk, |entry| is_wanted(entry) && !desk.is_current(entry)).count(),
         ..Written::default()
     };
-    let is_final = |entry: &Entry| is_wanted(entry) && is_of_page(entry) && entry.is_final(now);
+    let is_final =
+        |entry: &Entry| is_wanted(entry) && desk.is_current(entry) && entry.is_final(now);
     let rows = said(desk, is_final);
     for row in rows.filter(|row| row.origin != Origin::Page || there.contains(&row.same())) {
         let row = serde_json::to_string(&row).map_err(|source| Failure::Unexpected {
@@ -180,8 +175,7 @@ fn rows(
         written.text.push('\n');
         written.labels += 1;
     }
-    let all = desk.entries().iter();
-    let all = all.filter(|entry| is_wanted(entry) && is_of_page(entry));
+    let all = desk.current().filter(|entry| is_wanted(entry));
     // Of an answer whose label is known nobody awaits a verdict: it measures people.
     for entry in all.filter(|entry| !entry.is_final(now) && entry.gold.is_none()) {
         // What was asked and is not answered by all must not look as if nobody had been asked; and half of it is no verdict.
