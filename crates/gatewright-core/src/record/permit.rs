@@ -23,8 +23,13 @@ pub enum Refusal {
     #[error("authors may not sign, and nobody says who they are")]
     AuthorUnknown,
     /// A person signs once.
-    #[error("{0} has signed this decision already")]
-    Twice(String),
+    #[error("{} has signed this decision already{}", .by, whose(.who, .by))]
+    Twice {
+        /// Who wants to sign.
+        who: String,
+        /// Who has signed, and is or may be the same person.
+        by: String,
+    },
     /// The reason says nothing, or too much.
     #[error("the reason is too short, or too long")]
     Reason,
@@ -45,6 +50,13 @@ pub enum Refusal {
         /// Last date.
         to: String,
     },
+}
+
+fn whose(who: &str, by: &str) -> String {
+    match who == by {
+        true => String::new(),
+        false => format!(", and {who} may be the same person"),
+    }
 }
 
 /// Says whether somebody may sign.
@@ -73,8 +85,11 @@ pub fn may_sign(
             return Err(Refusal::AuthorUnknown);
         }
     }
-    if signed.iter().any(may_be) {
-        return Err(Refusal::Twice(bare));
+    if let Some(by) = signed.iter().find(|one| may_be(one)) {
+        return Err(Refusal::Twice {
+            by: identity(by).unwrap_or_else(|| by.clone()),
+            who: bare,
+        });
     }
     Ok(())
 }
@@ -248,7 +263,10 @@ mod tests {
         );
         assert_eq!(
             may("Ana@x.org", &[], &["ana+2@x.org"]),
-            Err(Refusal::Twice("ana@x.org".to_owned()))
+            Err(Refusal::Twice {
+                who: "ana@x.org".to_owned(),
+                by: "ana@x.org".to_owned(),
+            })
         );
         let strict = SignRules {
             author_may_sign: Some(false),

@@ -192,6 +192,13 @@ impl Release {
     }
 }
 
+impl Release {
+    /// Adds what must be known first.
+    pub fn know(&mut self, what: String) {
+        self.first.push(what);
+    }
+}
+
 /// A regressed example that somebody is to look at before a decision is signed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ToLook {

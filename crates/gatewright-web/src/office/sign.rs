@@ -171,6 +171,7 @@ fn in_word(part: &str) -> String {
         "run:kept" => "the kept bytes of the run",
         "signatures" => "who has signed",
         "looked at" => "which examples somebody has looked at",
+        "newest run" => "which run is the newest",
         "tool" => "the version of the program",
         other => other,
     };

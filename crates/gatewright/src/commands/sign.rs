@@ -127,7 +127,7 @@ pub(crate) fn refused(refusal: Refusal) -> Failure {
         Refusal::AuthorUnknown => failure
             .why("`decision.sign.author_may_sign` is false on the page")
             .next("--change-author IDENTITY (GATEWRIGHT_CHANGE_AUTHOR in CI)"),
-        Refusal::Twice(_) => failure.next("another person signs"),
+        Refusal::Twice { .. } => failure.next("another person signs"),
         Refusal::NotOverridable(_) => failure
             .why("the page says `overridable: false`, and it was sealed before the run")
             .next("repair what the rule found, and run again"),

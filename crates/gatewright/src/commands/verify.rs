@@ -1,11 +1,11 @@
 //! `gatewright verify`
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use gatewright_core::decide::Answer;
 use gatewright_core::event::ProjectEvent;
-use gatewright_core::record::{Checkpoint, Kind, Predicate};
+use gatewright_core::record::{Checkpoint, Kind};
 use gatewright_core::report::untrusted::{line, wrap};
 use gatewright_store::{ProjectLog, RunLog};
 
@@ -16,7 +16,7 @@ use crate::error::Failure;
 use crate::exit;
 use crate::pipeline::{
     ENVELOPE, RecordFolder, Verified, VerifyAsks, find_record, keys, list_records, log_against,
-    page_of, run_folders, verify as verify_record,
+    newer_run, page_of, verify as verify_record,
 };
 
 pub(crate) fn verify(context: &Context, args: &VerifyArgs) -> Result<u8, Failure> {
@@ -242,7 +242,10 @@ fn demand(
     // Whoever names no record means what is to be released now: the decision of an earlier run is another release's.
     let newer = match args.record {
         Some(_) => None,
-        None => newer_run(state, &verified.statement.predicate)?,
+        None => {
+            let predicate = &verified.statement.predicate;
+            newer_run(state, &predicate.run, &predicate.product)?
+        }
     };
     if let Some(newer) = newer {
         context.console.say_wrapped(&format!(
@@ -268,23 +271,6 @@ fn demand(
             Ok(Answer::Hold.exit_code())
         }
     }
-}
-
-/// Finds the newest run after the one that was decided, decided itself or not. Runs that are known to be of another product are left out.
-fn newer_run(state: &Path, predicate: &Predicate) -> Result<Option<String>, Failure> {
-    let mut products: BTreeMap<String, String> = BTreeMap::new();
-    for event in ProjectLog::read_only(state)?.events() {
-        if let ProjectEvent::Attempted { product, run, .. } = event?.body {
-            products.insert(run, product);
-        }
-    }
-    let number = |name: &str| name.split_once('-')?.0.parse::<u32>().ok();
-    let own = number(&predicate.run);
-    let newer = run_folders(state).into_iter().rfind(|run| {
-        let of = products.get(&run.name);
-        Some(run.number) > own && of.is_none_or(|of| *of == predicate.product)
-    });
-    Ok(newer.map(|run| run.name))
 }
 
 /// Copies everything that verifying takes into a new folder, laid out as it was.

@@ -1,8 +1,9 @@
 //! What is due of the newest decided run: a signature, and causes that nobody has set.
 
 use gatewright_core::event::{Event, ProjectEvent};
-use gatewright_core::manifest::identity;
-use gatewright_core::record::{Keys, permit, recorded};
+use gatewright_core::manifest::{identity, may_be_one};
+use gatewright_core::record::permit::{self, Refusal};
+use gatewright_core::record::{Keys, recorded};
 use gatewright_store::RunLog;
 
 use crate::commands::Context;
@@ -12,7 +13,6 @@ use crate::pipeline::load::Loaded;
 use crate::pipeline::recompute::changed;
 use crate::pipeline::runs;
 use crate::pipeline::session::Session;
-use crate::pipeline::signing::alike;
 use crate::pipeline::triage;
 
 /// What is due of a decided run.
@@ -72,20 +72,11 @@ fn waits(loaded: &Loaded, run: &str, events: &[Event<ProjectEvent>], person: Opt
     let signed = last.iter().flat_map(|last| &last.signed);
     let signed: Vec<String> = signed.map(|one| one.by.clone()).collect();
     let rules = &loaded.manifest.signing;
-    let may_be = |person: &str| {
-        rules
-            .authors
-            .iter()
-            .chain(&signed)
-            .any(|one| alike(person, one))
-    };
     person.is_none_or(|person| {
-        if may_be(person) && rules.author_may_sign != Some(true) {
-            return false;
-        }
-        permit::may_sign(rules, person, &rules.authors, &signed).is_ok()
-            // Who wrote the change may be said with the signature.
-            || rules.authors.is_empty() && rules.author_may_sign == Some(false)
+        let has_signed = signed.iter().any(|one| may_be_one(one, person));
+        let may = permit::may_sign(rules, person, &rules.authors, &signed);
+        // Who wrote the change may be said with the signature.
+        !has_signed && matches!(may, Ok(()) | Err(Refusal::AuthorUnknown))
     })
 }
 

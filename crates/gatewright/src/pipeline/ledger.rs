@@ -1,6 +1,6 @@
 //! The project's log as the pipeline reads it: what people said of runs, and which release attempts there were.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use gatewright_core::digest::Digest;
@@ -50,6 +50,26 @@ pub(crate) fn project_events(project: &Project) -> Result<Vec<Event<ProjectEvent
         event.as_ref().map_or(true, |event| event.seq <= until)
     });
     Ok(events.collect::<Result<_, _>>()?)
+}
+
+/// Finds the newest run after the one that was decided, decided itself or not. Runs that are known to be of another product are left out.
+///
+/// # Errors
+/// When the log cannot be read.
+pub(crate) fn newer_run(state: &Path, run: &str, product: &str) -> Result<Option<String>, Failure> {
+    let mut products: BTreeMap<String, String> = BTreeMap::new();
+    for event in project_log(state)?.iter().flat_map(ProjectLog::events) {
+        if let ProjectEvent::Attempted { product, run, .. } = event?.body {
+            products.insert(run, product);
+        }
+    }
+    let number = |name: &str| name.split_once('-')?.0.parse::<u32>().ok();
+    let own = number(run);
+    let newer = runs::list(state).into_iter().rfind(|run| {
+        let of = products.get(&run.name);
+        Some(run.number) > own && of.is_none_or(|of| *of == *product)
+    });
+    Ok(newer.map(|run| run.name))
 }
 
 /// Says whether the ledger of attempts knows a run.

@@ -55,7 +55,7 @@ pub(crate) use judge::{Judged, confirm, judge, record};
 pub(crate) use judging::{
     Left, Without, ask as ask_judges, judged as what_judges_said, without_verdict,
 };
-pub(crate) use ledger::{project_events, project_log};
+pub(crate) use ledger::{newer_run, project_events, project_log};
 pub(crate) use load::{Depth, Loaded, page as page_of};
 pub(crate) use looking::{look, looks, names as names_of};
 pub(crate) use merge::merge;
@@ -71,7 +71,7 @@ pub(crate) use runs::list as run_folders;
 pub(crate) use said::{evidence, in_full, tells};
 pub(crate) use select::Selection;
 pub(crate) use session::{Asked, Session, Start, writer};
-pub(crate) use signing::{Done as Signed, Signer, Signing, Stopped, Wish, alike, stored};
+pub(crate) use signing::{Done as Signed, Signer, Signing, Stopped, Wish, stored};
 pub(crate) use stable::{UNASKED_MAX, stable};
 pub(crate) use verified::{Asks as VerifyAsks, Verified, log_against, verify};
 

@@ -20,6 +20,7 @@ use crate::commands::{Context, replace};
 use crate::error::Failure;
 use crate::exit;
 use crate::pipeline::keys;
+use crate::pipeline::ledger::newer_run;
 use crate::pipeline::ledger::project_events;
 use crate::pipeline::load::Loaded;
 use crate::pipeline::recompute::{Claim, Place, Recomputed, recompute, sign_off};
@@ -187,7 +188,10 @@ impl<'a> Signing<'a> {
     }
 
     /// Returns what a decision would rest on now: what the statement is about, the rules of signing, what was looked at, and who has signed.
-    pub(crate) fn seen(&self) -> Seen {
+    ///
+    /// # Errors
+    /// When the project's log cannot be read.
+    pub(crate) fn seen(&self) -> Result<Seen, Failure> {
         let subjects = self.computed.evidence.subjects().into_iter();
         let mut seen: Seen = subjects
             .filter(|subject| subject.name != LOG_SUBJECT)
@@ -206,7 +210,10 @@ impl<'a> Signing<'a> {
         ] {
             seen.insert(name.to_owned(), digest.hex());
         }
-        seen
+        let (state, product) = (&self.loaded.project.state, &self.loaded.manifest.product);
+        let newer = newer_run(state, self.run, product)?;
+        seen.insert("newest run".to_owned(), Digest::of_json(&newer).hex());
+        Ok(seen)
     }
 
     /// Finds what another person has recorded, where a wish is to sign that; nothing where it is to record a new decision.
@@ -341,7 +348,7 @@ impl<'a> Signing<'a> {
         let Some(seen) = &wish.seen else {
             return Ok(());
         };
-        let now = self.seen();
+        let now = self.seen()?;
         let names: std::collections::BTreeSet<&String> = seen.keys().chain(now.keys()).collect();
         let moved = names
             .into_iter()
@@ -445,15 +452,6 @@ impl<'a> Signing<'a> {
             payload,
         })
     }
-}
-
-/// Says whether an account may be the person of an identity: `ana` may be every `ana@…`.
-pub(crate) fn alike(account: &str, other: &str) -> bool {
-    let Some(other) = identity(other) else {
-        return false;
-    };
-    let name = other.split('@').next().unwrap_or_default();
-    name.split('+').next() == Some(account)
 }
 
 /// Says whether the last decision is of the kind that is wished for.

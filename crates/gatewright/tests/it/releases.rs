@@ -337,6 +337,12 @@ fn a24_a_key_is_refused_what_an_account_of_that_name_has_signed_or_written() {
         second.said().contains("has signed this decision already"),
         "{second}"
     );
+    assert!(
+        second
+            .said()
+            .contains("ana has signed this decision already, and ana@example.com may be the same"),
+        "{second}"
+    );
     // A key that is lost takes neither the account's person nor its revocation with it.
     let list = project.run(&["key", "list", "--json"]).expect(0);
     let list: serde_json::Value = serde_json::from_str(&list.stdout).expect("json");
@@ -357,6 +363,35 @@ fn a24_a_key_is_refused_what_an_account_of_that_name_has_signed_or_written() {
     let (status, _, page) = server.ask("GET", &path, &ana.cookie, "");
     assert_eq!(status, 409, "{page}");
     assert!(page.contains("revoked"), "{page}");
+}
+
+/// A run that was made since is named before anybody signs the one before it, and a form that did not show it is not taken.
+#[test]
+fn a25_a_newer_run_is_told_before_an_old_one_is_signed() {
+    let (project, run) = decided("");
+    let server = Server::start(&project, 0);
+    let [rita] = people(&server, [("rita", "release-manager")]);
+    assert_eq!(rita.look_at_all(&run), 6);
+    let path = format!("/releases/{run}/sign");
+    let page = rita.page(&path);
+    assert!(!page.contains("is newer than this one"), "{page}");
+    let answers = crate::project::outputs(10, |task, index| task == "cold" || index >= 2);
+    project.write("runs/candidate.jsonl", answers);
+    let _ = project.run(&["gate"]);
+    let newer = newest_run(&project);
+    assert_ne!(newer, run);
+    project.write(
+        "runs/candidate.jsonl",
+        crate::project::outputs(10, |task, index| task == "cold" || index >= 6),
+    );
+    let form = [("seen", seen(&page)), ("reason", REASON.to_owned())];
+    let form = form.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let (status, said) = rita.send(&path, hidden(&page, "csrf"), &form);
+    assert_eq!(status, 409, "{said}");
+    assert!(
+        said.contains(&format!("Run {newer} is newer than this one")),
+        "{said}"
+    );
 }
 
 #[test]
@@ -429,8 +464,13 @@ fn a25_what_moved_between_the_page_and_the_signature_is_named() {
     let (status, _) = rita.send(&path, csrf, &[("reason", REASON)]);
     assert_eq!(status, 409);
     assert_eq!(records(&project), 0);
+    // All is as it was, but that there is a newer run.
     let (status, page) = send(&second);
-    assert_eq!(status, 303, "all is as it was: {page}");
+    assert_eq!(status, 409, "{page}");
+    assert!(page.contains("which run is the newest"), "{page}");
+    assert_eq!(records(&project), 0);
+    let (status, page) = send(&shown());
+    assert_eq!(status, 303, "{page}");
     assert_eq!(records(&project), 1);
     drop(server);
     let _ = project.run(&["verify"]).expect(0);

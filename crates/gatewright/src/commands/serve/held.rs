@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use gatewright_core::event::ProjectEvent;
-use gatewright_core::manifest::identity;
+use gatewright_core::manifest::{identity, may_be_one};
 use gatewright_core::record::{KeyEntry, Keys, SecretKey};
 
 use crate::error::Failure;
-use crate::pipeline::{Signer, alike, keys};
+use crate::pipeline::{Signer, keys};
 
 /// The key of an account.
 pub(super) struct Held<'a> {
@@ -91,6 +91,6 @@ impl Signer for Held<'_> {
     }
 
     fn may_be(&self, other: &str) -> bool {
-        alike(self.account, other)
+        may_be_one(self.account, other)
     }
 }

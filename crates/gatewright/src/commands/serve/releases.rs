@@ -27,7 +27,7 @@ use crate::error::Failure;
 use crate::now::Now;
 use crate::pipeline::{
     Depth, Judged, Loaded, Session, Signer as _, Signing, Stopped, Wish, changed, changed_since,
-    due, find_record, in_full, judge, look, looks, names_of, on_record, project_events,
+    due, find_record, in_full, judge, look, looks, names_of, newer_run, on_record, project_events,
     run_folders, stored, writer,
 };
 use crate::project::Project;
@@ -308,8 +308,7 @@ fn sentence(words: &str) -> String {
 }
 
 /// Lists what is to be looked at, with who has.
-fn to_look(context: &Context, loaded: &Loaded, judged: &Judged) -> Result<Vec<ToLook>, Failure> {
-    let _ = context;
+fn to_look(loaded: &Loaded, judged: &Judged) -> Result<Vec<ToLook>, Failure> {
     let events = project_events(&loaded.project)?;
     let looks = looks(&events, &judged.view.run.name);
     let all = permit::to_look_at(&loaded.manifest, &judged.analysis);
@@ -339,8 +338,14 @@ pub(super) fn examples(loaded: &Loaded) -> BTreeSet<String> {
 
 fn release(context: &Context, loaded: &Loaded, mut judged: Judged) -> Result<Release, Failure> {
     judged.view.record = Some(on_record(loaded, &judged.view, &context.now)?);
-    let to_look = to_look(context, loaded, &judged)?;
-    Ok(Release::of(&judged.view, to_look, examples(loaded)))
+    let to_look = to_look(loaded, &judged)?;
+    let (state, product) = (&loaded.project.state, &loaded.manifest.product);
+    let newer = newer_run(state, &judged.view.run.name, product)?;
+    let mut release = Release::of(&judged.view, to_look, examples(loaded));
+    if let Some(newer) = newer {
+        release.know(format!("Run {newer} is newer than this one"));
+    }
+    Ok(release)
 }
 
 /// Names the rules that stand against letting it out, and that no override may bypass.
@@ -358,7 +363,7 @@ fn not_overridable(loaded: &Loaded, findings: &[Finding]) -> Vec<String> {
 
 fn proposal(context: &Context, loaded: &Loaded, signing: Signing<'_>) -> Result<Proposal, Stopped> {
     let before = signing.before(&Wish::default())?;
-    let seen = signing.seen();
+    let seen = signing.seen()?;
     let left = signing.computed.left().len();
     let rules = &loaded.manifest.signing;
     let last = signing.last.as_ref();
@@ -397,14 +402,20 @@ fn not_signed(stopped: Stopped) -> Made<std::convert::Infallible> {
                 Refusal::Reason | Refusal::NothingToOverride(_) | Refusal::Expiry { .. } => {
                     NotDone::Bad
                 }
-                Refusal::Twice(_) => NotDone::Stands,
+                Refusal::Twice { .. } => NotDone::Stands,
                 _ => NotDone::Forbidden,
             };
             let why = match refused(refusal.clone()) {
                 Failure::Expected(expected) => expected.why.clone(),
                 _ => String::new(),
             };
-            let mut said = sentence(&refusal.to_string());
+            let mut said = match &refusal {
+                // It begins with somebody's name, which is as it is.
+                Refusal::NotAmong(_) | Refusal::Author(_) | Refusal::Twice { .. } => {
+                    format!("{refusal}.")
+                }
+                _ => sentence(&refusal.to_string()),
+            };
             if refusal == Refusal::Reason {
                 said = "The reason has 10 to 2,000 characters, and more than one word.".to_owned();
             }
@@ -450,7 +461,7 @@ impl Pages for Served {
                         .to_owned(),
                 )));
             };
-            let entry = to_look(context, loaded, &judged)?.swap_remove(number - 1);
+            let entry = to_look(loaded, &judged)?.swap_remove(number - 1);
             Ok(Ok(Look {
                 entry,
                 of: all.len(),
