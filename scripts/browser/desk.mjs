@@ -1,28 +1,10 @@
 // node desk.mjs CHROMIUM SCREENSHOTS GATEWRIGHT   two reviewers and an owner in browsers of their own, by keys alone: they label, differ, take
 // back and settle; nobody sees who answered or what the other said; every page in every theme and width without a violation.
 import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { chromium } from 'playwright-core';
+import { expect, look as lookAt, told } from './looking.mjs';
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
 const [executablePath, shots, gatewright] = process.argv.slice(2);
-
-const problems = [];
-let checked = 0;
-const expect = (holds, what) => {
-  checked += 1;
-  if (!holds) problems.push(what);
-};
-
-const STATES = [
-  { name: 'light-1280', width: 1280, colorScheme: 'light' },
-  { name: 'dark-1280', width: 1280, colorScheme: 'dark' },
-  { name: 'light-320', width: 320, colorScheme: 'light' },
-  { name: 'dark-320', width: 320, colorScheme: 'dark' },
-  { name: 'forced', width: 1280, colorScheme: 'dark', forcedColors: 'active' },
-];
 
 // Starts the server and reads where it listens and what people log in with.
 async function serve() {
@@ -59,34 +41,7 @@ async function person(browser, url, name, password) {
   return { context, page, name };
 }
 
-async function axe(page, at) {
-  await page.evaluate(AXE);
-  const found = await page.evaluate(async tags => {
-    const result = await globalThis.axe.run(document, { runOnly: tags, resultTypes: ['violations'] });
-    return { ran: result.passes.length + result.violations.length, violations: result.violations.map(one => [one.id, one.help, one.nodes.slice(0, 2).map(node => node.html.slice(0, 160))]) };
-  }, TAGS);
-  expect(found.ran > 10, `${at}: only ${found.ran} rules ran`);
-  expect(found.violations.length === 0, `${at}: ${JSON.stringify(found.violations, null, 1)}`);
-}
-
-// Every state of a page that is open. The content security policy lets in nothing from outside, so what checks it is put in by the browser.
-async function look({ context, page, name }, url, path, title) {
-  for (const state of STATES) {
-    const own = await context.browser().newContext({
-      viewport: { width: state.width, height: 900 }, colorScheme: state.colorScheme, forcedColors: state.forcedColors ?? 'none', bypassCSP: true,
-      storageState: await context.storageState(),
-    });
-    const tab = await own.newPage();
-    const at = `${title} as ${name}, ${state.name}`;
-    const answer = await tab.goto(url + path);
-    expect(answer.status() === 200, `${at}: ${answer.status()}`);
-    await axe(tab, at);
-    const width = await tab.evaluate(() => document.documentElement.scrollWidth);
-    expect(width <= state.width, `${at}: ${width} pixels wide in a window of ${state.width}`);
-    await tab.screenshot({ path: `${shots}/desk-${title}-${state.name}.png`, fullPage: true });
-    await own.close();
-  }
-}
+const look = (who, url, path, title) => lookAt(who, url, path, `desk-${title}`, shots);
 
 const item = page => page.locator('#label').getAttribute('data-item');
 const text = page => page.locator('body').innerText();
@@ -203,6 +158,4 @@ try {
   await browser.close();
   server.kill('SIGINT');
 }
-console.log(`${checked} checks of the review server, ${problems.length} problems`);
-for (const problem of problems) console.log(`- ${problem}`);
-process.exit(problems.length === 0 ? 0 : 1);
+process.exit(told('the review server: a journey'));

@@ -11,9 +11,7 @@ use crate::commands::{Context, shell};
 use crate::console::clean;
 use crate::error::Failure;
 use crate::exit;
-use crate::pipeline::{
-    Session, changed_since, ended, evidence, judge, on_record, run_folders, stable,
-};
+use crate::pipeline::{Session, ended, evidence, judge, on_record, outlined, run_folders, stable};
 use crate::reports::html;
 
 const COMMAND: &str = "gatewright report";
@@ -58,11 +56,7 @@ impl Runs {
         let mut loaded = self.context.sound()?;
         let mut lines = Vec::new();
         for folder in run_folders(&loaded.project.state) {
-            let found = RunLog::read_only(&folder.dir).and_then(|log| {
-                let at = log.first_at()?.unwrap_or_default();
-                let changed = changed_since(&mut loaded, &folder, &log)?;
-                Ok((at, log.answer()?, changed))
-            });
+            let found = outlined(&mut loaded, &folder);
             let (at, answer, changed, broken) = match found {
                 Ok((at, answer, changed)) => (at, answer, changed, None),
                 Err(error) => (String::new(), None, Vec::new(), Some(error.to_string())),

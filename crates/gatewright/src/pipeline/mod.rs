@@ -61,7 +61,7 @@ pub(crate) use looking::{look, looks, names as names_of};
 pub(crate) use merge::merge;
 pub(crate) use programs::problems as program_problems;
 pub(crate) use prompts::problems as prompt_problems;
-pub(crate) use recompute::{changed, changed_since, not_looked_at, on_record, refuse_changed};
+pub(crate) use recompute::{changed, not_looked_at, on_record, outlined, refuse_changed};
 pub(crate) use records::{
     ENVELOPE, PROPOSAL, RecordFolder, find as find_record, list as list_records,
     read as read_record,

@@ -241,10 +241,7 @@ fn changes(loaded: &Loaded, sealed: Option<&Seal>, same_plan: bool) -> Vec<Strin
 }
 
 /// Says the same of a run's log, without reading all of it; the run's options are taken over.
-///
-/// # Errors
-/// When the log cannot be read.
-pub(crate) fn changed_since(
+fn changed_since(
     loaded: &mut Loaded,
     folder: &RunFolder,
     log: &RunLog,
@@ -261,6 +258,20 @@ pub(crate) fn changed_since(
         sealed.as_ref(),
         folder.name.ends_with(&mark),
     ))
+}
+
+/// A run in a list: when it began, its answer with the sentence where there is one, and what changed since its seal.
+pub(crate) type Outline = (String, Option<(String, String)>, Vec<String>);
+
+/// Reads what a list says of a run, without reading all of its log; the run's options are taken over.
+///
+/// # Errors
+/// When the log cannot be read.
+pub(crate) fn outlined(loaded: &mut Loaded, folder: &RunFolder) -> Result<Outline, StoreError> {
+    let log = RunLog::read_only(&folder.dir)?;
+    let at = log.first_at()?.unwrap_or_default();
+    let changed = changed_since(loaded, folder, &log)?;
+    Ok((at, log.answer()?, changed))
 }
 
 /// Says what of a run's terms is not what it was when they were sealed.

@@ -71,6 +71,17 @@ pub(crate) fn outputs(per_task: usize, right: impl Fn(&str, usize) -> bool) -> S
     text
 }
 
+/// A project in which the candidate loses six of ten warm answers, and no override bypasses its guard.
+pub(crate) fn not_overridable() -> TestEnvironment {
+    let project = recorded("standard: unbroken", 10, 6);
+    let page = project.read("gatewright.yaml");
+    project.write(
+        "gatewright.yaml",
+        page.replace("margin: 10 pts,", "margin: 10 pts, overridable: false,"),
+    );
+    project
+}
+
 /// A project in which the candidate loses the first `lost` warm answers of `per_task`.
 pub(crate) fn recorded(decision: &str, per_task: usize, lost: usize) -> TestEnvironment {
     let environment = environment();

@@ -17,7 +17,7 @@ use gatewright_testkit::provider::{Provider, Script};
 use gatewright_testkit::{TestEnvironment, Transcript};
 use serde_json::Value;
 
-use crate::project::{GUARD, environment, examples, outputs, page, recorded};
+use crate::project::{GUARD, environment, examples, not_overridable, outputs, page, recorded};
 
 const REASON: &str = "as the gate says: warm colours go back";
 const AT: &str = "2026-11-02T09:00:00Z";

@@ -10,7 +10,7 @@ use gatewright_store::ProjectLog;
 use gatewright_testkit::TestEnvironment;
 use url::form_urlencoded;
 
-use crate::project::recorded;
+use crate::project::{not_overridable, recorded};
 use crate::serve::{PASSWORD, Server, hidden};
 
 const REASON: &str = "as the gate says: warm colours go back";
@@ -554,12 +554,7 @@ fn a26_an_override_at_the_server_has_a_reason_and_an_end() {
 
 #[test]
 fn a26_a_rule_that_is_not_overridable_is_not_bypassed_at_the_server() {
-    let project = recorded("standard: unbroken", 10, 6);
-    let page = project.read("gatewright.yaml");
-    project.write(
-        "gatewright.yaml",
-        page.replace("margin: 10 pts,", "margin: 10 pts, overridable: false,"),
-    );
+    let project = not_overridable();
     let _ = project.run(&["gate"]).expect(100);
     let run = newest_run(&project);
     let server = Server::start(&project, 0);

@@ -29,11 +29,24 @@ fn at(second: u32) -> String {
 }
 
 fn asked(number: usize, people: u32) -> ReviewEvent {
+    asked_of(item(number), people)
+}
+
+fn asked_of(item: Item, people: u32) -> ReviewEvent {
     ReviewEvent::Asked {
-        item: Box::new(item(number)),
+        item: Box::new(item),
         people,
         not_by: BTreeSet::from(["author".to_owned()]),
         why: "flipped".to_owned(),
+        by: "lead".to_owned(),
+        at: at(0),
+    }
+}
+
+fn known(number: usize, label: &str) -> ReviewEvent {
+    ReviewEvent::Gold {
+        item: item(number).id(),
+        label: label.to_owned(),
         by: "lead".to_owned(),
         at: at(0),
     }
@@ -298,14 +311,7 @@ fn a23_answers_with_the_same_words_are_one_to_whoever_labels_them() {
     };
     let mut desk = Desk::default();
     for item in [other(1, "so"), other(2, "so"), other(3, "else")] {
-        desk.apply(&ReviewEvent::Asked {
-            item: Box::new(item),
-            people: 2,
-            not_by: BTreeSet::new(),
-            why: String::new(),
-            by: "lead".to_owned(),
-            at: at(0),
-        });
+        desk.apply(&asked_of(item, 2));
     }
     desk.apply(&says(1, "ana", "yes", 1));
     desk.apply(&says(1, "ben", "no", 1));
@@ -396,14 +402,7 @@ fn a23_the_order_of_two_answers_to_one_example_tells_nothing() {
     let mut desk = Desk::default();
     for number in 0..40 {
         for item in pair(number) {
-            desk.apply(&ReviewEvent::Asked {
-                item: Box::new(item),
-                people: 2,
-                not_by: BTreeSet::new(),
-                why: String::new(),
-                by: "lead".to_owned(),
-                at: at(0),
-            });
+            desk.apply(&asked_of(item, 2));
         }
     }
     let firsts = |who: &str| -> Vec<bool> {
@@ -448,12 +447,7 @@ fn of_sixty_known_answers_the_last_thirty_are_told_apart() {
     let mut desk = Desk::default();
     for number in 0..60 {
         desk.apply(&asked(number, 1));
-        desk.apply(&ReviewEvent::Gold {
-            item: item(number).id(),
-            label: "yes".to_owned(),
-            by: "lead".to_owned(),
-            at: at(0),
-        });
+        desk.apply(&known(number, "yes"));
     }
     for number in 0..60_u32 {
         // Right in the first half, and on every third of the second.
@@ -520,12 +514,7 @@ fn a23_nothing_of_what_others_said_moves_what_waits() {
             desk.apply(&says(number, "ben", label, 1));
         }
         if gold {
-            desk.apply(&ReviewEvent::Gold {
-                item: item(4).id(),
-                label: "no".to_owned(),
-                by: "lead".to_owned(),
-                at: at(0),
-            });
+            desk.apply(&known(4, "no"));
         }
         desk.waiting("ana")
             .map(|entry| entry.id)
@@ -542,12 +531,7 @@ fn how_often_somebody_is_right_is_said_of_thirty_known_answers() {
     let mut desk = Desk::default();
     for number in 0..31 {
         desk.apply(&asked(number, 1));
-        desk.apply(&ReviewEvent::Gold {
-            item: item(number).id(),
-            label: "yes".to_owned(),
-            by: "lead".to_owned(),
-            at: at(0),
-        });
+        desk.apply(&known(number, "yes"));
         if number < 29 {
             desk.apply(&says(
                 number,

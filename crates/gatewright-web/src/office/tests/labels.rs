@@ -6,7 +6,7 @@ use super::super::access::Role;
 use super::*;
 
 fn label(site: &Site, login: &Login, item: &Item, choice: &str, note: &str) -> Got {
-    let id = site.alias(&item);
+    let id = site.alias(item);
     let form = [("item", id.as_str()), ("choice", choice), ("note", note)];
     site.post("/review/label", Some(login), &form)
 }

@@ -13,7 +13,7 @@ fn a23_nobody_labels_what_others_said_of_was_open_to_them() {
     let (open, disputed, desk) = two_answers();
     let site = Site::new(desk);
     let label = |login: &Login, item: &Item| {
-        let hex = site.alias(&item);
+        let hex = site.alias(item);
         let form = [("item", hex.as_str()), ("choice", "1"), ("note", "mine")];
         site.post("/review/label", Some(login), &form)
     };

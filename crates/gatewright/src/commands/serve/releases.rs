@@ -9,7 +9,7 @@ use gatewright_core::analyse::{Finding, Standing};
 use gatewright_core::record::permit::{self, Refusal};
 use gatewright_core::record::{Keys, Kind, recorded};
 use gatewright_core::report::{decisions_of, one_flip, overrides_of, record_of};
-use gatewright_store::{ProjectLog, RunLog};
+use gatewright_store::ProjectLog;
 use gatewright_web::project::{
     AsideWish, CauseWish, Due, FailingOne, Failures, IncidentWish, Incidents, Look, Looked,
     NotDone, Patch, Project as Pages, Proposal, Release, ReleaseLine, Releases, Suite, ToLook,
@@ -26,8 +26,8 @@ use crate::console::{Console, clean};
 use crate::error::Failure;
 use crate::now::Now;
 use crate::pipeline::{
-    Depth, Judged, Loaded, Session, Signer as _, Signing, Stopped, Wish, changed, changed_since,
-    due, find_record, in_full, judge, look, looks, names_of, newer_run, on_record, project_events,
+    Depth, Judged, Loaded, Session, Signer as _, Signing, Stopped, Wish, changed, due, find_record,
+    in_full, judge, look, looks, names_of, newer_run, on_record, outlined, project_events,
     run_folders, stored, writer,
 };
 use crate::project::Project;
@@ -223,11 +223,7 @@ impl Served {
         let product = loaded.manifest.product.clone();
         let mut lines = Vec::new();
         for folder in run_folders(&loaded.project.state) {
-            let found = RunLog::read_only(&folder.dir).and_then(|log| {
-                let at = log.first_at()?.unwrap_or_default();
-                let changed = changed_since(&mut loaded, &folder, &log)?;
-                Ok((at, log.answer()?, changed))
-            });
+            let found = outlined(&mut loaded, &folder);
             let name = folder.name;
             let line = match found {
                 Ok((_, None, _)) => continue,

@@ -206,12 +206,7 @@ fn a26_an_override_has_a_reason_an_end_and_rules_that_it_cannot_bypass() {
 
 #[test]
 fn a26_a_rule_that_is_not_overridable_is_not_bypassed() {
-    let project = recorded("standard: unbroken", 10, 6);
-    let page = project.read("gatewright.yaml");
-    project.write(
-        "gatewright.yaml",
-        page.replace("margin: 10 pts,", "margin: 10 pts, overridable: false,"),
-    );
+    let project = not_overridable();
     let _ = project.run(&["gate"]).expect(100);
     let _ = project.run(&["key", "new", "--identity", "ana"]).expect(0);
     let _ = sign(&project, "ana", &["--without-looking"]).expect(0);
