@@ -56,6 +56,8 @@ const focused = () => {
 
 async function keyboard(page, at) {
   const want = await page.evaluate(() => [...document.querySelectorAll('a[href], summary, [tabindex="0"]')].filter(one => one.checkVisibility({ contentVisibilityAuto: false })).length);
+  // From the page as it is first shown: where a browser goes on from depends on what was looked at before.
+  await page.reload();
   const walk = [];
   await page.keyboard.press('Tab');
   for (let step = 0; step < 600; step += 1) {
