@@ -236,7 +236,7 @@ impl<'a> Graders<'a> {
     /// Grades labels-only systems example by example in blocks, so that the outcomes of a large set are never all in memory.
     pub fn labels_only_blocks(&self, role: Role) -> impl Iterator<Item = Vec<Outcome>> + '_ {
         // Small enough to stay near the processor between grading and counting.
-        const BLOCK: u32 = 256;
+        const BLOCK: u32 = 64;
         let system = self.manifest.systems.get(&role);
         let trials = system.map_or(0, |system| self.labels.trials(&system.name).max(1));
         let n = self.reference.examples.len() as u32;

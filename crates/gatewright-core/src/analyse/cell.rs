@@ -1,6 +1,8 @@
 //! The tables: numbers per criterion × slice. They show; they decide nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use gatewright_stats::choose::{self, Rows};
 use gatewright_stats::{paired, quantile, repeats};
@@ -16,31 +18,76 @@ use crate::outcome::Missing;
 /// One-sided level of table intervals: both sides together are the usual 95 %.
 const TABLE_ALPHA: f64 = 0.025;
 
-/// All cells: slices in table order, criteria in page order.
-pub(crate) fn cells(inputs: Inputs<'_>) -> Vec<Cell> {
-    let slices = table_slices(inputs.manifest, inputs.reference);
-    let missing = MissingIndex::build(inputs);
-    let criteria = inputs.manifest.criteria.len();
-    let mut cells: Vec<Cell> = Vec::with_capacity(slices.len() * criteria);
-    for (place, members) in slices.iter().enumerate() {
+/// The tables under work: slices in table order, criteria in page order. Several threads may share the work; whoever is free takes the next slice.
+pub(crate) struct Tables<'a> {
+    inputs: Inputs<'a>,
+    slices: Vec<Members>,
+    /// For each slice: the earlier one that holds the same examples.
+    same: Vec<Option<usize>>,
+    missing: MissingIndex,
+    next: AtomicUsize,
+    done: Mutex<BTreeMap<usize, Vec<Cell>>>,
+}
+
+impl<'a> Tables<'a> {
+    pub(crate) fn new(inputs: Inputs<'a>) -> Self {
+        let slices = table_slices(inputs.manifest, inputs.reference);
         // The one value of a dimension that has no other holds what all examples hold: the same examples have the same numbers.
-        let same = slices[..place]
-            .iter()
-            .position(|earlier| earlier.examples == members.examples);
-        if let Some(same) = same {
-            let copied = cells[same * criteria..(same + 1) * criteria].to_vec();
-            cells.extend(copied.into_iter().map(|cell| Cell {
-                slice: members.slice.clone(),
-                ..cell
-            }));
-            continue;
-        }
-        let traffic = Traffic::of(inputs.manifest, inputs.reference, members);
-        for criterion in 0..criteria as u16 {
-            cells.push(cell(inputs, &missing, criterion, (members, &traffic)));
+        let same = (0..slices.len()).map(|place| {
+            let mut earlier = slices[..place].iter();
+            earlier.position(|it| it.examples == slices[place].examples)
+        });
+        Self {
+            inputs,
+            same: same.collect(),
+            missing: MissingIndex::build(inputs),
+            next: AtomicUsize::new(0),
+            done: Mutex::default(),
+            slices,
         }
     }
-    cells
+
+    /// Makes the cells of one slice after the other until all are made or taken.
+    pub(crate) fn work(&self) {
+        loop {
+            let place = self.next.fetch_add(1, Ordering::Relaxed);
+            match self.same.get(place) {
+                None => return,
+                Some(Some(_)) => {}
+                Some(None) => {
+                    let cells = self.cells(place);
+                    let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+                    done.insert(place, cells);
+                }
+            }
+        }
+    }
+
+    fn cells(&self, place: usize) -> Vec<Cell> {
+        let inputs = self.inputs;
+        let members = &self.slices[place];
+        let traffic = Traffic::of(inputs.manifest, inputs.reference, members);
+        (0..inputs.manifest.criteria.len() as u16)
+            .map(|criterion| cell(inputs, &self.missing, criterion, (members, &traffic)))
+            .collect()
+    }
+
+    /// Returns all cells.
+    pub(crate) fn finish(self) -> Vec<Cell> {
+        self.work();
+        let done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = self.slices.iter().zip(&self.same).enumerate();
+        all.flat_map(|(place, (members, same))| {
+            let made = done.get(&same.unwrap_or(place)).cloned();
+            // Not there only if a worker panicked: then it panics here.
+            let made = made.unwrap_or_else(|| self.cells(place));
+            made.into_iter().map(|cell| Cell {
+                slice: members.slice.clone(),
+                ..cell
+            })
+        })
+        .collect()
+    }
 }
 
 fn cell(

@@ -27,13 +27,15 @@ pub(crate) fn flips(inputs: Inputs<'_>) -> Vec<Flip> {
             ((ours - theirs).abs() > 1e-12).then_some((criterion, example, ours, theirs))
         })
     };
-    // Counted first: there may be many, and a vector that grows moves them again and again.
+    // Counted first: there may be many, and a vector that grows moves them again and again. Regressed ones first, so that flips of one cost
+    // need no sorting at all.
     flips.reserve_exact(found().count());
-    flips.extend(
-        found().map(|(criterion, example, ours, theirs)| {
+    for regressed in [true, false] {
+        let some = found().filter(|(_, _, ours, theirs)| (ours < theirs) == regressed);
+        flips.extend(some.map(|(criterion, example, ours, theirs)| {
             flip(inputs, criterion, example, ours, theirs)
-        }),
-    );
+        }));
+    }
     flips.sort_by(|a, b| {
         let regressed = |flip: &Flip| flip.change >= 0.0;
         regressed(a)

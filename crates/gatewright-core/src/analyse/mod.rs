@@ -65,16 +65,21 @@ pub fn analyse(
         p_values: true,
         ..inputs
     };
-    // The tables cost about as much as all the rest; both only read, so a second thread changes no number.
-    let (cells, analysis) = std::thread::scope(|scope| {
-        let cells = scope.spawn(|| cell::cells(inputs));
+    // The tables and the flips cost about as much as all the rest; all of it only reads, so a second thread changes no number.
+    let tables = cell::Tables::new(inputs);
+    let analysis = std::thread::scope(|scope| {
+        let flips = scope.spawn(|| {
+            let flips = flips::flips(inputs);
+            tables.work();
+            flips
+        });
         let analysis = Analysis {
             denominators,
             cells: Vec::new(),
             classes: cell::classes(inputs),
             findings: finding::findings(inputs, &people.resolutions),
             routes: finding::routes(with_p_values, &people.resolutions),
-            flips: flips::flips(inputs),
+            flips: Vec::new(),
             behavioural: behavioural::behavioural(inputs),
             conduct: conduct::conduct(inputs),
             disagreements: people.disagreements.clone(),
@@ -85,13 +90,15 @@ pub fn analyse(
             calibrations: calibrate(manifest, reference, &scores.units, &people.known),
             blind: blind::blind(inputs),
         };
+        tables.work();
         // A worker does not panic; should one, its work is done here and fails here.
-        (
-            cells.join().unwrap_or_else(|_| cell::cells(inputs)),
-            analysis,
-        )
+        let flips = flips.join().unwrap_or_else(|_| flips::flips(inputs));
+        Analysis { flips, ..analysis }
     });
-    Analysis { cells, ..analysis }
+    Analysis {
+        cells: tables.finish(),
+        ..analysis
+    }
 }
 
 impl Analysis {

@@ -1,6 +1,6 @@
 //! What a rule rests on in each of its segments.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::classes_of;
 use crate::analyse::Slice;
@@ -66,16 +66,15 @@ pub(super) fn sights(
             if let Metric::Relation(relation) = rule.metric {
                 one_for_each_base(reference, relation, &mut members.examples);
             }
-            let mut sizes: HashMap<u32, u64> = HashMap::new();
-            for &example in &members.examples {
+            let clusters = members.examples.iter().map(|&example| {
                 let cluster = reference.cluster.get(example as usize);
-                *sizes
-                    .entry(cluster.copied().unwrap_or(example))
-                    .or_default() += 1;
-            }
+                cluster.copied().unwrap_or(example)
+            });
+            let mut clusters: Vec<u32> = clusters.collect();
+            clusters.sort_unstable();
+            let sizes = || clusters.chunk_by(|one, next| one == next).map(<[u32]>::len);
             let n = members.examples.len() as f64;
-            // A sum of whole numbers is the same in any order.
-            let squares: u64 = sizes.values().map(|size| size * size).sum();
+            let squares: u64 = sizes().map(|size| (size * size) as u64).sum();
             let deff = if n > 0.0 {
                 1.0 + (squares as f64 / n - 1.0) * ICC
             } else {
@@ -98,7 +97,7 @@ pub(super) fn sights(
             Sight {
                 slice: members.slice,
                 n: members.examples.len() as u64,
-                clusters: sizes.len() as u64,
+                clusters: sizes().count() as u64,
                 weighed: kish.min(n),
                 n_eff: kish.min(n) / deff,
             }

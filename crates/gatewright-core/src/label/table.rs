@@ -87,6 +87,8 @@ pub(super) struct Table {
     trials: bool,
     /// What labels say of themselves, by file and line, for those that say anything.
     pub(super) stated: HashMap<(u8, u32), Stated>,
+    /// How far its annotators agree.
+    agreement: Disagreement,
 }
 
 /// What the row of a label says of it.
@@ -145,6 +147,7 @@ impl Table {
             });
             self.index(systems, examples);
         }
+        self.agreement = disagreement(&self.rows);
         twice
     }
 
@@ -182,10 +185,10 @@ pub struct Disagreement {
     pub overruled: u32,
 }
 
-fn disagreement(table: &Table) -> Disagreement {
+fn disagreement(rows: &[Row]) -> Disagreement {
     let mut found = Disagreement::default();
     let unit = |row: &Row| (row.system, row.example, row.trial, row.part);
-    for rows in table.rows.chunk_by(|a, b| unit(a) == unit(b)) {
+    for rows in rows.chunk_by(|a, b| unit(a) == unit(b)) {
         // Who settles a disagreement is no third party to it.
         let mut given = rows.iter().filter(|row| !row.settles).map(|row| row.value);
         let settled = rows.iter().find(|row| row.settles).map(|row| row.value);
@@ -299,7 +302,7 @@ impl Labels {
     pub fn disagreement(&self, criterion: u16) -> Disagreement {
         self.tables
             .get(&criterion)
-            .map_or_else(Disagreement::default, disagreement)
+            .map_or_else(Disagreement::default, |table| table.agreement)
     }
 
     /// Counts the answers that people were to label beside a criterion's judge: their row is there and nobody has labelled them, or a row says
