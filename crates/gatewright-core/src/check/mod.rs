@@ -10,6 +10,7 @@ mod carried;
 mod coverage;
 mod examples;
 mod explain;
+mod named;
 mod parts;
 mod power;
 mod presence;
@@ -70,6 +71,7 @@ pub fn check(manifest: &Manifest, reference: &ReferenceSet, facts: &Facts) -> Ve
     promise::check(manifest, &mut problems);
     coverage::check(manifest, reference, &mut problems);
     behaviour::check(manifest, reference, &mut problems);
+    named::check(manifest, reference, &mut problems);
     examples::check(manifest, reference, facts, &mut problems);
     let labels = Labels::default();
     match Graders::new(manifest, reference, &labels) {

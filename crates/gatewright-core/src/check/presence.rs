@@ -1,7 +1,7 @@
 //! Presence is not correctness: criteria that protect a class which their grader cannot see.
 
 use super::classes_of;
-use crate::grade::{blind_to_correctness, kind, sheet};
+use crate::grade::{Measures, Sheet, blind_to_correctness, kind, sheet};
 use crate::manifest::{Criterion, Grader, Manifest};
 use crate::problem::Problem;
 
@@ -15,8 +15,11 @@ pub(super) fn check(manifest: &Manifest, problems: &mut Vec<Problem>) {
         return;
     }
     for criterion in &manifest.criteria {
-        let unseen = unseen(manifest, criterion);
-        if unseen.is_empty() || !blind_to_correctness(&criterion.grader) {
+        let unseen: Vec<&str> = protected(manifest, criterion)
+            .into_iter()
+            .filter(|class| is_blind(&criterion.grader, class))
+            .collect();
+        if unseen.is_empty() {
             continue;
         }
         let what = format!(
@@ -37,8 +40,28 @@ pub(super) fn check(manifest: &Manifest, problems: &mut Vec<Problem>) {
     }
 }
 
-/// The classes of correctness that a criterion protects and its grader, by its sheet, cannot.
-fn unseen(manifest: &Manifest, criterion: &Criterion) -> Vec<&'static str> {
+/// Says whether a grader cannot see a class of correctness: it is blind to all of them, or it looks at what answers rest on and its sheet does
+/// not name this one.
+fn is_blind(grader: &Grader, class: &str) -> bool {
+    match grader {
+        Grader::Joined { of, .. } => of.iter().all(|one| is_blind(one, class)),
+        // Without a value that is right it says only that something is there.
+        Grader::JsonPath {
+            equals: None,
+            matches: None,
+            ..
+        } => true,
+        _ => {
+            let other = |sheet: &Sheet| {
+                sheet.measures == Measures::Evidence && !sheet.protects.contains(&class)
+            };
+            blind_to_correctness(grader) || sheet(kind(grader)).is_some_and(other)
+        }
+    }
+}
+
+/// The classes of correctness that a criterion protects.
+fn protected(manifest: &Manifest, criterion: &Criterion) -> Vec<&'static str> {
     let protects: Vec<&str> = classes_of(criterion)
         .iter()
         .filter_map(|&class| manifest.classes.get(usize::from(class)))
@@ -129,6 +152,9 @@ gate: [{watch: CLASS, owner: product}]
                 "unsupported-claim",
             ),
             ("{contains: {}}", "{missing-text: wrong-source}"),
+            ("{must_cite: {}}", "unsupported-claim"),
+            ("{must_cite: {}}", "source-conflict"),
+            ("{json_path: {path: $.sum}}", "unsupported-claim"),
         ] {
             let said = found(Some((grader, class)));
             assert_eq!(said.len(), 1, "{grader} {class}: {said:?}");
@@ -145,6 +171,7 @@ gate: [{watch: CLASS, owner: product}]
             ("{quotes_in_sources: {}}", "unsupported-claim"),
             ("{number: {}}", "unsupported-claim"),
             ("{must_cite: {}}", "wrong-source"),
+            ("{json_path: {path: $.sum, equals: 3}}", "unsupported-claim"),
             ("{behaviour: {}}", "source-conflict"),
             ("{all: {of: [{contains: {}}, number]}}", "unsupported-claim"),
             ("{contains: {}}", "missing-source"),
