@@ -24,6 +24,8 @@ pub struct Known<'a> {
     pub forbidden: Option<&'a str>,
     /// Answers that people were to label and that nobody has labelled.
     pub open: u64,
+    /// How many verdicts changed when the run asked again, and how many it asked again.
+    pub retested: Option<(u64, u64)>,
 }
 
 /// What a judge's fitness rests on.
@@ -174,6 +176,7 @@ impl Evidence {
             carried,
             forbidden,
             open,
+            retested: _,
         } = known;
         let reading = reading(reference, units, false, alpha);
         let chosen = is_chosen(criterion) && reading.labelled < reading.units;

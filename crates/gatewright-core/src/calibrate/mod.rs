@@ -159,6 +159,8 @@ pub struct KnownJudges {
     pub forbidden: BTreeMap<u16, String>,
     /// Answers that people were to label and that nobody has labelled.
     pub open: BTreeMap<u16, u64>,
+    /// For judges that the run asked: how many verdicts changed when it asked again, and how many it asked again.
+    pub retested: BTreeMap<u16, (u64, u64)>,
 }
 
 impl KnownJudges {
@@ -169,6 +171,7 @@ impl KnownJudges {
             carried: self.carried.get(&criterion),
             forbidden: self.forbidden.get(&criterion).map(String::as_str),
             open: self.open.get(&criterion).copied().unwrap_or_default(),
+            retested: self.retested.get(&criterion).copied(),
         }
     }
 }
@@ -303,6 +306,7 @@ fn one(reference: &ReferenceSet, index: u16, about: &About<'_>) -> Calibration {
         .iter()
         .map(|asked| asked.alpha)
         .fold(ALPHA, f64::min);
+    let pooled = reading(reference, &of(&roles), written, ALPHA);
     Calibration {
         criterion: index,
         judge: about.known.judge,
@@ -310,7 +314,11 @@ fn one(reference: &ReferenceSet, index: u16, about: &About<'_>) -> Calibration {
             .iter()
             .map(|role| (*role, reading(reference, &of(&[*role]), written, ALPHA)))
             .collect(),
-        pooled: reading(reference, &of(&roles), written, ALPHA),
+        pooled: Reading {
+            // What the run asked again is kept apart from the verdicts that count; whether it forbids the judge is told with its canaries.
+            retest: about.known.retested.unwrap_or(pooled.retest),
+            ..pooled
+        },
         each: roles
             .iter()
             .map(|role| (*role, fitness(&evidence(&[*role], strictest), critical)))

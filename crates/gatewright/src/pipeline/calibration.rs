@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use gatewright_core::calibrate::{self, Calibration, Carried, Document, KnownJudges, Unit};
 use gatewright_core::digest::Digest;
 use gatewright_core::event::ProjectEvent;
-use gatewright_core::judge::hash_of_judge;
+use gatewright_core::judge::{MemberReport, hash_of_judge};
 use gatewright_core::manifest::{Grader, Role, Target};
 use gatewright_core::outcome::Outcome;
 use gatewright_core::plan::AttemptSpec;
@@ -23,20 +23,21 @@ use crate::pipeline::ledger::project_events;
 use crate::pipeline::load::Loaded;
 use crate::pipeline::session::{Session, writer};
 
-/// What is known of the page's judges beside this run. `forbidden` says why canaries forbid one to gate.
+/// What is known of the page's judges beside the verdicts that count. `reports` say what they made of canaries, and of answers that they judged again.
 ///
 /// # Errors
 /// When the project log cannot be read.
 pub(super) fn known(
     loaded: &Loaded,
-    forbidden: BTreeMap<u16, String>,
+    reports: &[(u16, Vec<MemberReport>)],
 ) -> Result<KnownJudges, Failure> {
     let all = 0..loaded.manifest.criteria.len() as u16;
     let open = all.map(|criterion| (criterion, loaded.labels.people_open(criterion)));
     Ok(KnownJudges {
         judges: judges(loaded),
         carried: carried(loaded)?,
-        forbidden,
+        forbidden: judging::forbidden(reports),
+        retested: judging::retested(reports),
         open: open.filter(|(_, open)| *open > 0).collect(),
     })
 }
@@ -120,7 +121,10 @@ impl Judging {
         console: &Console,
     ) -> Result<Self, Failure> {
         let called = |target: &Target| target.can_rerun();
-        let needs_run = loaded.manifest.systems.values().any(|s| called(&s.target));
+        let systems = loaded.manifest.systems.values();
+        // What a judge said that is asked stands in the run too, also of answers that were recorded.
+        let needs_run =
+            systems.into_iter().any(|s| called(&s.target)) || judging::is_judged(loaded);
         let session = match needs_run {
             true => Some(Session::read(
                 loaded,
@@ -139,7 +143,6 @@ impl Judging {
             Some(session) => Heard::of(loaded, session, &graders)?,
             None => Heard::default(),
         };
-        let forbidden = judging::forbidden(&heard.reports);
         let graders = graders.with_judged(&heard.judged);
         let mut outcomes = Vec::new();
         for recorded in loaded.recorded.values() {
@@ -175,7 +178,7 @@ impl Judging {
             &loaded.manifest,
             &loaded.reference,
             &gathered.units,
-            &known(loaded, forbidden)?,
+            &known(loaded, &heard.reports)?,
         );
         let reviewers = calibrations
             .iter()

@@ -270,7 +270,7 @@ fn people(loaded: &Loaded, session: &Session, heard: &Heard) -> Result<People, F
             people.disagreements.insert(index, found);
         }
     }
-    people.known = calibration::known(loaded, judging::forbidden(&heard.reports))?;
+    people.known = calibration::known(loaded, &heard.reports)?;
     for event in project_events(&loaded.project)? {
         let ProjectEvent::Triaged {
             run,

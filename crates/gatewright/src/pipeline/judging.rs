@@ -113,6 +113,22 @@ pub(crate) fn forbidden(reports: &[(u16, Vec<MemberReport>)]) -> BTreeMap<u16, S
     reports.iter().filter_map(of).collect()
 }
 
+/// Counts for each criterion how many verdicts its judges changed when they were asked again, and how many they were asked again.
+pub(crate) fn retested(reports: &[(u16, Vec<MemberReport>)]) -> BTreeMap<u16, (u64, u64)> {
+    let of = |(criterion, members): &(u16, Vec<MemberReport>)| {
+        let again = members.iter().map(|member| member.again);
+        let sum = again.fold((0, 0), |sum, it| (sum.0 + it.count, sum.1 + it.n));
+        (sum.1 > 0).then_some((*criterion, sum))
+    };
+    reports.iter().filter_map(of).collect()
+}
+
+/// Says whether the page has criteria that a live judge grades.
+pub(crate) fn is_judged(loaded: &Loaded) -> bool {
+    let mut criteria = loaded.manifest.criteria.iter();
+    criteria.any(|it| matches!(it.grader, Grader::Judge(_)))
+}
+
 /// Says whether the page has criteria that judges or programs grade.
 pub(crate) fn is_wanted(loaded: &Loaded) -> bool {
     let mut criteria = loaded.manifest.criteria.iter();

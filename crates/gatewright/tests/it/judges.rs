@@ -118,6 +118,45 @@ fn judges_and_programs_are_asked_once_and_graded_again_without_a_call() {
     assert_eq!(counts(&project, "judged", "candidate"), (0, 0, 20));
 }
 
+/// What is recorded and then judged stands in the run: calibrating looks there, also where no system can be called.
+#[test]
+fn a_live_judge_of_recorded_answers_is_calibrated() {
+    let project = project("{command: [python3, judge.py]}", 2);
+    let page = project.read("gatewright.yaml").replace(
+        "by: strict}}, fails",
+        "by: strict}}, people: {from: labels.jsonl}, fails",
+    );
+    project.write("gatewright.yaml", page);
+    let none = project.run(&["calibrate", "judged"]).expect(4);
+    assert!(none.stderr.contains("gatewright gate"), "{none}");
+    let _ = project.run(&["gate"]);
+    let plan = ["calibrate", "judged", "--plan", "40", "-o", "labels.jsonl"];
+    let planned = project.run(&plan).expect(0);
+    assert!(
+        planned.stdout.contains("2 of 2 on which the judge"),
+        "{planned}"
+    );
+    let labelled = project
+        .read("labels.jsonl")
+        .replace(r#""label":null"#, r#""label":"right","annotator":"ana""#);
+    project.write("labels.jsonl", labelled);
+    let json = project.run(&["calibrate", "judged", "--json"]).expect(0);
+    let found: Value = serde_json::from_str(&json.stdout).expect("JSON");
+    let pooled = &found["criteria"][0]["pooled"];
+    assert_eq!(
+        (
+            &pooled["units"],
+            &pooled["labelled"],
+            &pooled["retest_asked"]
+        ),
+        (&Value::from(40), &Value::from(40), &Value::from(8)),
+        "{json}"
+    );
+    let text = project.run(&["calibrate", "judged"]).expect(0).stdout;
+    let again = "Asked more than once, it changed its mind on 0 of 8 answers.";
+    assert!(text.contains(again), "{text}");
+}
+
 /// A13: canaries in every judged run; a judge that obeys an answer is unfit, and says so.
 #[test]
 fn a13_a_judge_that_obeys_an_answer_is_found_out() {
