@@ -1,6 +1,7 @@
 //! `gatewright replay`
 
 use gatewright_core::decide::Answer;
+use gatewright_core::record::{Keys, Recorded, recorded};
 use gatewright_core::report::View;
 use gatewright_core::report::untrusted::{clip, columns, pad, wrap};
 use serde_json::{Value, json};
@@ -10,7 +11,7 @@ use crate::commands::Context;
 use crate::error::Failure;
 use crate::exit;
 use crate::pipeline::{
-    PROPOSAL, Replayed, ReplayedNow, find_run, holds, list_records, read_record,
+    PROPOSAL, Replayed, ReplayedNow, find_run, holds, list_records, project_events, read_record,
     replay as decide_again, run_folders,
 };
 
@@ -35,15 +36,18 @@ pub(crate) fn replay(context: &Context, args: &ReplayArgs) -> Result<u8, Failure
             Failure::expected(exit::NOTHING, "there is no run to replay").next("gatewright gate"),
         );
     }
-    let mut all = Vec::new();
+    let events = project_events(&project)?;
+    let decisions = recorded(&events, &Keys::fold(&events));
+    let mut lines = Vec::new();
     for folder in folders {
         let proposal = proposal(context, &folder.name)?;
-        all.push((decide_again(context, folder)?, proposal));
+        // A run of another project may have the same name.
+        let own = folder.dir.starts_with(&project.state);
+        let stands = |one: &&Recorded| own && one.stands() && one.summary.run == folder.name;
+        let stood = decisions.iter().rfind(stands);
+        let replayed = decide_again(context, folder)?;
+        lines.push(Line::of(&replayed, proposal.as_ref(), stood));
     }
-    let lines: Vec<Line> = all
-        .iter()
-        .map(|(replayed, then)| Line::of(replayed, then.as_ref()))
-        .collect();
     if context.console.json {
         context.console.document(&document(&lines))?;
     } else {
@@ -73,7 +77,12 @@ fn proposal(context: &Context, run: &str) -> Result<Option<Value>, Failure> {
 struct Line {
     run: String,
     at: String,
+    /// What was decided: by people where a decision stands on the record, else by the gate.
     then: Option<String>,
+    /// True when people decided otherwise than the gate said.
+    overridden: bool,
+    /// What the gate said then.
+    gate_then: Option<String>,
     /// What fired then, where a record says it.
     fired_then: Option<String>,
     now: Option<Answer>,
@@ -83,7 +92,7 @@ struct Line {
 }
 
 impl Line {
-    fn of(replayed: &Replayed, then: Option<&Value>) -> Self {
+    fn of(replayed: &Replayed, then: Option<&Value>, stood: Option<&Recorded>) -> Self {
         let (now, fired_now, sentence, cannot) = match &replayed.now {
             ReplayedNow::Decided(view) => {
                 (Some(view.answer), fired(view), view.sentence.clone(), None)
@@ -93,7 +102,12 @@ impl Line {
         Self {
             run: replayed.run.clone(),
             at: replayed.at.clone(),
-            then: replayed.then.clone(),
+            then: stood.map_or_else(
+                || replayed.then.clone(),
+                |stood| Some(stood.summary.answer.word().to_owned()),
+            ),
+            overridden: stood.is_some_and(|it| it.summary.answer != it.summary.proposed),
+            gate_then: replayed.then.clone(),
             fired_then: then.and_then(|then| {
                 let first = then["fired"][0].as_u64()? as usize;
                 let finding = &then["findings"][first];
@@ -173,6 +187,7 @@ fn document(lines: &[Line]) -> Value {
         .map(|line| {
             json!({
                 "run": line.run, "at": line.at, "then": line.then, "fired_then": line.fired_then,
+                "overridden": line.overridden, "gate_then": line.gate_then,
                 "now": line.now.map(Answer::word), "changed": line.is_changed(),
                 "fired_now": line.fired_now, "sentence": line.sentence, "cannot": line.cannot,
             })
@@ -226,7 +241,11 @@ fn told(lines: &[Line], width: usize) -> String {
             }
             (None, None) => String::new(),
         };
-        let then = line.then.clone().unwrap_or_else(|| "undecided".to_owned());
+        let then = match (&line.then, line.overridden) {
+            (Some(then), true) => format!("{then} (override)"),
+            (Some(then), false) => then.clone(),
+            (None, _) => "undecided".to_owned(),
+        };
         let date = line.at.split('T').next().unwrap_or_default().to_owned();
         let run = clip(&line.run, RUN_COLUMNS);
         cells.push([run, date, then, format!("{now}{mark}"), rule]);

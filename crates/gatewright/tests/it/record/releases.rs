@@ -112,6 +112,40 @@ fn a26_a_hold_instead_of_a_rollback_bypasses_what_took_it_back() {
     );
 }
 
+/// What people released against the gate shipped: runs that are replayed are held against what was decided, not against what was proposed.
+#[test]
+fn a_release_by_override_is_replayed_as_one_that_shipped() {
+    let project = decided("sign: {override_days: 30}", &["ana"]);
+    let _ = sign(&project, "ana", &["--without-looking"]).expect(0);
+    let ship = [
+        "--override",
+        "ship",
+        "--expires",
+        "2026-11-20",
+        "--without-looking",
+        "--reason",
+        "the losses are known and somebody watches them",
+    ];
+    let _ = sign(&project, "ana", &ship).expect(0);
+    let said = json(&project.run(&["replay", "--json"]).expect(0));
+    let run = &said["runs"][0];
+    assert_eq!(
+        (&run["then"], &run["gate_then"], &run["overridden"]),
+        (&"ship".into(), &"hold".into(), &true.into()),
+        "{said}"
+    );
+    assert_eq!(
+        (&said["held_and_shipped_then"], &said["changed"]),
+        (&1.into(), &1.into()),
+        "{said}"
+    );
+    let text = project.run(&["replay"]).expect(0).stdout;
+    assert!(
+        text.contains("1 of them shipped then.") && text.contains("ship (override)"),
+        "{text}"
+    );
+}
+
 /// A file that is none of the record's is not in it, and no export carries one away.
 #[test]
 fn nothing_but_the_record_is_exported() {
