@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use crate::limits::Limits;
 use crate::tail::Tail;
 use crate::target::CommandTarget;
-use crate::worker::{Message, Order, Worker};
+use crate::worker::{Message, Order, StartTime, Worker};
 
 /// Reports that may wait for the loop.
 const REPORTS_MAX: usize = 1024;
@@ -43,12 +43,15 @@ impl Pool {
         let mut workers = Vec::new();
         let systems: Vec<_> = systems
             .iter()
-            .map(|(&system, (target, tail))| (system, Arc::new(target.clone()), tail))
+            .map(|(&system, (target, tail))| {
+                let start = Arc::new(StartTime::unknown());
+                (system, Arc::new(target.clone()), tail, start)
+            })
             .collect();
         // The first worker of each system, then the second: when the machine has room for some programs only, each
         // system gets its share.
         for place in 0..Limits::WORKERS_MAX {
-            for (system, target, tail) in &systems {
+            for (system, target, tail, start) in &systems {
                 if place >= target.workers.max(1) {
                     continue;
                 }
@@ -61,6 +64,7 @@ impl Pool {
                     tail: (*tail).clone(),
                     reports: reports.clone(),
                     kill: killed.clone(),
+                    start: start.clone(),
                 };
                 handles.push(Handle {
                     system: *system,

@@ -1,6 +1,7 @@
 //! One worker: a task that owns at most one program, asks it one thing at a time and says how that ended.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use gatewright_core::plan::AttemptSpec;
@@ -81,6 +82,30 @@ pub(crate) struct Worker {
     pub(crate) tail: Tail,
     pub(crate) reports: mpsc::Sender<Message>,
     pub(crate) kill: watch::Receiver<bool>,
+    /// How long a copy of the program took to its first answer, of all copies the fastest; shared by the workers of a system.
+    pub(crate) start: Arc<StartTime>,
+}
+
+/// What starting a program takes at most, as far as its first answers tell. One that was started again gets that on top for its first answer and
+/// no more: else an answer would have more time because the one before it was late.
+#[derive(Debug)]
+pub(crate) struct StartTime(AtomicU64);
+
+impl StartTime {
+    /// Nothing is known yet.
+    pub(crate) fn unknown() -> Self {
+        Self(AtomicU64::new(u64::MAX))
+    }
+
+    /// Notes that a first answer came after this time.
+    fn saw(&self, took: Duration) {
+        let took = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        self.0.fetch_min(took, Ordering::Relaxed);
+    }
+
+    fn at_most(&self, most: Duration) -> Duration {
+        Duration::from_millis(self.0.load(Ordering::Relaxed)).min(most)
+    }
 }
 
 /// How asking went.
@@ -263,8 +288,9 @@ impl Worker {
         let mut kill = self.kill.clone();
         let mut sent = Instant::now();
         let mut deadline = sent + patience;
-        if !process.warm {
-            deadline += self.limits.start_timeout;
+        let mut cold = !process.warm;
+        if cold {
+            deadline += self.start.at_most(self.limits.start_timeout);
         }
         let mut exited = false;
         let mut rest = question.line.as_slice();
@@ -301,9 +327,13 @@ impl Worker {
             };
             match self.understand(process, question, read_line(&line)).await {
                 Understood::Answer(end) => {
+                    if cold {
+                        self.start.saw(sent.elapsed());
+                    }
                     return Asked::Well(with_latency(end, sent.elapsed()));
                 }
                 Understood::Ready => {
+                    cold = false;
                     sent = Instant::now();
                     deadline = sent + patience;
                 }

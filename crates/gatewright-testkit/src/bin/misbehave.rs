@@ -1,6 +1,6 @@
 //! A system under test that misbehaves on purpose: `misbehave MODE [--only TEXT] [--log FILE] [--delay-ms N] [--size N]`.
 //!
-//! It answers like `echo` but for requests whose example holds TEXT (all of them without `--only`): those it treats as
+//! It answers like `echo` but for requests whose example holds TEXT, or one of several with commas between them (all of them without `--only`): those it treats as
 //! MODE says. With `--log` it writes a line when it receives a request and one just before it answers: the oracle for
 //! "nothing is paid for twice".
 
@@ -49,7 +49,7 @@ fn main() -> ExitCode {
         let chosen = options
             .only
             .as_ref()
-            .is_none_or(|only| example.contains(only));
+            .is_none_or(|only| only.split(',').any(|one| example.contains(one)));
         if chosen {
             if let Some(code) = misbehave(&mut options, &request) {
                 return code;

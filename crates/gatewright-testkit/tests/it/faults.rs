@@ -150,6 +150,19 @@ fn f15_a_program_that_never_answers_fails_its_own_promise() {
     assert_eq!(ran.answers(), 5);
 }
 
+/// What an answer may take does not hang on whether the one before it was late, so that its program had to be started again.
+#[test]
+fn f15_a_program_that_is_started_again_gets_no_more_time_than_it_needs_to_start() {
+    let mut target = misbehave(&["slow", "--only", "e3,e4,e5", "--delay-ms", "3000"]);
+    target.timeout = Some(Duration::from_millis(300));
+    let ran = run(&candidate(target), first(8), &limits());
+    ran.complete();
+    for late in 3..6 {
+        assert_eq!(ran.end_of(late), AttemptEnd::TimedOut { after_ms: 300 });
+    }
+    assert_eq!(ran.answers(), 5);
+}
+
 #[test]
 fn f15_without_a_promise_a_silent_program_is_our_error() {
     let mut limits = limits();
