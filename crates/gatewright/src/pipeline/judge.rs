@@ -26,7 +26,7 @@ use crate::pipeline::ledger::{is_attempted, project_events};
 use crate::pipeline::load::Loaded;
 use crate::pipeline::programs::{self, Whose};
 use crate::pipeline::session::{Decided, Session, writer};
-use crate::pipeline::{TOOL, calibration, evidence, judging};
+use crate::pipeline::{TOOL, calibration, evidence};
 
 /// What a run amounts to.
 pub(crate) struct Judged {
