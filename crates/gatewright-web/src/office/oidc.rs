@@ -62,44 +62,60 @@ pub trait Fetch: Send + Sync + 'static {
     fn fetch(&self, errand: &Errand) -> Result<Returned, String>;
 }
 
-/// An identity provider by which people may log in.
-pub struct Oidc {
-    issuer: Url,
-    provider: Provider,
-    begun: Mutex<BegunLogins>,
+/// The address of an identity provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Issuer {
+    url: Url,
+    /// As it was typed: it has to be what the provider says of itself, to the letter.
+    text: String,
 }
 
-impl fmt::Debug for Oidc {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Oidc({})", self.issuer)
-    }
-}
-
-impl Oidc {
-    /// Reads the address of an issuer: https, or http on this machine.
+impl Issuer {
+    /// Reads the address: https, or http on this machine.
     ///
     /// # Errors
     /// What is wrong with it.
-    pub fn issuer(text: &str) -> Result<Url, &'static str> {
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
         let url = Url::parse(text).map_err(|_| "it is no address")?;
         let is_bare = url.username().is_empty()
             && url.password().is_none()
             && url.query().is_none()
             && url.fragment().is_none();
+        let text = text.to_owned();
         match url.scheme() {
             _ if url.host_str().is_none() => Err("it has no host"),
             _ if !is_bare => Err("it has more than a host and a path"),
-            "https" => Ok(url),
-            "http" if provider::is_here(&url) => Ok(url),
+            "https" => Ok(Self { url, text }),
+            "http" if provider::is_here(&url) => Ok(Self { url, text }),
             _ => Err(
                 "it does not begin with https://: whoever is on the way could log in as anybody",
             ),
         }
     }
 
+    /// The address.
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+}
+
+/// An identity provider by which people may log in.
+pub struct Oidc {
+    issuer: Issuer,
+    provider: Provider,
+    begun: Mutex<BegunLogins>,
+}
+
+impl fmt::Debug for Oidc {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Oidc({})", self.issuer.text)
+    }
+}
+
+impl Oidc {
     /// Prepares logging in; nothing is asked yet.
     pub fn new(
-        issuer: Url,
+        issuer: Issuer,
         client_id: String,
         client_secret: Option<String>,
         fetch: Arc<dyn Fetch>,
@@ -114,14 +130,14 @@ impl Oidc {
 
     /// The host, with its port where that is not the scheme's own; for showing.
     pub(super) fn host(&self) -> String {
-        let host = self.issuer.host_str().unwrap_or_default();
-        let port = self.issuer.port();
+        let host = self.issuer.url.host_str().unwrap_or_default();
+        let port = self.issuer.url.port();
         port.map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
     }
 
     /// The issuer as links have it.
     pub(super) fn name(&self) -> &str {
-        self.issuer.as_str().trim_end_matches('/')
+        self.issuer.text.trim_end_matches('/')
     }
 
     /// Reads what an admin wrote down: an address of e-mail, or the provider's `sub` for somebody; `sub:` before it says that it is the latter.
@@ -350,7 +366,7 @@ mod tests {
             "http://localhost:9/x",
             "http://[::1]:9",
         ] {
-            assert!(Oidc::issuer(good).is_ok(), "{good}");
+            assert!(Issuer::parse(good).is_ok(), "{good}");
         }
         for wrong in [
             "id.example.com",
@@ -361,13 +377,13 @@ mod tests {
             "ftp://localhost",
             "http://localhost.evil.example",
         ] {
-            assert!(Oidc::issuer(wrong).is_err(), "{wrong}");
+            assert!(Issuer::parse(wrong).is_err(), "{wrong}");
         }
     }
 
     #[test]
     fn what_an_admin_writes_down_is_an_address_or_a_sub() {
-        let issuer = Oidc::issuer("https://id.example/").expect("one");
+        let issuer = Issuer::parse("https://id.example/").expect("one");
         let oidc = Oidc::new(issuer, "c".to_owned(), None, Arc::new(Nobody));
         let read = |typed: &str| {
             let link = oidc.link(typed);

@@ -18,7 +18,7 @@ use openidconnect::{
 use url::{Host, Url};
 
 use super::begun::Begun;
-use super::{DONE, Errand, Fetch};
+use super::{DONE, Errand, Fetch, Issuer};
 use crate::office::held;
 
 /// For so long what the provider says of itself is not asked again, in seconds.
@@ -104,7 +104,7 @@ struct Told {
 
 /// The provider, asked through somebody else's connections.
 pub(super) struct Provider {
-    issuer: Url,
+    issuer: Issuer,
     client_id: String,
     client_secret: Option<String>,
     fetch: Arc<dyn Fetch>,
@@ -113,7 +113,7 @@ pub(super) struct Provider {
 
 impl Provider {
     pub(super) fn new(
-        issuer: Url,
+        issuer: Issuer,
         client_id: String,
         client_secret: Option<String>,
         fetch: Arc<dyn Fetch>,
@@ -204,7 +204,7 @@ impl Provider {
                     .map_err(|why| Unvouched::Unreached { why, new: false });
             }
         }
-        let said = IssuerUrl::new(self.issuer.as_str().to_owned())
+        let said = IssuerUrl::new(self.issuer.text.clone())
             .map_err(|why| why.to_string())
             .and_then(|issuer| {
                 let found =
@@ -235,7 +235,7 @@ impl Provider {
 
     /// What the provider names may be asked by https alone; on this machine, where the issuer is here and speaks http, by http as well.
     fn may_ask(&self, url: &Url) -> Result<(), Unsaid> {
-        let is_plain = self.issuer.scheme() == "http" && url.scheme() == "http" && is_here(url);
+        let is_plain = self.issuer.url.scheme() == "http" && url.scheme() == "http" && is_here(url);
         match url.scheme() == "https" || is_plain {
             true => Ok(()),
             false => Err(Unsaid(format!("it names {url}, which is not https"))),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use gatewright_engine::{Errands, Limits, SecretText};
 use gatewright_store::Accounts;
 use gatewright_web::front::{BadTls, Front, PublicUrl, Tls};
-use gatewright_web::oidc::{Errand, Fetch, Oidc, Returned};
+use gatewright_web::oidc::{Errand, Fetch, Issuer, Oidc, Returned};
 use gatewright_web::{is_loopback, may_log_in};
 
 use super::COMMAND;
@@ -132,7 +132,7 @@ pub(super) fn oidc(args: &OidcArgs, project: &Project) -> Result<Option<Oidc>, F
     let (Some(issuer), Some(id)) = (&args.oidc_issuer, &args.oidc_client_id) else {
         return Ok(None);
     };
-    let issuer = Oidc::issuer(issuer).map_err(|why| {
+    let issuer = Issuer::parse(issuer).map_err(|why| {
         // What was given is not repeated where a password may stand in it.
         Failure::usage("--oidc-issuer names no issuer that can be used")
             .why(why)
@@ -162,8 +162,8 @@ pub(super) fn oidc(args: &OidcArgs, project: &Project) -> Result<Option<Oidc>, F
         response_bytes_max: ANSWER_BYTES_MAX,
         ..Limits::standard()
     };
-    let proxy = secrets::proxy(issuer.as_str(), var);
-    let host = issuer.host_str().unwrap_or_default();
+    let proxy = secrets::proxy(issuer.url().as_str(), var);
+    let host = issuer.url().host_str().unwrap_or_default();
     let errands = Errands::new(host, proxy.as_ref(), &secret, &limits).map_err(Failure::usage)?;
     let fetch = Arc::new(Carrier(errands));
     let secret = secret.map(|secret| secret.reveal().to_owned());
