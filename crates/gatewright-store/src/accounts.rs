@@ -300,7 +300,8 @@ impl Accounts {
             if let Some(known) = find()? {
                 return Ok((Some(known), false));
             }
-            let first = "UPDATE link SET sub = ?2 WHERE issuer = ?1 AND sub IS NULL AND kind = ?3 AND known_as = ?4";
+            let first = "UPDATE link SET sub = ?2 WHERE issuer = ?1 AND sub IS NULL AND kind = ?3 AND known_as = ?4 \
+                         AND person IN (SELECT name FROM person WHERE NOT disabled)";
             let mut bound = both.execute(first, params![issuer, sub, Known::Sub.word(), sub])?;
             if let (0, Some(email)) = (bound, email) {
                 bound = both.execute(first, params![issuer, sub, Known::Email.word(), email])?;
@@ -708,11 +709,17 @@ mod tests {
             None,
             "both or neither"
         );
+        // Who is shut out is bound to nobody meanwhile.
+        let at = Some("ana@example.com");
+        let admin = accounts.add("root", "admin", ("h", false), AT);
+        assert!(admin.expect("adds"));
+        accounts.disable("ana", "admin").expect("changes");
+        assert_eq!(accounts.bind(AT_HOME, "s-0", at).expect("asks"), None);
+        assert!(accounts.enable("ana").expect("changes"));
         let mut bind = |issuer: &str, sub: &str, email: Option<&str>| {
             let found = accounts.bind(issuer, sub, email).expect("asks");
             found.map(|person| person.name)
         };
-        let at = Some("ana@example.com");
         assert_eq!(bind("https://other.example", "s-1", at), None);
         assert_eq!(bind(AT_HOME, "s-1", None), None, "no address, no link");
         assert_eq!(bind(AT_HOME, "ana@example.com", None), None, "another kind");

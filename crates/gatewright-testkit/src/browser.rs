@@ -1,6 +1,6 @@
 //! As much of a browser as logging in needs: cookies by their rules for hosts, paths and encryption, over plain connections or TLS.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -20,6 +20,8 @@ pub struct Browser {
     tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
     /// Cookies by name.
     pub cookies: BTreeMap<String, String>,
+    /// Those that are not sent when another site sends the browser here.
+    strict: BTreeSet<String>,
     /// Headers of every request beside its own.
     pub also: Vec<(String, String)>,
 }
@@ -62,6 +64,7 @@ impl Browser {
             origin: format!("http://{host}"),
             tls: None,
             cookies: BTreeMap::new(),
+            strict: BTreeSet::new(),
             also: Vec::new(),
         }
     }
@@ -102,7 +105,15 @@ impl Browser {
     /// # Errors
     /// When nobody answers, or not as whom the browser asked for.
     pub fn get(&mut self, path: &str) -> std::io::Result<Page> {
-        self.ask("GET", path, None)
+        self.ask("GET", path, (None, false))
+    }
+
+    /// Gets a page to which another site has sent the browser.
+    ///
+    /// # Errors
+    /// As [`Browser::get`].
+    pub fn get_from_elsewhere(&mut self, path: &str) -> std::io::Result<Page> {
+        self.ask("GET", path, (None, true))
     }
 
     /// Sends a form.
@@ -110,13 +121,19 @@ impl Browser {
     /// # Errors
     /// As [`Browser::get`].
     pub fn post(&mut self, path: &str, form: &str) -> std::io::Result<Page> {
-        self.ask("POST", path, Some(form))
+        self.ask("POST", path, (Some(form), false))
     }
 
-    fn ask(&mut self, method: &str, path: &str, form: Option<&str>) -> std::io::Result<Page> {
+    fn ask(
+        &mut self,
+        method: &str,
+        path: &str,
+        (form, from_elsewhere): (Option<&str>, bool),
+    ) -> std::io::Result<Page> {
         let pairs: Vec<String> = self
             .cookies
             .iter()
+            .filter(|(name, _)| !from_elsewhere || !self.strict.contains(*name))
             .map(|(name, value)| format!("{name}={value}"))
             .collect();
         let mut text = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n", self.host);
@@ -165,6 +182,9 @@ impl Browser {
                 self.cookies.remove(name);
             } else if is_kept {
                 self.cookies.insert(name.to_owned(), value.to_owned());
+                if has("SameSite=Strict") {
+                    self.strict.insert(name.to_owned());
+                }
             }
         }
     }

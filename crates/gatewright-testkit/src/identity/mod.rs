@@ -193,7 +193,7 @@ fn answer(state: &State, head: &str, body: &str) -> Answer {
             // What a careless provider lists is not what is believed.
             "id_token_signing_alg_values_supported": ["RS256", "ES256", "HS256", "none"],
         })),
-        "/keys" => found(state.keys.public()),
+        "/keys" => found(state.keys.public(state.inner().signing)),
         "/authorize" => authorize(state, &fields(query)),
         "/token" => token(state, head, &fields(body)),
         _ => ("404 Not Found", Vec::new(), String::new()),

@@ -26,6 +26,8 @@ pub enum Signing {
     Rs256,
     /// ECDSA on P-256.
     Es256,
+    /// ECDSA on P-256 with a new key, which the provider shows from then on.
+    New,
     /// ECDSA on P-256 with a key that is not among those that the provider shows.
     Unknown,
 }
@@ -53,12 +55,12 @@ impl Keys {
     }
 
     /// The keys that tokens are checked with.
-    pub(super) fn public(&self) -> Value {
+    pub(super) fn public(&self, signing: Signing) -> Value {
         let rsa: PublicKeyComponents<Vec<u8>> = self.rsa.public().into();
         let point = self.curve.public_key().as_ref();
         json!({"keys": [
             {"kty": "RSA", "use": "sig", "alg": "RS256", "kid": "r", "n": coded(rsa.n), "e": coded(rsa.e)},
-            {"kty": "EC", "use": "sig", "alg": "ES256", "kid": "c", "crv": "P-256", "x": coded(&point[1..33]), "y": coded(&point[33..])},
+            {"kty": "EC", "use": "sig", "alg": "ES256", "kid": if signing == Signing::New { "n" } else { "c" }, "crv": "P-256", "x": coded(&point[1..33]), "y": coded(&point[33..])},
         ]})
     }
 
@@ -98,7 +100,8 @@ impl Keys {
             (Amiss::SignedWithSecret, _) => ("HS256", "r"),
             (_, Signing::Rs256) => ("RS256", "r"),
             (_, Signing::Es256) => ("ES256", "c"),
-            (_, Signing::Unknown) => ("ES256", "new"),
+            (_, Signing::New) => ("ES256", "n"),
+            (_, Signing::Unknown) => ("ES256", "nobody's"),
         };
         let head = json!({"alg": alg, "kid": kid, "typ": "JWT"});
         let signed = format!("{}.{}", coded(head.to_string()), coded(claims.to_string()));

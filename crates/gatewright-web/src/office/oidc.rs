@@ -212,6 +212,7 @@ pub(super) fn begin(served: &Served, call: &Call) -> Answer {
         nonce: served.token()?,
         verifier: served.token()?,
         origin: call.origin.clone(),
+        session: call.token,
         at: call.second,
     };
     let place = match oidc.provider.place(&begun, call.second) {
@@ -252,7 +253,11 @@ pub(super) fn done(served: &Served, call: &Call) -> Answer {
     };
     let vouched = match vouched {
         Ok(vouched) => vouched,
-        Err(why @ Unvouched::Unreached { .. }) => return down(served, call, oidc, &why),
+        Err(why @ Unvouched::Unreached { .. }) => {
+            // Nobody's fault who waits for it.
+            held(&served.patience).was_right(&patience, call.client);
+            return down(served, call, oidc, &why);
+        }
         Err(Unvouched::Refused(why)) => return unvouched(served, call, oidc, &why),
     };
     let email = vouched.email.as_deref().filter(|_| vouched.verified);
@@ -260,7 +265,7 @@ pub(super) fn done(served: &Served, call: &Call) -> Answer {
     match person.filter(|person| !person.disabled) {
         Some(person) => {
             held(&served.patience).was_right(&patience, call.client);
-            welcome(served, call, oidc, &person, &vouched)
+            welcome(served, call, oidc, (&person, begun.session), &vouched)
         }
         None => unknown(served, call, oidc, &vouched),
     }
@@ -316,13 +321,13 @@ fn welcome(
     served: &Served,
     call: &Call,
     oidc: &Oidc,
-    person: &Person,
+    (person, old): (&Person, Option<[u8; 32]>),
     vouched: &Vouched,
 ) -> Answer {
-    let first = person.link.as_ref().is_some_and(|link| {
+    let by_address = person.link.as_ref().is_some_and(|link| {
         link.kind == Known::Email && vouched.email.as_deref() == Some(link.known_as.as_str())
     });
-    let by = match first {
+    let by = match by_address {
         true => format!(", {}", said(vouched.email.as_deref().unwrap_or_default())),
         false => String::new(),
     };
@@ -331,7 +336,7 @@ fn welcome(
         oidc.host(),
         said(&vouched.sub)
     );
-    let began = session(served, call, &person.name, &what)?;
+    let began = session(served, call, old.as_ref(), (&person.name, &what))?;
     let mut response = tell(
         served,
         StatusCode::OK,

@@ -98,23 +98,23 @@ pub(super) fn from(client: Option<IpAddr>) -> String {
 /// Begins a session with a token that nobody had before, ends the one that the browser had, and goes Home.
 pub(super) fn begin(served: &Served, call: &Call, name: &str, what: &str) -> Answer {
     let mut response = go_to("/");
-    let cookie = session(served, call, name, what)?;
+    let cookie = session(served, call, call.token.as_ref(), (name, what))?;
     response.headers_mut().append(header::SET_COOKIE, cookie);
     Ok(response)
 }
 
-/// Begins a session; returns its cookie.
+/// Begins a session and ends the old one; returns the new one's cookie.
 pub(super) fn session(
     served: &Served,
     call: &Call,
-    name: &str,
-    what: &str,
+    old: Option<&[u8; 32]>,
+    (name, what): (&str, &str),
 ) -> Result<HeaderValue, Failure> {
     let (token, csrf) = (served.token()?, served.token()?);
     let hash = Digest::of(token.as_bytes());
     {
         let accounts = served.accounts();
-        if let Some(old) = &call.token {
+        if let Some(old) = old {
             accounts.end_session(old)?;
         }
         let ends = call.second + SESSION;

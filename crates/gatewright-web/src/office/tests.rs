@@ -4,6 +4,7 @@ mod access;
 mod blind;
 mod book;
 mod labels;
+mod provider;
 mod sessions;
 mod settling;
 

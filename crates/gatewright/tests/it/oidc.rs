@@ -112,7 +112,7 @@ fn begin(browser: &mut Browser, provider: &IdentityProvider) -> String {
 
 fn login(browser: &mut Browser, provider: &IdentityProvider) -> Page {
     let back = begin(browser, provider);
-    browser.get(&back).expect("answered")
+    browser.get_from_elsewhere(&back).expect("answered")
 }
 
 /// Says that somebody is in, with a session of this login.
@@ -355,13 +355,13 @@ fn a22_an_answer_is_taken_once_and_in_the_browser_that_asked() {
     let (mut ben, mut eve) = (site.browser(), site.browser());
     let back = begin(&mut ben, &site.provider);
     // Somebody who saw the address has no use for it: not in another browser,
-    let page = eve.get(&back).expect("answered");
+    let page = eve.get_from_elsewhere(&back).expect("answered");
     site.refused(&mut eve, &page, 400, "not begun in this browser");
-    let page = ben.get(&back).expect("answered");
+    let page = ben.get_from_elsewhere(&back).expect("answered");
     is_in(&mut ben, &page, "ben, reviewer");
     // not a second time,
     let mut again = site.browser();
-    let page = again.get(&back).expect("answered");
+    let page = again.get_from_elsewhere(&back).expect("answered");
     site.refused(&mut again, &page, 400, "not begun in this browser");
     // and not its code in a login of one's own.
     let code = |back: &str| {
@@ -370,13 +370,13 @@ fn a22_an_answer_is_taken_once_and_in_the_browser_that_asked() {
     };
     let own = begin(&mut eve, &site.provider);
     let replayed = own.replace(&code(&own), &code(&back));
-    let page = eve.get(&replayed).expect("answered");
+    let page = eve.get_from_elsewhere(&replayed).expect("answered");
     site.refused(&mut eve, &page, 403, "it refuses the code: invalid_grant");
     // A code that was not used yet is bound to the login that it was made for.
     let fresh = begin(&mut ben, &site.provider);
     let own = begin(&mut eve, &site.provider);
     let stolen = own.replace(&code(&own), &code(&fresh));
-    let page = eve.get(&stolen).expect("answered");
+    let page = eve.get_from_elsewhere(&stolen).expect("answered");
     site.refused(&mut eve, &page, 403, "it refuses the code");
 }
 

@@ -18,6 +18,8 @@ pub(super) struct Begun {
     pub(super) verifier: String,
     /// The origin that the browser comes back to.
     pub(super) origin: String,
+    /// The hash of the token of the session that the browser had: when it comes back from another site it does not bring that along.
+    pub(super) session: Option<[u8; 32]>,
     /// When, in seconds since 1970.
     pub(super) at: i64,
 }
@@ -53,6 +55,7 @@ mod tests {
             nonce: String::new(),
             verifier: String::new(),
             origin: String::new(),
+            session: None,
             at,
         }
     }
