@@ -26,7 +26,7 @@ pub struct Errands {
     others: Client,
     scrub: Scrubber,
     limits: Limits,
-    runtime: tokio::runtime::Runtime,
+    runtime: Option<tokio::runtime::Runtime>,
 }
 
 impl Errands {
@@ -68,7 +68,7 @@ impl Errands {
             others,
             scrub: Scrubber::new(secrets),
             limits: limits.clone(),
-            runtime,
+            runtime: Some(runtime),
         })
     }
 
@@ -113,14 +113,31 @@ impl Errands {
             .request(method, url)
             .headers(sent)
             .body(body.to_vec());
-        self.runtime
-            .block_on(exchange(request, &self.scrub, &self.limits))
+        let Some(runtime) = &self.runtime else {
+            return Err(refused(Fault::Cut, "it has ended"));
+        };
+        runtime.block_on(exchange(request, &self.scrub, &self.limits))
+    }
+}
+
+impl Drop for Errands {
+    /// Leaves what is on its way: whoever drops this may be among others who must not wait.
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn it_may_end_where_nobody_may_wait() {
+        let errands = Errands::new("id.example.com", None, [], &Limits::standard());
+        drop(errands.expect("prepared"));
+    }
 
     #[test]
     fn a15_a_private_address_is_asked_only_where_it_was_named() {

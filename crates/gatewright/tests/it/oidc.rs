@@ -207,6 +207,8 @@ fn a22_whom_an_admin_linked_logs_in_and_the_first_login_binds() {
         let line = (who.to_owned(), what);
         assert!(notes.contains(&line), "{line:?}: {notes:#?}");
     }
+    // Asked to end, it does so as any program.
+    assert_eq!(site.server.end(), Some(0));
     // The secret stands nowhere.
     for name in ["accounts.db", "accounts.db-wal"] {
         let bytes = std::fs::read(site.project.project().join(".gatewright").join(name));

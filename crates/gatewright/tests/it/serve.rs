@@ -67,6 +67,13 @@ impl Server {
         panic!("the server does not say where it is");
     }
 
+    /// Asks the server to end, and says with which code it did.
+    pub(crate) fn end(mut self) -> Option<i32> {
+        let pid = rustix::process::Pid::from_child(&self.process);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("sent");
+        self.process.wait().expect("ended").code()
+    }
+
     /// Sends a request; returns the status, the cookie that was set, and the page.
     pub(crate) fn ask(
         &self,
