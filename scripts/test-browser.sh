@@ -42,5 +42,9 @@ node "$place/look.mjs" "$(command -v chromium)" "$place/screenshots" "$folder"/*
 cp scripts/browser/desk.mjs "$place/desk.mjs"
 node "$place/desk.mjs" "$(command -v chromium)" "$place/screenshots" "$binary"
 cp scripts/browser/release.mjs "$place/release.mjs"
+cp -R examples/billing-support "$folder/linked"
 node "$place/release.mjs" "$(command -v chromium)" "$place/screenshots" "$binary" "$folder/billing-support"
+cargo build --locked --quiet -p gatewright-testkit --bin identity
+cp scripts/browser/provider.mjs "$place/provider.mjs"
+node "$place/provider.mjs" "$(command -v chromium)" "$place/screenshots" "$binary" "$CARGO_TARGET_DIR/debug/identity" "$folder/linked"
 echo "screenshots: $place/screenshots"

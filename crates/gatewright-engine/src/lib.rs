@@ -30,6 +30,7 @@ pub use limits::Limits;
 pub use live::address::{is_private, is_private_host};
 pub use live::api::{Api, ApiFault, ApiReply, ApiTarget};
 pub use live::door::{Answer, Calling, Came, Door, Message, OpenDoor, Wanted};
+pub use live::errand::Errands;
 pub use program::NoProgram;
 pub use protocol::{attempt_id, trial_seed};
 pub use run::{Limit, RunEnd, RunError, SinkError, run};

@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, TransactionBehavior, params};
 
 use crate::database::{self, Kind};
 use crate::disk;
@@ -30,6 +30,73 @@ pub struct Person {
     pub provisional: bool,
     /// When the account was made, RFC 3339.
     pub at: String,
+    /// Whom an identity provider knows this person as.
+    pub link: Option<Link>,
+}
+
+impl Person {
+    /// Says whether there is a password that is this person's.
+    pub fn has_password(&self) -> bool {
+        self.hash != NO_PASSWORD
+    }
+}
+
+/// What stands in the place of a hash where there is no password: the hash of nothing.
+pub const NO_PASSWORD: &str = "-";
+
+/// What an identity provider calls somebody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// An address of e-mail, in lower case. It counts once, at the first login.
+    Email,
+    /// The provider's own name for the person (`sub`).
+    Sub,
+}
+
+impl Known {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Email => "email",
+            Self::Sub => "sub",
+        }
+    }
+}
+
+/// Whom an identity provider knows somebody as.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// The provider.
+    pub issuer: String,
+    /// What it is called by.
+    pub kind: Known,
+    /// The address, or the `sub`, that an admin wrote down.
+    pub known_as: String,
+    /// The `sub` that has logged in first, and is the only one since.
+    pub sub: Option<String>,
+}
+
+/// What became of a new account or link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Added {
+    /// It is there.
+    Done,
+    /// The name is somebody's, or the person has a link already.
+    NameTaken,
+    /// The provider's name is linked to somebody else.
+    LinkTaken,
+    /// There is no such person.
+    NoPerson,
+}
+
+/// What became of a link that was to be taken away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unlinked {
+    /// It is gone, and so are the person's sessions.
+    Done,
+    /// There is none.
+    NoLink,
+    /// The person has no password: nobody could log in as this person any more.
+    NoPassword,
 }
 
 impl std::fmt::Debug for Person {
@@ -112,9 +179,8 @@ impl Accounts {
     /// [`StoreError::Read`].
     pub fn people(&self) -> Result<Vec<Person>, StoreError> {
         let read = || {
-            let sql =
-                "SELECT name, role, hash, disabled, provisional, at FROM person ORDER BY name";
-            let mut statement = self.connection.prepare_cached(sql)?;
+            let sql = format!("{PEOPLE} ORDER BY name");
+            let mut statement = self.connection.prepare_cached(&sql)?;
             statement
                 .query_map([], person)?
                 .collect::<Result<Vec<_>, _>>()
@@ -127,8 +193,8 @@ impl Accounts {
     /// # Errors
     /// [`StoreError::Read`].
     pub fn find(&self, name: &str) -> Result<Option<Person>, StoreError> {
-        let sql = "SELECT name, role, hash, disabled, provisional, at FROM person WHERE name = ?1";
-        let found = self.connection.query_row(sql, [name], person);
+        let sql = format!("{PEOPLE} WHERE name = ?1");
+        let found = self.connection.query_row(&sql, [name], person);
         found.optional().map_err(|source| self.unread(source))
     }
 
@@ -146,6 +212,123 @@ impl Accounts {
         let sql = "INSERT INTO person (name, role, hash, provisional, at) VALUES (?1, ?2, ?3, ?4, ?5) \
                    ON CONFLICT (name) DO NOTHING";
         self.write(sql, params![name, role, hash, provisional, at])
+    }
+
+    /// Adds somebody who logs in by an identity provider: account and link, or neither. Without a password the hash is [`NO_PASSWORD`].
+    ///
+    /// # Errors
+    /// [`StoreError::Write`].
+    pub fn add_linked(
+        &mut self,
+        name: &str,
+        role: &str,
+        (hash, provisional): (&str, bool),
+        link: &Link,
+        at: &str,
+    ) -> Result<Added, StoreError> {
+        self.together(|both| {
+            let sql = "INSERT INTO person (name, role, hash, provisional, at) VALUES (?1, ?2, ?3, ?4, ?5) \
+                       ON CONFLICT (name) DO NOTHING";
+            if both.execute(sql, params![name, role, hash, provisional, at])? == 0 {
+                return Ok((Added::NameTaken, false));
+            }
+            let linked = both.execute(LINK, params![name, link.issuer, link.kind.word(), link.known_as])?;
+            Ok(match linked {
+                0 => (Added::LinkTaken, false),
+                _ => (Added::Done, true),
+            })
+        })
+    }
+
+    /// Lets somebody log in by an identity provider as well.
+    ///
+    /// # Errors
+    /// [`StoreError::Write`].
+    pub fn link(&mut self, name: &str, link: &Link) -> Result<Added, StoreError> {
+        self.together(|both| {
+            let is_there = |sql: &str| both.prepare(sql)?.exists([name]);
+            if !is_there("SELECT 1 FROM person WHERE name = ?1")? {
+                return Ok((Added::NoPerson, false));
+            }
+            if is_there("SELECT 1 FROM link WHERE person = ?1")? {
+                return Ok((Added::NameTaken, false));
+            }
+            let linked = both.execute(
+                LINK,
+                params![name, link.issuer, link.kind.word(), link.known_as],
+            )?;
+            Ok(match linked {
+                0 => (Added::LinkTaken, false),
+                _ => (Added::Done, true),
+            })
+        })
+    }
+
+    /// Takes somebody's link away and ends all of the person's sessions, unless there is no password: then nobody could log in as this person.
+    ///
+    /// # Errors
+    /// [`StoreError::Write`].
+    pub fn unlink(&mut self, name: &str) -> Result<Unlinked, StoreError> {
+        self.together(|both| {
+            let sql = "SELECT hash FROM person JOIN link ON person = name WHERE name = ?1";
+            let hash: Option<String> = both.query_row(sql, [name], |row| row.get(0)).optional()?;
+            match hash.as_deref() {
+                None => return Ok((Unlinked::NoLink, false)),
+                Some(NO_PASSWORD) => return Ok((Unlinked::NoPassword, false)),
+                Some(_) => {}
+            }
+            both.execute("DELETE FROM link WHERE person = ?1", [name])?;
+            both.execute("DELETE FROM session WHERE person = ?1", [name])?;
+            Ok((Unlinked::Done, true))
+        })
+    }
+
+    /// Finds who logs in as what an identity provider says: the one who did so before, or the one whom an admin linked, who is then bound to this
+    /// `sub` for good. `email` is an address in lower case for which the provider vouches.
+    ///
+    /// # Errors
+    /// [`StoreError::Write`].
+    pub fn bind(
+        &mut self,
+        issuer: &str,
+        sub: &str,
+        email: Option<&str>,
+    ) -> Result<Option<Person>, StoreError> {
+        self.together(|both| {
+            let by_sub = format!("{PEOPLE} WHERE issuer = ?1 AND sub = ?2");
+            let find = || both.query_row(&by_sub, [issuer, sub], person).optional();
+            if let Some(known) = find()? {
+                return Ok((Some(known), false));
+            }
+            let first = "UPDATE link SET sub = ?2 WHERE issuer = ?1 AND sub IS NULL AND kind = ?3 AND known_as = ?4 \
+                         AND person IN (SELECT name FROM person WHERE NOT disabled)";
+            let mut bound = both.execute(first, params![issuer, sub, Known::Sub.word(), sub])?;
+            if let (0, Some(email)) = (bound, email) {
+                bound = both.execute(first, params![issuer, sub, Known::Email.word(), email])?;
+            }
+            Ok((find()?, bound > 0))
+        })
+    }
+
+    /// Does several things, all or none: the second of what is returned says whether they stay.
+    fn together<T>(
+        &mut self,
+        act: impl FnOnce(&Transaction<'_>) -> Result<(T, bool), rusqlite::Error>,
+    ) -> Result<T, StoreError> {
+        let path = &self.path;
+        let failed = |source| StoreError::Write {
+            path: path.clone(),
+            source,
+        };
+        let both = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(failed)?;
+        let (done, stays) = act(&both).map_err(failed)?;
+        if stays {
+            both.commit().map_err(failed)?;
+        }
+        Ok(done)
     }
 
     /// Gives somebody another role, from the next request on, unless nobody would have the role `kept` then. Of two who try at once, also in two
@@ -369,7 +552,24 @@ impl Accounts {
     }
 }
 
+/// People, with what an identity provider knows them as.
+const PEOPLE: &str = "SELECT name, role, hash, disabled, provisional, at, issuer, kind, known_as, sub \
+                      FROM person LEFT JOIN link ON person = name";
+const LINK: &str = "INSERT INTO link (person, issuer, kind, known_as) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
+
 fn person(row: &Row<'_>) -> Result<Person, rusqlite::Error> {
+    let link = match row.get::<_, Option<String>>(6)? {
+        None => None,
+        Some(issuer) => Some(Link {
+            issuer,
+            kind: match row.get::<_, String>(7)?.as_str() {
+                "email" => Known::Email,
+                _ => Known::Sub,
+            },
+            known_as: row.get(8)?,
+            sub: row.get(9)?,
+        }),
+    };
     Ok(Person {
         name: row.get(0)?,
         role: row.get(1)?,
@@ -377,6 +577,7 @@ fn person(row: &Row<'_>) -> Result<Person, rusqlite::Error> {
         disabled: row.get(3)?,
         provisional: row.get(4)?,
         at: row.get(5)?,
+        link,
     })
 }
 
@@ -474,6 +675,65 @@ mod tests {
                 .expect("is there")
                 .provisional
         );
+    }
+
+    #[test]
+    fn a22_a_link_is_bound_at_the_first_login_and_to_that_alone() {
+        const AT_HOME: &str = "https://id.example";
+        let (_dir, mut accounts) = with_ana();
+        let link = |kind, known_as: &str| Link {
+            issuer: AT_HOME.to_owned(),
+            kind,
+            known_as: known_as.to_owned(),
+            sub: None,
+        };
+        let email = link(Known::Email, "ana@example.com");
+        assert_eq!(accounts.link("ana", &email).expect("links"), Added::Done);
+        assert_eq!(
+            accounts.link("ana", &link(Known::Sub, "x")).expect("asks"),
+            Added::NameTaken
+        );
+        assert_eq!(
+            accounts.link("nobody", &email).expect("asks"),
+            Added::NoPerson
+        );
+        let mut add = |name: &str, link: &Link| {
+            let added = accounts.add_linked(name, "viewer", (NO_PASSWORD, false), link, AT);
+            added.expect("asks")
+        };
+        assert_eq!(add("ben", &email), Added::LinkTaken);
+        assert_eq!(add("ana", &link(Known::Sub, "s-2")), Added::NameTaken);
+        assert_eq!(add("cleo", &link(Known::Sub, "s-2")), Added::Done);
+        assert_eq!(
+            accounts.find("ben").expect("reads"),
+            None,
+            "both or neither"
+        );
+        // Who is shut out is bound to nobody meanwhile.
+        let at = Some("ana@example.com");
+        let admin = accounts.add("root", "admin", ("h", false), AT);
+        assert!(admin.expect("adds"));
+        accounts.disable("ana", "admin").expect("changes");
+        assert_eq!(accounts.bind(AT_HOME, "s-0", at).expect("asks"), None);
+        assert!(accounts.enable("ana").expect("changes"));
+        let mut bind = |issuer: &str, sub: &str, email: Option<&str>| {
+            let found = accounts.bind(issuer, sub, email).expect("asks");
+            found.map(|person| person.name)
+        };
+        assert_eq!(bind("https://other.example", "s-1", at), None);
+        assert_eq!(bind(AT_HOME, "s-1", None), None, "no address, no link");
+        assert_eq!(bind(AT_HOME, "ana@example.com", None), None, "another kind");
+        assert_eq!(bind(AT_HOME, "s-1", at).as_deref(), Some("ana"));
+        assert_eq!(bind(AT_HOME, "s-1", None).as_deref(), Some("ana"));
+        assert_eq!(bind(AT_HOME, "s-9", at), None, "bound to the first");
+        assert_eq!(bind(AT_HOME, "s-2", at).as_deref(), Some("cleo"));
+        let begun = accounts.start_session(&TOKEN, "ana", "c", 0, 43_200);
+        begun.expect("begins");
+        assert_eq!(accounts.unlink("cleo").expect("asks"), Unlinked::NoPassword);
+        assert_eq!(accounts.unlink("ana").expect("does"), Unlinked::Done);
+        assert_eq!(accounts.unlink("ana").expect("asks"), Unlinked::NoLink);
+        assert!(accounts.session(&TOKEN, 1, IDLE).expect("reads").is_none());
+        assert_eq!(accounts.bind(AT_HOME, "s-1", at).expect("asks"), None);
     }
 
     #[test]

@@ -20,7 +20,9 @@ mod project_log;
 mod row;
 mod run_log;
 
-pub use accounts::{Accounts, Changed, Note, Person, Session};
+pub use accounts::{
+    Accounts, Added, Changed, Known, Link, NO_PASSWORD, Note, Person, Session, Unlinked,
+};
 pub use database::sqlite_version;
 pub use error::StoreError;
 pub use lease::Holder;

@@ -90,6 +90,17 @@ CREATE TABLE audit (
 ALTER TABLE person ADD COLUMN provisional INTEGER NOT NULL DEFAULT 0 CHECK (provisional IN (0, 1));
 ",
     "CREATE TABLE secret (one INTEGER PRIMARY KEY CHECK (one = 1), value BLOB NOT NULL CHECK (length(value) = 32)) STRICT;",
+    "
+CREATE TABLE link (
+  person TEXT NOT NULL PRIMARY KEY REFERENCES person (name),
+  issuer TEXT NOT NULL,
+  kind TEXT NOT NULL CHECK (kind IN ('email', 'sub')),
+  known_as TEXT NOT NULL,
+  sub TEXT,
+  UNIQUE (issuer, kind, known_as),
+  UNIQUE (issuer, sub)
+) STRICT;
+",
 ];
 
 /// Brings a log to the newest schema: nothing to do for most files. An older file is copied first

@@ -91,6 +91,18 @@ impl TlsEndpoint {
     }
 }
 
+/// Makes the certificate of a server with this name or address, and its key; and the certificate of the authority that vouches for it: all PEM.
+///
+/// # Panics
+/// When there is no key to be had.
+pub fn certificate(name: &str) -> (String, String, String) {
+    let authority = authority();
+    let params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
+    let key = KeyPair::generate().expect("a key");
+    let own = params.signed_by(&key, &authority).expect("a certificate");
+    (own.pem(), key.serialize_pem(), authority.pem())
+}
+
 fn authority() -> Authority {
     let mut authority = CertificateParams::default();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -155,7 +167,8 @@ fn serve(stream: TcpStream, config: Arc<ServerConfig>) -> std::io::Result<()> {
     stream.flush()
 }
 
-fn whole(got: &[u8]) -> bool {
+/// Says whether a request has arrived with its body.
+pub(crate) fn whole(got: &[u8]) -> bool {
     let text = String::from_utf8_lossy(got).to_lowercase();
     let Some((head, body)) = text.split_once("\r\n\r\n") else {
         return false;

@@ -15,7 +15,7 @@ use askama::Template as _;
 use gatewright_core::report::{View, untrusted};
 
 pub use guard::is_loopback;
-pub use office::{Office, office, password_hash, project};
+pub use office::{Door, Office, front, may_log_in, office, oidc, password_hash, project};
 pub use page::RunLine;
 pub use page::top::Top;
 pub use serve::{Shelf, serve};

@@ -14,9 +14,11 @@ mod failures;
 mod first;
 mod form;
 mod frame;
+pub mod front;
 mod home;
 mod incidents;
 mod label;
+pub mod oidc;
 mod own;
 mod passwords;
 mod patience;
@@ -29,14 +31,16 @@ mod sign_in;
 mod suite;
 #[cfg(test)]
 mod tests;
+mod turns;
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use gatewright_core::digest::Digest;
 use gatewright_core::review::{AgreementDocument, Desk, Refusal, ReviewEvent};
-use gatewright_store::Accounts;
+use gatewright_store::{Accounts, StoreError};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
@@ -44,13 +48,18 @@ use crate::guard::{Names, is_loopback};
 use aliases::Aliases;
 use answer::Failure;
 use first::FirstCode;
+use front::Front;
+use oidc::Oidc;
 use passwords::Passwords;
 pub use passwords::password_hash;
 use patience::Patience;
 use project::Project;
+use turns::Turns;
 
 /// Most requests that are being worked on at once; more are told to come again.
 const AT_ONCE: usize = 200;
+/// Most that ask the identity provider at once.
+const ASKING: usize = 4;
 
 /// What the review server works on. Each call may wait for the disk.
 pub trait Office: Send + Sync + 'static {
@@ -88,13 +97,20 @@ struct Served {
     project: Arc<dyn Project>,
     accounts: Mutex<Accounts>,
     passwords: Passwords,
+    hashing: Turns,
+    asking: Turns,
+    front: Front,
+    names: Names,
+    oidc: Option<Oidc>,
     aliases: Aliases,
     patience: Mutex<Patience>,
     first: Mutex<FirstCode>,
     /// The answer that each person has on the page Review, until that person is told what others said.
     shown: Mutex<BTreeMap<String, Digest>>,
-    /// The cookie's name has the port in it: cookies know no ports, and there may be two servers.
+    /// The name of the session's cookie.
     cookie: String,
+    /// The name of the cookie of a login that was begun at the identity provider.
+    begun_cookie: String,
     room: Arc<Semaphore>,
 }
 
@@ -102,21 +118,32 @@ impl Served {
     fn new(
         (office, project): (Arc<dyn Office>, Arc<dyn Project>),
         accounts: Accounts,
-        first_code: Option<String>,
-        port: u16,
+        door: Door,
+        address: SocketAddr,
     ) -> Result<Self, Failure> {
         let passwords = Passwords::new(&*office)?;
         let aliases = Aliases::new(accounts.secret(&office.random()?)?);
+        let names = door.front.names(address);
+        // The port is in it: cookies know no ports, and there may be two servers. A browser takes a cookie with this prefix from https alone, and
+        // from no neighbour of the same domain.
+        let prefix = if names.is_secure() { "__Host-" } else { "" };
+        let cookie = |what: &str| format!("{prefix}gatewright-{what}-{}", address.port());
         Ok(Self {
             office,
             project,
             accounts: Mutex::new(accounts),
             passwords,
+            hashing: Turns::new(passwords::AT_ONCE),
+            asking: Turns::new(ASKING),
+            front: door.front,
+            names,
+            oidc: door.oidc,
             aliases,
             patience: Mutex::default(),
-            first: Mutex::new(FirstCode::new(first_code)),
+            first: Mutex::new(FirstCode::new(door.first_code)),
             shown: Mutex::default(),
-            cookie: format!("gatewright-review-{port}"),
+            cookie: cookie("review"),
+            begun_cookie: cookie("login"),
             room: Arc::new(Semaphore::new(AT_ONCE)),
         })
     }
@@ -166,31 +193,52 @@ fn is_same(left: &str, right: &str) -> bool {
     pairs.fold(0, |differ, (a, b)| differ | (a ^ b)) == 0
 }
 
-/// Serves until `stop` ends. Requests that are being answered are finished.
-///
-/// `first_code` makes the first admin, once, while nobody may log in yet; the console shows it.
+/// How people come in.
+#[derive(Debug, Default)]
+pub struct Door {
+    /// Makes the first admin, once, while nobody may log in yet; the console shows it.
+    pub first_code: Option<String>,
+    /// How others reach the server.
+    pub front: Front,
+    /// An identity provider by which people may log in as well.
+    pub oidc: Option<Oidc>,
+}
+
+/// Says whether somebody can log in: with a password, or by an identity provider.
 ///
 /// # Errors
-/// When the system refuses, or when others could reach a server that has no people yet.
+/// When the accounts cannot be read.
+pub fn may_log_in(accounts: &Accounts, by_provider: bool) -> Result<bool, StoreError> {
+    let people = accounts.people()?;
+    Ok(by_provider || people.iter().any(|it| !it.disabled && it.has_password()))
+}
+
+/// Serves until `stop` ends. Requests that are being answered are finished.
+///
+/// # Errors
+/// When the system refuses; when others could reach a server into which nobody may log in yet, or their passwords would not be encrypted on the way.
 pub async fn office(
     listener: TcpListener,
     (office, project): (Arc<dyn Office>, Arc<dyn Project>),
     accounts: Accounts,
-    first_code: Option<String>,
+    door: Door,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let address = listener.local_addr()?;
-    let people = accounts.people().map_err(io::Error::other)?;
-    if people.is_empty() && !is_loopback(address) {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            format!(
-                "nobody may log in yet, and others can reach {address}: make the first admin on an address of this machine"
-            ),
+    let refused = |why: String| Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+    if !door.front.is_safe_at(address) {
+        return refused(format!(
+            "others can reach {address}, and what they type would not be encrypted on the way"
         ));
     }
-    let made = Served::new((office, project), accounts, first_code, address.port());
+    let may = may_log_in(&accounts, door.oidc.is_some()).map_err(io::Error::other)?;
+    if !may && !is_loopback(address) {
+        return refused(format!(
+            "nobody may log in yet, and others can reach {address}: make the first admin on an address of this machine"
+        ));
+    }
+    let tls = door.front.tls.clone();
+    let made = Served::new((office, project), accounts, door, address);
     let served = made.map_err(|failure| io::Error::other(failure.to_string()))?;
-    let app = access::app(Arc::new(served), Names::of(address));
-    connection::answer(listener, app, stop).await
+    connection::answer(listener, access::app(Arc::new(served)), tls, stop).await
 }

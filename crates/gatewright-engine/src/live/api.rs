@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use gatewright_core::exchange::Fault;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Client, Method};
+use reqwest::{Client, Method, RequestBuilder};
 use tokio::time::{Instant, sleep, timeout_at};
 use url::Url;
 
@@ -203,23 +203,6 @@ impl Api {
         address: &Url,
         body: Option<&[u8]>,
     ) -> Result<ApiReply, ApiFault> {
-        let deadline = Instant::now() + self.limits.answer_timeout;
-        let too_long = |_| ApiFault {
-            fault: Fault::TookTooLong,
-            what: format!(
-                "it took longer than {} s",
-                self.limits.answer_timeout.as_secs()
-            ),
-            may_be_done: true,
-        };
-        let broken = |error: &reqwest::Error| {
-            let (fault, what) = classify(error);
-            ApiFault {
-                fault,
-                what: self.scrub.text(&what).into_owned(),
-                may_be_done: !error.is_connect(),
-            }
-        };
         let mut request = self.client.request(method.clone(), address.clone());
         request = request.headers(self.headers.clone());
         if let Some(body) = body {
@@ -227,36 +210,59 @@ impl Api {
                 .header(reqwest::header::CONTENT_TYPE, "application/json")
                 .body(body.to_vec());
         }
-        let sent = timeout_at(deadline, request.send()).await;
-        let mut response = sent.map_err(too_long)?.map_err(|error| broken(&error))?;
-        let mut reply = ApiReply {
-            status: response.status().as_u16(),
-            ..ApiReply::default()
-        };
-        for (name, value) in response.headers().iter().take(super::wire::HEADERS_MAX) {
-            let value = String::from_utf8_lossy(value.as_bytes());
-            let value = self.scrub.text(&value).into_owned();
-            reply.headers.insert(name.as_str().to_owned(), value);
-        }
-        loop {
-            let chunk = timeout_at(deadline, response.chunk()).await;
-            let chunk = chunk.map_err(too_long)?.map_err(|error| broken(&error))?;
-            let Some(chunk) = chunk else { break };
-            if reply.body.len() + chunk.len() > self.limits.response_bytes_max {
-                return Err(ApiFault {
-                    fault: Fault::TooLarge,
-                    what: format!(
-                        "its answer is longer than {} bytes",
-                        self.limits.response_bytes_max
-                    ),
-                    may_be_done: true,
-                });
-            }
-            reply.body.extend_from_slice(&chunk);
-        }
-        reply.body = self.scrub.bytes(reply.body);
-        Ok(reply)
+        exchange(request, &self.scrub, &self.limits).await
     }
+}
+
+/// Sends one request and reads what comes of it, whole, secrets taken out.
+pub(super) async fn exchange(
+    request: RequestBuilder,
+    scrub: &Scrubber,
+    limits: &Limits,
+) -> Result<ApiReply, ApiFault> {
+    let deadline = Instant::now() + limits.answer_timeout;
+    let too_long = |_| ApiFault {
+        fault: Fault::TookTooLong,
+        what: format!("it took longer than {} s", limits.answer_timeout.as_secs()),
+        may_be_done: true,
+    };
+    let broken = |error: &reqwest::Error| {
+        let (fault, what) = classify(error);
+        ApiFault {
+            fault,
+            what: scrub.text(&what).into_owned(),
+            may_be_done: !error.is_connect(),
+        }
+    };
+    let sent = timeout_at(deadline, request.send()).await;
+    let mut response = sent.map_err(too_long)?.map_err(|error| broken(&error))?;
+    let mut reply = ApiReply {
+        status: response.status().as_u16(),
+        ..ApiReply::default()
+    };
+    for (name, value) in response.headers().iter().take(super::wire::HEADERS_MAX) {
+        let value = String::from_utf8_lossy(value.as_bytes());
+        let value = scrub.text(&value).into_owned();
+        reply.headers.insert(name.as_str().to_owned(), value);
+    }
+    loop {
+        let chunk = timeout_at(deadline, response.chunk()).await;
+        let chunk = chunk.map_err(too_long)?.map_err(|error| broken(&error))?;
+        let Some(chunk) = chunk else { break };
+        if reply.body.len() + chunk.len() > limits.response_bytes_max {
+            return Err(ApiFault {
+                fault: Fault::TooLarge,
+                what: format!(
+                    "its answer is longer than {} bytes",
+                    limits.response_bytes_max
+                ),
+                may_be_done: true,
+            });
+        }
+        reply.body.extend_from_slice(&chunk);
+    }
+    reply.body = scrub.bytes(reply.body);
+    Ok(reply)
 }
 
 /// Says whether a request was refused for its pace alone: it did nothing.

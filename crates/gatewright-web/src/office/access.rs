@@ -3,10 +3,12 @@
 //! A route holds what it needs, and what it needs holds the page: a route without a need cannot be written, and a page for people who are logged
 //! in cannot be reached by anybody else. What is not in the table is not there.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware;
 use axum::response::Response;
@@ -15,12 +17,14 @@ use gatewright_core::digest::Digest;
 use tokio::task::spawn_blocking;
 
 use super::answer::{Answer, Failure, go_to, plain};
+use super::connection::Peer;
 use super::form::Form;
+use super::turns::Turns;
 use super::{
-    Served, accounts, failures, first, frame, home, incidents, is_same, label, own, people,
+    Served, accounts, failures, first, frame, home, incidents, is_same, label, oidc, own, people,
     releases, settle, sign, sign_in, suite,
 };
-use crate::guard::{Guard, Names, guard};
+use crate::guard::{Guard, guard};
 
 /// What a browser may do with a page: take its style from here, send forms here, and nothing else.
 const POLICY: &str =
@@ -73,10 +77,18 @@ impl Role {
 pub(super) struct Call {
     /// The path, as sent.
     pub(super) path: String,
+    /// What stands behind the path's question mark.
+    pub(super) query: Form,
     /// The form; empty where nothing is changed.
     pub(super) form: Form,
     /// The hash of the session's token, where the cookie has one.
     pub(super) token: Option<[u8; 32]>,
+    /// The hash of the token of a login that was begun at an identity provider.
+    pub(super) begun: Option<[u8; 32]>,
+    /// Who asks, by address; nobody for this machine.
+    pub(super) client: Option<IpAddr>,
+    /// The origin of our pages, as this browser sees it.
+    pub(super) origin: String,
     /// Now, RFC 3339.
     pub(super) now: String,
     /// Now, in seconds since 1970.
@@ -132,35 +144,44 @@ pub(super) struct Route {
     pub(super) how: How,
     pub(super) path: &'static str,
     pub(super) needs: Needs,
-    /// A password is hashed: few do so at once.
-    hashes: bool,
+    /// It takes its time: few do so at once.
+    slow: Option<Slow>,
+}
+
+/// What takes its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Slow {
+    /// A password is hashed.
+    Hashes,
+    /// An identity provider is asked.
+    Asks,
+}
+
+const fn route(how: How, path: &'static str, needs: Needs, slow: Option<Slow>) -> Route {
+    Route {
+        how,
+        path,
+        needs,
+        slow,
+    }
 }
 
 const fn see(path: &'static str, needs: Needs) -> Route {
-    let (how, hashes) = (How::See, false);
-    Route {
-        how,
-        path,
-        needs,
-        hashes,
-    }
+    route(How::See, path, needs, None)
 }
 
 const fn change(path: &'static str, needs: Needs) -> Route {
-    let (how, hashes) = (How::Change, false);
-    Route {
-        how,
-        path,
-        needs,
-        hashes,
-    }
+    route(How::Change, path, needs, None)
 }
 
-const fn hashes(route: Route) -> Route {
-    Route {
-        hashes: true,
-        ..route
-    }
+/// A change for which a password is hashed.
+const fn hashes(path: &'static str, needs: Needs) -> Route {
+    route(How::Change, path, needs, Some(Slow::Hashes))
+}
+
+/// A page for which an identity provider is asked.
+const fn asks(path: &'static str, needs: Needs) -> Route {
+    route(How::See, path, needs, Some(Slow::Asks))
 }
 
 use Needs::Anybody;
@@ -171,12 +192,14 @@ pub(super) const ROUTES: &[Route] = &[
     see("/style.css", Anybody(frame::style)),
     see("/review.js", Anybody(frame::script)),
     see("/login", Anybody(sign_in::page)),
-    hashes(change("/login", Anybody(sign_in::log_in))),
+    hashes("/login", Anybody(sign_in::log_in)),
+    asks(oidc::BEGIN, Anybody(oidc::begin)),
+    asks(oidc::DONE, Anybody(oidc::done)),
     see("/first", Anybody(first::page)),
-    hashes(change("/first", Anybody(first::make))),
+    hashes("/first", Anybody(first::make)),
     change("/logout", Only(Role::Viewer, sign_in::log_out)),
     see(own::PATH, Only(Role::Viewer, own::page)),
-    hashes(change(own::PATH, Only(Role::Viewer, own::change))),
+    hashes(own::PATH, Only(Role::Viewer, own::change)),
     see("/", Only(Role::Viewer, home::home)),
     see("/keys", Only(Role::Viewer, frame::keys)),
     see("/review", Only(Role::Reviewer, label::next)),
@@ -221,11 +244,11 @@ pub(super) const ROUTES: &[Route] = &[
     see("/suite", Only(Role::Viewer, suite::suite)),
     change("/suite", Only(Role::Owner, suite::set_aside)),
     see("/accounts", Only(Role::Admin, accounts::list)),
-    hashes(change("/accounts", Only(Role::Admin, accounts::change))),
+    hashes("/accounts", Only(Role::Admin, accounts::change)),
 ];
 
 /// Builds the router from the table.
-pub(super) fn app(served: Arc<Served>, names: Names) -> Router {
+pub(super) fn app(served: Arc<Served>) -> Router {
     let mut router = Router::new();
     for route in ROUTES {
         let filter = match route.how {
@@ -238,7 +261,7 @@ pub(super) fn app(served: Arc<Served>, names: Names) -> Router {
         router = router.route(route.path, on(filter, answer));
     }
     // Same-origin and not no-referrer: with that one browsers send `Origin: null` with the forms of our own pages.
-    let door = Guard::new(names, POLICY, "same-origin");
+    let door = Guard::new(served.names.clone(), POLICY, "same-origin");
     let missing = |status: StatusCode| {
         move |State(served): State<Arc<Served>>, request: Request| {
             dispatch(served, Err(status), request)
@@ -271,14 +294,13 @@ async fn dispatch(
     let place = Arc::new(place);
     let (parts, body) = request.into_parts();
     let sees = matches!(parts.method, Method::GET | Method::HEAD);
-    if !sees && !Names::is_from_here(&parts.headers) {
+    if !sees && !served.names.is_from_here(&parts.headers) {
         let said = "this was sent from a page of another site: nothing was changed";
         return plain(StatusCode::FORBIDDEN, said);
     }
-    let token = cookie(&parts.headers, &served.cookie);
-    let path = parts.uri.path().to_owned();
+    let call = call(&served, &parts);
     let known = off(&served, Arc::clone(&place), move |served| {
-        arrive(served, token, path)
+        arrive(served, call)
     });
     let (mut call, visitor) = match known.await {
         Ok(known) => known,
@@ -300,16 +322,17 @@ async fn dispatch(
         }
         act = carries(act, &call.form);
     }
-    let mut turn = None;
-    if !sees
-        && !matches!(act, Act::Refuse(..) | Act::Go(_))
-        && matches!(found, Ok(route) if route.hashes)
-    {
-        turn = served.passwords.turn().await;
-        if turn.is_none() {
-            return busy();
-        }
-    }
+    let slow = match (&act, found) {
+        (Act::Refuse(..) | Act::Go(_), _) | (_, Err(_)) => None,
+        (_, Ok(route)) => route.slow,
+    };
+    let turn = match slow {
+        None => None,
+        Some(slow) => match served.turns(slow).take().await {
+            Some(turn) => Some(turn),
+            None => return busy(),
+        },
+    };
     let made = off(&served, (place, turn), move |served| match act {
         Act::Anybody(page) => page(served, &call),
         Act::People(page, who) => page(served, &Visit { call, who }),
@@ -357,19 +380,42 @@ fn carries(act: Act, form: &Form) -> Act {
     }
 }
 
+impl Served {
+    fn turns(&self, slow: Slow) -> &Turns {
+        match slow {
+            Slow::Hashes => &self.hashing,
+            Slow::Asks => &self.asking,
+        }
+    }
+}
+
+/// What is asked, but for the time and the form.
+fn call(served: &Served, parts: &Parts) -> Call {
+    let peer = parts.extensions.get::<Peer>().map(|peer| peer.0);
+    let host = parts.headers.get(header::HOST);
+    let host = host.and_then(|host| host.to_str().ok()).unwrap_or_default();
+    Call {
+        path: parts.uri.path().to_owned(),
+        query: Form::parse(parts.uri.query().unwrap_or_default().as_bytes()),
+        form: Form::default(),
+        token: cookie(&parts.headers, &served.cookie),
+        begun: cookie(&parts.headers, &served.begun_cookie),
+        client: served.front.client(peer, &parts.headers),
+        origin: served.names.origin(host),
+        now: String::new(),
+        second: 0,
+    }
+}
+
 /// Says when it is, and whose session a token is of.
-fn arrive(
-    served: &Served,
-    token: Option<[u8; 32]>,
-    path: String,
-) -> Result<(Call, Option<Visitor>), Failure> {
-    let now = served.office.now();
-    let read = now.parse::<jiff::Timestamp>();
-    let second = read
-        .map_err(|why| Failure::from(format!("the clock says {now}: {why}")))?
+fn arrive(served: &Served, mut call: Call) -> Result<(Call, Option<Visitor>), Failure> {
+    call.now = served.office.now();
+    let read = call.now.parse::<jiff::Timestamp>();
+    call.second = read
+        .map_err(|why| Failure::from(format!("the clock says {}: {why}", call.now)))?
         .as_second();
-    let found = match &token {
-        Some(token) => served.accounts().session(token, second, IDLE)?,
+    let found = match &call.token {
+        Some(token) => served.accounts().session(token, call.second, IDLE)?,
         None => None,
     };
     let visitor = found.and_then(|session| {
@@ -380,18 +426,10 @@ fn arrive(
             provisional: session.provisional,
         })
     });
-    let form = Form::default();
-    let call = Call {
-        path,
-        form,
-        token,
-        now,
-        second,
-    };
     Ok((call, visitor))
 }
 
-/// Returns the hash of the token in the session's cookie.
+/// Returns the hash of the token in a cookie.
 fn cookie(headers: &HeaderMap, name: &str) -> Option<[u8; 32]> {
     let lines = headers.get_all(header::COOKIE).iter();
     let mut pairs = lines

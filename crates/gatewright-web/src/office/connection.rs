@@ -1,18 +1,26 @@
 //! Connections: how many there may be, and how long one may take to say what it wants.
 
 use std::io;
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+
+use super::front::Tls;
 
 /// Most connections at once; more wait to be accepted.
 const CONNECTIONS: usize = 512;
@@ -25,12 +33,18 @@ const LAST_TIME: Duration = Duration::from_secs(10);
 /// How long to wait when the system has no more files to give.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// The other end of a connection.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Peer(pub(super) IpAddr);
+
 /// Answers connections until `stop` ends, then finishes what is being answered.
 pub(super) async fn answer(
     listener: TcpListener,
     app: Router,
+    tls: Option<Tls>,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
+    let acceptor = tls.map(|tls| TlsAcceptor::from(tls.0));
     let room = Arc::new(Semaphore::new(CONNECTIONS));
     let (end, ended) = watch::channel(false);
     let mut open = JoinSet::new();
@@ -44,11 +58,18 @@ pub(super) async fn answer(
             () = stop.as_mut() => break,
             next = next => next,
         };
-        let Ok((stream, _)) = accepted else {
+        let Ok((stream, from)) = accepted else {
             sleep(PAUSE).await;
             continue;
         };
-        let one = serve_one(stream, app.clone(), ended.clone());
+        let (app, acceptor, ended) = (app.clone(), acceptor.clone(), ended.clone());
+        let peer = Peer(from.ip());
+        let one = async move {
+            match acceptor {
+                None => serve_one(stream, peer, app, ended).await,
+                Some(acceptor) => greet(stream, peer, app, ended, &acceptor).await,
+            }
+        };
         open.spawn(async move {
             one.await;
             drop(place);
@@ -63,13 +84,35 @@ pub(super) async fn answer(
     Ok(())
 }
 
-async fn serve_one(stream: TcpStream, app: Router, mut ended: watch::Receiver<bool>) {
+/// Agrees on a key first. Who takes too long over it, or speaks something else, is not answered.
+async fn greet(
+    stream: TcpStream,
+    peer: Peer,
+    app: Router,
+    ended: watch::Receiver<bool>,
+    acceptor: &TlsAcceptor,
+) {
+    if let Ok(Ok(stream)) = timeout(HEADER_TIME, acceptor.accept(stream)).await {
+        serve_one(stream, peer, app, ended).await;
+    }
+}
+
+async fn serve_one(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    peer: Peer,
+    app: Router,
+    mut ended: watch::Receiver<bool>,
+) {
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIME)
         .max_buf_size(HEADER_BYTES);
-    let service = TowerToHyperService::new(app);
+    let app = TowerToHyperService::new(app);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        app.call(request)
+    });
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     tokio::select! {
         // What goes wrong with a connection is its other end's to see.

@@ -102,15 +102,16 @@ pub(super) fn make(served: &Served, call: &Call) -> Answer {
     begin(served, call, &name, "became the first admin and logged in")
 }
 
+/// What a name is.
+pub(super) const NAMES: &str = "A name has 2 to 40 characters: letters a to z, digits, dots, hyphens and underscores, a letter first.";
+
 /// Says whether somebody may have this name and this password.
 ///
 /// # Errors
 /// Why not.
 pub(super) fn may_be(name: &str, password: &str) -> Result<(), &'static str> {
     if !is_name(name) {
-        return Err(
-            "A name has 2 to 40 characters: letters a to z, digits, dots, hyphens and underscores, a letter first.",
-        );
+        return Err(NAMES);
     }
     if !PASSWORD_CHARS.contains(&password.chars().count()) {
         return Err("A password has 12 to 200 characters.");

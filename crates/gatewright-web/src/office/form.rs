@@ -43,7 +43,8 @@ impl Form {
         }
     }
 
-    fn parse(bytes: &[u8]) -> Self {
+    /// Reads fields as forms and addresses have them.
+    pub(super) fn parse(bytes: &[u8]) -> Self {
         Self(form_urlencoded::parse(bytes).into_owned().collect())
     }
 

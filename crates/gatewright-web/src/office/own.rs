@@ -19,6 +19,7 @@ struct Own {
     frame: Frame,
     refused: String,
     provisional: bool,
+    has_password: bool,
 }
 
 /// GET /password.
@@ -27,7 +28,9 @@ pub(super) fn page(served: &Served, visit: &Visit) -> Answer {
 }
 
 fn form(served: &Served, visit: &Visit, status: StatusCode, refused: String) -> Answer {
+    let person = served.accounts().find(&visit.who.person)?;
     let own = Own {
+        has_password: person.is_none_or(|person| person.has_password()),
         frame: Frame::of(served, &visit.who, "Your password", PATH),
         refused,
         provisional: visit.who.provisional,
@@ -51,17 +54,18 @@ pub(super) fn change(served: &Served, visit: &Visit) -> Answer {
         let said = "The new password is the one that you have.";
         return refuse(StatusCode::BAD_REQUEST, said);
     }
-    if let Err(wait) = held(&served.patience).try_now(me, call.second) {
+    if let Err(wait) = held(&served.patience).try_now(me, call.client, call.second) {
         let said = super::sign_in::wait(wait);
         return form(served, visit, StatusCode::TOO_MANY_REQUESTS, said);
     }
     let person = served.accounts().find(me)?;
+    let person = person.filter(gatewright_store::Person::has_password);
     let known = person.as_ref().map(|person| person.hash.as_str());
     if !served.passwords.is_right(before, known) {
         served.note(&call.now, me, "gave a wrong password")?;
         return refuse(StatusCode::FORBIDDEN, "That is not the password you have.");
     }
-    held(&served.patience).was_right(me);
+    held(&served.patience).was_right(me, call.client);
     let hash = hash(after, &*served.office)?;
     served.accounts().set_password(me, &hash, false)?;
     begin(served, call, me, "changed the password")

@@ -2,8 +2,6 @@
 
 use argon2::Argon2;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
-use std::sync::Arc;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Office;
 use super::answer::Failure;
@@ -11,14 +9,10 @@ use super::answer::Failure;
 /// Length of a password, in characters.
 pub(super) const PASSWORD_CHARS: std::ops::RangeInclusive<usize> = 12..=200;
 /// Most hashes that are made at once: each takes 19 MiB and a core.
-const AT_ONCE: usize = 2;
-/// Most that wait for their turn; more are told to come again.
-const WAITING: usize = 20;
+pub(super) const AT_ONCE: usize = 2;
 
 /// Makes and compares hashes.
 pub(super) struct Passwords {
-    turn: Arc<Semaphore>,
-    queue: Arc<Semaphore>,
     /// The hash of a password that nobody has: for names that nobody has.
     nobodys: String,
 }
@@ -26,17 +20,8 @@ pub(super) struct Passwords {
 impl Passwords {
     pub(super) fn new(office: &dyn Office) -> Result<Self, Failure> {
         Ok(Self {
-            turn: Arc::new(Semaphore::new(AT_ONCE)),
-            queue: Arc::new(Semaphore::new(AT_ONCE + WAITING)),
             nobodys: hash("nobody has this password", office)?,
         })
-    }
-
-    /// Waits for a turn to make a hash; nothing when too many wait already.
-    pub(super) async fn turn(&self) -> Option<[OwnedSemaphorePermit; 2]> {
-        let place = Arc::clone(&self.queue).try_acquire_owned().ok()?;
-        let turn = Arc::clone(&self.turn).acquire_owned().await.ok()?;
-        Some([turn, place])
     }
 
     /// Says whether a password is the one of a hash. Without a hash it takes the same time, and is none.

@@ -1,12 +1,14 @@
 //! Logging in and out.
 
+use std::net::IpAddr;
+
 use askama::Template;
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::Response;
 
 use super::access::{Call, Visit};
 use super::answer::{Answer, Failure, go_to, page as show};
 use super::frame::Frame;
+use super::oidc::Oidc;
 use super::{Served, held};
 use gatewright_core::digest::Digest;
 
@@ -29,6 +31,8 @@ struct Login {
     said: String,
     name: String,
     nobody_yet: bool,
+    /// The host of the identity provider; empty without one.
+    provider: String,
 }
 
 fn form(served: &Served, status: StatusCode, said: String, name: String) -> Answer {
@@ -39,6 +43,7 @@ fn form(served: &Served, status: StatusCode, said: String, name: String) -> Answ
         said,
         name,
         nobody_yet,
+        provider: served.oidc.as_ref().map_or_else(String::new, Oidc::host),
     };
     show(status, &login)
 }
@@ -60,7 +65,7 @@ pub(super) fn log_in(served: &Served, call: &Call) -> Answer {
     let name = typed.to_ascii_lowercase();
     // What is no name is nobody's, and all of it counts as one.
     let known = if is_name(&name) { name.as_str() } else { "-" };
-    if let Err(wait) = held(&served.patience).try_now(known, call.second) {
+    if let Err(wait) = held(&served.patience).try_now(known, call.client, call.second) {
         let mut response = form(
             served,
             StatusCode::TOO_MANY_REQUESTS,
@@ -72,41 +77,70 @@ pub(super) fn log_in(served: &Served, call: &Call) -> Answer {
         return Ok(response);
     }
     let person = served.accounts().find(known)?;
-    let person = person.filter(|person| !person.disabled);
+    let person = person.filter(|person| !person.disabled && person.has_password());
     let hash = person.as_ref().map(|person| person.hash.as_str());
     if !served.passwords.is_right(call.form.get("password"), hash) {
-        served.note(&call.now, known, "gave a wrong password")?;
+        let from = from(call.client);
+        served.note(&call.now, known, &format!("gave a wrong password{from}"))?;
         let said =
             "That name and password do not belong together. Check both, or ask whoever is admin.";
         return form(served, StatusCode::FORBIDDEN, said.to_owned(), typed);
     }
-    held(&served.patience).was_right(known);
+    held(&served.patience).was_right(known, call.client);
     begin(served, call, known, "logged in")
 }
 
-/// Begins a session with a token that nobody had before, and ends the one that the browser had.
+/// Names a client that is not this machine, for the audit.
+pub(super) fn from(client: Option<IpAddr>) -> String {
+    client.map_or_else(String::new, |ip| format!(", from {ip}"))
+}
+
+/// Begins a session with a token that nobody had before, ends the one that the browser had, and goes Home.
 pub(super) fn begin(served: &Served, call: &Call, name: &str, what: &str) -> Answer {
+    let mut response = go_to("/");
+    let cookie = session(served, call, call.token.as_ref(), (name, what))?;
+    response.headers_mut().append(header::SET_COOKIE, cookie);
+    Ok(response)
+}
+
+/// Begins a session and ends the old one; returns the new one's cookie.
+pub(super) fn session(
+    served: &Served,
+    call: &Call,
+    old: Option<&[u8; 32]>,
+    (name, what): (&str, &str),
+) -> Result<HeaderValue, Failure> {
     let (token, csrf) = (served.token()?, served.token()?);
     let hash = Digest::of(token.as_bytes());
     {
         let accounts = served.accounts();
-        if let Some(old) = &call.token {
+        if let Some(old) = old {
             accounts.end_session(old)?;
         }
         let ends = call.second + SESSION;
         accounts.start_session(hash.bytes(), name, &csrf, call.second, ends)?;
         accounts.note(&call.now, name, what)?;
     }
-    with_cookie(go_to("/"), served, &token, SESSION)
+    cookie(served, (&served.cookie, &token), "Strict", SESSION)
 }
 
-fn with_cookie(mut response: Response, served: &Served, value: &str, seconds: i64) -> Answer {
-    let name = &served.cookie;
-    let line = format!("{name}={value}; HttpOnly; SameSite=Strict; Path=/; Max-Age={seconds}");
-    let line = HeaderValue::from_str(&line)
-        .map_err(|why| Failure::from(format!("the cookie could not be written: {why}")))?;
-    response.headers_mut().insert(header::SET_COOKIE, line);
-    Ok(response)
+/// A cookie for this server alone, which no script reads and, where people come by https, nothing else carries.
+pub(super) fn cookie(
+    served: &Served,
+    (name, value): (&str, &str),
+    same_site: &str,
+    seconds: i64,
+) -> Result<HeaderValue, Failure> {
+    let secure = if served.names.is_secure() {
+        "; Secure"
+    } else {
+        ""
+    };
+    let line = format!(
+        "{name}={value}; HttpOnly; SameSite={same_site}; Path=/; Max-Age={seconds}{secure}"
+    );
+    HeaderValue::from_str(&line)
+        .map_err(|why| Failure::from(format!("the cookie could not be written: {why}")))
 }
 
 /// POST /logout.
@@ -115,5 +149,8 @@ pub(super) fn log_out(served: &Served, visit: &Visit) -> Answer {
         served.accounts().end_session(token)?;
     }
     served.note(&visit.call.now, &visit.who.person, "logged out")?;
-    with_cookie(go_to("/login"), served, "", 0)
+    let mut response = go_to("/login");
+    let cookie = cookie(served, (&served.cookie, ""), "Strict", 0)?;
+    response.headers_mut().append(header::SET_COOKIE, cookie);
+    Ok(response)
 }

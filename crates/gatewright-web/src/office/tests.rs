@@ -4,9 +4,11 @@ mod access;
 mod blind;
 mod book;
 mod labels;
+mod provider;
 mod sessions;
 mod settling;
 
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -25,8 +27,7 @@ use url::form_urlencoded;
 
 use super::access::{Role, app};
 use super::project::Project;
-use super::{Office, Served};
-use crate::guard::Names;
+use super::{Door, Office, Served};
 
 const HOST: &str = "localhost:7418";
 const CODE: &str = "correct-horse";
@@ -189,6 +190,16 @@ struct Site {
 
 impl Site {
     fn new(desk: Desk) -> Self {
+        let address = "127.0.0.1:7418".parse().expect("an address");
+        Self::reached(desk, Door::default(), address)
+    }
+
+    /// A server that others reach.
+    fn reached(desk: Desk, door: Door, address: SocketAddr) -> Self {
+        let door = Door {
+            first_code: Some(CODE.to_owned()),
+            ..door
+        };
         let dir = tempfile::tempdir().expect("a folder");
         let memory = Arc::new(Memory {
             desk: Mutex::new(Arc::new(desk)),
@@ -200,12 +211,10 @@ impl Site {
         let office = Arc::clone(&memory) as Arc<dyn Office>;
         let book = Arc::new(book::Book::default());
         let project = Arc::clone(&book) as Arc<dyn Project>;
-        let served =
-            Served::new((office, project), accounts, Some(CODE.to_owned()), 7418).expect("made");
+        let served = Served::new((office, project), accounts, door, address).expect("made");
         let served = Arc::new(served);
-        let names = Names::of("127.0.0.1:7418".parse().expect("an address"));
         Self {
-            app: app(Arc::clone(&served), names),
+            app: app(Arc::clone(&served)),
             memory,
             book,
             served,

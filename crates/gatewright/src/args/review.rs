@@ -1,5 +1,6 @@
 //! Arguments of what people do with answers.
 
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -125,20 +126,57 @@ pub(crate) struct ExportArgs {
     pub(crate) output: PathBuf,
 }
 
-/// Let people label in a browser: each without the others, at this machine. Ctrl-C ends it.
+/// Let people label in a browser, each without the others, and decide releases. Ctrl-C ends it.
 ///
-/// What is asked comes from `gatewright review ask`. The first account is made with a code that this command prints. Every label is in the project's log before the next answer is shown.
+/// It listens to this machine alone, unless somebody may log in and the way is encrypted: with a certificate (`--tls-cert`, `--tls-key`) or behind a proxy that has one (`--public-url`). What is asked comes from `gatewright review ask`. The first account is made with a code that this command prints. Every label is in the project's log before the next answer is shown.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  gatewright serve\n  gatewright serve --demo\n  gatewright serve --address 127.0.0.1:0 --json"
+    after_help = "Examples:\n  gatewright serve\n  gatewright serve --demo\n  gatewright serve --address 127.0.0.1:0 --json\n  gatewright serve --address 0.0.0.0:443 --tls-cert site.pem --tls-key site.key --public-url https://evals.example.com"
 )]
 pub(crate) struct ServeArgs {
-    /// Where to listen: an address of this machine alone; port 0 takes any that is free.
+    /// Where to listen; port 0 takes any that is free.
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:7418")]
-    pub(crate) address: std::net::SocketAddr,
+    pub(crate) address: SocketAddr,
+    #[command(flatten)]
+    pub(crate) reached: Reached,
+    #[command(flatten)]
+    pub(crate) oidc: OidcArgs,
     /// Show the shipped example, of which two people have labelled half, in a folder that goes when this ends.
     #[arg(long)]
     pub(crate) demo: bool,
+}
+
+/// How others reach the server.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "From elsewhere")]
+pub(crate) struct Reached {
+    /// Encrypt connections: the certificate, followed by those that vouch for it (PEM).
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The key of the certificate (PEM, without a password).
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// The address that people type: of a proxy in front that ends TLS, or the name that the certificate has.
+    #[arg(long, value_name = "https://HOST[:PORT]")]
+    pub(crate) public_url: Option<String>,
+    /// Believe this proxy too when it says whom it speaks for (X-Forwarded-For), and not only one on this machine (repeat it).
+    #[arg(long, value_name = "IP", requires = "public_url")]
+    pub(crate) trust_proxy: Vec<IpAddr>,
+}
+
+/// An identity provider by which people may log in as well.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Identity provider")]
+pub(crate) struct OidcArgs {
+    /// Let people log in by this OpenID Connect issuer too, whom an admin has linked to an account.
+    #[arg(long, value_name = "URL", requires = "oidc_client_id")]
+    pub(crate) oidc_issuer: Option<String>,
+    /// What the issuer calls this server.
+    #[arg(long, value_name = "ID", requires = "oidc_issuer")]
+    pub(crate) oidc_client_id: Option<String>,
+    /// The secret that it gave this server; a public client has none.
+    #[arg(long, value_name = "env:NAME|file:PATH", requires = "oidc_issuer")]
+    pub(crate) oidc_client_secret: Option<String>,
 }
 
 /// Copy all that the project keeps into a folder, while others may write.

@@ -21,6 +21,10 @@ pub(crate) struct Told<'t> {
     pub(crate) format: &'t str,
     /// What it is, and how it ends.
     pub(crate) note: &'t str,
+    /// Connections are encrypted.
+    pub(crate) tls: bool,
+    /// The address that people type, where it is another.
+    pub(crate) public: Option<&'t str>,
     /// What else programs are told.
     pub(crate) also: &'t [(&'t str, &'t str)],
 }
@@ -52,15 +56,23 @@ pub(crate) fn listen<F: Future<Output = io::Result<()>>>(
         let address = listener
             .local_addr()
             .map_err(|source| failed("listen", source))?;
-        let url = format!("http://{address}/");
+        let scheme = if told.tls { "https" } else { "http" };
+        let own = format!("{scheme}://{address}/");
+        let url = told.public.unwrap_or(&own);
         if console.json {
             let mut document = serde_json::json!({"format": told.format, "url": url});
+            if *url != own {
+                document["listens"] = own.into();
+            }
             for (name, value) in told.also {
                 document[*name] = (*value).into();
             }
             console.document(&document)?;
         } else {
             console.out(&format!("{url}\n"))?;
+            if *url != own {
+                console.note(&format!("it listens at {own}"));
+            }
             console.note(told.note);
         }
         let served = tokio::select! {

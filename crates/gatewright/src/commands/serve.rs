@@ -1,6 +1,7 @@
 //! `gatewright serve`
 
 mod demo;
+mod door;
 mod failures;
 mod held;
 mod releases;
@@ -13,7 +14,7 @@ use gatewright_core::review::{
     AgreementDocument, Desk, Refusal, ReviewEvent, desk_agreement, rubrics,
 };
 use gatewright_store::{Accounts, StoreError};
-use gatewright_web::Office;
+use gatewright_web::{Door, Office};
 
 use crate::args::ServeArgs;
 use crate::commands::Context;
@@ -31,15 +32,7 @@ const COMMAND: &str = "gatewright serve";
 const CODE_BYTES: usize = 10;
 
 pub(crate) fn serve(context: &Context, args: &ServeArgs) -> Result<u8, Failure> {
-    if !gatewright_web::is_loopback(args.address) {
-        return Err(Failure::usage(format!(
-            "`{}` is not an address of this machine alone",
-            args.address
-        ))
-        .why("passwords would cross the network as they are typed")
-        .next(format!("{COMMAND} --address 127.0.0.1:7418"))
-        .next("ssh -L 7418:127.0.0.1:7418 THIS-MACHINE   (from where people sit)"));
-    }
+    let front = door::front(args)?;
     let demo = match args.demo {
         true => Some(Demo::make(&context.now)?),
         false => None,
@@ -48,6 +41,10 @@ pub(crate) fn serve(context: &Context, args: &ServeArgs) -> Result<u8, Failure> 
         Some(demo) => Loaded::read(demo.project()?, &context.now, Depth::Errors)?.sound()?,
         None => context.sound()?,
     };
+    let oidc = door::oidc(&args.oidc, &loaded.project)?;
+    if demo.is_none() {
+        door::refuse_nobody(args, &loaded.project, oidc.is_some())?;
+    }
     let log = DeskLog::open(&loaded.project, writer(COMMAND, &context.now))?;
     let accounts = Accounts::open(&loaded.project.state)?;
     let mut also = Vec::new();
@@ -80,15 +77,22 @@ pub(crate) fn serve(context: &Context, args: &ServeArgs) -> Result<u8, Failure> 
         page: Mutex::new((loaded.project.clone(), Digest::default())),
     });
     let project = Arc::new(Served::new(context, loaded.project));
+    let public = front.public.as_ref().map(ToString::to_string);
     let told = Told {
         command: COMMAND,
         format: "gatewright-serve/1",
+        tls: front.tls.is_some(),
+        public: public.as_deref(),
         note: "people label, settle and decide releases here; Ctrl-C ends it",
         also: &also,
     };
-    let once = first_code.clone();
+    let door = Door {
+        first_code: first_code.clone(),
+        front,
+        oidc,
+    };
     listen(&context.console, args.address, &told, |listener| {
-        gatewright_web::office(listener, (desk, project), accounts, once, ended())
+        gatewright_web::office(listener, (desk, project), accounts, door, ended())
     })?;
     Ok(exit::SHIP)
 }

@@ -33,6 +33,8 @@ pub(crate) fn view(context: Context, args: &ViewArgs) -> Result<u8, Failure> {
         command: "gatewright view",
         format: "gatewright-view/1",
         note: "the runs of this project, read-only, to this machine alone; Ctrl-C ends it",
+        tls: false,
+        public: None,
         also: &[],
     };
     let shelf = Arc::new(Runs { context });

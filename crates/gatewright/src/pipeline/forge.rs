@@ -98,7 +98,7 @@ impl Issues {
             Failure::usage(format!("`{}` is no label", wanted.label)).next(instead)
         })?;
         let (name, path) = place(wanted, &own, var)?;
-        let token = reference(wanted.token.unwrap_or(own.token))?;
+        let token = secrets::reference("--token", wanted.token.unwrap_or(own.token))?;
         let base = base(wanted, &own, var)?;
         let called = Called::of_forge(&base, &token.to_string(), own.is(&base, &token));
         let mut allowed = Allowed::read(allow_host, var, console)?;
@@ -440,17 +440,4 @@ fn no_address(example: &str) -> Failure {
     Failure::usage("the address of the forge's interface cannot be used")
         .why("it is http or https, with a host and a path and nothing else")
         .next(format!("--api {example}"))
-}
-
-/// Reads `env:NAME` or `file:PATH`. What is neither is not repeated: it may be the token itself.
-fn reference(text: &str) -> Result<Secret, Failure> {
-    let parts = text.split_once(':').filter(|(_, name)| !name.is_empty());
-    match parts {
-        Some(("env", name)) => Ok(Secret::Env(name.to_owned())),
-        Some(("file", path)) => Ok(Secret::File(path.to_owned())),
-        _ => Err(Failure::usage("what --token names is no reference to a token")
-            .why("a flag is seen by others on this machine, so a token's value never stands in one")
-            .next("--token env:NAME")
-            .next("--token file:PATH")),
-    }
 }

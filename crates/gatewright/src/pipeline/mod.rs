@@ -32,7 +32,7 @@ mod reuse;
 mod rows;
 mod runs;
 mod said;
-mod secrets;
+pub(crate) mod secrets;
 mod select;
 mod session;
 mod signing;

@@ -61,6 +61,25 @@ fn missing(manifest: &Manifest, callers: &[Caller], secret: &Secret, why: &str) 
     })
 }
 
+/// Reads `env:NAME` or `file:PATH`, as a flag has it. What is neither is not repeated: it may be the secret itself.
+///
+/// # Errors
+/// When it is neither.
+pub(crate) fn reference(flag: &str, text: &str) -> Result<Secret, Failure> {
+    let parts = text.split_once(':').filter(|(_, name)| !name.is_empty());
+    match parts {
+        Some(("env", name)) => Ok(Secret::Env(name.to_owned())),
+        Some(("file", path)) => Ok(Secret::File(path.to_owned())),
+        _ => {
+            let what = flag.rsplit('-').next().unwrap_or_default();
+            Err(Failure::usage(format!("what {flag} names is no reference to a {what}"))
+                .why(format!("a flag is seen by others on this machine, so a {what}'s value never stands in one"))
+                .next(format!("{flag} env:NAME"))
+                .next(format!("{flag} file:PATH")))
+        }
+    }
+}
+
 /// Reads the value of a secret.
 ///
 /// # Errors

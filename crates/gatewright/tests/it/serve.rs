@@ -26,8 +26,19 @@ impl Drop for Server {
 
 impl Server {
     pub(crate) fn start(project: &TestEnvironment, port: u16) -> Self {
+        Self::with(project, &["--address", &format!("127.0.0.1:{port}")], &[])
+    }
+
+    /// Starts a server with these arguments and variables, and waits until it says where it is.
+    pub(crate) fn with(
+        project: &TestEnvironment,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Self {
         let process = Command::new(env!("CARGO_BIN_EXE_gatewright"))
-            .args(["serve", "--address", &format!("127.0.0.1:{port}")])
+            .arg("serve")
+            .args(arguments)
+            .envs(variables.iter().copied())
             .current_dir(project.project())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -46,12 +57,21 @@ impl Server {
             if let Some(word) = line.strip_prefix("  ") {
                 server.code = Some(word.to_owned());
             }
-            if let Some(rest) = line.strip_prefix("http://127.0.0.1:") {
-                server.port = rest.trim_end_matches('/').parse().expect("a port");
+            if let Some((_, rest)) = line.split_once("://") {
+                let port = rest.trim_end_matches('/').rsplit(':').next();
+                // A public address need not have one.
+                server.port = port.and_then(|it| it.parse().ok()).unwrap_or_default();
                 return server;
             }
         }
         panic!("the server does not say where it is");
+    }
+
+    /// Asks the server to end, and says with which code it did.
+    pub(crate) fn end(mut self) -> Option<i32> {
+        let pid = rustix::process::Pid::from_child(&self.process);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("sent");
+        self.process.wait().expect("ended").code()
     }
 
     /// Sends a request; returns the status, the cookie that was set, and the page.

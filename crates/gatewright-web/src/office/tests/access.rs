@@ -197,6 +197,8 @@ fn a20_the_table_of_routes_says_who_may_what() {
             (see, "/review.js", None),
             (see, "/login", None),
             (change, "/login", None),
+            (see, "/login/oidc", None),
+            (see, "/login/oidc/done", None),
             (see, "/first", None),
             (change, "/first", None),
             (change, "/logout", Some(Role::Viewer)),

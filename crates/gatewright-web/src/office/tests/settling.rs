@@ -4,6 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
 use super::super::access::Role;
+use super::super::front::PublicUrl;
 use super::super::office;
 use super::*;
 
@@ -213,21 +214,21 @@ fn a_server_answers_on_its_port_until_it_is_told_to_stop() {
     let site = Site::new(two_answers().2);
     let dir = tempfile::tempdir().expect("a folder");
     runtime.block_on(async {
-        let open = Accounts::open(dir.path()).expect("opens");
-        let everywhere = tokio::net::TcpListener::bind("0.0.0.0:0")
-            .await
-            .expect("a port");
         let memory = Arc::clone(&site.memory) as Arc<dyn Office>;
         let book = Arc::clone(&site.book) as Arc<dyn Project>;
-        let refused = office(
-            everywhere,
-            (Arc::clone(&memory), Arc::clone(&book)),
-            open,
-            None,
-            async {},
-        )
-        .await;
-        assert!(refused.is_err_and(|why| why.to_string().contains("first admin")));
+        let public = PublicUrl::parse("https://evals.example.com").expect("one");
+        for (public, word) in [(Some(public), "first admin"), (None, "encrypted")] {
+            let open = Accounts::open(dir.path()).expect("opens");
+            let everywhere = tokio::net::TcpListener::bind("0.0.0.0:0")
+                .await
+                .expect("a port");
+            let mut door = Door::default();
+            door.front.public = public;
+            let both = (Arc::clone(&memory), Arc::clone(&book));
+            let refused = office(everywhere, both, open, door, async {}).await;
+            let said = refused.expect_err("others can reach it").to_string();
+            assert!(said.contains(word), "{said}");
+        }
 
         let accounts = Accounts::open(dir.path()).expect("opens");
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
@@ -238,8 +239,11 @@ fn a_server_answers_on_its_port_until_it_is_told_to_stop() {
         let stop_at = async move {
             let _ = stopped.await;
         };
-        let code = Some(CODE.to_owned());
-        let server = tokio::spawn(office(listener, (memory, book), accounts, code, stop_at));
+        let door = Door {
+            first_code: Some(CODE.to_owned()),
+            ..Door::default()
+        };
+        let server = tokio::spawn(office(listener, (memory, book), accounts, door, stop_at));
         let asked = tokio::task::spawn_blocking(move || {
             let mut stream = TcpStream::connect(address).expect("connects");
             let head = format!("GET /login HTTP/1.1\r\nHost: {address}\r\n\r\n");
