@@ -259,8 +259,10 @@ impl Desk {
         if let Some(entry) = self.entry(&id) {
             entry.people = entry.people.max(people);
             entry.not_by.extend(not_by.iter().cloned());
-            // What was drawn once with a probability keeps it, and what was unknown may be known now.
-            entry.item.inclusion = entry.item.inclusion.or(item.inclusion);
+            // A larger plan draws all that a smaller one did, so the larger probability is that of both; and what was unknown may be known now.
+            if item.inclusion > entry.item.inclusion {
+                entry.item.inclusion = item.inclusion;
+            }
             if entry.item.output.is_none() {
                 entry.item.output.clone_from(&item.output);
             }
@@ -367,7 +369,7 @@ impl Desk {
         self.find(&item.id()).is_none_or(|entry| {
             entry.people < people
                 || !not_by.is_subset(&entry.not_by)
-                || (entry.item.inclusion.is_none() && item.inclusion.is_some())
+                || item.inclusion > entry.item.inclusion
                 || (entry.item.output.is_none() && item.output.is_some())
         })
     }

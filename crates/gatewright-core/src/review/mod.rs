@@ -8,6 +8,7 @@ mod desk;
 mod entry;
 mod may;
 mod people;
+mod queue;
 mod rated;
 mod refusal;
 mod reviewers;
@@ -25,6 +26,7 @@ pub use desk::{
 };
 pub use entry::{Aside, Entry, Given, Origin, Stand, person_of};
 pub use people::{PersonLine, desk_agreement, people};
+pub use queue::{Picked, deciding, flips, guard_flips};
 pub use rated::{Rated, Unit, Whose, is_of_people, rated};
 pub use refusal::Refusal;
 pub use reviewers::{Reviewers, reviewers};

@@ -146,11 +146,14 @@ impl<'a> Asked<'a> {
         })
     }
 
-    /// The labels beside the judge that it has on the page.
+    /// The labels that it has on the page: beside a judge, or the criterion's own.
     pub(crate) fn labels(&self, loaded: &Loaded) -> Vec<Label> {
-        let all = loaded
-            .labels
-            .people_of_example(self.criterion, self.example);
+        let declared = &loaded.manifest.criteria[usize::from(self.criterion)];
+        let (labels, at) = (&loaded.labels, (self.criterion, self.example));
+        let all = match declared.people {
+            Some(_) => labels.people_of_example(at.0, at.1),
+            None => labels.of_example(at.0, at.1),
+        };
         let own = all.into_iter().filter(|label| {
             label.system.as_deref() == Some(self.system)
                 && label.trial == self.trial

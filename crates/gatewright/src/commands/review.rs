@@ -2,6 +2,7 @@
 
 mod ask;
 mod export;
+mod queue;
 
 use std::collections::{BTreeMap, BTreeSet};
 

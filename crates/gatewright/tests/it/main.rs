@@ -24,6 +24,7 @@ mod odd;
 mod programs;
 mod project;
 mod providers;
+mod queues;
 mod record;
 mod releases;
 mod replay;
