@@ -15,7 +15,7 @@ async function serve() {
     server.stdout.on('data', bytes => {
       said += bytes;
       const url = said.match(/http:\/\/127\.0\.0\.1:\d+\//);
-      const password = said.match(/password of all three: (\S+)/);
+      const password = said.match(/password of all four: (\S+)/);
       if (url && password) resolve([url[0], password[1]]);
     });
   });

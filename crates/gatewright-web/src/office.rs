@@ -18,6 +18,7 @@ mod home;
 mod incidents;
 mod label;
 mod own;
+mod pairs;
 mod passwords;
 mod patience;
 mod people;

@@ -11,6 +11,7 @@ mod people;
 mod queue;
 mod rated;
 mod refusal;
+mod repair;
 mod reviewers;
 mod rows;
 #[cfg(test)]
@@ -29,6 +30,7 @@ pub use people::{PersonLine, desk_agreement, people};
 pub use queue::{Picked, deciding, flips, guard_flips};
 pub use rated::{Rated, Unit, Whose, is_of_people, rated};
 pub use refusal::Refusal;
+pub use repair::{file_with, is_version, page_with};
 pub use reviewers::{Reviewers, reviewers};
 pub use rows::{AskedRow, Asks, SETTLES, SaidRow, Same, label_of_row, said, withdrawn};
 pub use words::text;

@@ -21,6 +21,7 @@ mod judging;
 mod live;
 mod machine;
 mod odd;
+mod pairs;
 mod programs;
 mod project;
 mod providers;

@@ -11,6 +11,7 @@ use gatewright_core::outcome::GraderKind;
 use gatewright_core::report::untrusted::line;
 use gatewright_core::review::{AskedRow, Desk, Item, Origin, ReviewEvent, is_of_people, person_of};
 
+use super::pairs::{no_pairs, pairs};
 use super::queue::{Cut, of_policy};
 use super::{Outputs, criterion, given};
 use gatewright_stats::rng::Stream;
@@ -333,6 +334,19 @@ fn of_criterion(
     askable(declared)?;
     let rated = given(&loaded, index, false);
     let judging = context.judging(&mut loaded, args.run.as_deref())?;
+    if matches!(
+        loaded.manifest.criteria[usize::from(index)].grader,
+        Grader::Preference(_)
+    ) {
+        for pair in pairs(&loaded, &judging, index)? {
+            found.push(pair.item, "", &pair.labels);
+        }
+        if found.items.is_empty() {
+            return Err(no_pairs(name));
+        }
+        mix(found, loaded.manifest.seed, name);
+        return Ok(());
+    }
     let outputs = Outputs::of(&loaded, &judging);
     let mut seen = BTreeSet::new();
     for unit in &rated.units {
@@ -397,12 +411,6 @@ fn of_criterion(
 /// What its labels are, and what they would have to be.
 pub(super) fn askable(declared: &Criterion) -> Result<(), Failure> {
     let name = &declared.id;
-    if matches!(declared.grader, Grader::Preference(_)) {
-        let what = format!("the labels of `{name}` are about two answers");
-        return Err(Failure::usage(what)
-            .why("whoever compares two would have to see which is whose")
-            .next("a criterion about one answer"));
-    }
     let scored = match (&declared.people, &declared.grader) {
         (Some(people), _) => people.labels.score,
         (None, Grader::Label(own)) => own.score,
@@ -433,6 +441,8 @@ fn mix(found: &mut Found, seed: u64, criterion: &str) {
     let mut all: Vec<(usize, Item)> = places.iter().copied().zip(found.items.drain(..)).collect();
     all.sort_by_key(|(to, _)| *to);
     found.items.extend(all.into_iter().map(|(_, item)| item));
+    // Whoever asks about all of a criterion gives the same reason for each.
+    found.whys.clear();
     for said in &mut found.said {
         said.item = places[said.item];
     }

@@ -7,12 +7,13 @@ use gatewright_core::calibrate::{self, Fitness, Unit};
 use gatewright_core::digest::Digest;
 use gatewright_core::grade::Graders;
 use gatewright_core::label::{Label, TextCode};
-use gatewright_core::manifest::{Manifest, Role};
-use gatewright_core::outcome::{Bin, Outcome};
+use gatewright_core::manifest::{Grader, Manifest, Role};
+use gatewright_core::outcome::Bin;
 use gatewright_core::response::AttemptEnd;
 use gatewright_core::review::{Desk, Item, Picked, deciding, flips, guard_flips, is_of_people};
 
 use super::ask::{Found, askable, why_drawn};
+use super::pairs::pairs;
 use super::{Outputs, criterion, given, nobody_labels, place, settled};
 use crate::args::{AskArgs, Policy};
 use crate::commands::labelling::Asked;
@@ -214,6 +215,11 @@ impl Queue<'_> {
         }
     }
 
+    fn is_pair(&self, index: u16) -> bool {
+        let declared = &self.loaded.manifest.criteria[usize::from(index)];
+        matches!(declared.grader, Grader::Preference(_))
+    }
+
     /// Takes in a judged answer, with the probability with which it was drawn.
     fn drawn(
         &mut self,
@@ -255,11 +261,25 @@ impl Queue<'_> {
             }
             return Ok(());
         }
+        if self.is_pair(index) {
+            let mut all = pairs(loaded, self.judging, index)?;
+            for one in picked {
+                let why = why(&loaded.manifest, one, part);
+                if let Some(at) = all.iter().position(|it| it.example == one.example) {
+                    let pair = all.swap_remove(at);
+                    self.push(pair.item, &why, &pair.labels);
+                }
+            }
+            return Ok(());
+        }
         let wanted: BTreeSet<u32> = picked.iter().map(|it| it.example).collect();
         let said = answers(session, |example| wanted.contains(&example))?;
         let verdicts = what_judges_said(loaded, session)?.unwrap_or_default();
         let graders = graders(loaded)?.with_judged(&verdicts);
-        for one in picked {
+        let applying = picked
+            .iter()
+            .filter(|it| graders.applies(index, it.example));
+        for one in applying {
             let why = why(&loaded.manifest, one, part);
             for role in SIDES {
                 self.side(index, (one, role), (&graders, &said), &why)?;
@@ -291,12 +311,6 @@ impl Queue<'_> {
         let AttemptEnd::Answered { response } = end else {
             return Ok(());
         };
-        let mut outcomes: Vec<Outcome> = Vec::new();
-        graders.grade(*attempt, *recorded, end, &mut outcomes)?;
-        let is_away = |it: &Outcome| it.criterion == index && it.bin == Bin::NotApplicable;
-        if outcomes.iter().any(is_away) {
-            return Ok(());
-        }
         let output = response.output.as_str();
         let asked = Asked {
             criterion: index,
@@ -316,6 +330,17 @@ impl Queue<'_> {
     /// Answers on which people differ, and those that people and a judge read differently, while nobody has settled them.
     fn disputed(&mut self, index: u16) -> Result<(), Failure> {
         let (loaded, judging) = (self.loaded, self.judging);
+        if self.is_pair(index) {
+            for pair in pairs(loaded, judging, index)? {
+                let mut said = pair.labels.iter().filter(|label| !label.settles);
+                let first = said.next().map(|label| &label.label);
+                let differ = said.any(|label| Some(&label.label) != first);
+                if differ && pair.labels.iter().all(|label| !label.settles) {
+                    self.push(pair.item, "people differ on it", &pair.labels);
+                }
+            }
+            return Ok(());
+        }
         let beside = is_of_people(&loaded.manifest.criteria[usize::from(index)]) == Some(true);
         let rated = given(loaded, index, beside);
         let done = settled(loaded, index, beside);
