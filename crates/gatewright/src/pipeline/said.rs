@@ -6,13 +6,12 @@ use std::ops::Range;
 use gatewright_core::grade::Graders;
 use gatewright_core::manifest::Role;
 use gatewright_core::outcome::{Bin, Outcome};
-use gatewright_core::plan::AttemptSpec;
 use gatewright_core::report::model::{EvidenceView, TallyView};
 use gatewright_core::report::{self, Heard, Took};
 use gatewright_core::response::AttemptEnd;
 
 use crate::error::Failure;
-use crate::pipeline::evidence::{self, Ended};
+use crate::pipeline::evidence::{self, Ended, FirstLook};
 use crate::pipeline::judge::Judged;
 use crate::pipeline::judging;
 use crate::pipeline::load::Loaded;
@@ -162,9 +161,9 @@ pub(crate) fn tells(outcomes: &[Outcome], criterion: u16, wants_pass: bool) -> b
 /// When the example is not what it was.
 pub(crate) fn telling<'a>(
     graders: &Graders<'_>,
-    of: &'a [(AttemptSpec, Option<u32>, AttemptEnd)],
+    of: &'a [FirstLook],
     (criterion, wants_pass): (u16, bool),
-) -> Result<Option<&'a (AttemptSpec, Option<u32>, AttemptEnd)>, Failure> {
+) -> Result<Option<&'a FirstLook>, Failure> {
     let mut outcomes: Vec<Outcome> = Vec::new();
     for one in of {
         let (attempt, recorded, end) = one;
