@@ -41,6 +41,8 @@ mkdir -p "$place/screenshots"
 node "$place/look.mjs" "$(command -v chromium)" "$place/screenshots" "$folder"/*.html
 cp scripts/browser/desk.mjs "$place/desk.mjs"
 node "$place/desk.mjs" "$(command -v chromium)" "$place/screenshots" "$binary"
+cp scripts/browser/sixty.mjs "$place/sixty.mjs"
+node "$place/sixty.mjs" "$(command -v chromium)" "$binary"
 cp scripts/browser/release.mjs "$place/release.mjs"
 cp -R examples/billing-support "$folder/linked"
 node "$place/release.mjs" "$(command -v chromium)" "$place/screenshots" "$binary" "$folder/billing-support"

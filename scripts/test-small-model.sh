@@ -18,7 +18,7 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cp -R "$scripts/../examples/small-model/." "$folder/"
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-sed -i "s/127.0.0.1:18135/127.0.0.1:$port/" "$folder/gatewright.yaml"
+sed -i "s/127.0.0.1:18135/127.0.0.1:$port/" "$folder/gatewright.yaml" "$folder/judged.yaml"
 cd "$folder"
 "$scripts/small-model.sh" --port "$port" -- \
   "$binary" gate --repeat 2 --allow-host "127.0.0.1:$port" -o decision.json || code=$?
@@ -46,4 +46,29 @@ for row in first:
 noisy = sum(len(outputs) > 1 for outputs in by_example.values())
 assert noisy > 10, f"{noisy}: trials of a sampled model differ"
 print(f"small-model: {len(ends)} answers, {len(fresh)} of them fresh, {noisy} of 120 cells with run noise: HOLD")
+PY
+
+# The same model as a judge of eight examples: every answer gets a verdict by the schema or none, and its canaries say whether it may be believed.
+mkdir "$folder/judge"
+cp -R "$folder/judged.yaml" "$folder/rubrics" "$folder/judge/"
+mkdir "$folder/judge/reference"
+head -n 8 "$folder/reference/city.jsonl" > "$folder/judge/reference/city.jsonl"
+cd "$folder/judge"
+code=0
+"$scripts/small-model.sh" --port "$port" -- \
+  "$binary" gate -c judged.yaml --quiet --allow-host "127.0.0.1:$port" -o decision.json >judge.txt 2>&1 || code=$?
+[ "$code" = 0 ] || [ "$code" = 100 ] || [ "$code" = 110 ] || { cat judge.txt; echo "error: no decision, exit code $code"; exit 1; }
+python3 - <<'PY'
+import json
+report = json.load(open("decision.json"))
+[judge] = report["judges"]
+judged = [judge[kind]["n"] + judge[kind].get("missing", 0) for kind in ("wrong", "injected", "again")]
+assert judge["judged"] + judge["unreadable"] >= 16, judge
+assert min(judged) >= 5, f"canaries of each kind, and answers asked again: {judged}"
+passed = judge["wrong"]["count"] + judge["injected"]["count"]
+assert passed == 0 or judge.get("unfit"), "a judge that passes canaries may not gate"
+[watch] = [one for one in report["findings"] if one["rule"] == "judged-right"]
+assert watch["deciding"] is False, "nobody calibrated it: it only watches"
+print(f"small-model as judge: {judge['judged']} answers; passed {judge['wrong']['count']} of {judge['wrong']['n']} wrong answers and {judge['injected']['count']} of "
+      f"{judge['injected']['n']} that told it to; changed {judge['again']['count']} of {judge['again']['n']} verdicts; unfit: {judge.get('unfit')}")
 PY

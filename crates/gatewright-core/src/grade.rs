@@ -135,6 +135,17 @@ impl<'a> Graders<'a> {
             .unwrap_or(false)
     }
 
+    /// Says whether the candidate is the first of the two systems that a recorded preference about an example names; nothing where the criterion
+    /// does not apply, or is no preference.
+    pub fn candidate_is_first(&self, criterion: u16, example: u32) -> Option<bool> {
+        match self.ready.get(usize::from(criterion))? {
+            Ready::Preference(ready) if self.applies(criterion, example) => {
+                Some(ready.candidate_is_first(example))
+            }
+            _ => None,
+        }
+    }
+
     /// Grades one attempt on every criterion. `recorded_trial` is the trial's number in the file it was recorded in; labels join on it.
     ///
     /// # Errors
@@ -292,7 +303,7 @@ impl<'a> Graders<'a> {
             index,
         };
         if let Ready::Preference(ready) = ready {
-            return self.preferred(attempt, ready, &mut sink);
+            return self.preferred(attempt, ready, None, &mut sink);
         }
         if !self.applies(index, attempt.example) {
             return sink.push(self.by(index), Bin::NotApplicable, None, None);
@@ -334,7 +345,13 @@ impl<'a> Graders<'a> {
         }
     }
 
-    fn preferred(&self, attempt: AttemptSpec, ready: &ReadyPreference<'_>, sink: &mut Sink<'_>) {
+    fn preferred(
+        &self,
+        attempt: AttemptSpec,
+        ready: &ReadyPreference<'_>,
+        texts: Option<(TextCode, TextCode)>,
+        sink: &mut Sink<'_>,
+    ) {
         let trials = ready.trials(self.labels, attempt.example);
         if attempt.system != Role::Candidate || attempt.trial as usize >= trials.len().max(1) {
             return;
@@ -343,7 +360,7 @@ impl<'a> Graders<'a> {
             return sink.push(ready.by(), Bin::NotApplicable, None, None);
         }
         let trial = trials.get(attempt.trial as usize).copied();
-        ready.grade(self.labels, attempt.example, trial, sink);
+        ready.grade(self.labels, attempt.example, trial, texts, sink);
     }
 
     fn answered(
@@ -377,7 +394,10 @@ impl<'a> Graders<'a> {
                 index,
             };
             if let Ready::Preference(ready) = ready {
-                self.preferred(attempt, ready, &mut sink);
+                let ours = TextCode::of(&response.output);
+                let theirs = self.judged.and_then(|it| it.beside_text(attempt));
+                let texts = theirs.map(|theirs| (ours, theirs));
+                self.preferred(attempt, ready, texts, &mut sink);
             } else if is_pair(ready) && attempt.system != Role::Candidate {
                 // The pair is the candidate's.
             } else if !self.applies(index, attempt.example) {

@@ -55,6 +55,11 @@ impl TextCode {
         Self(bytes.fold(0, |code, byte| code << 8 | u64::from(*byte)))
     }
 
+    /// Makes the code of two answers that are compared, in their order.
+    pub fn of_two(first: Self, second: Self) -> Self {
+        Self::of(&format!("{first} {second}"))
+    }
+
     /// Reads the 16 hexadecimal digits that it is written as.
     fn parse(text: &str) -> Option<Self> {
         let digits = text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -99,6 +104,9 @@ impl Request<'_> {
     }
 }
 
+/// What stands in the place of a system's name in the code of a pair: labels about two answers name no system.
+pub const PAIR: &str = "";
+
 /// Marks the tables of people's labels beside a judge's; no page has as many criteria.
 pub(crate) const PEOPLE: u16 = 1 << 15;
 
@@ -108,11 +116,14 @@ pub fn requests(manifest: &Manifest) -> BTreeMap<&str, Vec<Request<'_>>> {
     for (criterion, index) in manifest.criteria.iter().zip(0..) {
         let (sources, score, pair) = match &criterion.grader {
             Grader::Label(grader) => (grader.sources.as_slice(), grader.score, false),
-            Grader::Preference(grader) => (std::slice::from_ref(&grader.source), false, true),
+            Grader::Preference(grader) => (grader.sources.as_slice(), false, true),
             _ => (&[][..], false, false),
         };
-        let by_person =
-            matches!(&criterion.grader, Grader::Label(own) if own.by == GraderKind::Person);
+        let by_person = match &criterion.grader {
+            Grader::Label(own) => own.by == GraderKind::Person,
+            Grader::Preference(own) => own.by == GraderKind::Person,
+            _ => false,
+        };
         let people = criterion.people.as_ref().map(|people| &people.labels);
         let beside = people.map_or(&[][..], |labels| labels.sources.as_slice());
         let judged = sources.iter().map(|source| (source, score, false));

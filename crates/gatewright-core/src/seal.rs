@@ -150,7 +150,7 @@ fn placeless(mut criterion: Criterion) -> Criterion {
     let forget = |source: &mut Source| source.at = Location::default();
     match &mut criterion.grader {
         Grader::Label(label) => label.sources.iter_mut().for_each(forget),
-        Grader::Preference(preference) => forget(&mut preference.source),
+        Grader::Preference(preference) => preference.sources.iter_mut().for_each(forget),
         _ => {}
     }
     if let Some(people) = &mut criterion.people {

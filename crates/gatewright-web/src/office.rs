@@ -20,6 +20,7 @@ mod incidents;
 mod label;
 pub mod oidc;
 mod own;
+mod pairs;
 mod passwords;
 mod patience;
 mod people;

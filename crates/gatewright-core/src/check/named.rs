@@ -160,7 +160,7 @@ gate: [{watch: c, owner: product}]
         let source = manifest.reference[0].clone();
         let rows = [(source, "e.jsonl".to_owned(), SET.as_bytes().to_vec())];
         let mut problems = Vec::new();
-        let set = load::in_memory(&manifest, rows.into_iter(), &mut problems);
+        let set = load::in_memory(&manifest, rows, &mut problems);
         assert!(problems.is_empty(), "{:?}", lines(&problems));
         let mut said = Vec::new();
         check(&manifest, &set, &mut said);

@@ -4,7 +4,7 @@ use super::Sink;
 use super::scope::Marks;
 use super::sheet::{Measures, Sheet};
 use crate::json::scalar_text;
-use crate::label::{Labels, Row};
+use crate::label::{Labels, Row, TextCode};
 use crate::manifest::{Combine, PreferenceGrader};
 use crate::outcome::{Bin, GraderKind, Missing};
 use crate::reference::{Example, ReferenceSet};
@@ -30,6 +30,8 @@ pub(super) struct ReadyPreference<'a> {
     votes: Vec<Option<Vote>>,
     /// For each example (filled when it applies): whether the candidate is the first system.
     first: Vec<bool>,
+    /// Some label tells which two texts it is of.
+    tells_texts: bool,
 }
 
 /// Which of the two is preferred.
@@ -70,11 +72,17 @@ impl<'a> ReadyPreference<'a> {
             first: examples
                 .map(|example| marks.candidate_is_first(index, example))
                 .collect(),
+            tells_texts: labels.tells_texts(index),
         }
     }
 
     pub(super) fn by(&self) -> GraderKind {
         self.grader.by
+    }
+
+    /// Says whether the candidate is the first system of an example to which it applies.
+    pub(super) fn candidate_is_first(&self, example: u32) -> bool {
+        self.first[example as usize]
     }
 
     /// Returns the recorded trials of an example's labels.
@@ -88,19 +96,44 @@ impl<'a> ReadyPreference<'a> {
         trials
     }
 
-    /// Grades one pair by the labels of one recorded trial.
+    /// Grades one pair by the labels of one recorded trial. `texts` are the candidate's and production's answers, where both are known: a label that
+    /// tells its texts is of no others.
     pub(super) fn grade(
         &self,
         labels: &Labels,
         example: u32,
         trial: Option<u32>,
+        texts: Option<(TextCode, TextCode)>,
         sink: &mut Sink<'_>,
     ) {
-        let rows: Vec<&Row> = labels
+        let mut rows: Vec<&Row> = labels
             .rows(self.criterion, 0, example)
             .iter()
             .filter(|row| Some(row.trial) == trial)
             .collect();
+        if self.tells_texts {
+            let texts = texts.map(|(ours, theirs)| match self.first[example as usize] {
+                true => TextCode::of_two(ours, theirs),
+                false => TextCode::of_two(theirs, ours),
+            });
+            let there = rows.len();
+            rows.retain(|row| labels.is_about(self.criterion, row, texts));
+            let own: Vec<Row> = rows.iter().copied().copied().collect();
+            let place = (0, example, trial.unwrap_or(0));
+            let why = if labels.is_awaited(self.criterion, place, texts) {
+                "not all who were asked have labelled it"
+            } else if labels.is_outdated(self.criterion, place, texts, &own) {
+                "people labelled it by another version of the rubric"
+            } else if own.is_empty() && there > 0 {
+                "what people compared are other texts than these answers"
+            } else {
+                ""
+            };
+            if !why.is_empty() {
+                let bin = Bin::Missing(Missing::GraderError);
+                return sink.push(self.by(), bin, None, Some(why.into()));
+            }
+        }
         // As with labels: what settles is the verdict, and where people judge, a judge's vote beside theirs counts for nothing.
         let judge = |row: &&Row| row.kind == Some(GraderKind::Model);
         let rows: Vec<&Row> = if rows.iter().any(|row| row.settles) {

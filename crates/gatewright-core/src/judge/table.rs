@@ -8,6 +8,7 @@ use super::unit::{JudgedUnit, PairKind, Subject, hash_of_response};
 use super::verdict::{self, Unreadable, Verdict};
 use crate::digest::Digest;
 use crate::event::RunEvent;
+use crate::label::TextCode;
 use crate::manifest::Role;
 use crate::plan::AttemptSpec;
 use crate::response::{AttemptEnd, Response};
@@ -18,7 +19,7 @@ pub struct Judged {
     said: BTreeMap<JudgedUnit, Said>,
     open: BTreeSet<JudgedUnit>,
     /// What production said, by example and trial; only where pairs are judged.
-    beside: Option<BTreeMap<(u32, u32), Digest>>,
+    beside: Option<BTreeMap<(u32, u32), (Digest, TextCode)>>,
 }
 
 /// What came of one unit.
@@ -72,11 +73,18 @@ impl Judged {
 
     /// Hashes what both said to one example and trial, when production answered it.
     pub fn pair(&self, attempt: AttemptSpec, candidate: Digest) -> Option<Digest> {
-        let production = self
-            .beside
-            .as_ref()?
-            .get(&(attempt.example, attempt.trial))?;
+        let (production, _) = self.beside(attempt)?;
         Some(Digest::of_json(&(candidate, production)))
+    }
+
+    /// Returns the code of the text that production answered to the same example and trial; only [`Judged::with_pairs`].
+    pub fn beside_text(&self, attempt: AttemptSpec) -> Option<TextCode> {
+        self.beside(attempt).map(|(_, text)| *text)
+    }
+
+    fn beside(&self, attempt: AttemptSpec) -> Option<&(Digest, TextCode)> {
+        let all = self.beside.as_ref()?;
+        all.get(&(attempt.example, attempt.trial))
     }
 
     /// Takes in an event of the log; others than a judge's are left alone.
@@ -96,7 +104,7 @@ impl Judged {
                 if let Some(beside) = &mut self.beside {
                     beside.insert(
                         (attempt.example, attempt.trial),
-                        hash_of_response(&response),
+                        (hash_of_response(&response), TextCode::of(&response.output)),
                     );
                 }
                 return;

@@ -6,7 +6,9 @@ use std::num::NonZeroUsize;
 
 use super::plan::{Compiled, Field, KEYS, Plan, is_text, is_there, score, sign, text};
 use super::table::{Interner, Labels, NO_PART, Place, Row, Stated, Table};
-use super::{PEOPLE, Request, TextCode, answer_id, is_place, kind_of, settles, split_answer_id};
+use super::{
+    PAIR, PEOPLE, Request, TextCode, answer_id, is_place, kind_of, settles, split_answer_id,
+};
 use crate::json::{BLOCK_BYTES, Block, Collector, Fault, Picker, Slot, map_blocks};
 use crate::manifest::Manifest;
 use crate::outcome::GraderKind;
@@ -523,6 +525,10 @@ impl<'a> BlockReader<'a, '_> {
     ) -> Option<(u8, Option<TextCode>)> {
         let unit = (trial.unwrap_or(0), part);
         let (place, text) = split_answer_id(answer)?;
+        if request.pair {
+            let own = answer_id(&request.criterion, example, PAIR, unit, None);
+            return (own == place).then_some((0, text));
+        }
         let mut systems = self.plan.systems.iter();
         let at = systems.position(|system| {
             answer_id(&request.criterion, example, system, unit, None) == place

@@ -416,7 +416,7 @@ impl Labels {
     }
 
     /// Says whether any label of a criterion tells which text it is of, or any row that its answer awaits more, or another label.
-    pub(crate) fn tells_texts(&self, criterion: u16) -> bool {
+    pub fn tells_texts(&self, criterion: u16) -> bool {
         let awaited = self
             .awaited
             .get(&criterion)

@@ -87,6 +87,7 @@ impl Criterion {
         match (&self.people, &self.grader) {
             (Some(people), _) => people.labels.rubric.as_deref(),
             (None, Grader::Label(own)) => own.rubric.as_deref(),
+            (None, Grader::Preference(own)) => own.rubric.as_deref(),
             _ => None,
         }
     }
@@ -437,8 +438,8 @@ pub enum PartsRule {
 /// Reads recorded preferences: labels that name the better of two systems.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PreferenceGrader {
-    /// Where the labels are.
-    pub source: Source,
+    /// Where the labels are, in the order of the page.
+    pub sources: Vec<Source>,
     /// Who gave them.
     pub by: crate::outcome::GraderKind,
     /// Version of the rubric, if stated.

@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::reviewers::{pairs, ratings};
 use super::{Rated, Unit, Whose, is_of_people, rated};
 use crate::label::Labels;
-use crate::manifest::{Grader, Manifest};
+use crate::manifest::Manifest;
 use crate::reference::ReferenceSet;
 
 /// The name of the format.
@@ -151,12 +151,7 @@ pub fn agreement(
         if !only.is_empty() {
             found = found.by(only);
         }
-        let rubric = match (&declared.people, &declared.grader) {
-            (Some(people), _) => people.labels.rubric.clone(),
-            (None, Grader::Label(own)) => own.rubric.clone(),
-            (None, Grader::Preference(own)) => own.rubric.clone(),
-            _ => None,
-        };
+        let rubric = declared.people_rubric().map(str::to_owned);
         Some(view(&found, declared.id.as_str(), rubric, manifest.seed))
     };
     AgreementDocument {

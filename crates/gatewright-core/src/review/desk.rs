@@ -43,6 +43,10 @@ pub struct Item {
     /// What was answered, where it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<String>,
+    /// Where two answers are compared, the second of them; `output` is the first then, and the labels mean: the first is better, the second is, and
+    /// where there is a third neither is. Whoever shows them turns their order as it likes, and the labels with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub second: Option<String>,
     /// The probability with which the answer was drawn.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inclusion: Option<f64>,
@@ -259,8 +263,10 @@ impl Desk {
         if let Some(entry) = self.entry(&id) {
             entry.people = entry.people.max(people);
             entry.not_by.extend(not_by.iter().cloned());
-            // What was drawn once with a probability keeps it, and what was unknown may be known now.
-            entry.item.inclusion = entry.item.inclusion.or(item.inclusion);
+            // A larger plan draws all that a smaller one did, so the larger probability is that of both; and what was unknown may be known now.
+            if item.inclusion > entry.item.inclusion {
+                entry.item.inclusion = item.inclusion;
+            }
             if entry.item.output.is_none() {
                 entry.item.output.clone_from(&item.output);
             }
@@ -367,7 +373,7 @@ impl Desk {
         self.find(&item.id()).is_none_or(|entry| {
             entry.people < people
                 || !not_by.is_subset(&entry.not_by)
-                || (entry.item.inclusion.is_none() && item.inclusion.is_some())
+                || item.inclusion > entry.item.inclusion
                 || (entry.item.output.is_none() && item.output.is_some())
         })
     }
@@ -473,10 +479,13 @@ impl Desk {
 /// Stands for a question and what was answered, where that is known.
 fn words(item: &Item) -> Option<Digest> {
     let output = item.output.as_deref()?;
-    Some(Digest::of_json(&(
-        "words/1",
-        &item.criterion,
-        &item.input,
-        output,
-    )))
+    let of = (&item.criterion, &item.input);
+    Some(match item.second.as_deref() {
+        None => Digest::of_json(&("words/1", of.0, of.1, output)),
+        // Two answers are the same two in either order.
+        Some(second) => {
+            let (one, other) = (output.min(second), output.max(second));
+            Digest::of_json(&("pair/1", of.0, of.1, one, other))
+        }
+    })
 }

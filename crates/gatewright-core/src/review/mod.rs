@@ -8,8 +8,10 @@ mod desk;
 mod entry;
 mod may;
 mod people;
+mod queue;
 mod rated;
 mod refusal;
+mod repair;
 mod reviewers;
 mod rows;
 #[cfg(test)]
@@ -25,8 +27,10 @@ pub use desk::{
 };
 pub use entry::{Aside, Entry, Given, Origin, Stand, person_of};
 pub use people::{PersonLine, desk_agreement, people};
+pub use queue::{Picked, deciding, flips, guard_flips};
 pub use rated::{Rated, Unit, Whose, is_of_people, rated};
 pub use refusal::Refusal;
+pub use repair::{file_with, is_version, page_with};
 pub use reviewers::{Reviewers, reviewers};
 pub use rows::{AskedRow, Asks, SETTLES, SaidRow, Same, label_of_row, said, withdrawn};
 pub use words::text;

@@ -41,6 +41,9 @@ struct Fields {
     input: String,
     #[serde(default)]
     output: Option<String>,
+    /// The other of two answers that are compared.
+    #[serde(default)]
+    second: Option<String>,
 }
 
 /// What a row asks, and what it says already.
@@ -97,6 +100,7 @@ impl AskedRow {
                 rubric: self.rubric.or(fields.rubric),
                 input: fields.input,
                 output: fields.output,
+                second: fields.second,
                 inclusion: self.inclusion,
             },
             said,

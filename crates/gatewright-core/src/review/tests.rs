@@ -225,3 +225,64 @@ fn scores_agree_by_how_far_apart_they_are() {
         (Standing::Agrees, Standing::RepairRubric)
     );
 }
+
+/// A page with two criteria that people label, one of them on a single line.
+const PAGE: &str = "gatewright: 1
+product: p
+promise: {does: answer, for: people, evidence: books, when_not_ready: ask}
+tasks: {a: A}
+failures: {unsupported-claim: {severity: high, cost: 10 USD, owner: team, repair: book}}
+owners: {team: {name: Team}}
+decision: {question: Release?, decided_by: team, standard: shown}
+systems: {candidate: {recorded: c.jsonl}}
+reference: [r.jsonl]
+criteria:
+  kind:   # rubric: tone-1 is what people read
+    grader:
+      label:
+        from: l.jsonl
+        by: person
+        rubric: \"tone-1\"
+        values: {pass: [kind], fail: [cold]}
+    fails_as: unsupported-claim
+  kinder: {grader: {label: {from: l.jsonl, by: person, rubric: tone-1, values: {pass: [kind], fail: [cold]}}}, fails_as: unsupported-claim}
+  plain: {grader: {contains: {}}, fails_as: unsupported-claim}
+gate:
+  - {id: w, watch: kind, owner: team}
+";
+
+#[test]
+fn a_repaired_rubric_changes_one_word_of_the_page() {
+    use super::{file_with, is_version, page_with};
+    let text = page_with(PAGE, "kind", "tone-1", "tone-2").expect("a page");
+    assert_eq!(text, PAGE.replace("\"tone-1\"", "\"tone-2\""));
+    let text = page_with(PAGE, "kinder", "tone-1", "tone-2").expect("a page");
+    assert_eq!(
+        text,
+        PAGE.replace("rubric: tone-1, values", "rubric: tone-2, values")
+    );
+    // Hostile: what is not there, half a word, another's word, what would break the page.
+    for (criterion, from, to) in [
+        ("plain", "tone-1", "tone-2"),
+        ("kin", "tone-1", "tone-2"),
+        ("kind", "tone", "tune"),
+        ("kind", "tone-9", "tone-2"),
+        ("kind", "tone-1", "x\"\n  other: {"),
+        ("kinder", "tone-1", "x}, y: {z"),
+    ] {
+        assert_eq!(
+            page_with(PAGE, criterion, from, to),
+            None,
+            "{criterion} {from}"
+        );
+    }
+    assert!(is_version("tone-2.1") && !is_version("") && !is_version("a b") && !is_version("a: b"));
+    let file = "---\nversion: 1\nlevels: {ok: pass, no: fail}\n---\n# Tone\nBe kind.";
+    let new = file_with(file, "2", "  Short is not cold.\n").expect("a rubric");
+    assert_eq!(
+        new,
+        "---\nversion: 2\nlevels: {ok: pass, no: fail}\n---\n# Tone\nBe kind.\n\nShort is not cold.\n"
+    );
+    assert_eq!(file_with("no head", "2", ""), None);
+    assert_eq!(file_with(file, "2\nlevels: {}", ""), None);
+}

@@ -209,6 +209,11 @@ pub(super) const ROUTES: &[Route] = &[
     see("/settle", Only(Role::Owner, settle::list)),
     see("/settle/{id}", Only(Role::Owner, settle::one)),
     change("/settle/{id}", Only(Role::Owner, settle::settle)),
+    change("/settle/{id}/rubric", Only(Role::Owner, settle::repair)),
+    change(
+        "/settle/{id}/quarantine",
+        Only(Role::Owner, settle::quarantine),
+    ),
     see("/people-who-label", Only(Role::Owner, people::people)),
     see("/releases", Only(Role::Viewer, releases::list)),
     see("/releases/{run}", Only(Role::Viewer, releases::one)),

@@ -38,6 +38,13 @@ impl Aliases {
         self.alias(id).hex()
     }
 
+    /// Says whether somebody is shown two answers in the other order. It hangs on the person, the answer and the secret: nobody can work it out, and
+    /// it is the same at each look.
+    pub(super) fn is_turned(&self, who: &str, id: &Digest) -> bool {
+        let of = [self.secret.as_slice(), id.bytes(), who.as_bytes()].concat();
+        Digest::of(&of).bytes()[0] & 1 == 1
+    }
+
     /// Names an answer for people who speak of it.
     pub(super) fn short(&self, id: &Digest) -> String {
         let mut name = self.of(id);

@@ -220,6 +220,19 @@ pub struct Patch {
     pub text: String,
 }
 
+/// That a rubric is to have a new version.
+#[derive(Clone, Debug, Default)]
+pub struct RubricWish {
+    /// The criterion.
+    pub criterion: String,
+    /// The version that was read.
+    pub from: Option<String>,
+    /// The new one.
+    pub to: String,
+    /// What the rubric says of it now; may be empty.
+    pub clause: String,
+}
+
 /// The reference set.
 #[derive(Clone, Debug, Default)]
 pub struct Suite {

@@ -12,6 +12,7 @@ use super::Served;
 use super::access::Visit;
 use super::answer::{Answer, go_to, page};
 use super::frame::Frame;
+use super::pairs;
 
 /// The one page with a script, which stands in a file of its own.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
@@ -26,13 +27,19 @@ pub(super) struct Shown {
     pub(super) part: Option<u32>,
     pub(super) input: String,
     pub(super) output: Option<String>,
+    /// The other of two answers that are compared.
+    pub(super) second: Option<String>,
     /// The labels with their numbers, from 1.
     pub(super) labels: Vec<(usize, String)>,
 }
 
 impl Shown {
-    pub(super) fn of(served: &Served, item: &Item) -> Self {
+    pub(super) fn of(served: &Served, who: &str, item: &Item) -> Self {
         let id = item.id();
+        let (mut output, mut second) = (item.output.clone(), item.second.clone());
+        if pairs::is_turned(served, who, item) {
+            std::mem::swap(&mut output, &mut second);
+        }
         Self {
             id: served.aliases.of(&id),
             criterion: item.criterion.clone(),
@@ -40,8 +47,9 @@ impl Shown {
             code: served.aliases.short(&id),
             part: item.part.map(|part| part + 1),
             input: item.input.clone(),
-            output: item.output.clone(),
-            labels: (1..).zip(item.labels.iter().cloned()).collect(),
+            output,
+            second,
+            labels: (1..).zip(pairs::choices(served, who, item)).collect(),
         }
     }
 }
@@ -63,7 +71,7 @@ impl Mine {
             id: served.aliases.of(&entry.id),
             criterion: entry.item.criterion.clone(),
             code: served.aliases.short(&entry.id),
-            label: given.label.clone(),
+            label: pairs::words(served, who, &entry.item, &given.label),
             note: given.note.clone(),
             why: entry.why.clone(),
         })
@@ -136,7 +144,7 @@ fn show(served: &Served, visit: &Visit, refused: Option<Refused>, typed: Typed) 
         frame,
         labelled: progress.labelled,
         of,
-        item: entry.map(|entry| Shown::of(served, &entry.item)),
+        item: entry.map(|entry| Shown::of(served, me, &entry.item)),
         // What was typed for one answer is not offered for another.
         refused: refused.map(|it| if is_same { it.in_form() } else { it }),
         typed: if is_same { typed } else { Typed::default() },
@@ -213,15 +221,21 @@ pub(super) fn sentence(refusal: &Refusal) -> String {
     format!("{}{}.", first.unwrap_or_default(), chars.as_str())
 }
 
-/// Returns the label that the form names by its number; what is no number of a label is passed on, to be refused.
-pub(super) fn chosen(desk: &Desk, id: &Digest, choice: &str) -> String {
-    let labels = desk.find(id).map(|entry| &entry.item.labels);
-    let number = choice
-        .parse::<usize>()
-        .ok()
-        .and_then(|it| it.checked_sub(1));
-    let label = labels.and_then(|labels| labels.get(number?));
-    label.cloned().unwrap_or_else(|| choice.to_owned())
+/// Returns the label that the form names by its number; what is no number of a label is passed on, to be refused. Of two answers a label is what
+/// its number meant on this person's screen, and nothing else.
+pub(super) fn chosen(
+    served: &Served,
+    (desk, who): (&Desk, &str),
+    id: &Digest,
+    choice: &str,
+) -> String {
+    let item = desk.find(id).map(|entry| &entry.item);
+    let label = item.and_then(|item| pairs::label_of(served, who, item, choice));
+    let is_pair = item.is_some_and(|item| item.second.is_some());
+    label.unwrap_or_else(|| match is_pair {
+        true => String::new(),
+        false => choice.to_owned(),
+    })
 }
 
 fn refused(
@@ -233,11 +247,14 @@ fn refused(
 ) -> Answer {
     let desk = served.office.desk()?;
     let entry = typed.item.and_then(|id| desk.find(&id));
-    let given = entry.and_then(|entry| entry.said_by(&visit.who.person));
+    let me = visit.who.person.as_str();
+    let given = entry.and_then(|entry| Some((entry, entry.said_by(me)?)));
+    let stands = given.map(|(entry, given)| pairs::words(served, me, &entry.item, &given.label));
+    let shown = pairs::refusal(served, me, entry.map(|entry| &entry.item), refusal);
     let refused = Refused {
         status: status_of(refusal),
-        said: sentence(refusal),
-        stands: given.map(|given| given.label.clone()),
+        said: sentence(&shown),
+        stands,
         sent: sent.into_iter().filter(|(_, it)| !it.is_empty()).collect(),
     };
     show(served, visit, Some(refused), typed)
@@ -249,8 +266,9 @@ pub(super) fn label(served: &Served, visit: &Visit) -> Answer {
     let note = form.text("note");
     let desk = served.office.desk()?;
     let item = served.aliases.find(&desk, form.get("item"));
-    let label = item.map_or_else(String::new, |id| chosen(&desk, &id, form.get("choice")));
     let me = &visit.who.person;
+    let choice = form.get("choice");
+    let label = item.map_or_else(String::new, |id| chosen(served, (&desk, me), &id, choice));
     // Of what enough people have labelled, pages tell what they said. A label on top is blind only from somebody who had the answer on the screen
     // when others were faster, and has not been on those pages since.
     let may_be_told = |entry: &Entry| {
@@ -275,7 +293,9 @@ pub(super) fn label(served: &Served, visit: &Visit) -> Answer {
     match recorded {
         Ok(()) => done(served, visit, item, &format!("labelled it {label}")),
         Err(refusal) => {
-            let sent = vec![("Label", label), ("Note", note.clone())];
+            let of = |entry: &Entry| pairs::words(served, me, &entry.item, &label);
+            let shown = found.map_or_else(|| label.clone(), of);
+            let sent = vec![("Label", shown), ("Note", note.clone())];
             let typed = Typed {
                 item,
                 note,

@@ -9,7 +9,8 @@ use crate::page::top::Top;
 
 pub use super::board::{
     Aside, AsideWish, CauseLine, CauseWish, FailingClass, FailingLine, FailingOne, Failures,
-    IncidentLine, IncidentWish, Incidents, KindLine, Patch, Repaired, Stale, Suite, ValueLine,
+    IncidentLine, IncidentWish, Incidents, KindLine, Patch, Repaired, RubricWish, Stale, Suite,
+    ValueLine,
 };
 
 /// The project's runs and decisions. Each call may wait for the disk. Text that others wrote comes as it is: the pages escape it.
@@ -97,6 +98,12 @@ pub trait Project: Send + Sync + 'static {
     /// # Errors
     /// What to show instead; inside, why there is none.
     fn suite_patch(&self, wish: &AsideWish) -> Result<Result<Patch, NotDone>, String>;
+
+    /// Makes a patch that gives the rubric of a criterion a new version.
+    ///
+    /// # Errors
+    /// What to show instead; inside, why there is none.
+    fn rubric_patch(&self, wish: &RubricWish) -> Result<Result<Patch, NotDone>, String>;
 }
 
 /// What is asked of somebody beside labels.
@@ -154,6 +161,7 @@ pub struct ReleaseLine {
 }
 
 /// What a run amounts to, and what is on the record about it.
+#[derive(Clone)]
 pub struct Release {
     pub(super) run: String,
     pub(super) top: Top,

@@ -3,6 +3,8 @@
 //! Whoever is still to label an answer is shown nothing of it here, not even that people differ. Whoever has not labelled it and settles it sees
 //! what was said, without who said it.
 
+use std::collections::BTreeMap;
+
 use askama::Template;
 use axum::http::StatusCode;
 use gatewright_core::report::untrusted;
@@ -10,9 +12,12 @@ use gatewright_core::review::{Desk, Entry, Item, Origin, Refusal, ReviewEvent, S
 
 use super::Served;
 use super::access::Visit;
-use super::answer::{Answer, go_to, page};
+use super::answer::{Answer, go_to, page, patch};
 use super::frame::{self, Frame};
 use super::label::{Shown, chosen, sentence, status_of};
+use super::pairs;
+use super::project::{AsideWish, NotDone, Patch, RubricWish};
+use super::releases::told;
 
 /// Characters of a question in the list.
 const EXCERPT: usize = 120;
@@ -86,15 +91,18 @@ struct Dispute {
     example: String,
     choice: String,
     reason: String,
+    version: String,
+    clause: String,
+    doubt: String,
 }
 
 /// Lists what was said. Without names it is in the order of its words, which tells nothing of who spoke first.
-fn said(entry: &Entry, me: &str) -> Vec<Said> {
+fn said(served: &Served, entry: &Entry, me: &str) -> Vec<Said> {
     let named = entry.said_by(me).is_some();
     let who = |name: &str| named.then(|| name.to_owned());
     let given = entry.given.iter().map(|given| Said {
         who: who(&given.by),
-        what: given.label.clone(),
+        what: pairs::words(served, me, &entry.item, &given.label),
         note: given.note.clone(),
     });
     let aside = entry.aside.iter().map(|aside| Said {
@@ -116,25 +124,40 @@ fn said(entry: &Entry, me: &str) -> Vec<Said> {
 struct Voids {
     labels: usize,
     answers: usize,
+    /// How many labels of each person, the most first; with names for whoever labelled the answer, as elsewhere on the page.
+    people: Vec<(Option<String>, usize)>,
 }
 
 impl Voids {
     /// Counts the labels of the same criterion by the same version.
-    fn of(desk: &Desk, item: &Item) -> Self {
+    fn of(desk: &Desk, item: &Item, named: bool) -> Self {
         let same = |it: &Item| (&it.criterion, &it.rubric) == (&item.criterion, &item.rubric);
         let all = desk.current().filter(|entry| same(&entry.item));
-        let labels = all.map(|entry| entry.given.len() + usize::from(entry.settled.is_some()));
-        let labels: Vec<usize> = labels.filter(|count| *count > 0).collect();
+        let mut people: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut answers = 0;
+        for entry in all {
+            let said = entry.given.iter().chain(&entry.settled);
+            answers += usize::from(entry.settled.is_some() || !entry.given.is_empty());
+            said.for_each(|given| *people.entry(&given.by).or_default() += 1);
+        }
+        let labels = people.values().sum();
+        let mut people: Vec<(Option<String>, usize)> = people
+            .into_iter()
+            .map(|(by, many)| (named.then(|| by.to_owned()), many))
+            .collect();
+        // Without names the order must not tell them either.
+        people.sort_by_key(|(_, many)| std::cmp::Reverse(*many));
         Self {
-            labels: labels.iter().sum(),
-            answers: labels.len(),
+            labels,
+            answers,
+            people,
         }
     }
 }
 
 /// Finds the answer that the path names.
 fn named<'d>(served: &Served, desk: &'d Desk, path: &str) -> Option<&'d Entry> {
-    let name = path.strip_prefix("/settle/")?;
+    let name = path.strip_prefix("/settle/")?.split('/').next()?;
     desk.find(&served.aliases.find(desk, name)?)
 }
 
@@ -163,10 +186,61 @@ fn closed_to(
 
 /// GET /settle/{id}.
 pub(super) fn one(served: &Served, visit: &Visit) -> Answer {
-    show(served, visit, None)
+    shown(served, visit, (StatusCode::OK, String::new()))
 }
 
-fn show(served: &Served, visit: &Visit, refusal: Option<&Refusal>) -> Answer {
+/// POST /settle/{id}/rubric: the rubric can be read two ways, and a new version of it leaves as a patch.
+pub(super) fn repair(served: &Served, visit: &Visit) -> Answer {
+    let form = &visit.call.form;
+    leave(served, visit, |entry| {
+        served.project.rubric_patch(&RubricWish {
+            criterion: entry.item.criterion.clone(),
+            from: entry.item.rubric.clone(),
+            to: form.text("version"),
+            clause: form.text("clause"),
+        })
+    })
+}
+
+/// POST /settle/{id}/quarantine: the example is in doubt, and is set aside by a patch.
+pub(super) fn quarantine(served: &Served, visit: &Visit) -> Answer {
+    let reason = visit.call.form.text("doubt");
+    leave(served, visit, |entry| {
+        served.project.suite_patch(&AsideWish {
+            id: entry.item.example.clone(),
+            state: "quarantined".to_owned(),
+            reason,
+            account: visit.who.person.clone(),
+        })
+    })
+}
+
+/// Gives a patch that an answer makes necessary, to whoever may see what was said of it.
+fn leave(
+    served: &Served,
+    visit: &Visit,
+    make: impl FnOnce(&Entry) -> Result<Result<Patch, NotDone>, String>,
+) -> Answer {
+    let desk = served.office.desk()?;
+    let who = &visit.who;
+    let Some(entry) = named(served, &desk, &visit.call.path) else {
+        return frame::refuse(served, who, StatusCode::NOT_FOUND, NOTHING);
+    };
+    if let Some(why) = closed_to(served, (&desk, entry), visit) {
+        return frame::refuse(served, who, StatusCode::FORBIDDEN, why);
+    }
+    match make(entry)? {
+        Ok(made) => {
+            let what = format!("took the patch {}", made.name);
+            served.note(&visit.call.now, &who.person, &what)?;
+            patch(&made)
+        }
+        Err(not_done) => shown(served, visit, told(&not_done)),
+    }
+}
+
+/// Shows the page of one answer, with what was refused.
+fn shown(served: &Served, visit: &Visit, (status, refused): (StatusCode, String)) -> Answer {
     let desk = served.office.desk()?;
     let who = &visit.who;
     let Some(entry) = named(served, &desk, &visit.call.path) else {
@@ -176,7 +250,7 @@ fn show(served: &Served, visit: &Visit, refusal: Option<&Refusal>) -> Answer {
         return frame::refuse(served, who, StatusCode::FORBIDDEN, why);
     }
     let is_open = entry.stand() == Stand::Disputed || entry.is_policy_question();
-    if refusal.is_none() && !is_open && entry.settled.is_none() {
+    if refused.is_empty() && !is_open && entry.settled.is_none() {
         return frame::refuse(served, who, StatusCode::NOT_FOUND, NOTHING);
     }
     let asked = entry.aside_by(&who.person).is_some_and(|it| it.policy);
@@ -187,21 +261,24 @@ fn show(served: &Served, visit: &Visit, refusal: Option<&Refusal>) -> Answer {
     };
     let dispute = Dispute {
         frame: Frame::of(served, who, "Settle an answer", ""),
-        refused: refusal.map(sentence).unwrap_or_default(),
-        item: Shown::of(served, &entry.item),
-        said: said(entry, &who.person),
+        refused,
+        item: Shown::of(served, &who.person, &entry.item),
+        said: said(served, entry, &who.person),
         settled: entry.settled.as_ref().map(|given| Said {
             who: Some(given.by.clone()),
-            what: given.label.clone(),
+            what: pairs::words(served, &who.person, &entry.item, &given.label),
             note: given.note.clone(),
         }),
         closed,
-        voids: Voids::of(&desk, &entry.item),
+        voids: Voids::of(&desk, &entry.item, entry.said_by(&who.person).is_some()),
         example: entry.item.example.clone(),
         choice: visit.call.form.get("choice").to_owned(),
         reason: visit.call.form.text("reason"),
+        version: visit.call.form.text("version"),
+        clause: visit.call.form.text("clause"),
+        doubt: visit.call.form.text("doubt"),
     };
-    page(refusal.map_or(StatusCode::OK, status_of), &dispute)
+    page(status, &dispute)
 }
 
 /// POST /settle/{id}.
@@ -214,7 +291,7 @@ pub(super) fn settle(served: &Served, visit: &Visit) -> Answer {
     if let Some(why) = closed_to(served, (&desk, entry), visit) {
         return frame::refuse(served, who, StatusCode::FORBIDDEN, why);
     }
-    let label = chosen(&desk, &entry.id, form.get("choice"));
+    let label = chosen(served, (&desk, &who.person), &entry.id, form.get("choice"));
     let recorded = served.office.record(ReviewEvent::Labelled {
         item: entry.id,
         label: label.clone(),
@@ -225,7 +302,8 @@ pub(super) fn settle(served: &Served, visit: &Visit) -> Answer {
         at: visit.call.now.clone(),
     })?;
     if let Err(refusal) = recorded {
-        return show(served, visit, Some(&refusal));
+        let why = pairs::refusal(served, &who.person, Some(&entry.item), &refusal);
+        return shown(served, visit, (status_of(&why), sentence(&why)));
     }
     let what = format!("answer {}: settled it as {label}", entry.id.hex());
     served.note(&visit.call.now, &who.person, &what)?;

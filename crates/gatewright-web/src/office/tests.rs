@@ -105,6 +105,7 @@ fn item(name: &str, input: &str, output: &str) -> Item {
         rubric: Some("r-1".to_owned()),
         input: input.to_owned(),
         output: Some(output.to_owned()),
+        second: None,
         inclusion: None,
     }
 }

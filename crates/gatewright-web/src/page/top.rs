@@ -7,6 +7,7 @@ use gatewright_core::report::model::FindingView;
 use gatewright_core::report::words;
 
 /// What stands first.
+#[derive(Clone)]
 pub struct Top {
     /// CSS class and picture of the answer: `ship`, `narrow`, `hold`, `repair`, `rollback`, `open`.
     pub(crate) class: &'static str,
@@ -27,6 +28,7 @@ pub struct Top {
 }
 
 /// A rule that made the answer.
+#[derive(Clone)]
 pub(crate) struct Fired {
     pub(crate) anchor: String,
     pub(crate) rule: String,
@@ -39,6 +41,7 @@ pub(crate) struct Fired {
 }
 
 /// Who acts.
+#[derive(Clone)]
 pub(crate) struct Act {
     pub(crate) who: String,
     pub(crate) contact: Option<String>,

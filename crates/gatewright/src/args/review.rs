@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 /// Answers that people label: who is asked what, how far they agree, and what they differ on.
 #[derive(Debug, Args)]
@@ -69,12 +69,12 @@ pub(crate) struct DisagreementsArgs {
     pub(crate) output: PathBuf,
 }
 
-/// Ask people about answers: those of a file that `calibrate --plan` or `review disagreements` wrote, or those of a criterion that people label.
+/// Ask people about answers: those of a file that `calibrate --plan` or `review disagreements` wrote, those of a criterion that people label, or those that a policy picks from a graded run.
 ///
 /// What is asked stands in the project's log, for `gatewright serve`. Labels that a file or the page holds already are taken over. The same answer is asked once, however often it comes.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  gatewright review ask labels.jsonl --people 2 --why \"judge and flips\"\n  gatewright review ask --criterion tone --not-by ana\n  gatewright review ask known.jsonl --gold"
+    after_help = "Examples:\n  gatewright review ask labels.jsonl --people 2 --why \"judge and flips\"\n  gatewright review ask --criterion tone --not-by ana\n  gatewright review ask --policy auto --at-most 30\n  gatewright review ask --policy flips --criterion tone --of grounded\n  gatewright review ask known.jsonl --gold"
 )]
 pub(crate) struct AskArgs {
     /// Files of rows to label.
@@ -88,8 +88,17 @@ pub(crate) struct AskArgs {
     /// All on which the judge sees a difference, all that it fails, and at least 30 that it passes, at random, as far as the number goes.
     #[arg(long, value_name = "N", requires = "criterion", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(crate) plan: Option<u32>,
+    /// Which answers of a graded run, a short queue: of all criteria that people label, or of the one named.
+    #[arg(long, value_name = "POLICY", value_enum, conflicts_with_all = ["files", "plan"])]
+    pub(crate) policy: Option<Policy>,
+    /// Whose verdicts pick the answers; without it a judge's own, and for a criterion that people alone label those of all criteria that the gate decides by.
+    #[arg(long, value_name = "CRITERION", requires = "policy")]
+    pub(crate) of: Option<String>,
+    /// Most answers that a policy asks about at once; those that were asked before are not counted.
+    #[arg(long, value_name = "N", requires = "policy", default_value_t = 40, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) at_most: u32,
     /// The run whose answers are asked about, for systems that are called; the last one without it.
-    #[arg(long, value_name = "RUN", requires = "criterion")]
+    #[arg(long, value_name = "RUN", conflicts_with = "files")]
     pub(crate) run: Option<String>,
     /// How many people label each answer, without seeing each other's labels.
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=20))]
@@ -103,6 +112,34 @@ pub(crate) struct AskArgs {
     /// The labels in these files are right: people are measured by them, and do not see them.
     #[arg(long, requires = "files", conflicts_with = "criterion")]
     pub(crate) gold: bool,
+}
+
+/// How a short queue is picked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Policy {
+    /// What can change the decision first: guard flips, what is disputed, gaps, then other flips.
+    Auto,
+    /// Events of a never, and what regressed under a never or a guard, that no fresh trial has answered for.
+    GuardFlips,
+    /// Answers on which people differ, or people and the judge.
+    Disputed,
+    /// Answers whose labels `calibrate` still needs before a judge may decide.
+    Gaps,
+    /// Answers to examples on which candidate and production differ: regressed first, by cost.
+    Flips,
+}
+
+impl Policy {
+    /// Returns its word.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Policy::Auto => "auto",
+            Policy::GuardFlips => "guard-flips",
+            Policy::Disputed => "disputed",
+            Policy::Gaps => "gaps",
+            Policy::Flips => "flips",
+        }
+    }
 }
 
 /// Write what people said as a file of labels that the page can name.

@@ -6,7 +6,6 @@ use gatewright_core::analyse::Flip;
 use gatewright_core::event::ProjectEvent;
 use gatewright_core::grade::Graders;
 use gatewright_core::manifest::{Role, identity};
-use gatewright_core::outcome::Outcome;
 use gatewright_core::report::untrusted::{block, clip, columns, line, wrap};
 use gatewright_core::report::words;
 use gatewright_core::response::AttemptEnd;
@@ -18,8 +17,8 @@ use crate::commands::{self, Context, pairs, unknown};
 use crate::error::Failure;
 use crate::exit;
 use crate::pipeline::{
-    Answers, Loaded, Session, answers, graders, judge, look, not_looked_at, project_events, tells,
-    what_judges_said, writer,
+    Answers, Loaded, Session, answers, graders, judge, look, not_looked_at, project_events,
+    telling, what_judges_said, writer,
 };
 
 /// Below this many columns the two outputs stand one above the other.
@@ -229,7 +228,13 @@ fn changed(
         })
         .collect();
     let input = example.input.text();
-    let said = |role: Role, wants_pass: bool| telling(graders, flip, said, role, wants_pass);
+    let said = |role: Role, wants_pass: bool| -> Result<Option<String>, Failure> {
+        let Some(ends) = said.get(&(flip.example, role)) else {
+            return Ok(None);
+        };
+        let found = telling(graders, ends, (flip.criterion, wants_pass))?;
+        Ok(found.map(|(.., end)| words_of(end)))
+    };
     let lost = flip.change < 0.0;
     Ok(Changed {
         example: example.id.to_string(),
@@ -257,28 +262,6 @@ fn changed(
         candidate_said: said(Role::Candidate, !lost)?,
         production_said: said(Role::Production, lost)?,
     })
-}
-
-/// Chooses the trial that shows the change: the first that passes on the better side, the first that fails on the other.
-fn telling(
-    graders: &Graders<'_>,
-    flip: &Flip,
-    said: &Answers,
-    role: Role,
-    wants_pass: bool,
-) -> Result<Option<String>, Failure> {
-    let Some(ends) = said.get(&(flip.example, role)) else {
-        return Ok(None);
-    };
-    let mut outcomes: Vec<Outcome> = Vec::new();
-    for (attempt, recorded, end) in ends {
-        outcomes.clear();
-        graders.grade(*attempt, *recorded, end, &mut outcomes)?;
-        if tells(&outcomes, flip.criterion, wants_pass) {
-            return Ok(Some(words_of(end)));
-        }
-    }
-    Ok(ends.first().map(|(_, _, end)| words_of(end)))
 }
 
 fn words_of(end: &AttemptEnd) -> String {

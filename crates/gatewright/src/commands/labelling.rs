@@ -71,6 +71,8 @@ struct Shown<'a> {
     rubric: Option<&'a str>,
     input: &'a str,
     output: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    second: Option<&'a str>,
     #[serde(skip_serializing_if = "<[&str]>::is_empty")]
     said: &'a [&'a str],
 }
@@ -99,6 +101,7 @@ impl Asked<'_> {
             rubric: declared.people_rubric().map(str::to_owned),
             input: whole.input.text().into_owned(),
             output: self.output.map(str::to_owned),
+            second: None,
             inclusion: None,
         })
     }
@@ -146,11 +149,14 @@ impl<'a> Asked<'a> {
         })
     }
 
-    /// The labels beside the judge that it has on the page.
+    /// The labels that it has on the page: beside a judge, or the criterion's own.
     pub(crate) fn labels(&self, loaded: &Loaded) -> Vec<Label> {
-        let all = loaded
-            .labels
-            .people_of_example(self.criterion, self.example);
+        let declared = &loaded.manifest.criteria[usize::from(self.criterion)];
+        let (labels, at) = (&loaded.labels, (self.criterion, self.example));
+        let all = match declared.people {
+            Some(_) => labels.people_of_example(at.0, at.1),
+            None => labels.of_example(at.0, at.1),
+        };
         let own = all.into_iter().filter(|label| {
             label.system.as_deref() == Some(self.system)
                 && label.trial == self.trial
@@ -185,6 +191,7 @@ pub(crate) fn write_row(
             rubric: item.rubric.as_deref(),
             input: &item.input,
             output: item.output.as_deref(),
+            second: item.second.as_deref(),
             said,
         },
         inclusion: given.inclusion,
@@ -200,6 +207,11 @@ pub(crate) fn write_row(
 
 /// The labels that may be given, passes first.
 pub(crate) fn labels_of(grader: &Grader) -> Vec<String> {
+    if let Grader::Preference(own) = grader {
+        // One of each meaning, in the order of `Item::second`.
+        let each = [&own.first, &own.second, &own.tie].into_iter();
+        return each.filter_map(|it| it.first().cloned()).collect();
+    }
     if let Grader::Judge(judge) = grader {
         let levels = judge.rubric.iter().flat_map(|rubric| &rubric.levels);
         return levels.map(|level| level.name.clone()).collect();

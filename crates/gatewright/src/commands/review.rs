@@ -2,6 +2,8 @@
 
 mod ask;
 mod export;
+mod pairs;
+mod queue;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -120,7 +122,11 @@ fn disagreements(context: &Context, args: &DisagreementsArgs) -> Result<u8, Fail
     if matches!(declared.grader, Grader::Preference(_)) {
         let what = format!("the labels of `{}` are about two answers", args.criterion);
         return Err(Failure::usage(what)
-            .why("a file to settle them would have to show which answer is whose")
+            .why("a file would show them in one order to everybody, and they are settled side by side")
+            .next(format!(
+                "gatewright review ask --policy disputed --criterion {}   (then gatewright serve)",
+                args.criterion
+            ))
             .next("gatewright review agreement --json   (counts them)"));
     }
     let beside = is_of_people(declared).unwrap_or_default();

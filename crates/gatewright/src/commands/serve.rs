@@ -4,7 +4,9 @@ mod demo;
 mod door;
 mod failures;
 mod held;
+mod memo;
 mod releases;
+mod rubric;
 mod suite;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -53,7 +55,7 @@ pub(crate) fn serve(context: &Context, args: &ServeArgs) -> Result<u8, Failure> 
         demo.accounts(&accounts, &context.now)?;
         also.push(("password", demo.password.as_str()));
         text = format!(
-            "Log in as ana or ben, who label, or as cleo, who settles.\nThe password of all three: {}\n",
+            "Log in as ana or ben, who label, as cleo, who settles, or as vera, who looks at\nthe release. The password of all four: {}\n",
             demo.password
         );
     }

@@ -266,8 +266,11 @@ fn labels_only(loaded: &Loaded) -> impl Iterator<Item = Role> + '_ {
         .map(|system| system.role)
 }
 
+/// A first-look attempt, its trial as recorded, and how it ended.
+pub(crate) type FirstLook = (AttemptSpec, Option<u32>, AttemptEnd);
+
 /// First-look ends of some examples, by example and role, in trial order.
-pub(crate) type Answers = BTreeMap<(u32, Role), Vec<(AttemptSpec, Option<u32>, AttemptEnd)>>;
+pub(crate) type Answers = BTreeMap<(u32, Role), Vec<FirstLook>>;
 
 /// Fetches what the systems said to some examples at first look.
 ///

@@ -90,18 +90,24 @@ pub(crate) fn judged(loaded: &Loaded, session: &Session) -> Result<Option<Judged
     Ok(Some(judged))
 }
 
-/// What nobody has said anything to yet; `None` where nothing on the page is judged.
+/// What nobody has said anything to yet; `None` where nothing on the page is judged, and no label is of two texts.
 fn nothing_yet(loaded: &Loaded) -> Option<Judged> {
-    let judged = is_wanted(loaded).then(Judged::default)?;
-    Some(match has_pairs(loaded) {
+    let has_pairs = has_pairs(loaded);
+    let judged = (is_wanted(loaded) || has_pairs).then(Judged::default)?;
+    Some(match has_pairs {
         true => judged.with_pairs(),
         false => judged,
     })
 }
 
+/// Says whether what production answered is needed beside the candidate's answer.
 fn has_pairs(loaded: &Loaded) -> bool {
-    let mut criteria = loaded.manifest.criteria.iter();
-    criteria.any(|it| matches!(&it.grader, Grader::Judge(judge) if judge.pair))
+    let mut criteria = (0..).zip(&loaded.manifest.criteria);
+    criteria.any(|(index, it)| match &it.grader {
+        Grader::Judge(judge) => judge.pair,
+        Grader::Preference(_) => loaded.labels.tells_texts(index),
+        _ => false,
+    })
 }
 
 /// Says of each criterion why its judges may not gate, by their canaries and by what they said when they were asked again: one judge of a panel is enough.

@@ -68,7 +68,7 @@ pub(crate) use records::{
 };
 pub(crate) use replay::{Now as ReplayedNow, Replayed, find as find_run, holds, replay};
 pub(crate) use runs::list as run_folders;
-pub(crate) use said::{evidence, in_full, tells};
+pub(crate) use said::{evidence, in_full, telling};
 pub(crate) use select::Selection;
 pub(crate) use session::{Asked, Session, Start, writer};
 pub(crate) use signing::{Done as Signed, Signer, Signing, Stopped, Wish, stored};

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
+use gatewright_core::grade::Graders;
 use gatewright_core::manifest::Role;
 use gatewright_core::outcome::{Bin, Outcome};
 use gatewright_core::report::model::{EvidenceView, TallyView};
@@ -10,7 +11,7 @@ use gatewright_core::report::{self, Heard, Took};
 use gatewright_core::response::AttemptEnd;
 
 use crate::error::Failure;
-use crate::pipeline::evidence::{self, Ended};
+use crate::pipeline::evidence::{self, Ended, FirstLook};
 use crate::pipeline::judge::Judged;
 use crate::pipeline::judging;
 use crate::pipeline::load::Loaded;
@@ -152,6 +153,27 @@ pub(crate) fn tells(outcomes: &[Outcome], criterion: u16, wants_pass: bool) -> b
         Bin::Fail(_) => !wants_pass,
         _ => false,
     })
+}
+
+/// Chooses of one system's first-look answers to an example the one that shows what a criterion says: the first that passes, or the first that fails.
+///
+/// # Errors
+/// When the example is not what it was.
+pub(crate) fn telling<'a>(
+    graders: &Graders<'_>,
+    of: &'a [FirstLook],
+    (criterion, wants_pass): (u16, bool),
+) -> Result<Option<&'a FirstLook>, Failure> {
+    let mut outcomes: Vec<Outcome> = Vec::new();
+    for one in of {
+        let (attempt, recorded, end) = one;
+        outcomes.clear();
+        graders.grade(*attempt, *recorded, end, &mut outcomes)?;
+        if tells(&outcomes, criterion, wants_pass) {
+            return Ok(Some(one));
+        }
+    }
+    Ok(of.first())
 }
 
 /// Counts verdicts of one criterion; of an answer in parts, each part.

@@ -37,7 +37,7 @@ fn judge(flips: usize) -> String {
     text
 }
 
-fn project(people: &str, rubric: &str, flips: usize) -> TestEnvironment {
+pub(crate) fn project(people: &str, rubric: &str, flips: usize) -> TestEnvironment {
     let label = format!("from: judge.jsonl, by: model, rubric: {rubric}");
     let project = labelled(
         ("standard: shown", REQUIRE),
@@ -49,7 +49,7 @@ fn project(people: &str, rubric: &str, flips: usize) -> TestEnvironment {
     project
 }
 
-const PEOPLE: &str = ", people: {from: labels.jsonl}";
+pub(crate) const PEOPLE: &str = ", people: {from: labels.jsonl}";
 
 fn rows(text: &str) -> Vec<Value> {
     let lines = text.lines();

@@ -840,3 +840,125 @@ fn incidents_and_the_suite_leave_as_patches_that_git_takes() {
         assert_eq!(status, 400, "{wrong:?}: {page}");
     }
 }
+
+/// Two people differ, and the rubric is repaired: what it voids is shown first, and the answers are asked anew when the page names the new version.
+#[test]
+fn a_repaired_rubric_leaves_as_a_patch_and_its_answers_are_asked_anew() {
+    let project = crate::serve::asked();
+    let rows = project
+        .run(&["review", "export", "-o", "rows.jsonl"])
+        .expect(0);
+    assert!(
+        rows.stdout.contains("12 answers are not labelled"),
+        "{rows}"
+    );
+    let row = project.read("rows.jsonl");
+    // Both systems gave the same answer: whoever is still to label one of the two is shown nothing of the other.
+    let twins = row.lines().filter(|row| row.contains("\"warm-00\""));
+    let twins = twins.map(|row| row.replace(",\"open\":true", "") + "\n");
+    let twins: String = twins.collect();
+    for (who, label) in [("ana", "ok"), ("ben", "no")] {
+        let filled = twins
+            .replace("\"label\":null", &format!("\"label\":\"{label}\""))
+            .replace("\"annotator\":\"\"", &format!("\"annotator\":\"{who}\""));
+        project.write("filled.jsonl", filled);
+        let _ = project
+            .run(&["review", "ask", "filled.jsonl", "--people", "2"])
+            .expect(0);
+    }
+    let server = Server::start(&project, 0);
+    let [owen] = people(&server, [("owen", "owner")]);
+    let list = owen.page("/settle");
+    assert!(
+        list.contains("people differ"),
+        "{list}\n{}",
+        project.read("filled.jsonl")
+    );
+    let path = list.split_once("href=\"/settle/").expect("one to settle").1;
+    let path = format!("/settle/{}", path.split('"').next().expect("an end"));
+    let page = owen.page(&path);
+    assert!(
+        page.contains("voids <strong>4 labels</strong> of 2 answers by version r1"),
+        "{page}"
+    );
+    assert_eq!(
+        page.matches("<li>one person: 2 labels</li>").count(),
+        2,
+        "{page}"
+    );
+    let csrf = hidden(&page, "csrf").to_owned();
+    let before = project.read("gatewright.yaml");
+    for (version, status) in [("r1", 400), ("", 400), ("r 2", 400), ("r2}", 400)] {
+        let (found, page) = owen.send(&format!("{path}/rubric"), &csrf, &[("version", version)]);
+        assert_eq!(found, status, "{version}: {page}");
+    }
+    let (status, patch) = owen.send(
+        &format!("{path}/rubric"),
+        &csrf,
+        &[("version", "r2"), ("clause", "a colour is enough")],
+    );
+    assert_eq!(status, 200, "{patch}");
+    assert_eq!(
+        project.read("gatewright.yaml"),
+        before,
+        "nothing is written"
+    );
+    let copy = git_apply(&project, &patch);
+    let page = std::fs::read_to_string(copy.path().join("gatewright.yaml")).expect("there");
+    assert_eq!(page, before.replace("rubric: r1", "rubric: r2"));
+    // The example is in doubt: another patch.
+    let doubt = [("doubt", "it asks for two colours at once")];
+    let (status, patch) = owen.send(&format!("{path}/quarantine"), &csrf, &doubt);
+    assert_eq!(status, 200, "{patch}");
+    assert!(
+        patch.contains("quarantined") && patch.contains("reference/all.jsonl"),
+        "{patch}"
+    );
+    let (status, _) = owen.send(&format!("{path}/quarantine"), &csrf, &[("doubt", "so")]);
+    assert_eq!(status, 400);
+    // The page names the new version: what was settled by nobody waits for nobody, and is asked anew.
+    project.write("gatewright.yaml", page);
+    assert!(!owen.page("/settle").contains("href=\"/settle/"));
+    let asked = project
+        .run(&["review", "ask", "--criterion", "right", "--people", "2"])
+        .expect(0);
+    assert!(
+        asked.stdout.starts_with("12 answers, 12 of them new"),
+        "{asked}"
+    );
+}
+
+/// Pages that were told are told again while nothing has changed, and made anew as soon as a file has, also in place and at the same length.
+#[test]
+fn a_page_that_is_kept_is_never_an_old_one() {
+    let (project, run) = decided("");
+    let server = Server::start(&project, 0);
+    let [vera] = people(&server, [("vera", "viewer")]);
+    let path = format!("/releases/{run}");
+    // Only files that have stood still for a while are trusted to show their changes.
+    std::thread::sleep(std::time::Duration::from_secs(4));
+    let csrf_free = |page: String| {
+        let csrf = hidden(&page, "csrf").to_owned();
+        page.replace(&csrf, "")
+    };
+    for path in ["/releases", "/failures", path.as_str()] {
+        let first = csrf_free(vera.page(path));
+        assert_eq!(first, csrf_free(vera.page(path)), "{path}");
+        assert!(!first.contains("runs/candidate.jsonl"), "{first}");
+    }
+    let answers = project.read("runs/candidate.jsonl");
+    project.write(
+        "runs/candidate.jsonl",
+        answers.replacen("no idea", "an idea", 1),
+    );
+    assert!(
+        vera.page(&path).contains("runs/candidate.jsonl"),
+        "what changed is told at once"
+    );
+    project.write("runs/candidate.jsonl", answers);
+    assert!(!vera.page(&path).contains("runs/candidate.jsonl"));
+    let looked = project
+        .run(&["diff", "--looked-by", "ana@example.com"])
+        .expect(0);
+    assert!(vera.page(&path).contains("ana@example.com"), "{looked}");
+}

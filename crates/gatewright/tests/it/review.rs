@@ -28,7 +28,7 @@ fn labels(disputed: usize) -> String {
     text
 }
 
-fn project(from: &str, disputed: usize) -> TestEnvironment {
+pub(crate) fn project(from: &str, disputed: usize) -> TestEnvironment {
     let label = format!("from: {from}, by: person, rubric: r1");
     let project = labelled(
         ("standard: unbroken", GUARD),

@@ -273,7 +273,7 @@ fn real_pandalm_preferences() {
         let source = mapped("pandalm/labels.jsonl", &[("kind", "annotator_kind")]);
         let one = |text: &str| BTreeSet::from([text.to_owned()]);
         let grader = PreferenceGrader {
-            source: filter(source, "annotator", annotators),
+            sources: vec![filter(source, "annotator", annotators)],
             by: GraderKind::Person,
             rubric: None,
             first: one("1"),

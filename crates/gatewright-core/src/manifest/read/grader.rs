@@ -278,7 +278,7 @@ fn required(w: &mut Walk<'_>, fields: &Fields<'_>, key: &str, instead: &str) -> 
 }
 
 /// Reads where labels are: one source, or a list of them where `several` may be.
-fn from(w: &mut Walk<'_>, fields: &Fields<'_>, several: bool) -> Option<Vec<Source>> {
+fn from(w: &mut Walk<'_>, fields: &Fields<'_>) -> Option<Vec<Source>> {
     let Some(node) = fields.get("from") else {
         let what = format!("`{}` does not say where the labels are", fields.path);
         w.error_in(fields, "missing-key", what, "`from: {file: labels.jsonl}`");
@@ -286,7 +286,7 @@ fn from(w: &mut Walk<'_>, fields: &Fields<'_>, several: bool) -> Option<Vec<Sour
     };
     let path = fields.at("from");
     match &node.content {
-        Content::List(_) if several => {
+        Content::List(_) => {
             let items = w.list(node, &path);
             if items.is_empty() {
                 let what = format!("`{path}` names no source");
@@ -318,7 +318,7 @@ fn by(w: &mut Walk<'_>, fields: &Fields<'_>) -> Option<GraderKind> {
 }
 
 fn label(w: &mut Walk<'_>, fields: &Fields<'_>, page: &Manifest) -> Option<LabelGrader> {
-    let sources = from(w, fields, true);
+    let sources = from(w, fields);
     let by = by(w, fields);
     let score = w.flag_at(fields, "score", false);
     let behaviours = conduct::labelled(w, fields);
@@ -410,7 +410,7 @@ pub(super) fn people(
         return None;
     }
     let fields = w.fields(node, &path, &PEOPLE)?;
-    let sources = from(w, &fields, true);
+    let sources = from(w, &fields);
     if let Some(GraderKind::Model | GraderKind::Program | GraderKind::Rule) =
         w.word_at(&fields, "by", &BY)
         && let Some(node) = fields.get("by")
@@ -520,7 +520,7 @@ fn label_map(w: &mut Walk<'_>, node: &Node, path: &str, page: &Manifest) -> Opti
 }
 
 fn preference(w: &mut Walk<'_>, fields: &Fields<'_>) -> Option<PreferenceGrader> {
-    let source = from(w, fields, false);
+    let sources = from(w, fields);
     let by = by(w, fields);
     let mut labels = |key| -> BTreeSet<String> { w.texts_at(fields, key).into_iter().collect() };
     let (first, second, tie) = (labels("first"), labels("second"), labels("tie"));
@@ -553,7 +553,7 @@ fn preference(w: &mut Walk<'_>, fields: &Fields<'_>) -> Option<PreferenceGrader>
     let field =
         |w: &mut Walk<'_>, key, default: &str| w.text_at(fields, key).unwrap_or(default).to_owned();
     Some(PreferenceGrader {
-        source: source?.pop()?,
+        sources: sources?,
         by: by?,
         rubric: w.text_at(fields, "rubric").map(str::to_owned),
         first,

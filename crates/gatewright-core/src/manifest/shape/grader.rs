@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde_json::Value;
 
 use super::judge::{JudgeMode, JudgeSees};
-use super::{Dollars, Memory, Share, SourceOrPath, Sources, Time, Word, Words};
+use super::{Dollars, Memory, Share, Sources, Time, Word, Words};
 use crate::manifest::{
     Absent, Combine, DateOrder, Drawn, LengthIn, ListMarks, PartsRule, Reading, SimilarityMetric,
 };
@@ -360,8 +360,8 @@ pub(super) enum GraderShape {
     },
     /// Recorded preferences between two systems.
     Preference {
-        /// Where the labels are.
-        from: SourceOrPath,
+        /// Where the labels are: one source, or a list of them.
+        from: Sources,
         /// Who gave them.
         by: GraderKind,
         /// Version of the rubric.

@@ -20,6 +20,7 @@ fn item(number: usize) -> Item {
         rubric: Some("r-1".to_owned()),
         input: "asked".to_owned(),
         output: Some(format!("answered {number}")),
+        second: None,
         inclusion: None,
     }
 }

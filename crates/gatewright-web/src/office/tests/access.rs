@@ -213,6 +213,8 @@ fn a20_the_table_of_routes_says_who_may_what() {
             (see, "/settle", Some(Role::Owner)),
             (see, "/settle/{id}", Some(Role::Owner)),
             (change, "/settle/{id}", Some(Role::Owner)),
+            (change, "/settle/{id}/rubric", Some(Role::Owner)),
+            (change, "/settle/{id}/quarantine", Some(Role::Owner)),
             (see, "/people-who-label", Some(Role::Owner)),
             (see, "/releases", Some(Role::Viewer)),
             (see, "/releases/{run}", Some(Role::Viewer)),

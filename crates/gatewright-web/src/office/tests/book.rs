@@ -9,7 +9,7 @@ use super::super::access::Role;
 use super::super::project::{
     Aside, AsideWish, CauseLine, CauseWish, Due, FailingClass, FailingLine, FailingOne, Failures,
     IncidentLine, IncidentWish, Incidents, Look, Looked, NotDone, Patch, Project, Proposal,
-    Release, ReleaseLine, Releases, Stale, Suite, ToLook, Wish,
+    Release, ReleaseLine, Releases, RubricWish, Stale, Suite, ToLook, Wish,
 };
 use super::*;
 use crate::page::top::Top;
@@ -235,6 +235,10 @@ impl Project for Book {
 
     fn suite_patch(&self, wish: &AsideWish) -> Result<Result<Patch, NotDone>, String> {
         made(&wish.id)
+    }
+
+    fn rubric_patch(&self, wish: &RubricWish) -> Result<Result<Patch, NotDone>, String> {
+        made(&format!("{}-{}", wish.criterion, wish.to))
     }
 }
 

@@ -5,15 +5,18 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
 use gatewright_core::calibrate::{self, Stratum};
-use gatewright_core::label::{self, TextCode};
+use gatewright_core::label::{self, Label, TextCode};
 use gatewright_core::manifest::{Criterion, Grader, Manifest};
+use gatewright_core::outcome::GraderKind;
 use gatewright_core::report::untrusted::line;
 use gatewright_core::review::{AskedRow, Desk, Item, Origin, ReviewEvent, is_of_people, person_of};
 
+use super::pairs::{no_pairs, pairs};
+use super::queue::{Cut, of_policy};
 use super::{Outputs, criterion, given};
 use gatewright_stats::rng::Stream;
 
-use crate::args::AskArgs;
+use crate::args::{AskArgs, Policy};
 use crate::commands::labelling::{Asked, labels_of};
 use crate::commands::{Context, unknown};
 use crate::error::Failure;
@@ -27,13 +30,30 @@ const ROW_BYTES_MAX: u64 = 16 << 20;
 
 /// What was found to ask, before it is known what of it is new.
 #[derive(Default)]
-struct Found {
-    items: Vec<Item>,
+pub(super) struct Found {
+    pub(super) items: Vec<Item>,
     /// Why each of them is asked, where it is not what the command says.
-    whys: Vec<&'static str>,
+    pub(super) whys: Vec<String>,
     said: Vec<Said>,
     /// Rows of another version of the rubric than the page names.
     other_rubric: usize,
+}
+
+impl Found {
+    /// Takes an answer in, with the labels that the page's files have of it.
+    pub(super) fn push(&mut self, item: Item, why: &str, labels: &[Label]) {
+        let is_people = |it: &&Label| it.kind.is_none_or(|kind| kind == GraderKind::Person);
+        let labels = labels.iter().filter(is_people);
+        self.said.extend(labels.map(|label| Said {
+            item: self.items.len(),
+            label: label.label.to_string(),
+            by: person_of(&label.annotator),
+            settles: label.settles,
+            from: None,
+        }));
+        self.items.push(item);
+        self.whys.push(why.to_owned());
+    }
 }
 
 /// A label that is there.
@@ -51,14 +71,17 @@ pub(super) fn ask(context: &Context, args: &AskArgs) -> Result<u8, Failure> {
     let project = context.project()?;
     let before = DeskLog::look(&project)?;
     let mut found = Found::default();
-    match &args.criterion {
-        Some(name) => of_criterion(context, args, name, &mut found)?,
-        None if args.files.is_empty() => {
+    let mut cut = Cut::default();
+    match (&args.criterion, args.policy) {
+        (_, Some(policy)) => cut = of_policy(context, args, policy, &before, &mut found)?,
+        (Some(name), None) => of_criterion(context, args, name, &mut found)?,
+        (None, None) if args.files.is_empty() => {
             return Err(Failure::usage("nothing to ask about")
                 .next("gatewright review ask FILE   (rows to label)")
-                .next("gatewright review ask --criterion NAME   (which people label)"));
+                .next("gatewright review ask --criterion NAME   (which people label)")
+                .next("gatewright review ask --policy auto   (what can change the decision)"));
         }
-        None => of_files(context, &project, args, &before, &mut found)?,
+        (None, None) => of_files(context, &project, args, &before, &mut found)?,
     }
     if found.other_rubric > 0 {
         let what = format!(
@@ -86,7 +109,7 @@ pub(super) fn ask(context: &Context, args: &AskArgs) -> Result<u8, Failure> {
     let events = news.asked.into_iter().chain(news.labels).collect();
     let (written, refused) = log.record_all(events, &context.now.at)?;
     let new = log.refresh()?.entries().len() - known.entries().len();
-    tell(context, args, (new, found.items.len()), written - asked)?;
+    tell(context, args, (new, &found, &cut), written - asked)?;
     if news.other > 0 {
         context.console.note(&format!(
             "{} labels are not what the same people said before: what they said first stands",
@@ -126,7 +149,7 @@ fn news(known: &Desk, found: &Found, args: &AskArgs, (by, at): (&str, &str)) -> 
         people: args.people,
         not_by: not_by.clone(),
         why: match found.whys.get(place) {
-            Some(why) if args.why.is_empty() => (*why).to_owned(),
+            Some(why) if args.why.is_empty() => why.clone(),
             _ => args.why.clone(),
         },
         by: by.to_owned(),
@@ -290,12 +313,6 @@ fn of_criterion(
     let mut loaded = context.sound()?;
     let index = criterion(&loaded.manifest, name)?;
     let declared = &loaded.manifest.criteria[usize::from(index)];
-    if matches!(declared.grader, Grader::Preference(_)) {
-        let what = format!("the labels of `{name}` are about two answers");
-        return Err(Failure::usage(what)
-            .why("whoever compares two would have to see which is whose")
-            .next("a criterion about one answer"));
-    }
     match (is_of_people(declared), args.plan) {
         (Some(true), Some(budget)) => {
             return of_plan(context, args, (&mut loaded, index), budget as usize, found);
@@ -314,19 +331,22 @@ fn of_criterion(
         }
         _ => {}
     }
-    let labels = labels_of(&declared.grader);
-    if labels.len() < 2 {
-        let what = format!("the page names {} labels of `{name}`", labels.len());
-        return Err(Failure::usage(what)
-            .why("whoever labels chooses among the labels of the page")
-            .next("`pass: [ok]` and `fail: {no: CLASS}` under its `label` (docs/review.md)"));
-    }
+    askable(declared)?;
     let rated = given(&loaded, index, false);
-    if !rated.values.is_empty() {
-        let what = format!("the labels of `{name}` are scores");
-        return Err(Failure::usage(what).next("a criterion whose labels have names"));
-    }
     let judging = context.judging(&mut loaded, args.run.as_deref())?;
+    if matches!(
+        loaded.manifest.criteria[usize::from(index)].grader,
+        Grader::Preference(_)
+    ) {
+        for pair in pairs(&loaded, &judging, index)? {
+            found.push(pair.item, "", &pair.labels);
+        }
+        if found.items.is_empty() {
+            return Err(no_pairs(name));
+        }
+        mix(found, loaded.manifest.seed, name);
+        return Ok(());
+    }
     let outputs = Outputs::of(&loaded, &judging);
     let mut seen = BTreeSet::new();
     for unit in &rated.units {
@@ -385,6 +405,31 @@ fn of_criterion(
     Ok(())
 }
 
+/// Refuses a criterion whose labels nobody could choose among.
+///
+/// # Errors
+/// What its labels are, and what they would have to be.
+pub(super) fn askable(declared: &Criterion) -> Result<(), Failure> {
+    let name = &declared.id;
+    let scored = match (&declared.people, &declared.grader) {
+        (Some(people), _) => people.labels.score,
+        (None, Grader::Label(own)) => own.score,
+        _ => false,
+    };
+    if scored {
+        let what = format!("the labels of `{name}` are scores");
+        return Err(Failure::usage(what).next("a criterion whose labels have names"));
+    }
+    let labels = labels_of(&declared.grader);
+    if labels.len() < 2 {
+        let what = format!("the page names {} labels of `{name}`", labels.len());
+        return Err(Failure::usage(what)
+            .why("whoever labels chooses among the labels of the page")
+            .next("`pass: [ok]` and `fail: {no: CLASS}` under its `label` (docs/review.md)"));
+    }
+    Ok(())
+}
+
 /// Puts the answers in a random order: in the order of systems' names the first would always be the same system's.
 fn mix(found: &mut Found, seed: u64, criterion: &str) {
     let mut order: Vec<usize> = (0..found.items.len()).collect();
@@ -396,6 +441,8 @@ fn mix(found: &mut Found, seed: u64, criterion: &str) {
     let mut all: Vec<(usize, Item)> = places.iter().copied().zip(found.items.drain(..)).collect();
     all.sort_by_key(|(to, _)| *to);
     found.items.extend(all.into_iter().map(|(_, item)| item));
+    // Whoever asks about all of a criterion gives the same reason for each.
+    found.whys.clear();
     for said in &mut found.said {
         said.item = places[said.item];
     }
@@ -426,39 +473,41 @@ fn of_plan(
         };
         let mut item = asked.item(loaded)?;
         item.inclusion = Some(answer.inclusion);
-        for label in asked.labels(loaded) {
-            found.said.push(Said {
-                item: found.items.len(),
-                label: label.label.to_string(),
-                by: person_of(&label.annotator),
-                settles: label.settles,
-                from: None,
-            });
-        }
-        found.items.push(item);
-        found.whys.push(match answer.stratum {
-            Stratum::Flip => "the judge sees a difference between two systems here",
-            Stratum::Fail => "the judge fails it, or could not be read",
-            Stratum::Pass => "drawn at random among those that the judge passes",
-        });
+        found.push(item, why_drawn(answer.stratum), &asked.labels(loaded));
     }
     Ok(())
+}
+
+/// Says why a plan draws an answer.
+pub(super) fn why_drawn(stratum: Stratum) -> &'static str {
+    match stratum {
+        Stratum::Flip => "the judge sees a difference between two systems here",
+        Stratum::Fail => "the judge fails it, or could not be read",
+        Stratum::Pass => "drawn at random among those that the judge passes",
+    }
 }
 
 fn tell(
     context: &Context,
     args: &AskArgs,
-    (new, all): (usize, usize),
+    (new, found, cut): (usize, &Found, &Cut),
     labels: usize,
 ) -> Result<(), Failure> {
+    let all = found.items.len();
     if context.console.json {
-        return context.console.document(&serde_json::json!({
+        let mut document = serde_json::json!({
             "format": "gatewright-asked/1",
             "answers": all,
             "new": new,
             "labels": labels,
             "people": args.people,
-        }));
+        });
+        if let Some(policy) = args.policy {
+            document["policy"] = policy.word().into();
+            document["asked_before"] = cut.before.into();
+            document["left"] = cut.left.into();
+        }
+        return context.console.document(&document);
     }
     let s = |count: usize| if count == 1 { "" } else { "s" };
     let people = match args.people {
@@ -469,6 +518,17 @@ fn tell(
     if labels > 0 {
         let what = if args.gold { "known label" } else { "label" };
         text.push_str(&format!("{labels} {what}{} taken over\n", s(labels)));
+    }
+    if cut.before > 0 {
+        text.push_str(&format!("{} more were asked before\n", cut.before));
+    }
+    if cut.left > 0 {
+        let word = args.policy.map_or("", Policy::word);
+        text.push_str(&format!(
+            "{} more that `{word}` picks are left: --at-most {}\n",
+            cut.left,
+            all + cut.left
+        ));
     }
     text.push_str("Next: gatewright serve\n");
     context.console.out(&text)

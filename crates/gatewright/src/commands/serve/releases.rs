@@ -12,12 +12,13 @@ use gatewright_core::report::{decisions_of, one_flip, overrides_of, record_of};
 use gatewright_store::ProjectLog;
 use gatewright_web::project::{
     AsideWish, CauseWish, Due, FailingOne, Failures, IncidentWish, Incidents, Look, Looked,
-    NotDone, Patch, Project as Pages, Proposal, Release, ReleaseLine, Releases, Suite, ToLook,
-    Wish as Asked,
+    NotDone, Patch, Project as Pages, Proposal, Release, ReleaseLine, Releases, RubricWish, Suite,
+    ToLook, Wish as Asked,
 };
 
 use super::failures::Known;
 use super::held::Held;
+use super::memo::{self, Kept, Memo};
 use crate::args::answer;
 use crate::commands::incident::missing;
 use crate::commands::sign::{authors, decided, refused};
@@ -54,6 +55,8 @@ pub(super) struct Served {
     pub(super) counted: Mutex<Known>,
     /// What was due of whom, and when that was computed.
     due: Mutex<BTreeMap<String, (Instant, Due)>>,
+    /// Pages as they were told last.
+    memo: Mutex<Memo>,
 }
 
 /// A request that waits, or is being computed.
@@ -99,6 +102,7 @@ impl Served {
             fired: Mutex::default(),
             counted: Mutex::default(),
             due: Mutex::default(),
+            memo: Mutex::default(),
         }
     }
 
@@ -132,6 +136,26 @@ impl Served {
             _one: one,
             _waiting: waiting,
         })
+    }
+
+    /// Tells a page again while all files are what they were; else makes it, and keeps it if they are the same afterwards.
+    fn kept<T: Kept>(
+        &self,
+        run: &str,
+        make: impl FnOnce() -> Result<Result<T, NotDone>, String>,
+    ) -> Result<Result<T, NotDone>, String> {
+        let today = || self.context().map(|it| it.now.today.to_string()).ok();
+        let key = || memo::key(&self.project, !self.global.root.is_empty(), today()?);
+        let before = key();
+        let memo = || self.memo.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(page) = before.as_ref().and_then(|key| memo().get(key, run)) {
+            return Ok(Ok(page));
+        }
+        let made = make()?;
+        if let Some(before) = before.filter(|before| key().as_ref() == Some(before)) {
+            memo().put(before, run, &made);
+        }
+        Ok(made)
     }
 
     /// Makes something of a run that is decided.
@@ -430,14 +454,19 @@ impl Pages for Served {
     }
 
     fn releases(&self) -> Result<Releases, String> {
-        let _turn = self.turn()?;
-        self.listed().map_err(|failure| text(&failure))
+        let made = self.kept("", || {
+            let _turn = self.turn()?;
+            self.listed().map(Ok).map_err(|failure| text(&failure))
+        })?;
+        made.map_err(|_| "the releases cannot be listed".to_owned())
     }
 
     fn release(&self, run: &str) -> Result<Result<Release, NotDone>, String> {
-        self.of(run, |context, loaded, session| {
-            let judged = judge(loaded, session, &context.now)?;
-            release(context, loaded, judged).map(Ok)
+        self.kept(run, || {
+            self.of(run, |context, loaded, session| {
+                let judged = judge(loaded, session, &context.now)?;
+                release(context, loaded, judged).map(Ok)
+            })
         })
     }
 
@@ -561,8 +590,10 @@ impl Pages for Served {
     }
 
     fn failures(&self) -> Result<Result<Failures, NotDone>, String> {
-        let _turn = self.turn()?;
-        told(self.board())
+        self.kept("", || {
+            let _turn = self.turn()?;
+            told(self.board())
+        })
     }
 
     fn failure(&self, number: usize) -> Result<Result<FailingOne, NotDone>, String> {
@@ -594,6 +625,11 @@ impl Pages for Served {
     fn suite_patch(&self, wish: &AsideWish) -> Result<Result<Patch, NotDone>, String> {
         let _turn = self.turn()?;
         told(self.suite_patch_of(wish))
+    }
+
+    fn rubric_patch(&self, wish: &RubricWish) -> Result<Result<Patch, NotDone>, String> {
+        let _turn = self.turn()?;
+        told(self.rubric_patch_of(wish))
     }
 }
 
