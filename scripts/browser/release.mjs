@@ -161,7 +161,34 @@ async function board(owen) {
   expect(download.suggestedFilename() === 'quarantined-refund-019.patch', `the patch is called ${download.suggestedFilename()}`);
 }
 
+// The list of `gatewright view`, and that a run of it opens.
+async function viewed() {
+  const view = spawn(gatewright, ['view', '--address', '127.0.0.1:0'], { cwd: project, stdio: ['ignore', 'pipe', 'inherit'] });
+  try {
+    const at = await new Promise((resolve, reject) => {
+      view.on('exit', ended => reject(new Error(`view ended with ${ended}`)));
+      let said = '';
+      view.stdout.on('data', bytes => {
+        said += bytes;
+        const found = said.match(/http:\/\/127\.0\.0\.1:\d+\//);
+        if (found) resolve(found[0]);
+      });
+    });
+    view.removeAllListeners('exit');
+    const context = await browser.newContext({ javaScriptEnabled: false });
+    await look({ context, name: 'anybody' }, at, '', 'view', shots);
+    const page = await context.newPage();
+    await page.goto(at);
+    await page.locator('main a').first().click();
+    await page.waitForLoadState();
+    expect((await page.locator('h1').innerText()).length > 0, 'a run of the list has a page');
+  } finally {
+    view.kill('SIGINT');
+  }
+}
+
 try {
+  await viewed();
   await people();
   const [rita, mia, vera] = [await login('rita'), await login('mia'), await login('vera')];
   await board(await login('owen'));
