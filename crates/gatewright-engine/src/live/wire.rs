@@ -23,6 +23,7 @@ use super::resolve::{
 };
 use super::retry::retry_after;
 use super::through;
+use crate::crash;
 use crate::limits::Limits;
 use crate::secret::SecretText;
 use crate::target::LiveTarget;
@@ -309,6 +310,7 @@ async fn call(line: &Line, order: Order, limits: &Limits, rooms: Arc<Semaphore>)
     let total = line.promise.unwrap_or(limits.answer_timeout);
     let start = Instant::now();
     let ended = go(line, order.body, limits, start + total, rooms, &mut got).await;
+    crash::point("body-read");
     let latency = start.elapsed().saturating_sub(got.held);
     let wait = retry_after(got.header("retry-after"), got.header("date"));
     // Secrets go before anything is read: an answer may repeat them.
@@ -352,6 +354,7 @@ async fn call(line: &Line, order: Order, limits: &Limits, rooms: Arc<Semaphore>)
         ..Exchange::default()
     };
     describe(&mut exchange, &outcome, asker);
+    crash::point("parsed");
     Heard {
         ticket: order.ticket,
         exchange,
@@ -429,6 +432,8 @@ async fn exchange(
         .await
         .map_err(too_long)?;
     let mut response = sent.map_err(|error| classify(&error))?;
+    // The provider has the request, and its answer is on its way.
+    crash::point("in-flight");
     got.status = Some(response.status().as_u16());
     for (name, value) in response.headers().iter().take(HEADERS_MAX) {
         let secret = *name == header::SET_COOKIE;
@@ -454,10 +459,7 @@ async fn exchange(
         };
         let Some(chunk) = chunk else { return Ok(()) };
         if read.len() + chunk.len() > limits.response_bytes_max {
-            let what = format!(
-                "its answer is longer than {} bytes",
-                limits.response_bytes_max
-            );
+            let what = too_large(limits.response_bytes_max);
             return Err((Fault::TooLarge, what));
         }
         if got.room.is_none() && read.len() + chunk.len() > limits.small_body_bytes {
@@ -471,6 +473,14 @@ async fn exchange(
         if got.first_token.is_none() && reply::has_token(&asker.live, read) {
             got.first_token = Some(Instant::now());
         }
+    }
+}
+
+/// Says that an answer is beyond the limit.
+pub(super) fn too_large(most: usize) -> String {
+    match (most >> 20, most % (1 << 20)) {
+        (mib @ 1.., 0) => format!("its answer is longer than {mib} MiB"),
+        _ => format!("its answer is longer than {most} bytes"),
     }
 }
 

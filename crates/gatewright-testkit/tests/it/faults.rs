@@ -227,6 +227,7 @@ fn a_broken_system_lets_the_other_one_finish_what_it_is_doing() {
         seed: SEED,
         begun: Default::default(),
         answered: Default::default(),
+        refused: Default::default(),
         by_role: [
             (
                 Role::Candidate,

@@ -25,6 +25,7 @@ mod programs;
 mod project;
 mod providers;
 mod record;
+mod refused;
 mod releases;
 mod replay;
 mod review;

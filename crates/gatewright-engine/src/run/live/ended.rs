@@ -91,6 +91,7 @@ where
 
     fn answered(&mut self, ticket: u64, mut flight: Flight, exchange: Exchange, reply: Reply) {
         let attempt = flight.attempt;
+        self.trust(attempt.system);
         self.note_model(attempt.system, &reply);
         let mut response = reply.response;
         response.usage = exchange.usage;
@@ -196,7 +197,6 @@ where
             && flight.tries + 1 >= FIRST_TRIES;
         let dead = fault.is_of_the_host()
             && self.live.hosts[host].openings() > self.limits.circuit_openings_max;
-        // A key that has worked and a model that has answered are there: then it is about this one request.
         // A provider that asks for an hour, again and again, is not waited for.
         let too_long = fault == Fault::RateLimited
             && flight.waits >= FIRST_TRIES
@@ -205,7 +205,10 @@ where
         let insecure = fault == Fault::Tls && answered;
         let pauses = match fault.after() {
             After::Pause if insecure => flight.tries + 1 >= FIRST_TRIES,
-            After::Pause => !answered || matches!(fault, Fault::MoneyGone | Fault::PrivateAddress),
+            After::Pause if fault.is_refusal() && answered => {
+                return self.refused(attempt, exchange, fault, what);
+            }
+            After::Pause => true,
             _ => unreached || dead || too_long,
         };
         if pauses {
@@ -237,11 +240,7 @@ where
             }
         };
         if !retry {
-            let end = AttemptEnd::ProviderError {
-                message: what.to_owned(),
-                code: Some(fault.word().to_owned()),
-                latency_ms: Some(exchange.latency_ms),
-            };
+            let end = provider_error(fault, what, &exchange);
             self.settle_live(attempt, end, Some(exchange));
             return;
         }
@@ -270,7 +269,7 @@ where
             .push(Reverse((Instant::now() + wait, ticket)));
     }
 
-    fn pause(&mut self, system: Role, fault: Fault, what: &str) {
+    pub(super) fn pause(&mut self, system: Role, fault: Fault, what: &str) {
         if self.end.is_some() {
             return;
         }
@@ -331,7 +330,10 @@ where
         if !failed {
             system.answered = true;
             system.in_a_row = 0;
-            events = std::mem::take(&mut system.held);
+            // An answer out of time proves no key.
+            if !system.doubt.is_held() {
+                events = std::mem::take(&mut system.held);
+            }
         }
         events.push(event);
         for event in events {
@@ -356,5 +358,14 @@ where
         for attempt in unsent {
             self.push(RunEvent::Shelved { attempt });
         }
+    }
+}
+
+/// Says how an attempt ended that came to nothing.
+pub(super) fn provider_error(fault: Fault, what: &str, exchange: &Exchange) -> AttemptEnd {
+    AttemptEnd::ProviderError {
+        message: what.to_owned(),
+        code: Some(fault.word().to_owned()),
+        latency_ms: Some(exchange.latency_ms),
     }
 }

@@ -166,6 +166,7 @@ impl Session<'_> {
             seed,
             by_role: BTreeMap::from([(Role::Candidate, target)]),
             begun: BTreeMap::new(),
+            refused: BTreeMap::new(),
             answered: has_answered
                 .then_some(Role::Candidate)
                 .into_iter()
