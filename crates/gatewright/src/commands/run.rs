@@ -12,7 +12,7 @@ use crate::pipeline::{Drive, Loaded, Selection, Session, Start, dry_run, nothing
 
 const COMMAND: &str = "gatewright run";
 /// Errors are too many from one in so many of what a system was asked: the run is not complete with them.
-const ERRORS_SHARE: u64 = 10;
+const ERRORS_SHARE: u64 = 5;
 
 pub(crate) fn run(context: &Context, args: &RunArgs) -> Result<u8, Failure> {
     let mut loaded = context.sound()?;

@@ -192,9 +192,10 @@ where
         let attempt = flight.attempt;
         let answered = self.live.systems[&attempt.system].answered;
         let host = self.live.systems[&attempt.system].host;
-        let unreached = !answered
-            && matches!(fault, Fault::Dns | Fault::Connect)
-            && flight.tries + 1 >= FIRST_TRIES;
+        let lost = matches!(fault, Fault::Dns | Fault::Connect);
+        // A name that another system has been reached by is there, and comes and goes.
+        let comes_back = lost && self.live.hosts[host].was_reached();
+        let unreached = !answered && lost && !comes_back && flight.tries + 1 >= FIRST_TRIES;
         let dead = fault.is_of_the_host()
             && self.live.hosts[host].openings() > self.limits.circuit_openings_max;
         // A provider that asks for an hour, again and again, is not waited for.
@@ -231,7 +232,7 @@ where
                 true
             } else {
                 flight.tries += 1;
-                let most = if answered {
+                let most = if answered || comes_back {
                     self.limits.tries_max
                 } else {
                     self.limits.tries_max.min(FIRST_TRIES)
