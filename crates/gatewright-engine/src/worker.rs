@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use gatewright_core::json::size_text;
 use gatewright_core::plan::AttemptSpec;
 use gatewright_core::response::AttemptEnd;
 use rustix::process::Pid;
@@ -361,8 +362,8 @@ impl Worker {
 
     fn too_long(&self) -> String {
         format!(
-            "it wrote more than {} bytes without an answer",
-            self.limits.response_bytes_max
+            "it wrote more than {} without an answer",
+            size_text(self.limits.response_bytes_max)
         )
     }
 }

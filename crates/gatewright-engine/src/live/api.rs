@@ -15,7 +15,7 @@ use url::Url;
 use super::address::is_private_host;
 use super::resolve::names;
 use super::retry::{backoff, retry_after};
-use super::wire::{Way, classify, client};
+use super::wire::{Way, classify, client, too_large};
 use crate::limits::Limits;
 use crate::secret::{Scrubber, SecretText};
 
@@ -245,10 +245,7 @@ impl Api {
             if reply.body.len() + chunk.len() > self.limits.response_bytes_max {
                 return Err(ApiFault {
                     fault: Fault::TooLarge,
-                    what: format!(
-                        "its answer is longer than {} bytes",
-                        self.limits.response_bytes_max
-                    ),
+                    what: too_large(self.limits.response_bytes_max),
                     may_be_done: true,
                 });
             }

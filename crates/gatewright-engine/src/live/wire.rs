@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use gatewright_core::exchange::{Blob, Exchange, Fault};
+use gatewright_core::json::size_text;
 use gatewright_core::manifest::Protocol;
 use gatewright_core::response::Usage;
 use reqwest::{Client, ClientBuilder, header};
@@ -41,6 +42,8 @@ pub(crate) struct Line {
     door: Option<Arc<dyn Door>>,
     promise: Option<Duration>,
     reachable: bool,
+    /// The run's limits, where the page says more of this system.
+    limits: Option<Box<Limits>>,
     /// What follows an answer of its host at once.
     pub(crate) reserve: Arc<Reserve>,
 }
@@ -213,6 +216,12 @@ impl Line {
             door,
             promise: target.timeout,
             reachable,
+            limits: target.live.pace.answer_size_mib.map(|mib| {
+                Box::new(Limits {
+                    response_bytes_max: (mib as usize) << 20,
+                    ..limits.clone()
+                })
+            }),
             reserve: Arc::default(),
         })
     }
@@ -304,6 +313,7 @@ impl Received {
 }
 
 async fn call(line: &Line, order: Order, limits: &Limits, rooms: Arc<Semaphore>) -> Heard {
+    let limits = line.limits.as_deref().unwrap_or(limits);
     let asker = &line.asker;
     let request = Blob::of(asker.kept(&order.body));
     let mut got = Received::default();
@@ -478,10 +488,7 @@ async fn exchange(
 
 /// Says that an answer is beyond the limit.
 pub(super) fn too_large(most: usize) -> String {
-    match (most >> 20, most % (1 << 20)) {
-        (mib @ 1.., 0) => format!("its answer is longer than {mib} MiB"),
-        _ => format!("its answer is longer than {most} bytes"),
-    }
+    format!("its answer is longer than {}", size_text(most))
 }
 
 /// Says what a failed exchange means.

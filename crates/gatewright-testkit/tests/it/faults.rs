@@ -113,7 +113,7 @@ fn f14_a_line_without_an_end_is_cut_at_its_limit() {
     let ran = run(&candidate(target), first(10), &limits);
     ran.complete();
     let end = ran.end_of(3);
-    assert!(harness_error(&end).contains("more than 1048576 bytes without an answer"));
+    assert!(harness_error(&end).contains("more than 1 MiB without an answer"));
     assert_eq!(ran.answers(), 9);
 }
 

@@ -376,6 +376,28 @@ fn f14_answers_have_a_size_and_a_time() {
     );
 }
 
+/// F14: the page says how large an answer may be; what is larger is missing, and nothing of it is held beyond that.
+#[test]
+fn f14_the_page_says_how_large_an_answer_may_be() {
+    let rules = json!({"rules": [{"do": {"huge": {"bytes": 3_000_000}}}]});
+    for (size, answers, word) in [("2 MiB", 0, &["too-large"][..]), ("4 MiB", 1, &[])] {
+        let provider = Provider::start(script(rules.clone()));
+        let way =
+            format!("{{openai: {{model: m, base_url: URL/v1, limits: {{answer_size: {size}}}}}}}");
+        let live = run(
+            &targets(system(&way, &provider.url())),
+            &examples(1),
+            &limits(),
+        );
+        live.ran.complete();
+        assert_eq!(live.ran.answers(), answers, "{size}");
+        assert_eq!(live.faults(), word, "{size}");
+        if answers == 0 {
+            assert!(provider_error(&live.ran.end_of(0)).contains("longer than 2 MiB"));
+        }
+    }
+}
+
 /// The system's own promise of time is its failure, not the provider's error.
 #[test]
 fn a_broken_promise_of_time_is_a_failure() {
