@@ -116,26 +116,31 @@ fn tell(
             "next": next,
         }))?;
     } else {
-        let rest = match left {
-            0 => String::new(),
-            1 => " 1 is outstanding.".to_owned(),
-            left => format!(" {left} are outstanding."),
-        };
-        let errors = match count {
-            0 => String::new(),
-            count => format!("\n{count} of them ended in an error: missing evidence."),
-        };
+        let rest = rest(left, count);
         let next = match again {
             0 => then,
             1 => format!("{retry}   (makes it again)\nOr, without it: {then}"),
             _ => format!("{retry}   (makes them again)\nOr, without them: {then}"),
         };
         console.out(&format!(
-            "Run {}: {} of {} attempts ended.{rest}{errors}\nNext: {next}\n",
+            "Run {}: {} of {} attempts ended.{rest}\nNext: {next}\n",
             session.name,
             ended.len(),
             session.plan.attempts().count()
         ))?;
     }
     Ok(if broken { exit::INCOMPLETE } else { exit::SHIP })
+}
+
+/// Says what is missing.
+fn rest(left: usize, errors: u64) -> String {
+    let left = match left {
+        0 => String::new(),
+        1 => " 1 is outstanding.".to_owned(),
+        left => format!(" {left} are outstanding."),
+    };
+    match errors {
+        0 => left,
+        count => format!("{left}\n{count} of them ended in an error: missing evidence."),
+    }
 }

@@ -418,9 +418,7 @@ impl Nginx {
     /// Starts it; nothing where it is not installed.
     fn start() -> Option<Self> {
         let programs = ["/usr/sbin/nginx", "/usr/bin/nginx", "/usr/local/sbin/nginx"];
-        let Some(program) = programs.iter().find(|path| Path::new(path).exists()) else {
-            return None;
-        };
+        let program = programs.iter().find(|path| Path::new(path).exists())?;
         let folder = tempfile::tempdir().expect("a folder");
         let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = port.local_addr().expect("it").port();
