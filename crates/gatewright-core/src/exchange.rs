@@ -222,6 +222,15 @@ impl Fault {
         }
     }
 
+    /// Says whether it refuses a request for its key, its model or its address. One may be about its one request; several in a row are about all
+    /// of them, also once a system has answered: a key can be taken back, and a login can end.
+    pub fn is_refusal(self) -> bool {
+        matches!(
+            self,
+            Fault::Unauthorised | Fault::NotFound | Fault::Proxy | Fault::Redirect | Fault::Page
+        )
+    }
+
     /// Says whether it tells of the host and not of the request: these open the circuit.
     pub fn is_of_the_host(self) -> bool {
         matches!(

@@ -30,6 +30,14 @@ pub(crate) const BLOCK_BYTES: usize = 1 << 20;
 /// The same where every line becomes much more in memory than it is on the disk, until it is taken.
 const ROWS_BYTES: usize = 1 << 18;
 
+/// Writes a limit of bytes as people read it: `64 MiB`, else `4000 bytes`.
+pub fn size_text(bytes: usize) -> String {
+    match (bytes >> 20, bytes % (1 << 20)) {
+        (mib @ 1.., 0) => format!("{mib} MiB"),
+        _ => format!("{bytes} bytes"),
+    }
+}
+
 /// What is wrong with a line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
@@ -37,7 +45,7 @@ pub enum Fault {
     #[error("the file starts with a byte order mark")]
     ByteOrderMark,
     /// The line is longer than [`LINE_LIMIT`].
-    #[error("the line is longer than {0} bytes")]
+    #[error("the line is longer than {}", size_text(*.0))]
     LineTooLong(usize),
     /// The bytes are not text; holds the byte's offset in the line, from 0.
     #[error("invalid UTF-8 at byte {0} of the line")]

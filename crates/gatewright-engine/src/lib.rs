@@ -7,6 +7,7 @@
 //! There is no SQL here, no grading, no printing, no clock but the monotonic one, and no environment: names and values
 //! of variables arrive in [`CommandTarget`]. `docs/command-systems.md` describes the protocol.
 
+pub mod crash;
 mod event;
 mod inputs;
 mod limits;

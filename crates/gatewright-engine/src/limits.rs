@@ -60,6 +60,9 @@ pub struct Limits {
     pub circuit_faults: u32,
     /// How often a circuit may open without an answer between before the run pauses.
     pub circuit_openings_max: u32,
+    /// Different examples in a row for which a system that has answered before is refused ([`gatewright_core::exchange::Fault::is_refusal`])
+    /// until the run pauses.
+    pub refusals_max: u32,
     /// Turns of one conversation, tool results among them.
     pub turns_max: u32,
 }
@@ -97,6 +100,7 @@ impl Limits {
             idle_timeout: Duration::from_secs(60),
             circuit_faults: 10,
             circuit_openings_max: 6,
+            refusals_max: 5,
             turns_max: 20,
         }
     }

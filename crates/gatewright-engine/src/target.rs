@@ -23,6 +23,9 @@ pub struct Targets {
     pub by_role: BTreeMap<Role, Target>,
     /// Systems that have answered before in this run: they are not strangers, and an error is about the attempt and not about them.
     pub answered: BTreeSet<Role>,
+    /// Attempts that were refused before the run paused for it, and how often. They are best made last: when others of their system are answered
+    /// first, or when it is their third time, a refusal is about them and ends them as an error.
+    pub refused: BTreeMap<AttemptSpec, u32>,
     /// Conversations that an interrupted run had begun: what came back of each turn so far. They go on from there.
     pub begun: BTreeMap<AttemptSpec, Vec<Begun>>,
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use gatewright_core::json::size_text;
 use gatewright_core::plan::AttemptSpec;
 use gatewright_core::response::AttemptEnd;
 use rustix::process::Pid;
@@ -391,8 +392,8 @@ impl Worker {
 
     fn too_long(&self) -> String {
         format!(
-            "it wrote more than {} bytes without an answer",
-            self.limits.response_bytes_max
+            "it wrote more than {} without an answer",
+            size_text(self.limits.response_bytes_max)
         )
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use gatewright_core::digest::Digest;
 use gatewright_core::event::{Event, FORMAT, RunEvent};
-use gatewright_core::exchange::{Blob, Exchange};
+use gatewright_core::exchange::{Blob, Exchange, Fault};
 use gatewright_core::manifest::Role;
 use gatewright_core::plan::{AttemptSpec, Progress, RunOptions};
 use gatewright_core::record::Checkpoint;
@@ -309,24 +309,28 @@ impl RunLog {
         Ok(found)
     }
 
-    /// Counts the attempts whose last end is an error of the provider or of our side.
+    /// Counts the attempts of each system whose last end is an error of the provider or of our side; systems without one are left out.
     ///
     /// # Errors
     /// [`StoreError::Read`].
-    pub fn errors(&self) -> Result<u64, StoreError> {
+    pub fn errors(&self) -> Result<BTreeMap<Role, u64>, StoreError> {
         let superseded = self.superseded()?;
         let failed = self.read_error();
         let mut statement = self
             .connection
-            .prepare("SELECT seq FROM event WHERE kind = 'ended' AND (instr(body, '\"ended\":\"provider-error\"') > 0 OR instr(body, '\"ended\":\"harness-error\"') > 0)")
+            .prepare("SELECT seq, system FROM event WHERE kind = 'ended' AND (instr(body, '\"ended\":\"provider-error\"') > 0 OR instr(body, '\"ended\":\"harness-error\"') > 0)")
             .map_err(&failed)?;
         let mut rows = statement.query([]).map_err(&failed)?;
-        let mut count = 0;
+        let mut counts = BTreeMap::new();
         while let Some(row) = rows.next().map_err(&failed)? {
             let seq: i64 = row.get(0).map_err(&failed)?;
-            count += u64::from(!superseded.contains(&(seq as u64)));
+            let system: String = row.get(1).map_err(&failed)?;
+            let role = Role::ALL.into_iter().find(|role| role.word() == system);
+            if let Some(role) = role.filter(|_| !superseded.contains(&(seq as u64))) {
+                *counts.entry(role).or_default() += 1;
+            }
         }
-        Ok(count)
+        Ok(counts)
     }
 
     fn event(&self, seq: u64) -> Result<Event<RunEvent>, StoreError> {
@@ -418,6 +422,27 @@ impl RunLog {
             }
         }
         Ok(begun)
+    }
+
+    /// Counts how often each attempt was refused that was left for the next run because of it
+    /// ([`Fault::is_refusal`](gatewright_core::exchange::Fault::is_refusal)).
+    ///
+    /// # Errors
+    /// As [`RunLog::events`].
+    pub fn refused(&self) -> Result<BTreeMap<AttemptSpec, u32>, StoreError> {
+        let mut refused = BTreeMap::new();
+        for attempt in self.progress()?.shelved {
+            let mut count = 0;
+            for seq in self.exchanged(&attempt)? {
+                if let RunEvent::Exchanged { exchange, .. } = self.event(seq)?.body {
+                    count += u32::from(exchange.fault.is_some_and(Fault::is_refusal));
+                }
+            }
+            if count > 0 {
+                refused.insert(attempt, count);
+            }
+        }
+        Ok(refused)
     }
 
     /// Lists the exchanges of an attempt since it last ended, by number.

@@ -14,7 +14,7 @@ use gatewright_core::decide::Answer;
 use gatewright_core::plan::{RunOptions, Shard};
 use gatewright_core::report::Cells;
 
-use crate::pipeline::Asked;
+use crate::pipeline::{Asked, Start};
 
 pub(crate) use self::import::*;
 pub(crate) use self::record::*;
@@ -121,9 +121,8 @@ pub(crate) enum Command {
     after_help = "Examples:\n  gatewright run --dry-run\n  gatewright run --filter task=refund --limit 10 --max-cost 2"
 )]
 pub(crate) struct RunArgs {
-    /// Start anew, also when a run of the same plan can go on.
-    #[arg(long)]
-    pub(crate) fresh: bool,
+    #[command(flatten)]
+    pub(crate) begins: Begins,
     #[command(flatten)]
     pub(crate) asks: Asks,
     /// Make only part i of n: the examples whose digest falls into it. `gatewright merge` puts the parts together.
@@ -183,6 +182,28 @@ pub(crate) struct Asks {
     pub(crate) retry_errors: bool,
 }
 
+/// Which run it is: one that can go on does, unless something else is asked for.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Begins {
+    /// Start anew, also when a run of the same plan can go on.
+    #[arg(long)]
+    pub(crate) fresh: bool,
+    /// Go on with the run that is incomplete, and begin none: exit code 4 when there is nothing to go on with.
+    #[arg(long, conflicts_with = "fresh")]
+    pub(crate) resume: bool,
+}
+
+impl Begins {
+    /// Says how the run begins.
+    pub(crate) fn start(self) -> Start {
+        match (self.fresh, self.resume) {
+            (true, _) => Start::Fresh,
+            (false, true) => Start::Only,
+            (false, false) => Start::Resume,
+        }
+    }
+}
+
 /// Put the parts of a run together: run folders of this project, or paths to them.
 ///
 /// It refuses parts that differ in plan, seal, tool or options, and says what is missing and what is double.
@@ -239,9 +260,8 @@ pub(crate) struct ConfirmArgs {
     after_help = "Examples:\n  gatewright gate --max-cost 20\n  gatewright gate --accept ship,narrow -o report.html -o report.json"
 )]
 pub(crate) struct GateArgs {
-    /// Start anew, also when a run of the same plan can go on.
-    #[arg(long)]
-    pub(crate) fresh: bool,
+    #[command(flatten)]
+    pub(crate) begins: Begins,
     #[command(flatten)]
     pub(crate) asks: Asks,
     #[command(flatten)]

@@ -9,9 +9,9 @@ pub(crate) const SHIP: u8 = 0;
 pub(crate) const UNEXPECTED: u8 = 1;
 /// Bad usage, or files that are not valid.
 pub(crate) const USAGE: u8 = 2;
-/// No example or no system was selected.
+/// No example or no system was selected, or `--resume` found nothing to go on with.
 pub(crate) const NOTHING: u8 = 4;
-/// The run is incomplete and can be resumed.
+/// The run is incomplete and can be resumed, or much of it ended in errors.
 pub(crate) const INCOMPLETE: u8 = 111;
 /// What was stored is not what was written.
 pub(crate) const ALTERED: u8 = 112;

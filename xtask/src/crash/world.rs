@@ -24,8 +24,11 @@ const KILLS_MAX: u64 = 4;
 const KILL_WITHIN_MS: u64 = 1500;
 
 /// The named points, and the highest count that is drawn for each.
-pub(super) const POINTS: [(&str, u64); 8] = [
+pub(super) const POINTS: [(&str, u64); 11] = [
     ("sealed", 1),
+    ("in-flight", 300),
+    ("body-read", 300),
+    ("parsed", 300),
     ("before-commit", 40),
     ("committed", 40),
     ("counted", 300),

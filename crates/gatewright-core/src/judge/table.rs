@@ -8,6 +8,7 @@ use super::unit::{JudgedUnit, PairKind, Subject, hash_of_response};
 use super::verdict::{self, Unreadable, Verdict};
 use crate::digest::Digest;
 use crate::event::RunEvent;
+use crate::exchange::Fault;
 use crate::label::TextCode;
 use crate::manifest::Role;
 use crate::plan::AttemptSpec;
@@ -18,6 +19,8 @@ use crate::response::{AttemptEnd, Response};
 pub struct Judged {
     said: BTreeMap<JudgedUnit, Said>,
     open: BTreeSet<JudgedUnit>,
+    /// How often units were refused that have not ended.
+    refused: BTreeMap<JudgedUnit, u32>,
     /// What production said, by example and trial; only where pairs are judged.
     beside: Option<BTreeMap<(u32, u32), (Digest, TextCode)>>,
 }
@@ -118,8 +121,14 @@ impl Judged {
             RunEvent::Shelved { .. } => {
                 self.open.remove(&unit);
             }
+            RunEvent::Exchanged { exchange, .. }
+                if exchange.fault.is_some_and(Fault::is_refusal) =>
+            {
+                *self.refused.entry(*unit).or_default() += 1;
+            }
             RunEvent::Ended { end, .. } => {
                 self.open.remove(&unit);
+                self.refused.remove(&unit);
                 let said = match end {
                     AttemptEnd::Answered { response } => Said::Answer(Box::new(response)),
                     AttemptEnd::TimedOut { after_ms } => {
@@ -141,6 +150,11 @@ impl Judged {
     /// Returns what came of a unit; `None` while it is outstanding.
     pub fn of(&self, unit: &JudgedUnit) -> Option<&Said> {
         self.said.get(unit)
+    }
+
+    /// Returns how often a unit was refused that has not ended: the judging paused for it.
+    pub fn times_refused(&self, unit: &JudgedUnit) -> u32 {
+        self.refused.get(unit).copied().unwrap_or(0)
     }
 
     /// Says what is to be asked next of a unit: itself, the same once more because its text could not be read (`repair`), or nothing. With

@@ -137,7 +137,7 @@ pub struct Price {
     pub output: f64,
 }
 
-/// How hard a host may be driven. What several systems say of one host is added up by the strictest.
+/// How hard a host may be driven, and how much it may answer. What several systems say of one host's pace is added up by the strictest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pace {
     /// Most requests on their way at once.
@@ -146,6 +146,8 @@ pub struct Pace {
     pub requests_per_minute: Option<u32>,
     /// Tokens a minute.
     pub tokens_per_minute: Option<u32>,
+    /// The largest answer that is taken, in MiB.
+    pub answer_size_mib: Option<u32>,
 }
 
 impl Live {

@@ -15,7 +15,7 @@ use url::Url;
 use super::address::is_private_host;
 use super::resolve::names;
 use super::retry::{backoff, retry_after};
-use super::wire::{Way, classify, client};
+use super::wire::{Way, classify, client, too_large};
 use crate::limits::Limits;
 use crate::secret::{Scrubber, SecretText};
 
@@ -252,10 +252,7 @@ pub(super) async fn exchange(
         if reply.body.len() + chunk.len() > limits.response_bytes_max {
             return Err(ApiFault {
                 fault: Fault::TooLarge,
-                what: format!(
-                    "its answer is longer than {} bytes",
-                    limits.response_bytes_max
-                ),
+                what: too_large(limits.response_bytes_max),
                 may_be_done: true,
             });
         }

@@ -68,6 +68,8 @@ pub(crate) struct Host {
     retry_after_max: Duration,
     /// How long an answer takes, by the last ones.
     latency: Option<Duration>,
+    /// Something came from it once, whatever it was.
+    reached: bool,
 }
 
 impl Host {
@@ -91,6 +93,7 @@ impl Host {
             backoff_max: limits.backoff_max,
             retry_after_max: limits.retry_after_max,
             latency: None,
+            reached: false,
         }
     }
 
@@ -130,6 +133,11 @@ impl Host {
     /// Says whether the circuit is open: the host is down as far as we know.
     pub(crate) fn is_down(&self) -> bool {
         self.probing
+    }
+
+    /// Says whether something came from it once: its name and its address are right.
+    pub(crate) fn was_reached(&self) -> bool {
+        self.reached
     }
 
     /// Says how often the circuit opened since the last answer.
@@ -194,6 +202,7 @@ impl Host {
     /// Learns how a request ended.
     pub(crate) fn ended(&mut self, now: Instant, end: Ended) -> Option<Change> {
         self.give_back();
+        self.reached |= !matches!(end.fault, Some(Fault::Dns | Fault::Connect));
         if let (Some(bucket), (taken, Some(used))) = (&mut self.tokens, end.tokens) {
             bucket.level += taken as f64 - used as f64;
         }

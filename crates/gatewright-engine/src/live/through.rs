@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::door::{Answer, Came, Door};
 use super::reply::{self, Head, Reading, Reply};
-use super::wire::{HEADER_CHARS_MAX, HEADERS_MAX, Received, classify};
+use super::wire::{HEADER_CHARS_MAX, HEADERS_MAX, Received, classify, too_large};
 use crate::limits::Limits;
 use crate::secret::{REDACTED, Scrubber};
 
@@ -69,9 +69,7 @@ pub(super) async fn call(
     let length = got.body.as_ref().map_or(0, Vec::len);
     if length > limits.response_bytes_max {
         got.body = None;
-        let most = limits.response_bytes_max;
-        let what = format!("its answer is longer than {most} bytes");
-        return Err((Fault::TooLarge, what));
+        return Err((Fault::TooLarge, too_large(limits.response_bytes_max)));
     }
     if length > limits.small_body_bytes {
         let since = Instant::now();

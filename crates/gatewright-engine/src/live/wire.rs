@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use gatewright_core::exchange::{Blob, Exchange, Fault};
+use gatewright_core::json::size_text;
 use gatewright_core::manifest::Protocol;
 use gatewright_core::response::Usage;
 use reqwest::{Client, ClientBuilder, header};
@@ -23,6 +24,7 @@ use super::resolve::{
 };
 use super::retry::retry_after;
 use super::through;
+use crate::crash;
 use crate::limits::Limits;
 use crate::secret::SecretText;
 use crate::target::LiveTarget;
@@ -40,6 +42,8 @@ pub(crate) struct Line {
     door: Option<Arc<dyn Door>>,
     promise: Option<Duration>,
     reachable: bool,
+    /// The run's limits, where the page says more of this system.
+    limits: Option<Box<Limits>>,
     /// What follows an answer of its host at once.
     pub(crate) reserve: Arc<Reserve>,
 }
@@ -212,6 +216,12 @@ impl Line {
             door,
             promise: target.timeout,
             reachable,
+            limits: target.live.pace.answer_size_mib.map(|mib| {
+                Box::new(Limits {
+                    response_bytes_max: (mib as usize) << 20,
+                    ..limits.clone()
+                })
+            }),
             reserve: Arc::default(),
         })
     }
@@ -303,12 +313,14 @@ impl Received {
 }
 
 async fn call(line: &Line, order: Order, limits: &Limits, rooms: Arc<Semaphore>) -> Heard {
+    let limits = line.limits.as_deref().unwrap_or(limits);
     let asker = &line.asker;
     let request = Blob::of(asker.kept(&order.body));
     let mut got = Received::default();
     let total = line.promise.unwrap_or(limits.answer_timeout);
     let start = Instant::now();
     let ended = go(line, order.body, limits, start + total, rooms, &mut got).await;
+    crash::point("body-read");
     let latency = start.elapsed().saturating_sub(got.held);
     let wait = retry_after(got.header("retry-after"), got.header("date"));
     // Secrets go before anything is read: an answer may repeat them.
@@ -352,6 +364,7 @@ async fn call(line: &Line, order: Order, limits: &Limits, rooms: Arc<Semaphore>)
         ..Exchange::default()
     };
     describe(&mut exchange, &outcome, asker);
+    crash::point("parsed");
     Heard {
         ticket: order.ticket,
         exchange,
@@ -429,6 +442,8 @@ async fn exchange(
         .await
         .map_err(too_long)?;
     let mut response = sent.map_err(|error| classify(&error))?;
+    // The provider has the request, and its answer is on its way.
+    crash::point("in-flight");
     got.status = Some(response.status().as_u16());
     for (name, value) in response.headers().iter().take(HEADERS_MAX) {
         let secret = *name == header::SET_COOKIE;
@@ -454,10 +469,7 @@ async fn exchange(
         };
         let Some(chunk) = chunk else { return Ok(()) };
         if read.len() + chunk.len() > limits.response_bytes_max {
-            let what = format!(
-                "its answer is longer than {} bytes",
-                limits.response_bytes_max
-            );
+            let what = too_large(limits.response_bytes_max);
             return Err((Fault::TooLarge, what));
         }
         if got.room.is_none() && read.len() + chunk.len() > limits.small_body_bytes {
@@ -472,6 +484,11 @@ async fn exchange(
             got.first_token = Some(Instant::now());
         }
     }
+}
+
+/// Says that an answer is beyond the limit.
+pub(super) fn too_large(most: usize) -> String {
+    format!("its answer is longer than {}", size_text(most))
 }
 
 /// Says what a failed exchange means.

@@ -168,7 +168,7 @@ where
                 released.append(&mut system.held);
             }
         }
-        released.extend(self.live.release_held(broken));
+        released.extend(self.live.release_held(broken, self.end.is_none()));
         for event in released {
             self.push(event);
         }

@@ -248,6 +248,7 @@ where
                 continue;
             }
             if self.is_over() {
+                self.pause_in_doubt();
                 self.release_held();
                 self.commit_pending()?;
                 return Ok(self.end.take().unwrap_or(RunEnd::Complete));

@@ -115,6 +115,7 @@ fn run(target: LiveTarget, examples: &ReferenceSet) -> Ran {
         by_role: BTreeMap::from([(Role::Candidate, Target::Live(Box::new(target)))]),
         begun: BTreeMap::new(),
         answered: Default::default(),
+        refused: Default::default(),
     };
     // Short patience, so that tests of waiting do not wait.
     let limits = Limits {

@@ -85,6 +85,7 @@ fn work() -> Result<ExitCode, Box<dyn Error>> {
         seed: SEED,
         begun: Default::default(),
         answered: Default::default(),
+        refused: Default::default(),
         by_role: [Role::Candidate, Role::Production]
             .map(|role| (role, Target::Command(command.clone())))
             .into(),

@@ -139,7 +139,11 @@ fn rate_limited(after: &RetryAfter, case: Case<'_>) -> Plan {
         RetryAfter::Absent => vec![],
         RetryAfter::Seconds(seconds) => vec![("retry-after", seconds.to_string())],
         RetryAfter::DateIn(seconds) => {
-            vec![("retry-after", failures::http_date(case.unix_now + seconds))]
+            // A date means something beside the provider's own clock alone.
+            vec![
+                ("date", failures::http_date(case.unix_now)),
+                ("retry-after", failures::http_date(case.unix_now + seconds)),
+            ]
         }
         RetryAfter::Text(text) => vec![("retry-after", text.clone())],
         RetryAfter::Millis(millis) => vec![

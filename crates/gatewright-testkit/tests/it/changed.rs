@@ -103,6 +103,7 @@ fn an_endpoint_is_not_asked_an_example_that_changed() {
     let targets = Targets {
         seed: SEED,
         begun: BTreeMap::new(),
+        refused: BTreeMap::new(),
         answered: std::collections::BTreeSet::new(),
         by_role: both(CHAT),
     };

@@ -87,6 +87,7 @@ fn systems_are_asked_side_by_side_so_that_an_interrupted_run_is_paired() {
         seed: SEED,
         begun: Default::default(),
         answered: Default::default(),
+        refused: Default::default(),
         by_role: [
             (
                 Role::Candidate,

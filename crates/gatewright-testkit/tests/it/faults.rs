@@ -113,7 +113,7 @@ fn f14_a_line_without_an_end_is_cut_at_its_limit() {
     let ran = run(&candidate(target), first(10), &limits);
     ran.complete();
     let end = ran.end_of(3);
-    assert!(harness_error(&end).contains("more than 1048576 bytes without an answer"));
+    assert!(harness_error(&end).contains("more than 1 MiB without an answer"));
     assert_eq!(ran.answers(), 9);
 }
 
@@ -240,6 +240,7 @@ fn a_broken_system_lets_the_other_one_finish_what_it_is_doing() {
         seed: SEED,
         begun: Default::default(),
         answered: Default::default(),
+        refused: Default::default(),
         by_role: [
             (
                 Role::Candidate,

@@ -32,6 +32,7 @@ fn recorded_attempts_stream_in_batches_and_absent_ones_stay_unattempted() {
         seed: SEED,
         begun: Default::default(),
         answered: Default::default(),
+        refused: Default::default(),
         by_role: [(Role::Candidate, Target::Recorded(attempts))].into(),
     };
     let todo = (0..50_000)
@@ -63,6 +64,7 @@ fn a_recorded_arm_runs_beside_a_live_one() {
         seed: SEED,
         begun: Default::default(),
         answered: Default::default(),
+        refused: Default::default(),
         by_role: [
             (Role::Candidate, Target::Command(misbehave(&["echo"]))),
             (

@@ -68,6 +68,7 @@ pub(crate) fn candidate(target: CommandTarget) -> Targets {
         seed: SEED,
         begun: Default::default(),
         answered: Default::default(),
+        refused: Default::default(),
         by_role: BTreeMap::from([(Role::Candidate, Target::Command(target))]),
     }
 }

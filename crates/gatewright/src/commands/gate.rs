@@ -5,9 +5,7 @@ use crate::commands::Context;
 use crate::crash;
 use crate::error::Failure;
 use crate::exit;
-use crate::pipeline::{
-    Drive, Session, Start, ask_judges, confirm, dry_run, judge, on_record, record,
-};
+use crate::pipeline::{Drive, Session, ask_judges, confirm, dry_run, judge, on_record, record};
 use crate::reports;
 
 const COMMAND: &str = "gatewright gate";
@@ -16,11 +14,7 @@ pub(crate) fn gate(context: &Context, args: &GateArgs) -> Result<u8, Failure> {
     // Before anything is spent.
     reports::writable(context, &args.output)?;
     let mut loaded = context.sound()?;
-    let start = if args.fresh {
-        Start::Fresh
-    } else {
-        Start::Resume
-    };
+    let start = args.begins.start();
     let (console, now) = (&context.console, &context.now);
     let allowed = &context.global.allow_host;
     let asked = args.asks.asked(None);

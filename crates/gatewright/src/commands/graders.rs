@@ -203,7 +203,8 @@ fn bytes(path: &Path, name: &str) -> Result<Vec<u8>, Failure> {
         .map_err(|error| cannot(error.to_string()))?;
     if bytes.len() as u64 > RESPONSE_BYTES_MAX {
         return Err(cannot(format!(
-            "it has more than {RESPONSE_BYTES_MAX} bytes"
+            "it has more than {} MiB",
+            RESPONSE_BYTES_MAX >> 20
         )));
     }
     Ok(bytes)

@@ -74,8 +74,15 @@ pub(super) fn make(
             crash::point("committed");
             Ok(())
         };
+        // What was refused before comes last: an answer to another one tells what the refusal was about.
+        let todo = |last: bool| {
+            let refused = &driven.targets.refused;
+            outstanding(plan, &progress).filter(move |attempt| {
+                driven.takes(attempt) && refused.contains_key(attempt) == last
+            })
+        };
         let work = run(
-            outstanding(plan, &progress).filter(|attempt| driven.takes(attempt)),
+            todo(false).chain(todo(true)),
             &loaded.reference,
             &driven.targets,
             &limits,

@@ -159,6 +159,9 @@ impl<'l> Display<'l> {
             self.draw(now);
         } else if !self.console.quiet {
             self.console.note(&self.counts.line(now));
+            for line in self.counts.stuck(now) {
+                self.console.note(&line);
+            }
         }
     }
 

@@ -85,6 +85,7 @@ impl Drive {
                 by_role,
                 begun: BTreeMap::new(),
                 answered: BTreeSet::new(),
+                refused: BTreeMap::new(),
             },
             command,
             selection,
@@ -118,12 +119,16 @@ impl Drive {
             return Ok(());
         }
         let standing = Session::standing(loaded, start, asks)?;
+        if start == Start::Only && standing.is_none() {
+            // Nothing is begun, so nothing is sent: nobody is asked.
+            return Ok(());
+        }
         let is_new = standing.is_none();
         let (plan, progress, again) = match standing {
             None => (loaded.plan(), Progress::default(), false),
             Some(session) => {
                 let progress = session.log.progress()?;
-                let again = asks.retry_errors && session.log.errors()? > 0;
+                let again = asks.retry_errors && !session.log.errors()?.is_empty();
                 (session.plan, progress, again)
             }
         };

@@ -21,11 +21,12 @@ use crate::exit;
 use crate::pipeline::adapters;
 use crate::pipeline::caller::Caller;
 use crate::pipeline::display::{dollars, number, span};
+use crate::pipeline::drive;
 use crate::pipeline::hosts::{self, Allowed, Known};
 use crate::pipeline::load::Loaded;
 use crate::pipeline::prompts::{self, Filled, Ready};
 use crate::pipeline::select::Selection;
-use crate::pipeline::session::{Asked, Session, Start};
+use crate::pipeline::session::{Asked, Session, Start, nothing_to_resume};
 
 /// Characters of a token, roughly, in English.
 const CHARACTERS_OF_A_TOKEN: f64 = 4.0;
@@ -86,6 +87,8 @@ struct DryLive {
     tokens_written_max: Option<u64>,
     usd_from: Option<f64>,
     usd_to: Option<f64>,
+    /// What an answer costs stands in it (`cost_usd`), and nowhere before.
+    usd_in_answers: bool,
     at_once: u32,
     requests_per_minute: Option<u32>,
     tokens_per_minute: Option<u32>,
@@ -249,6 +252,7 @@ fn standing(
     asked: &Asked,
 ) -> Result<(Option<Session>, Plan, Progress), Failure> {
     match Session::standing(loaded, start, asked)? {
+        None if start == Start::Only => Err(nothing_to_resume()),
         None => Ok((None, loaded.plan(), Progress::default())),
         Some(session) => {
             let progress = session.log.progress()?;
@@ -354,6 +358,7 @@ fn estimate(
         tokens_written_max: written,
         usd_from: live.cost(sum.tokens_read, 0),
         usd_to,
+        usd_in_answers: live.price.is_none() && drive::states_cost(live),
         at_once: budget
             .concurrency
             .or(live.pace.concurrency)
@@ -409,7 +414,7 @@ impl DryConfirmation {
                 format!("{} to {} USD, roughly", dollars(from), dollars(to))
             }
             (Some(from), None) => format!("{} USD and what is written", dollars(from)),
-            (None, _) => "money unknown without a `price:` of each".to_owned(),
+            (None, _) => "money is not known before: that takes a `price:` of each".to_owned(),
         };
         format!(
             "confirmation: guards that trip are run again by `gatewright gate`: at most {} further calls ({money}){}",
@@ -453,6 +458,9 @@ impl DryLive {
                 format!("money: {} to {} USD, roughly", dollars(from), dollars(to))
             }
             (Some(from), None) => format!("money: {} USD and what is written", dollars(from)),
+            _ if self.usd_in_answers => {
+                "money: known from each answer (`cost_usd`), and not before".to_owned()
+            }
             _ => "money: price unknown: add `price:`".to_owned(),
         };
         let keys = match self.keys.is_empty() {

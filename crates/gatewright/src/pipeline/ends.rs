@@ -67,11 +67,32 @@ pub(super) fn settle(
         )
         .why(why)
         .next(then("repair it"))),
+        Err(RunError::Commit { events, source }) => Err(unwritten(events, &*source, then)),
         Err(error) => Err(Failure::Unexpected {
             doing: "make the attempts".to_owned(),
             source: Box::new(error),
         }),
     }
+}
+
+/// What a disk that refuses says: what was written before is kept, and what was on its way is lost (F3, F4).
+fn unwritten(
+    events: usize,
+    source: &(dyn std::error::Error + Send + Sync + 'static),
+    then: impl Fn(&str) -> String,
+) -> Failure {
+    let mut causes = vec![source.to_string()];
+    let mut next = source.source();
+    while let Some(one) = next {
+        causes.push(one.to_string());
+        next = one.source();
+    }
+    Failure::expected(
+        exit::UNEXPECTED,
+        format!("the run stopped: {events} events could not be written, and none of them counts"),
+    )
+    .why(causes.join(": "))
+    .next(then("make room on the disk, or repair it"))
 }
 
 /// Says in one line what repairs a fault.

@@ -323,12 +323,31 @@ impl Allowed {
         }
     }
 
+    /// Says who would send what: a key only of those that send it.
+    fn what_is_sent(&self, of_host: &[&Called]) -> String {
+        let mut by_keys: Vec<(BTreeSet<String>, Vec<&Called>)> = Vec::new();
+        for &one in of_host {
+            let keys = self.without_consent(one).into_iter();
+            let keys: BTreeSet<String> = keys.map(str::to_owned).collect();
+            match by_keys.iter_mut().find(|(known, _)| *known == keys) {
+                Some((_, callers)) => callers.push(one),
+                None => by_keys.push((keys, vec![one])),
+            }
+        }
+        let parts = by_keys.iter().map(|(keys, callers)| {
+            format!(
+                "{} {}{}",
+                senders(callers),
+                callers[0].sent(),
+                keys_text(keys)
+            )
+        });
+        parts.collect::<Vec<_>>().join(", and ")
+    }
+
     /// Says once of a host that it is refused, whichever systems are there.
     fn refusal(&self, of_host: &[&Called]) -> Problem {
         let one = of_host[0];
-        let mut roles: Vec<String> = of_host.iter().map(|one| one.caller.to_string()).collect();
-        roles.dedup();
-        let sends = if roles.len() == 1 { "sends" } else { "send" };
         let keys: BTreeSet<String> = of_host
             .iter()
             .flat_map(|one| self.without_consent(one))
@@ -341,10 +360,8 @@ impl Allowed {
             (false, _) => "which nobody allowed here",
         };
         let what = format!(
-            "the {} {sends} {}{} to {}, {nobody}{}",
-            roles.join(" and the "),
-            one.sent(),
-            keys_text(&keys),
+            "{} to {}, {nobody}{}",
+            self.what_is_sent(of_host),
             one.host,
             one.nature(),
         );
@@ -367,6 +384,14 @@ impl Allowed {
                 flags.join(" ")
             ))
     }
+}
+
+/// Says who sends something: `the candidate and the production send`.
+fn senders(callers: &[&Called]) -> String {
+    let mut roles: Vec<String> = callers.iter().map(|one| one.caller.to_string()).collect();
+    roles.dedup();
+    let sends = if roles.len() == 1 { "sends" } else { "send" };
+    format!("the {} {sends}", roles.join(" and the "))
 }
 
 fn keys_text(keys: &BTreeSet<String>) -> String {

@@ -258,13 +258,20 @@ fn one_round(
     drive: &mut Drive,
     work: &Work<'_>,
     answers: &Answers,
-    units: Vec<JudgedUnit>,
+    mut units: Vec<JudgedUnit>,
     judged: &mut Judged,
     (now, console): (&Now, &Console),
 ) -> Result<Option<String>, Failure> {
     if units.is_empty() {
         return Ok(None);
     }
+    // What was refused before comes last: an answer to another one tells what the refusal was about.
+    units.sort_by_key(|unit| judged.times_refused(unit) > 0);
+    let refused = (0..).zip(&units).filter_map(|(index, unit)| {
+        let times = judged.times_refused(unit);
+        (times > 0).then_some((index, times))
+    });
+    let refused = refused.collect();
     drive.open(loaded, &session.plan, console)?;
     let Some(target) = work.target(loaded, drive) else {
         return Ok(None);
@@ -280,6 +287,7 @@ fn one_round(
         target,
         seed,
         has_answered: known.iter().any(|(unit, _)| unit.judge == work.judge),
+        refused,
     };
     let limits = drive.limits();
     let Asked {

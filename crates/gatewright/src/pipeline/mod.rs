@@ -70,7 +70,7 @@ pub(crate) use replay::{Now as ReplayedNow, Replayed, find as find_run, holds, r
 pub(crate) use runs::list as run_folders;
 pub(crate) use said::{evidence, in_full, telling};
 pub(crate) use select::Selection;
-pub(crate) use session::{Asked, Session, Start, writer};
+pub(crate) use session::{Asked, Session, Start, nothing_to_resume, writer};
 pub(crate) use signing::{Done as Signed, Signer, Signing, Stopped, Wish, stored};
 pub(crate) use stable::{UNASKED_MAX, stable};
 pub(crate) use verified::{Asks as VerifyAsks, Verified, log_against, verify};

@@ -29,6 +29,8 @@ use crate::pipeline::runs::{self, RunFolder};
 pub(crate) enum Start {
     /// An unfinished run of the same plan and seal goes on; otherwise a new one begins.
     Resume,
+    /// An unfinished run of the same plan and seal goes on, and none begins.
+    Only,
     /// A new one begins.
     Fresh,
 }
@@ -105,10 +107,17 @@ impl Session {
             .next("gatewright check"));
         }
         let options = loaded.beyond_the_page(asked.options);
-        if start == Start::Resume
-            && let Some(session) = resumable(loaded, asked, &options, now, console, command)?
-        {
-            return Ok(session);
+        let going = match start {
+            Start::Fresh => None,
+            _ => resumable(loaded, asked, &options, now, console, command)?,
+        };
+        match going {
+            Some(session) if start == Start::Only && session.is_told(loaded)? => {
+                return Err(nothing_to_resume());
+            }
+            Some(session) => return Ok(session),
+            None if start == Start::Only => return Err(nothing_to_resume()),
+            None => {}
         }
         loaded.adopt(options);
         catch_up(loaded, now, command)?;
@@ -185,7 +194,7 @@ impl Session {
         asked: &Asked,
     ) -> Result<Option<Self>, Failure> {
         let options = loaded.beyond_the_page(asked.options);
-        if start == Start::Resume
+        if start != Start::Fresh
             && let Some((folder, recorded)) = choose(of_page(loaded), asked, &options)
             && let Ok(log) = RunLog::read_only(&folder.dir)
         {
@@ -211,6 +220,12 @@ impl Session {
         }
         loaded.adopt(options);
         Ok(None)
+    }
+
+    /// Says whether it is decided and everybody who is told was told.
+    fn is_told(&self, loaded: &Loaded) -> Result<bool, Failure> {
+        let left = self.log.taken_over_from().is_some();
+        Ok(self.decided.is_some() && !left && is_attempted(loaded, self)?)
     }
 
     /// Names the newest run of the page. Options are taken over from any of them: before a run is opened.
@@ -271,9 +286,11 @@ impl Session {
     ) -> Result<(), Failure> {
         drive.targets.seed = self.plan.seed;
         drive.targets.begun.clear();
+        drive.targets.refused.clear();
         let mut systems = loaded.manifest.systems.values();
         if systems.any(|system| system.live().is_some()) {
             drive.targets.answered = self.log.answered()?;
+            drive.targets.refused = self.log.refused()?;
             for (attempt, turns) in self.log.begun()? {
                 let turns = turns
                     .into_iter()
@@ -367,6 +384,13 @@ impl Session {
         self.plan.confirmations.push(round);
         Ok(())
     }
+}
+
+/// What `--resume` says where no run is incomplete.
+pub(crate) fn nothing_to_resume() -> Failure {
+    Failure::expected(exit::NOTHING, "there is nothing to resume")
+        .why("no run of this page is incomplete, and --resume begins none")
+        .next("the same command without --resume   (begins a run)")
 }
 
 /// Examples that one event lists.

@@ -17,6 +17,7 @@ use gatewright_core::record::{
 use gatewright_store::{ProjectLog, StoreError};
 
 use crate::commands::{Context, replace};
+use crate::crash;
 use crate::error::Failure;
 use crate::exit;
 use crate::pipeline::keys;
@@ -393,12 +394,14 @@ impl<'a> Signing<'a> {
         let answer = statement.predicate.answer.word().replace(' ', "-");
         let rest = format!("{answer}-{}", &digest.hex()[..8]);
         let folder = self.stage.name(&self.loaded.project.state, &rest)?;
+        crash::point("sign-off");
         let decided = ProjectEvent::Decided {
             payload: digest,
             decision: Box::new(statement.predicate.summary(&folder.name)),
         };
         let events: Vec<ProjectEvent> = listed.into_iter().chain([decided, said]).collect();
         self.append(&events)?;
+        crash::point("checkpoint");
         Ok(Done {
             folder,
             predicate: statement.predicate,
@@ -444,8 +447,10 @@ impl<'a> Signing<'a> {
         verify(self.context, &folder, state, &asks)?;
         let said = put_signature(&mut envelope, payload, &secret, &recorded);
         replace(&folder.dir.join(ENVELOPE), envelope.write().as_bytes())?;
+        crash::point("sign-off");
         let events: Vec<ProjectEvent> = listed.into_iter().chain([said]).collect();
         self.append(&events)?;
+        crash::point("checkpoint");
         Ok(Done {
             folder,
             predicate: statement.predicate,

@@ -91,6 +91,44 @@ fn a16_a_strangers_host_is_refused_in_ci_before_anything_is_written() {
     nothing_written(&project);
 }
 
+/// A16: a key is said of those systems alone that send it.
+#[test]
+fn a16_a_refused_host_names_keys_of_those_who_send_them() {
+    let without = "{openai: {model: m, base_url: \"http://127.0.0.1:9/v1\", key: none}}";
+    let project = project(LOCAL, without);
+    let refused = project.run(&["run"]).expect(2);
+    let said = refused
+        .stderr
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
+    assert!(
+        said.contains("the candidate sends examples and the key env:LOCAL_KEY, and the production sends examples to 127.0.0.1:9, which nobody allowed here"),
+        "{refused}"
+    );
+    assert!(
+        said.contains("--allow-host 127.0.0.1:9=env:LOCAL_KEY"),
+        "{refused}"
+    );
+    nothing_written(&project);
+}
+
+/// Where the answer says what it costs, no price is missing: `--max-cost` holds, and a dry run says so.
+#[test]
+fn a_cost_that_stands_in_the_answer_is_no_unknown_price() {
+    let says = "{http: {url: \"http://127.0.0.1:9/answer\", answer: $.text, cost_usd: $.usd}}";
+    let project = project(says, PRICED);
+    let dry = project
+        .run(&["run", "--dry-run", "--max-cost", "5"])
+        .expect(0);
+    assert!(
+        dry.stdout
+            .contains("money: known from each answer (`cost_usd`), and not before"),
+        "{dry}"
+    );
+    assert!(!dry.stdout.contains("price unknown"), "{dry}");
+}
+
 /// A17: a key that is missing is named, and what to type; values never are.
 #[test]
 fn a17_missing_keys_are_named_at_once() {

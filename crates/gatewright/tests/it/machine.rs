@@ -307,14 +307,15 @@ fn a16_a_dot_env_says_nothing_and_an_edited_address_is_refused() {
     assert_eq!(stranger.log().len(), 0);
 }
 
-/// F22: many attempts with 256 open files: all of them, once, in memory that is bounded. nginx answers, where it is installed.
+/// F22: many attempts with 256 open files: all of them, once, in memory that is bounded. nginx answers where it is installed, else the scripted
+/// provider.
 /// `GATEWRIGHT_TEST_ATTEMPTS=100000` makes a hundred thousand, which takes minutes without optimisation.
 #[test]
 fn f22_many_attempts_in_little_room() {
     let wanted = std::env::var("GATEWRIGHT_TEST_ATTEMPTS").ok();
     let attempts = wanted.map_or(10_000, |text| text.parse().expect("a number"));
 
-    let Some(server) = Nginx::start() else { return };
+    let server = Server::start();
     let project = project(&server.url(), "none");
     let mut text = String::new();
     for index in 0..attempts / 2 {
@@ -370,6 +371,42 @@ fn f22_many_attempts_in_little_room() {
     assert!(most_kib > 0 && most_kib < 300 << 10, "{most_kib} KiB");
 }
 
+/// What answers many attempts.
+enum Server {
+    Nginx(Nginx),
+    Scripted(Provider),
+}
+
+impl Server {
+    fn start() -> Self {
+        match Nginx::start() {
+            Some(nginx) => Self::Nginx(nginx),
+            None => {
+                let script = r#"{"reply": {"fixed": "a fixed answer"}}"#;
+                Self::Scripted(Provider::start(Script::parse(script).expect("a script")))
+            }
+        }
+    }
+
+    fn host(&self) -> String {
+        match self {
+            Self::Nginx(nginx) => nginx.host(),
+            Self::Scripted(provider) => provider.address().to_string(),
+        }
+    }
+
+    fn url(&self) -> String {
+        format!("http://{}", self.host())
+    }
+
+    fn answered(&self) -> usize {
+        match self {
+            Self::Nginx(nginx) => nginx.answered(),
+            Self::Scripted(provider) => provider.log().len(),
+        }
+    }
+}
+
 /// nginx of the distribution, with a fixed answer: as fast as an endpoint can be.
 struct Nginx {
     child: std::process::Child,
@@ -378,13 +415,10 @@ struct Nginx {
 }
 
 impl Nginx {
-    /// Starts it; nothing, after saying so, where it is not installed.
+    /// Starts it; nothing where it is not installed.
     fn start() -> Option<Self> {
         let programs = ["/usr/sbin/nginx", "/usr/bin/nginx", "/usr/local/sbin/nginx"];
-        let Some(program) = programs.iter().find(|path| Path::new(path).exists()) else {
-            println!("skipped: nginx is not installed");
-            return None;
-        };
+        let program = programs.iter().find(|path| Path::new(path).exists())?;
         let folder = tempfile::tempdir().expect("a folder");
         let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = port.local_addr().expect("it").port();
@@ -428,10 +462,6 @@ http {{
 
     fn host(&self) -> String {
         format!("127.0.0.1:{}", self.port)
-    }
-
-    fn url(&self) -> String {
-        format!("http://{}", self.host())
     }
 
     /// Counts requests that were answered well; its log is behind by a moment.

@@ -387,7 +387,12 @@ fn errors_are_made_again_when_asked_and_count_until_then() {
     );
     project.write("system.py", broken);
     project.write("mood", "bad");
-    let _ = project.run(&["run"]).expect(0);
+    let half = project.run(&["run"]).expect(111);
+    assert!(
+        half.stdout
+            .contains("Next: gatewright run --retry-errors   (makes them again)"),
+        "{half}"
+    );
     let graded = |what: &str| {
         let grade = project.run(&["grade", "--json"]).expect(0);
         let document: Value = serde_json::from_str(&grade.stdout).expect("JSON");
@@ -403,8 +408,11 @@ fn errors_are_made_again_when_asked_and_count_until_then() {
         (graded("answered"), graded("missing")),
         (Some(20), Some(20))
     );
-    let plain = project.run(&["run"]).expect(0);
+    let plain = project.run(&["run", "--json"]).expect(111);
     assert!(!plain.stderr.contains("made again"), "{plain}");
+    let said: Value = serde_json::from_str(&plain.stdout).expect("JSON");
+    assert_eq!(said["errors"], 40);
+    assert_eq!(said["next"], "gatewright run --retry-errors");
     project.write("mood", "good");
     let again = project.run(&["run", "--retry-errors"]).expect(0);
     assert!(

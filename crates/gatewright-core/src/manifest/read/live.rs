@@ -96,8 +96,14 @@ pub(in crate::manifest) use provider::PROVIDER;
 /// Keys of `price`.
 pub(in crate::manifest) const PRICE: [&str; 2] = ["input", "output"];
 /// Keys of `limits`.
-pub(in crate::manifest) const LIMITS: [&str; 3] =
-    ["concurrency", "requests_per_minute", "tokens_per_minute"];
+pub(in crate::manifest) const LIMITS: [&str; 4] = [
+    "concurrency",
+    "requests_per_minute",
+    "tokens_per_minute",
+    "answer_size",
+];
+/// Four of these are held at a time.
+const ANSWER_SIZE_MAX: u64 = 64;
 
 /// Members of a request that are sent as they stand on the page.
 const SENT: [&str; 21] = [
@@ -553,11 +559,22 @@ fn pace(w: &mut Walk<'_>, f: &Fields<'_>) -> Pace {
     else {
         return Pace::default();
     };
+    let answer = w.quantity_at(&fields, "answer_size", quantity::mebibytes);
+    let answer_size_mib = match (answer, fields.get("answer_size")) {
+        (Some(mib), Some(node)) if mib > ANSWER_SIZE_MAX => {
+            let what = format!("`{}` is {mib} MiB", fields.at("answer_size"));
+            let instead = format!("from 1 MiB to {ANSWER_SIZE_MAX} MiB");
+            w.error(node, "out-of-range", what, instead);
+            None
+        }
+        (mib, _) => mib.map(|mib| mib as u32),
+    };
     let mut read = |key, most| w.count_at(&fields, key, 1..=most).map(|it| it as u32);
     Pace {
         concurrency: read("concurrency", CONCURRENCY_MAX),
         requests_per_minute: read("requests_per_minute", 10_000_000),
         tokens_per_minute: read("tokens_per_minute", 4_000_000_000),
+        answer_size_mib,
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde_json::Value;
 
-use super::{Dollars, Word, Words};
+use super::{Dollars, Memory, Word, Words};
 use crate::manifest::adapter;
 
 /// An endpoint of the OpenAI shape: OpenAI, Azure, vLLM, Ollama, LiteLLM, llama.cpp and many more.
@@ -205,4 +205,6 @@ struct PaceShape {
     requests_per_minute: Option<u32>,
     /// Tokens a minute.
     tokens_per_minute: Option<u64>,
+    /// The largest answer that is taken: from `1 MiB` to `64 MiB`. Default: `16 MiB`.
+    answer_size: Option<Memory>,
 }

@@ -151,7 +151,7 @@ where
             let Some(role) = self.next_on(host) else {
                 return;
             };
-            if !self.live.systems[&role].answered || !self.may_spend() {
+            if !self.live.systems[&role].is_trusted() || !self.may_spend() {
                 return;
             }
             self.take_off(role, host, now, true);

@@ -91,6 +91,7 @@ where
 
     fn answered(&mut self, ticket: u64, mut flight: Flight, exchange: Exchange, reply: Reply) {
         let attempt = flight.attempt;
+        self.trust(attempt.system);
         self.note_model(attempt.system, &reply);
         let mut response = reply.response;
         response.usage = exchange.usage;
@@ -191,12 +192,12 @@ where
         let attempt = flight.attempt;
         let answered = self.live.systems[&attempt.system].answered;
         let host = self.live.systems[&attempt.system].host;
-        let unreached = !answered
-            && matches!(fault, Fault::Dns | Fault::Connect)
-            && flight.tries + 1 >= FIRST_TRIES;
+        let lost = matches!(fault, Fault::Dns | Fault::Connect);
+        // A name that another system has been reached by is there, and comes and goes.
+        let comes_back = lost && self.live.hosts[host].was_reached();
+        let unreached = !answered && lost && !comes_back && flight.tries + 1 >= FIRST_TRIES;
         let dead = fault.is_of_the_host()
             && self.live.hosts[host].openings() > self.limits.circuit_openings_max;
-        // A key that has worked and a model that has answered are there: then it is about this one request.
         // A provider that asks for an hour, again and again, is not waited for.
         let too_long = fault == Fault::RateLimited
             && flight.waits >= FIRST_TRIES
@@ -205,7 +206,10 @@ where
         let insecure = fault == Fault::Tls && answered;
         let pauses = match fault.after() {
             After::Pause if insecure => flight.tries + 1 >= FIRST_TRIES,
-            After::Pause => !answered || matches!(fault, Fault::MoneyGone | Fault::PrivateAddress),
+            After::Pause if fault.is_refusal() && answered => {
+                return self.refused(attempt, exchange, fault, what);
+            }
+            After::Pause => true,
             _ => unreached || dead || too_long,
         };
         if pauses {
@@ -228,7 +232,7 @@ where
                 true
             } else {
                 flight.tries += 1;
-                let most = if answered {
+                let most = if answered || comes_back {
                     self.limits.tries_max
                 } else {
                     self.limits.tries_max.min(FIRST_TRIES)
@@ -237,11 +241,7 @@ where
             }
         };
         if !retry {
-            let end = AttemptEnd::ProviderError {
-                message: what.to_owned(),
-                code: Some(fault.word().to_owned()),
-                latency_ms: Some(exchange.latency_ms),
-            };
+            let end = provider_error(fault, what, &exchange);
             self.settle_live(attempt, end, Some(exchange));
             return;
         }
@@ -270,7 +270,7 @@ where
             .push(Reverse((Instant::now() + wait, ticket)));
     }
 
-    fn pause(&mut self, system: Role, fault: Fault, what: &str) {
+    pub(super) fn pause(&mut self, system: Role, fault: Fault, what: &str) {
         if self.end.is_some() {
             return;
         }
@@ -331,7 +331,10 @@ where
         if !failed {
             system.answered = true;
             system.in_a_row = 0;
-            events = std::mem::take(&mut system.held);
+            // An answer out of time proves no key.
+            if !system.doubt.is_held() {
+                events = std::mem::take(&mut system.held);
+            }
         }
         events.push(event);
         for event in events {
@@ -356,5 +359,14 @@ where
         for attempt in unsent {
             self.push(RunEvent::Shelved { attempt });
         }
+    }
+}
+
+/// Says how an attempt ended that came to nothing.
+pub(super) fn provider_error(fault: Fault, what: &str, exchange: &Exchange) -> AttemptEnd {
+    AttemptEnd::ProviderError {
+        message: what.to_owned(),
+        code: Some(fault.word().to_owned()),
+        latency_ms: Some(exchange.latency_ms),
     }
 }

@@ -4,6 +4,7 @@ mod ahead;
 mod ended;
 mod flight;
 mod next;
+mod refused;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
@@ -18,6 +19,7 @@ use tokio::time::Instant;
 
 use self::ahead::{Ahead, order};
 use self::flight::Flight;
+use self::refused::Doubt;
 use super::RunError;
 use crate::limits::Limits;
 use crate::live::host::Host;
@@ -41,6 +43,8 @@ pub(in crate::run) struct Live {
     lines: Option<Arc<[Line]>>,
     pub(in crate::run) wire: Option<Wire>,
     begun: BTreeMap<AttemptSpec, Vec<Begun>>,
+    /// Attempts that were refused in an earlier part of the run, and how often.
+    refused: BTreeMap<AttemptSpec, u32>,
     /// Until when each attempt of a pending event waits, to be told with it.
     pub(in crate::run) again_in: BTreeMap<AttemptSpec, Duration>,
     /// Rooms of large answers that wait for their commit.
@@ -60,6 +64,8 @@ struct System {
     host: usize,
     queue: VecDeque<AttemptSpec>,
     answered: bool,
+    /// Whether what it is asked with still holds.
+    doubt: Doubt,
     /// Attempts of it that are being made. Until its first answer it is one: a wrong key, model or address shows on one call and not on many.
     made: u32,
     held: Vec<RunEvent>,
@@ -81,6 +87,7 @@ impl Live {
     ) -> Result<Self, RunError> {
         let mut live = Self {
             begun: all.begun.clone(),
+            refused: all.refused.clone(),
             ..Self::default()
         };
         if targets.is_empty() {
@@ -115,8 +122,9 @@ impl Live {
             pace.concurrency = pace.concurrency.map(|most| most.min(room));
             live.hosts[host].pace(&pace, known.is_none(), now);
             let answered = all.answered.contains(role);
-            live.systems
-                .insert(*role, System::new(line, host, answered));
+            let mut system = System::new(line, host, answered);
+            system.doubt.earlier = all.refused.keys().any(|it| it.system == *role);
+            live.systems.insert(*role, system);
         }
         let lines: Arc<[Line]> = lines.into();
         live.lines = Some(lines.clone());
@@ -224,10 +232,16 @@ impl Live {
         first
     }
 
-    /// Takes the failures that were held back, but for those of a system that is broken.
-    pub(in crate::run) fn release_held(&mut self, broken: Option<Role>) -> Vec<RunEvent> {
+    /// Takes the failures that were held back, but for those of a system that is broken, and for refusals when the run is not `complete`: whether
+    /// they are about their requests is not known yet.
+    pub(in crate::run) fn release_held(
+        &mut self,
+        broken: Option<Role>,
+        complete: bool,
+    ) -> Vec<RunEvent> {
         let mut released = Vec::new();
         for (role, system) in &mut self.systems {
+            let stays = Some(*role) == broken || (!complete && system.doubt.is_held());
             for event in std::mem::take(&mut system.held) {
                 // The attempts of a broken system stay outstanding; what was sent for them and what came back is kept all the same.
                 match event {
@@ -235,7 +249,7 @@ impl Live {
                         attempt,
                         exchange: Some(exchange),
                         ..
-                    } if Some(*role) == broken => released.extend([
+                    } if stays => released.extend([
                         RunEvent::Exchanged {
                             attempt,
                             exchange,
@@ -243,7 +257,7 @@ impl Live {
                         },
                         RunEvent::Shelved { attempt },
                     ]),
-                    RunEvent::Ended { .. } if Some(*role) == broken => {}
+                    RunEvent::Ended { .. } if stays => {}
                     event => released.push(event),
                 }
             }
@@ -280,6 +294,7 @@ impl System {
             host,
             queue: VecDeque::new(),
             answered,
+            doubt: Doubt::default(),
             made: 0,
             held: Vec::new(),
             in_a_row: 0,

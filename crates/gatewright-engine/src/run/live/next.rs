@@ -116,8 +116,8 @@ where
     /// Returns the system on a host whose next attempt is the earliest in the plan: arms stay paired.
     pub(super) fn next_on(&self, host: usize) -> Option<Role> {
         let systems = self.live.systems.iter().filter(|(_, it)| {
-            // A stranger is asked one thing first.
-            it.host == host && (it.answered || it.made == 0)
+            // A stranger is asked one thing first, and so is one that turns us away.
+            it.host == host && (it.is_trusted() || it.made == 0)
         });
         systems
             .filter_map(|(role, system)| {

@@ -66,6 +66,8 @@ fn f8_429_with_retry_after() {
         json!({"text": "soon"}),
         json!({"date_in": 0}),
         json!({"seconds": 31_536_000}),
+        json!({"date_in": 31_536_000}),
+        json!({"date_in": -31_536_000}),
     ] {
         let rules =
             json!({"rules": [{"when": {"nth_for_key": {"to": 1}}, "do": {"rate_limited": asked}}]});
@@ -83,7 +85,7 @@ fn f8_429_with_retry_after() {
         assert_eq!(slowed, 2, "one burst: {:?}", live.paced());
         let waited = start.elapsed();
         assert!(waited < Duration::from_secs(10), "{asked}: {waited:?}");
-        if asked == json!({"seconds": 31_536_000}) {
+        if asked.to_string().contains(":31536000") {
             assert!(
                 waited >= Duration::from_millis(300),
                 "the cap is waited for"
@@ -372,6 +374,28 @@ fn f14_answers_have_a_size_and_a_time() {
         1,
         "what was paid for once is not paid for again"
     );
+}
+
+/// F14: the page says how large an answer may be; what is larger is missing, and nothing of it is held beyond that.
+#[test]
+fn f14_the_page_says_how_large_an_answer_may_be() {
+    let rules = json!({"rules": [{"do": {"huge": {"bytes": 3_000_000}}}]});
+    for (size, answers, word) in [("2 MiB", 0, &["too-large"][..]), ("4 MiB", 1, &[])] {
+        let provider = Provider::start(script(rules.clone()));
+        let way =
+            format!("{{openai: {{model: m, base_url: URL/v1, limits: {{answer_size: {size}}}}}}}");
+        let live = run(
+            &targets(system(&way, &provider.url())),
+            &examples(1),
+            &limits(),
+        );
+        live.ran.complete();
+        assert_eq!(live.ran.answers(), answers, "{size}");
+        assert_eq!(live.faults(), word, "{size}");
+        if answers == 0 {
+            assert!(provider_error(&live.ran.end_of(0)).contains("longer than 2 MiB"));
+        }
+    }
 }
 
 /// The system's own promise of time is its failure, not the provider's error.

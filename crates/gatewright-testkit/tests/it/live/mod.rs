@@ -5,6 +5,7 @@ mod budget;
 mod disk;
 mod door;
 mod faults;
+mod refused;
 mod room;
 mod secrets;
 mod shapes;
@@ -91,6 +92,7 @@ pub(crate) fn targets(target: LiveTarget) -> Targets {
         by_role: BTreeMap::from([(Role::Candidate, Target::Live(Box::new(target)))]),
         begun: BTreeMap::new(),
         answered: Default::default(),
+        refused: Default::default(),
     }
 }
 

@@ -19,6 +19,8 @@ use super::rates::Rates;
 const LINES_MAX: usize = 12;
 /// Attempts that are begun and listed.
 const SLOW_MAX: usize = 3;
+/// An attempt that is begun this long is said where nothing is drawn, and again each time that it has become twice as old.
+const STUCK_AFTER: Duration = Duration::from_secs(60);
 /// Hosts that are listed.
 const HOSTS_MAX: usize = 2;
 
@@ -39,6 +41,8 @@ pub(super) struct Counts<'l> {
     calls_max: Option<u64>,
     hosts: BTreeMap<String, Host>,
     in_flight: BTreeMap<AttemptSpec, Duration>,
+    /// At which age each attempt that is long begun is said the next time.
+    stuck: BTreeMap<AttemptSpec, Duration>,
 }
 
 /// One system.
@@ -98,6 +102,7 @@ impl<'l> Counts<'l> {
             calls_max: limits.calls_max,
             hosts: BTreeMap::new(),
             in_flight: BTreeMap::new(),
+            stuck: BTreeMap::new(),
         }
     }
 
@@ -132,6 +137,7 @@ impl<'l> Counts<'l> {
                 exchange,
             } => {
                 self.in_flight.remove(attempt);
+                self.stuck.remove(attempt);
                 self.ended(*attempt, end, exchange.is_some());
                 if let Some(exchange) = exchange {
                     self.exchanged(exchange);
@@ -341,17 +347,38 @@ impl<'l> Counts<'l> {
         oldest
             .into_iter()
             .take(SLOW_MAX)
-            .map(|(attempt, since)| {
-                let name = self.names.get(attempt.example as usize);
-                let name = name.map_or("?", ExampleId::as_str);
-                format!(
-                    "begun {} ago: {} {} trial {}",
-                    span(now.saturating_sub(*since)),
-                    attempt.system.word(),
-                    untrusted::line(name, 100),
-                    attempt.trial
-                )
-            })
+            .map(|(attempt, since)| self.begun(attempt, now.saturating_sub(*since)))
+            .collect()
+    }
+
+    fn begun(&self, attempt: &AttemptSpec, age: Duration) -> String {
+        let name = self.names.get(attempt.example as usize);
+        let name = name.map_or("?", ExampleId::as_str);
+        format!(
+            "begun {} ago: {} {} trial {}",
+            span(age),
+            attempt.system.word(),
+            untrusted::line(name, 100),
+            attempt.trial
+        )
+    }
+
+    /// Takes the attempts that are begun for long and are to be said now, the oldest first: a few at a time, each of them ever more rarely (F15).
+    pub(super) fn stuck(&mut self, now: Duration) -> Vec<String> {
+        let age = |since: &Duration| now.saturating_sub(*since);
+        let mut due: Vec<(AttemptSpec, Duration)> = self
+            .in_flight
+            .iter()
+            .map(|(attempt, since)| (*attempt, age(since)))
+            .filter(|(attempt, age)| *age >= *self.stuck.get(attempt).unwrap_or(&STUCK_AFTER))
+            .collect();
+        due.sort_by_key(|(attempt, age)| (std::cmp::Reverse(*age), *attempt));
+        due.truncate(SLOW_MAX);
+        for (attempt, age) in &due {
+            self.stuck.insert(*attempt, *age * 2);
+        }
+        due.iter()
+            .map(|(attempt, age)| self.begun(attempt, *age))
             .collect()
     }
 

@@ -34,6 +34,8 @@ pub(super) struct Session<'a> {
     pub(super) target: Target,
     pub(super) seed: u64,
     pub(super) has_answered: bool,
+    /// How often units were refused before the judging paused for it; others without an entry.
+    pub(super) refused: BTreeMap<u32, u32>,
 }
 
 /// Writes what a unit asks.
@@ -153,19 +155,23 @@ impl Session<'_> {
             target,
             seed,
             has_answered,
+            refused,
         } = self;
         let all = units.len() as u64;
-        let todo: Vec<AttemptSpec> = (0..units.len() as u32)
-            .map(|example| AttemptSpec {
-                example,
-                system: Role::Candidate,
-                trial: 0,
-            })
-            .collect();
+        let spec = |example| AttemptSpec {
+            example,
+            system: Role::Candidate,
+            trial: 0,
+        };
+        let todo: Vec<AttemptSpec> = (0..units.len() as u32).map(spec).collect();
         let targets = Targets {
             seed,
             by_role: BTreeMap::from([(Role::Candidate, target)]),
             begun: BTreeMap::new(),
+            refused: refused
+                .into_iter()
+                .map(|(unit, times)| (spec(unit), times))
+                .collect(),
             answered: has_answered
                 .then_some(Role::Candidate)
                 .into_iter()

@@ -260,6 +260,46 @@ fn f1_what_a_crash_left_of_a_signature_is_gone_on_with() {
     let _ = project.run(&["verify", "--require", "hold"]).expect(0);
 }
 
+/// F1: SIGKILL between the record's file and the log, and right after the log: the next `sign` goes on, and one signature counts.
+#[test]
+fn f1_killed_at_a_sign_off_or_its_checkpoint_a_signature_counts_once() {
+    use std::os::unix::process::ExitStatusExt as _;
+    for (point, next) in [("sign-off", 0), ("checkpoint", 2)] {
+        let project = decided("", &["ana"]);
+        look(&project);
+        let key = key(&project, "ana");
+        let died = project
+            .command(&["sign", "--key", &key, "--reason", REASON])
+            .env("GATEWRIGHT_CRASH_AT", format!("{point}:1"))
+            .output()
+            .expect("runs");
+        assert_eq!(died.status.signal(), Some(9), "{point}");
+        let again = sign(&project, "ana", &[]).expect(next);
+        assert!(
+            next == 0
+                || again
+                    .stderr
+                    .contains("ana has signed this decision already"),
+            "{point}: {again}"
+        );
+        let verified = json(
+            &project
+                .run(&["verify", "--require", "hold", "--json"])
+                .expect(0),
+        );
+        assert!(verified.is_object(), "{verified}");
+        let log = ProjectLog::read_only(&state(&project)).expect("a log");
+        let signed = log.events().filter(|event| {
+            let event = &event.as_ref().expect("sound").body;
+            matches!(
+                event,
+                ProjectEvent::Signed { .. } | ProjectEvent::Decided { .. }
+            )
+        });
+        assert_eq!(signed.count(), 2, "{point}: one decision, signed once");
+    }
+}
+
 /// What the first person left unseen, anybody may look at before the second signs.
 #[test]
 fn what_was_looked_at_since_the_first_signature_is_looked_at() {

@@ -331,3 +331,51 @@ fn times_of_answers_are_each_systems_own() {
         "time of answers: candidate p50 104 ms, p95 109 ms; production p50 5000 ms, p95 5000 ms";
     assert!(lines.iter().any(|line| line == times), "{lines:?}");
 }
+
+/// F15: what hangs is named where nothing is drawn: the oldest first, a few at a time, each ever more rarely.
+#[test]
+fn f15_what_hangs_is_named_line_by_line_and_not_over_and_over() {
+    let plan = plan(20);
+    let mut counts = half(&plan);
+    for example in 2..8 {
+        let attempt = attempt(example, Role::Production);
+        let at = Duration::from_secs(100 + u64::from(example));
+        counts.observe(&EngineEvent::Started { attempt }, at);
+    }
+    let all = |counts: &mut Counts<'_>, at| counts.stuck(Duration::from_secs(at)).join("\n");
+    let others = all(&mut counts, 150);
+    assert!(
+        !others.contains("refund-002"),
+        "not before a minute: {others}"
+    );
+    while !all(&mut counts, 151).is_empty() {}
+    assert_eq!(
+        all(&mut counts, 163),
+        "begun 1 min 1 s ago: production refund-002 trial 0\nbegun 1 min 0 s ago: production refund-003 trial 0"
+    );
+    assert_eq!(
+        all(&mut counts, 164),
+        "begun 1 min 0 s ago: production refund-004 trial 0"
+    );
+    assert_eq!(all(&mut counts, 164), "", "once");
+    let gone = attempt(5, Role::Production);
+    let end = AttemptEnd::TimedOut { after_ms: 1 };
+    counts.observe(
+        &EngineEvent::Ended {
+            attempt: gone,
+            end: &end,
+            exchange: None,
+        },
+        Duration::from_secs(165),
+    );
+    let later = all(&mut counts, 180);
+    assert!(
+        !later.contains("refund-005") && later.contains("refund-006"),
+        "{later}"
+    );
+    let again = all(&mut counts, 224);
+    assert!(
+        again.contains("begun 2 min 2 s ago: production refund-002"),
+        "{again}"
+    );
+}
