@@ -1,5 +1,7 @@
 //! What is wrong with a file: everything at once, with where, why and what to write instead.
 
+mod codes;
+
 use std::fmt;
 
 use serde::Serialize;
@@ -73,15 +75,18 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// Makes an error.
+    /// Makes an error. Its code says why it matters and what to write instead, until something better is said.
     pub fn error(code: &'static str, at: Location, what: impl Into<String>) -> Self {
+        let known = codes::known(code);
+        debug_assert!(known.is_some(), "{code} is not in problem/codes.rs");
+        let (why, instead) = known.unwrap_or_default();
         Self {
             weight: Weight::Error,
             at,
             code,
             what: what.into(),
-            why: String::new(),
-            instead: String::new(),
+            why: why.to_owned(),
+            instead: instead.to_owned(),
         }
     }
 

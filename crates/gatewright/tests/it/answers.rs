@@ -156,7 +156,14 @@ fn json_is_one_document_on_standard_output_and_nothing_else() {
 #[test]
 fn no_line_is_wider_than_the_terminal_and_colour_is_asked_for() {
     let project = recorded("standard: unbroken", 30, 12).with_variable("COLUMNS", "80");
-    let _ = project.run(&["gate", "--quiet"]).expect(100);
+    let quiet = project.run(&["gate", "--quiet"]).expect(100);
+    assert!(quiet.stdout.starts_with("HOLD: "), "{quiet}");
+    assert!(
+        !quiet.stdout.contains("Rule:") && quiet.stdout.lines().count() <= 4,
+        "{quiet}"
+    );
+    let quiet = project.run(&["diff", "-q"]).expect(0);
+    assert_eq!(quiet.stdout.lines().count(), 1, "{quiet}");
     for arguments in [
         &["decide"][..],
         &["diff"],
