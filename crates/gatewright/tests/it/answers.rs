@@ -312,12 +312,19 @@ fn diff_shows_what_both_said_beside_each_other_or_below() {
     );
     assert!(wide.stdout.contains("it is warm-00"), "{wide}");
     assert!(wide.stdout.contains("│ it is no idea"), "{wide}");
-    let narrow = project
-        .command(&["diff"])
-        .env("COLUMNS", "80")
-        .output()
-        .expect("runs");
-    let narrow = String::from_utf8_lossy(&narrow.stdout).into_owned();
+    let at = |columns: &str| {
+        let said = project
+            .command(&["diff"])
+            .env("COLUMNS", columns)
+            .output()
+            .expect("runs");
+        String::from_utf8_lossy(&said.stdout).into_owned()
+    };
+    let usual = at("80");
+    assert!(usual.contains("│ it is no idea"), "{usual}");
+    let wide = usual.lines().find(|line| line.chars().count() > 80);
+    assert_eq!(wide, None);
+    let narrow = at("70");
     assert!(
         narrow.contains("  production:\n    it is warm-00\n  candidate:\n    it is no idea"),
         "{narrow}"

@@ -11,6 +11,7 @@ fn the_example_is_written_checked_and_held() {
     let inside = |arguments: &[&str]| {
         place
             .command(arguments)
+            .env("COLUMNS", "80")
             .current_dir(place.project().join("billing"))
             .output()
             .expect("runs")
