@@ -6,7 +6,7 @@ use std::path::Path;
 
 use gatewright_core::class::SHIPPED;
 use gatewright_core::manifest::{self, PRODUCT_PLACEHOLDER};
-use gatewright_core::problem::nearest;
+use gatewright_core::problem::misspelt;
 
 use crate::args::InitArgs;
 use crate::commands::{Context, shell};
@@ -239,7 +239,7 @@ impl Checked {
             let known = SHIPPED.iter().map(|class| class.0);
             if let Self::Failures = self
                 && !known.clone().any(|class| class == name)
-                && let Some(near) = nearest(&name, known)
+                && let Some(near) = misspelt(&name, known)
             {
                 return Err(format!(
                     "`{part}` is no class that ships: did you mean `{near}`?"

@@ -118,21 +118,22 @@ pub(super) fn hashes(example: &Example) -> Hashes {
 
 /// Hashes the words that an example asks, with what stands beside the question: the same question about another account is another one.
 fn near(example: &Example) -> Option<u64> {
-    let mut hasher = std::hash::DefaultHasher::new();
+    let mut words = String::new();
     let mut letters = 0_usize;
     let mut text = |text: &str| {
+        words.reserve(text.len() + 1);
         let mut inside = false;
         for one in text.chars().flat_map(char::to_lowercase) {
             if one.is_alphanumeric() {
                 letters += 1;
                 inside = true;
-                std::hash::Hash::hash(&one, &mut hasher);
+                words.push(one);
             } else if inside && !is_joining(one) {
                 inside = false;
-                std::hash::Hash::hash(&' ', &mut hasher);
+                words.push(' ');
             }
         }
-        std::hash::Hash::hash(&'\n', &mut hasher);
+        words.push('\n');
     };
     match &example.input {
         Input::Text(input) => text(input.trim_end_matches(|one: char| !one.is_alphanumeric())),
@@ -150,6 +151,8 @@ fn near(example: &Example) -> Option<u64> {
             .for_each(|turn| text(turn.trim_end_matches(|one: char| !one.is_alphanumeric()))),
         Input::Withheld => return None,
     }
+    let mut hasher = std::hash::DefaultHasher::new();
+    std::hash::Hasher::write(&mut hasher, words.as_bytes());
     let beside = (&example.context, &example.fields, &example.sources);
     if !(beside.0.is_empty() && beside.1.is_empty() && beside.2.is_empty()) {
         let beside = serde_json::to_vec(&beside).unwrap_or_default();
