@@ -288,12 +288,12 @@ mod tests {
         assert_eq!(
             lines(&problems),
             [
-                "i.jsonl:1 bad-date: `date` is `yesterday` / a date such as 2026-08-21",
-                "i.jsonl:1 wrong-type: `segment` is no object of texts / {\"task\": \"refund\"}",
-                "i.jsonl:2 unknown-key: unknown key `clas` / did you mean `class`?",
-                "i.jsonl:2 missing-key: the incident has no `class` / the failure class it is of",
-                "i.jsonl:2 unknown-word: `opened` is no `status` / did you mean `open`?",
-                "i.jsonl:4 duplicate-id: the id `3` is taken by the incident at i.jsonl:3 / give it another id",
+                "i.jsonl:1:11 bad-date: `date` is `yesterday` / a date such as 2026-08-21",
+                "i.jsonl:1:62 wrong-type: `segment` is no object of texts / {\"task\": \"refund\"}",
+                "i.jsonl:2:31 unknown-key: unknown key `clas` / did you mean `class`?",
+                "i.jsonl:2:1 missing-key: the incident has no `class` / the failure class it is of",
+                "i.jsonl:2:62 unknown-word: `opened` is no `status` / did you mean `open`?",
+                "i.jsonl:4:1 duplicate-id: the id `3` is taken by the incident at i.jsonl:3 / give it another id",
             ]
         );
     }

@@ -203,6 +203,33 @@ pub fn lookup<'v>(map: &'v Map<String, Value>, path: &str) -> Option<&'v Value> 
     lookup(map.get(head)?.as_object()?, rest)
 }
 
+/// Returns the column of a member of an object, in characters from 1: of its key. A path is dotted, as for [`lookup`]. Where the line has no
+/// such member, the column is that of the part of the path that it has, or of the object.
+///
+/// The line is read again for that: only once something is wrong with it.
+pub fn column(line: &[u8], path: &str) -> u32 {
+    at_byte(line, member(line, path))
+}
+
+/// Returns the column of the first member of an object that a message names in backticks; of the object itself where it names none.
+pub fn column_named(line: &[u8], message: &str) -> u32 {
+    let mut words = message.split('`').skip(1).step_by(2);
+    at_byte(line, words.find_map(|word| member(line, word)))
+}
+
+fn member(line: &[u8], path: &str) -> Option<usize> {
+    let mut scanner = Scanner::new(text(line).ok()?);
+    scanner.expect_object().ok()?;
+    scanner.member(path)
+}
+
+fn at_byte(line: &[u8], byte: Option<usize>) -> u32 {
+    let start = || line.iter().take_while(|byte| byte.is_ascii_whitespace());
+    let byte = byte.unwrap_or_else(|| start().count());
+    let fault = Fault::EndsEarly;
+    JsonError { fault, byte }.column(line)
+}
+
 /// Whole lines of a file, a block at a time.
 #[derive(Debug)]
 pub struct Block {
@@ -421,6 +448,8 @@ pub struct Collector<'p> {
     shown: usize,
     more_errors: usize,
     more_suggestions: usize,
+    /// Which members the problems of the line that is read are about: their place among the problems, and the member.
+    members: Vec<(usize, Cow<'static, str>)>,
 }
 
 impl<'p> Collector<'p> {
@@ -432,6 +461,7 @@ impl<'p> Collector<'p> {
             shown: 0,
             more_errors: 0,
             more_suggestions: 0,
+            members: Vec::new(),
         }
     }
 
@@ -449,6 +479,26 @@ impl<'p> Collector<'p> {
             self.more_errors += 1;
         } else {
             self.more_suggestions += 1;
+        }
+    }
+
+    /// Adds a problem about a member of the object that is read. Its column is found when the object is done with.
+    pub fn push_member(&mut self, member: impl Into<Cow<'static, str>>, problem: Problem) {
+        self.members.push((self.into.len(), member.into()));
+        self.push(problem);
+    }
+
+    /// Finds the columns of what was pushed about a line, since there were `before` problems.
+    fn place(&mut self, before: usize, line: &[u8]) {
+        for problem in self.into.iter_mut().skip(before) {
+            if problem.at.column == 0 && problem.at.file == self.file {
+                problem.at.column = column_named(line, &problem.what);
+            }
+        }
+        for (at, member) in self.members.drain(..) {
+            if let Some(problem) = self.into.get_mut(at) {
+                problem.at.column = column(line, &member);
+            }
         }
     }
 
@@ -511,7 +561,11 @@ pub fn for_each_object(
         }
         for (number, line) in block.lines() {
             match parse_object(line) {
-                Ok(map) => each(number, map, problems),
+                Ok(map) => {
+                    let before = problems.into.len();
+                    each(number, map, problems);
+                    problems.place(before, line);
+                }
                 Err(error) => problems.fault(number, error.column(line), &error.fault),
             }
         }
@@ -651,7 +705,11 @@ fn map_block<T>(
     }
     for (place, line) in block.placed_lines() {
         match parse_object(line) {
-            Ok(map) => values.extend(each(place, map, &mut collector)),
+            Ok(map) => {
+                let before = collector.into.len();
+                values.extend(each(place, map, &mut collector));
+                collector.place(before, line);
+            }
             Err(error) => collector.fault(place.line, error.column(line), &error.fault),
         }
     }

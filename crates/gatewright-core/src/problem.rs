@@ -1,5 +1,7 @@
 //! What is wrong with a file: everything at once, with where, why and what to write instead.
 
+mod codes;
+
 use std::fmt;
 
 use serde::Serialize;
@@ -73,15 +75,18 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// Makes an error.
+    /// Makes an error. Its code says why it matters and what to write instead, until something better is said.
     pub fn error(code: &'static str, at: Location, what: impl Into<String>) -> Self {
+        let known = codes::known(code);
+        debug_assert!(known.is_some(), "{code} is not in problem/codes.rs");
+        let (why, instead) = known.unwrap_or_default();
         Self {
             weight: Weight::Error,
             at,
             code,
             what: what.into(),
-            why: String::new(),
-            instead: String::new(),
+            why: why.to_owned(),
+            instead: instead.to_owned(),
         }
     }
 
@@ -115,6 +120,17 @@ pub fn has_errors(problems: &[Problem]) -> bool {
         .any(|problem| problem.weight == Weight::Error)
 }
 
+/// Finds the known name that a word is most likely a misspelling of: at most two letters differ. Where names of one's own are allowed, what
+/// is farther away is one.
+pub fn misspelt<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let near = known
+        .into_iter()
+        .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate));
+    near.filter(|(distance, _)| (1..=2).contains(distance))
+        .min()
+        .map(|(_, candidate)| candidate)
+}
+
 /// Finds the nearest known name, for "did you mean".
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     known
@@ -135,5 +151,12 @@ mod tests {
     fn nearest_name_is_close_or_nothing() {
         assert_eq!(nearest("margn", ["margin", "metric"]), Some("margin"));
         assert_eq!(nearest("zebra", ["margin", "metric"]), None);
+        let classes = ["wrong-source", "unsupported-claim"];
+        assert_eq!(
+            misspelt("unsuported-claim", classes),
+            Some("unsupported-claim")
+        );
+        assert_eq!(misspelt("wrong-tone", classes), None);
+        assert_eq!(misspelt("wrong-source", classes), None);
     }
 }

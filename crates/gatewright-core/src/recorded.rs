@@ -1,5 +1,7 @@
 //! Recorded outputs: what a system answered before, read through a field map.
 
+use std::borrow::Cow;
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::io::BufRead;
 
@@ -10,6 +12,7 @@ use crate::manifest::Role;
 use crate::plan::AttemptSpec;
 use crate::problem::{Location, Problem, nearest};
 use crate::reference::ReferenceSet;
+use crate::report::words::counted;
 use crate::response::{AttemptEnd, Behaviour, Response, ToolCall, Usage};
 use crate::source::Source;
 
@@ -52,6 +55,22 @@ pub struct Recorded {
     pub unknown_examples: Vec<String>,
 }
 
+impl Recorded {
+    /// Says how many rows are about examples that the reference set does not have, and names some.
+    pub fn unknown_said(&self, role: Role) -> String {
+        let rows = counted(self.unknown_rows, "output");
+        let (are, examples) = match self.unknown_rows {
+            1 => ("is", "an example that is"),
+            _ => ("are", "examples that are"),
+        };
+        format!(
+            "{rows} of the {} {are} about {examples} not in the reference set ({})",
+            role.word(),
+            self.unknown_examples.join(", ")
+        )
+    }
+}
+
 /// One recorded attempt.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RecordedAttempt {
@@ -90,6 +109,7 @@ pub fn read(
             at: problems.line(line),
             problems,
             broken: false,
+            looked: Cell::new(""),
         };
         row.known_keys();
         let Some(id) = row.example() else { return };
@@ -139,8 +159,11 @@ fn renumber(
             if (same, trial) == (example, recorded_trial) {
                 let id = &reference.examples[example as usize].id;
                 let what = format!("trial {trial} of `{id}` is already recorded in line {first}");
+                let mut at = problems.line(line);
+                // The row as a whole.
+                at.column = 1;
                 problems.push(
-                    Problem::error("duplicate-output", problems.line(line), what)
+                    Problem::error("duplicate-output", at, what)
                         .why("one attempt has one answer")
                         .instead("map `trial`, or keep one system with `where`"),
                 );
@@ -175,6 +198,8 @@ struct Row<'a, 'c, 'p> {
     at: Location,
     problems: &'c mut Collector<'p>,
     broken: bool,
+    /// The member that was looked at last: what is wrong is wrong there.
+    looked: Cell<&'static str>,
 }
 
 /// What `status` says.
@@ -185,14 +210,28 @@ enum Stated {
 }
 
 impl<'a> Row<'a, '_, '_> {
-    fn get(&self, ours: &str) -> Option<&'a Value> {
+    fn get(&self, ours: &'static str) -> Option<&'a Value> {
+        self.looked.set(ours);
         self.source.get(self.row, ours)
     }
 
     fn error(&mut self, code: &'static str, what: String, instead: impl Into<String>) {
+        let ours = self.looked.get();
+        let theirs = self.source.map.get(ours).cloned();
+        let member = theirs.map_or(Cow::Borrowed(ours), Cow::Owned);
+        self.error_at(member, code, what, instead);
+    }
+
+    fn error_at(
+        &mut self,
+        member: Cow<'static, str>,
+        code: &'static str,
+        what: String,
+        instead: impl Into<String>,
+    ) {
         self.broken = true;
         let problem = Problem::error(code, self.at.clone(), what).instead(instead);
-        self.problems.push(problem);
+        self.problems.push_member(member, problem);
     }
 
     fn known_keys(&mut self) {
@@ -215,7 +254,8 @@ impl<'a> Row<'a, '_, '_> {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => "put it under `fields`, or read the file with a `map`".to_owned(),
             };
-            self.error("unknown-key", format!("unknown key `{key}`"), instead);
+            let what = format!("unknown key `{key}`");
+            self.error_at(key.clone().into(), "unknown-key", what, instead);
         }
     }
 
@@ -230,7 +270,7 @@ impl<'a> Row<'a, '_, '_> {
     }
 
     /// Reads an optional whole number.
-    fn count<N: TryFrom<u64>>(&mut self, ours: &str) -> Option<N> {
+    fn count<N: TryFrom<u64>>(&mut self, ours: &'static str) -> Option<N> {
         let value = self.get(ours)?;
         let whole = match value {
             Value::String(text) => text.parse::<u64>().ok(),
@@ -249,7 +289,7 @@ impl<'a> Row<'a, '_, '_> {
     }
 
     /// Reads an optional amount.
-    fn amount(&mut self, ours: &str) -> Option<f64> {
+    fn amount(&mut self, ours: &'static str) -> Option<f64> {
         let value = self.get(ours)?;
         let amount = value.as_f64().filter(|amount| *amount >= 0.0);
         if amount.is_none() {
@@ -552,14 +592,14 @@ mod tests {
         assert_eq!(
             problems,
             [
-                "o.jsonl:3 unknown-key: unknown key `ouput` / did you mean `output`?",
-                "o.jsonl:3 missing-output: the row has no output / map `output` (or `error`, when there was none)",
-                "o.jsonl:4 missing-id: the row names no example / `example`: the example's id",
-                "o.jsonl:5 bad-number: `trial` is -1 / a whole number from 0",
-                "o.jsonl:5 bad-number: `latency_ms` is -2 / a number from 0",
-                "o.jsonl:5 unknown-word: `okay` is no `status` / did you mean `ok`?",
-                "o.jsonl:5 unknown-word: `refuses` is no behaviour / did you mean `refuse`?",
-                "o.jsonl:2 duplicate-output: trial 0 of `a` is already recorded in line 1 / map `trial`, or keep one system with `where`",
+                "o.jsonl:3:16 unknown-key: unknown key `ouput` / did you mean `output`?",
+                "o.jsonl:3:1 missing-output: the row has no output / map `output` (or `error`, when there was none)",
+                "o.jsonl:4:1 missing-id: the row names no example / `example`: the example's id",
+                "o.jsonl:5:29 bad-number: `trial` is -1 / a whole number from 0",
+                "o.jsonl:5:40 bad-number: `latency_ms` is -2 / a number from 0",
+                "o.jsonl:5:78 unknown-word: `okay` is no `status` / did you mean `ok`?",
+                "o.jsonl:5:56 unknown-word: `refuses` is no behaviour / did you mean `refuse`?",
+                "o.jsonl:2:1 duplicate-output: trial 0 of `a` is already recorded in line 1 / map `trial`, or keep one system with `where`",
             ]
         );
     }

@@ -206,6 +206,11 @@ impl<'m> Dimensions<'m> {
         (values.into_iter().map(str::to_owned).collect(), assigned)
     }
 
+    /// The name of a dimension.
+    pub(crate) fn name(&self, dimension: usize) -> &'m str {
+        &self.each[dimension].dimension.name
+    }
+
     /// Stands for no value.
     pub(crate) const NOTHING: u32 = u32::MAX;
 

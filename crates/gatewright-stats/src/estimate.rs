@@ -126,7 +126,8 @@ impl fmt::Display for Undefined {
         match self {
             Undefined::Empty => f.write_str("no examples"),
             Undefined::TooFewClusters { clusters } => {
-                write!(f, "only {clusters} independent source(s)")
+                let s = if *clusters == 1 { "" } else { "s" };
+                write!(f, "only {clusters} independent source{s}")
             }
             Undefined::FewDegreesOfFreedom { df, .. } => {
                 write!(

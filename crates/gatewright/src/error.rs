@@ -56,6 +56,16 @@ impl Failure {
         }))
     }
 
+    /// There is no example that could be asked.
+    pub(crate) fn nothing_to_judge() -> Self {
+        Self::expected(
+            exit::NOTHING,
+            "there is no active example: nothing to judge",
+        )
+        .why("an answer about nothing would look like a green build")
+        .next("gatewright check")
+    }
+
     /// Adds why.
     pub(crate) fn why(mut self, why: impl Into<String>) -> Self {
         if let Self::Expected(expected) = &mut self {

@@ -10,7 +10,7 @@ use crate::error::Failure;
 /// The page's name when none is given.
 pub(crate) const PAGE: &str = "gatewright.yaml";
 /// Largest page in bytes.
-pub(crate) const PAGE_BYTES_MAX: u64 = 4 << 20;
+pub(crate) const PAGE_BYTES_MAX: u64 = gatewright_core::manifest::PAGE_LIMIT as u64;
 
 /// A project: the page and the folders it may read.
 #[derive(Clone, Debug)]

@@ -7,6 +7,7 @@ mod dependencies;
 mod documents;
 mod invariants;
 mod licence;
+mod problems;
 mod sources;
 
 use dependencies::Build;
@@ -57,6 +58,7 @@ pub(crate) fn run() -> Result<(), Failure> {
     findings.extend(sources::check(&files));
     findings.extend(documents::check(&files));
     findings.extend(invariants::check(&files));
+    findings.extend(problems::check(&files));
 
     for finding in findings.iter().filter(|finding| !finding.fails) {
         println!("warning: {}: {}", finding.at, finding.what);

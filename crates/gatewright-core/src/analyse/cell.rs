@@ -101,6 +101,9 @@ fn cell(
     let preference = inputs.scores.shape[criterion as usize] == Shape::Preference;
     for system in &inputs.plan.systems {
         if preference && system.role != Role::Candidate {
+            if system.role == Role::Production && inputs.scores.has(Role::Candidate) {
+                against.insert(system.role, preferred_cell(inputs, criterion, members));
+            }
             continue;
         }
         systems.insert(
@@ -333,6 +336,40 @@ fn paired_cell(
         difference,
         p_midp: mcnemar.as_ref().map(|test| test.midp_two_sided),
         p_exact: mcnemar.as_ref().map(|test| test.exact_two_sided),
+    }
+}
+
+/// A preference compares both by itself: wins minus losses, where neither system has a value of its own.
+fn preferred_cell(inputs: Inputs<'_>, criterion: u16, members: &Members) -> PairedCell {
+    let (mut gained, mut lost) = (0, 0);
+    let mut values = Vec::with_capacity(members.examples.len());
+    let mut clusters = Vec::with_capacity(members.examples.len());
+    for &example in &members.examples {
+        let tally = inputs.scores.first(criterion, Role::Candidate, example);
+        let Some(mean) = tally.mean() else { continue };
+        let net = 2.0 * mean - 1.0;
+        gained += u64::from(net > 1e-12);
+        lost += u64::from(net < -1e-12);
+        values.push(net);
+        clusters.push(inputs.reference.cluster[example as usize]);
+    }
+    let rows = Rows {
+        value: &values,
+        cluster: &clusters,
+        weight: None,
+    };
+    PairedCell {
+        n: values.len() as u64,
+        both: 0,
+        gained,
+        lost,
+        neither: values.len() as u64 - gained - lost,
+        candidate: None,
+        other: None,
+        traffic: None,
+        difference: choose::paired_difference(&rows, TABLE_ALPHA),
+        p_midp: None,
+        p_exact: None,
     }
 }
 

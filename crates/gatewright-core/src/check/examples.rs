@@ -42,15 +42,14 @@ fn group(
     if let Some(first) = found.first() {
         let names = few(found.iter().map(|example| example.id.as_str()));
         let count = found.len();
+        let mut at = reference.at(first);
+        // The example as a whole.
+        at.column = 1;
         let noun = if count == 1 { "example:" } else { "examples:" };
         problems.push(
-            Problem::suggestion(
-                code,
-                reference.at(first),
-                format!("{count} {noun} {what}: {names}"),
-            )
-            .why(why)
-            .instead(instead),
+            Problem::suggestion(code, at, format!("{count} {noun} {what}: {names}"))
+                .why(why)
+                .instead(instead),
         );
     }
 }

@@ -400,7 +400,7 @@ fn stale_and_nearly_empty_examples() {
         "",
         "",
         &lines(60, ",\"review_by\":\"2026-10-31\""),
-        &["r.jsonl:1 stale-example"],
+        &["r.jsonl:1:1 stale-example"],
     );
     says("", "", &lines(60, ",\"review_by\":\"2026-11-01\""), &[]);
     let source = |digest: &str| {
@@ -435,7 +435,7 @@ fn stale_and_nearly_empty_examples() {
         );
     }
     let empty = lines(60, "").replace("May I have my money back?", "?");
-    says("", "", &empty, &["r.jsonl:1 near-empty"]);
+    says("", "", &empty, &["r.jsonl:1:1 near-empty"]);
     let nothing = lines(60, "").replace("\"contains\":[\"30 days\"],\"behaviour\":\"answer\"", "");
     says(
         "",
@@ -446,7 +446,7 @@ fn stale_and_nearly_empty_examples() {
             "g.yaml:14:5 cannot-hold",
             "g.yaml:11:3 idle-criterion",
             "g.yaml:12:3 idle-criterion",
-            "r.jsonl:1 expects-nothing",
+            "r.jsonl:1:1 expects-nothing",
         ],
     );
     says("", "", "", &["g.yaml:1:1 no-examples"]);

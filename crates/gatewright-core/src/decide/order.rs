@@ -122,13 +122,20 @@ fn first_match(case: Case<'_>, violated: &[usize], undecided: &[usize]) -> Propo
         // Where nothing decides, or not on any example, nothing could have broken.
         Standard::Unbroken => {
             let mut findings = case.analysis.findings.iter();
-            findings.any(|finding| finding.deciding && finding.measured.planned > 0)
+            let planned = findings.any(|it| it.deciding && it.measured.planned > 0);
+            planned && !without_verdict(case)
         }
     };
     if !shown {
         return answer(Answer::NotEnoughEvidence, 5, Vec::new());
     }
     answer(Answer::Ship, 6, Vec::new())
+}
+
+/// No rule that decides has a verdict on any example: nothing was seen, so nothing was seen to hold.
+fn without_verdict(case: Case<'_>) -> bool {
+    let blind = &case.analysis.blind;
+    blind.examples > 0 && blind.judged == 0
 }
 
 /// Step 1: the evaluation itself cannot be trusted.
@@ -281,6 +288,10 @@ fn has_holding_require(case: Case<'_>) -> bool {
 }
 
 fn nothing_shown(case: Case<'_>) -> String {
+    if case.manifest.decision.standard == Standard::Unbroken && without_verdict(case) {
+        return "no rule that decides has a verdict on any example: record or ask for answers, or give labels"
+            .to_owned();
+    }
     if case.manifest.decision.standard == Standard::Unbroken {
         return "no rule that decides found an example: rules that only watch ship nothing. Add a guard or a never on what a rule, a program or people judge, or \
                 calibrate the judge"

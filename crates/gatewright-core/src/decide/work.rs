@@ -6,6 +6,7 @@ use crate::decide::order::Case;
 use crate::decide::{Answer, Proposal, WorkItem, WorkKind};
 use crate::id::OwnerId;
 use crate::manifest::{Action, Compare, Role, Subject, Verb};
+use crate::report::words::counted;
 
 /// One item per violated finding (the severest first), then per undecided one, then per fault of the evaluation.
 pub(crate) fn items(
@@ -209,24 +210,34 @@ fn need(case: Case<'_>, finding: &Finding) -> String {
     let kinds = kinds_words(rule);
     match reason {
         Undecided::Unconfirmed { examples, trials } if *trials > 0 => {
-            format!("{}: confirm {examples} examples × {trials}{place}", rule.id)
+            let examples = counted(*examples, "example");
+            format!("{}: confirm {examples} × {trials}{place}", rule.id)
         }
         Undecided::Unconfirmed { examples, .. } if rule.verb == Verb::Never => {
             format!(
-                "{}: a person must look at {examples} event(s) that only a judge saw{place}",
-                rule.id
+                "{}: a person must look at {} that only a judge saw{place}",
+                rule.id,
+                counted(*examples, "event")
             )
         }
         Undecided::Unconfirmed { .. } => format!(
-            "{}: look at {} flips{place} (`gatewright diff`, then `gatewright triage set`), or record more trials",
+            "{}: look at {}{place} (`gatewright diff`, then `gatewright triage set`), or record more trials",
             rule.id,
-            finding.examples.len()
+            counted(finding.examples.len() as u64, "flip")
         ),
         Undecided::Missing { units } => {
-            format!("{}: get {units} missing outcome(s){place}", rule.id)
+            format!(
+                "{}: get {}{place}",
+                rule.id,
+                counted(*units, "missing outcome")
+            )
         }
         Undecided::TooFew { more: Some(more) } => {
-            format!("{}: {more} more {kinds}examples{place}", rule.id)
+            format!(
+                "{}: {}{place}",
+                rule.id,
+                counted(*more, &format!("more {kinds}example"))
+            )
         }
         Undecided::TooFew { more: None } => {
             let by = matches!(
@@ -289,7 +300,10 @@ fn need(case: Case<'_>, finding: &Finding) -> String {
             match &**fitness {
                 Fitness::Undecided {
                     labels: Some(more), ..
-                } => format!("{}: label about {more} more answers ({how})", rule.id),
+                } => {
+                    let answers = counted(*more, "more answer");
+                    format!("{}: label about {answers} ({how})", rule.id)
+                }
                 Fitness::Undecided { .. } => {
                     format!("{}: label more answers ({how})", rule.id)
                 }
@@ -300,15 +314,17 @@ fn need(case: Case<'_>, finding: &Finding) -> String {
             }
         }
         Undecided::Unlabelled { flips } => format!(
-            "{}: people's labels on {flips} flip(s){place} (`gatewright calibrate --plan`)",
-            rule.id
+            "{}: people's labels on {}{place} (`gatewright calibrate --plan`)",
+            rule.id,
+            counted(*flips, "flip")
         ),
         Undecided::FewLabels { more } => format!(
-            "{}: people's labels on {more} more example(s){place} (`gatewright calibrate --plan`)",
-            rule.id
+            "{}: people's labels on {}{place} (`gatewright calibrate --plan`)",
+            rule.id,
+            counted(*more, "more example")
         ),
         Undecided::Unbounded { needs: Some(needs) } => {
-            format!("{}: {needs} examples in all{place}", rule.id)
+            format!("{}: {} in all{place}", rule.id, counted(*needs, "example"))
         }
         Undecided::Unbounded { needs: None } => format!("{}: more examples{place}", rule.id),
     }

@@ -229,6 +229,42 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
+    /// Walks over an object for a member by its dotted path: where its key starts, or the key of the part of the path that is there.
+    pub(super) fn member(&mut self, path: &str) -> Option<usize> {
+        if self.open(b'}').ok()? {
+            return None;
+        }
+        let mut part = None;
+        loop {
+            let (key, start) = self.key().ok()?;
+            self.colon().ok()?;
+            if key == path {
+                return Some(start);
+            }
+            let rest = path
+                .strip_prefix(&*key)
+                .and_then(|rest| rest.strip_prefix('.'));
+            match rest {
+                Some(rest) if self.peek() == b'{' => {
+                    let inner = self.member(rest);
+                    if inner.is_some() {
+                        return inner;
+                    }
+                    part = part.or(Some(start));
+                }
+                rest => {
+                    part = part.or(rest.map(|_| start));
+                    self.skip().ok()?;
+                }
+            }
+            if !self.more(b'}').ok()? {
+                break;
+            }
+        }
+        self.close();
+        part
+    }
+
     /// Reads a key: its text and where it starts.
     pub(super) fn key(&mut self) -> Result<(Cow<'a, str>, usize), JsonError> {
         if self.peek() != b'"' {

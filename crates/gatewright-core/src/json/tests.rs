@@ -193,3 +193,24 @@ proptest! {
         prop_assert_eq!(lines(text.as_bytes(), block, 1000), lines(text.as_bytes(), 1 << 20, 1000));
     }
 }
+
+/// A column is that of a key, in characters; of what is there of a path that is not; of the object where nothing is.
+#[test]
+fn a_member_has_a_column() {
+    let line = r#"  {"é":1, "a":{"b":[{"a.b":1}],"c":{}}, "x.y":2}"#.as_bytes();
+    for (path, found) in [
+        ("é", 4),
+        ("a", 11),
+        ("a.b", 16),
+        ("a.c", 32),
+        ("a.c.d", 32),
+        ("a.z", 11),
+        ("x.y", 41),
+        ("", 3),
+        ("nothing.here", 3),
+    ] {
+        assert_eq!(column(line, path), found, "{path}");
+    }
+    assert_eq!(column_named(line, "`7` is no `x.y` of `a`"), 41);
+    assert_eq!(column_named(line, "nothing is named"), 3);
+}

@@ -68,8 +68,11 @@ pub(super) fn read(
                 "`{who}` already labelled `{id}` for `{name}` in line {}{of}",
                 first.line
             );
+            let mut at = problems.line(later.line);
+            // The row as a whole.
+            at.column = 1;
             problems.push(
-                Problem::error("duplicate-label", problems.line(later.line), what)
+                Problem::error("duplicate-label", at, what)
                     .why("one annotator has one vote on a unit")
                     .instead(
                         "map `annotator`, `trial` or `part`, or keep one question with `where`",
@@ -147,6 +150,8 @@ struct Found {
 /// What is wrong with a row.
 struct Bad {
     line: u32,
+    /// Found when the row is done with.
+    column: u32,
     code: &'static str,
     what: String,
     instead: String,
@@ -163,7 +168,9 @@ fn merge(
         problems.fault(*line, *column, fault);
     }
     for bad in found.problems {
-        let problem = Problem::error(bad.code, problems.line(bad.line), bad.what);
+        let mut at = problems.line(bad.line);
+        at.column = bad.column;
+        let problem = Problem::error(bad.code, at, bad.what);
         problems.push(problem.instead(bad.instead));
     }
     for _ in 0..found.more {
@@ -262,6 +269,10 @@ fn read_block(plan: &Plan<'_>, block: &Block) -> Found {
                     reader.known_keys(number, picker.keys());
                 }
                 reader.row(number, &slots);
+                let bad = reader.found.problems.iter_mut().rev();
+                for bad in bad.take_while(|bad| bad.column == 0) {
+                    bad.column = crate::json::column_named(line, &bad.what);
+                }
             }
             Err(error) if reader.found.faults.len() < BLOCK_PROBLEMS => {
                 let column = error.column(line);
@@ -294,6 +305,7 @@ impl<'a> BlockReader<'a, '_> {
         if self.found.problems.len() < BLOCK_PROBLEMS {
             self.found.problems.push(Bad {
                 line,
+                column: 0,
                 code,
                 what,
                 instead,

@@ -151,13 +151,13 @@ fn bad_labels_are_named() {
         problems,
         [
             "l.jsonl:8:43 duplicate-key: the key `label` occurs twice in one object / keep one of the two",
-            "l.jsonl:3 unknown-key: unknown key `lable` / did you mean `label`?",
-            "l.jsonl:3 missing-label: the row has no label for `good` / map `label`, or leave the row out with `where`",
-            "l.jsonl:4 missing-system: the row names no system / map `system`, or fix it: `set: {system: NAME}`",
-            "l.jsonl:5 missing-id: the row names no example / `example`: the example's id",
-            "l.jsonl:6 bad-number: `trial` is 1.5 / a whole number from 0",
-            "l.jsonl:7 unknown-word: `humn` is no kind of annotator / did you mean `human`?",
-            "l.jsonl:2 duplicate-label: `` already labelled `a` for `good` in line 1 / map `annotator`, `trial` or `part`, or keep one question with `where`",
+            "l.jsonl:3:31 unknown-key: unknown key `lable` / did you mean `label`?",
+            "l.jsonl:3:1 missing-label: the row has no label for `good` / map `label`, or leave the row out with `where`",
+            "l.jsonl:4:1 missing-system: the row names no system / map `system`, or fix it: `set: {system: NAME}`",
+            "l.jsonl:5:1 missing-id: the row names no example / `example`: the example's id",
+            "l.jsonl:6:43 bad-number: `trial` is 1.5 / a whole number from 0",
+            "l.jsonl:7:1 unknown-word: `humn` is no kind of annotator / did you mean `human`?",
+            "l.jsonl:2:1 duplicate-label: `` already labelled `a` for `good` in line 1 / map `annotator`, `trial` or `part`, or keep one question with `where`",
         ]
     );
     assert_eq!(labels.count(0), 1);
@@ -232,7 +232,7 @@ fn one_criterion_takes_labels_from_several_sources() {
     assert_eq!(
         lines(&problems),
         [
-            "more.jsonl:1 duplicate-label: `` already labelled `a` for `good` in line 1 of `l.jsonl` / map `annotator`, `trial` or `part`, or keep one question with `where`"
+            "more.jsonl:1:1 duplicate-label: `` already labelled `a` for `good` in line 1 of `l.jsonl` / map `annotator`, `trial` or `part`, or keep one question with `where`"
         ]
     );
     assert_eq!(labels.count(0), 1);
@@ -544,8 +544,8 @@ fn people_s_labels_are_apart_and_their_places_may_be_empty() {
     assert_eq!(
         problems,
         [
-            "l.jsonl:1 unknown-answer: `answer_id` 0123 is no answer of this page's systems / leave the rows that Gatewright wrote as they are, but for `label` and `annotator`",
-            "l.jsonl:2 bad-number: `inclusion` is 0 / the probability of being drawn, above 0 and at most 1"
+            "l.jsonl:1:35 unknown-answer: `answer_id` 0123 is no answer of this page's systems / leave the rows that Gatewright wrote as they are, but for `label` and `annotator`",
+            "l.jsonl:2:64 bad-number: `inclusion` is 0 / the probability of being drawn, above 0 and at most 1"
         ]
     );
 }

@@ -43,6 +43,7 @@ pub use criterion::{
 pub use gate::{Action, Compare, Metric, Rule, Subject, Verb};
 pub use judge::{Judge, JudgeGrader, ProgramGrader, Sees};
 pub use live::{HeaderText, HttpShape, Live, Pace, Price, Protocol, Secret, SeedUse, Template};
+pub use node::PAGE_LIMIT;
 pub use rule::{DateOrder, Edge, Join, LengthIn, Limits, ListMarks, Reading, SimilarityMetric};
 pub use signing::{SignRules, identity, may_be_one};
 

@@ -12,7 +12,7 @@ use serde_saphyr::granit_parser::{Event, Options, Parser, ScalarStyle, ScanError
 use crate::problem::{Location, Problem};
 
 /// Largest page, in bytes.
-pub(crate) const PAGE_LIMIT: usize = 1 << 20;
+pub const PAGE_LIMIT: usize = 1 << 20;
 /// Deepest nesting, aliases included.
 const DEPTH_LIMIT: usize = 48;
 /// Most nodes, those that aliases repeat included.
@@ -144,11 +144,13 @@ pub(super) fn parse(bytes: &[u8], file: &Arc<str>, problems: &mut Vec<Problem>) 
 /// Checks size and encoding, and takes a byte order mark away.
 fn text<'b>(bytes: &'b [u8], file: &Arc<str>) -> Result<&'b str, Problem> {
     if bytes.len() > PAGE_LIMIT {
-        let what = format!(
-            "the page has {} bytes; at most {PAGE_LIMIT} are read",
-            bytes.len()
-        );
-        return Err(Problem::error("page-too-large", Location::file(file), what)
+        // Where the first byte stands that is too many.
+        let before = String::from_utf8_lossy(&bytes[..PAGE_LIMIT]);
+        let line = before.matches('\n').count() as u32 + 1;
+        let last = before.rsplit('\n').next().unwrap_or_default();
+        let at = Location::new(file, line, last.chars().count() as u32 + 1);
+        let what = "the page is larger than 1 MiB, and no larger one is read";
+        return Err(Problem::error("page-too-large", at, what)
             .why("one page is meant to be read by people")
             .instead(
                 "keep examples and outputs in files of their own, under `reference` and `recorded`",

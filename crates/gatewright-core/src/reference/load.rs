@@ -81,8 +81,8 @@ impl<'m> Loader<'m> {
             if !source.admits(&row) {
                 return None;
             }
-            let (example, case) = row::read(source, &row, problems.line(place.line), problems)?;
-            Some(Draft::of(&example, case, (number, place), asks))
+            let (example, cases) = row::read(source, &row, problems.line(place.line), problems)?;
+            Some(Draft::of(&example, cases, (number, place), asks))
         };
         let drafts = &mut self.drafts;
         json::map_objects(reader, threads, &mut problems, read, |draft| {

@@ -43,17 +43,16 @@ fn sized(view: &View, rows: usize) -> String {
 }
 
 fn head(out: &mut String, view: &View) {
-    let would = match view.enforce {
-        Enforce::Block => "",
-        Enforce::Advise | Enforce::Observe => "Would ",
+    let answer = match view.enforce {
+        Enforce::Block => view.answer.word(),
+        Enforce::Advise | Enforce::Observe => words::would(view.answer),
     };
-    let _ = writeln!(
-        out,
-        "# {would}{}: {}\n",
-        view.answer.word(),
-        safe(&view.product, 200)
-    );
-    let _ = write!(out, "**{}**", safe(&view.sentence, 600));
+    let mut answer = answer.to_owned();
+    if view.enforce != Enforce::Block {
+        answer[..1].make_ascii_uppercase();
+    }
+    let _ = writeln!(out, "# {answer}: {}\n", safe(&view.product, 200));
+    let _ = write!(out, "**{}**", safe(&words::answered(view), 600));
     for follow in &view.follows {
         let _ = write!(out, " {}", safe(follow, 400));
     }
@@ -160,17 +159,16 @@ fn segments(out: &mut String, view: &View, rows: usize) {
         .segments
         .iter()
         .map(|row| {
-            let value = |value: Option<f64>| {
-                value.map_or_else(String::new, |value| {
-                    safe(&words::amount(row.unit, value), 60)
-                })
-            };
+            let (production, candidate) = words::both(row);
+            let tied = row
+                .tied
+                .map(|tied| format!(", {} tied", words::count(tied)));
             vec![
                 safe(&row.slice.words, 80),
                 safe(&words::noted(&row.criterion, row.note.as_deref()), 120),
                 words::count(row.n),
-                value(row.production),
-                value(row.candidate),
+                safe(&production, 60),
+                safe(&format!("{candidate}{}", tied.unwrap_or_default()), 60),
                 interval(
                     row.unit,
                     row.difference.as_ref(),

@@ -41,7 +41,7 @@ pub use said::{Heard, changed};
 pub use sarif::{RESULTS_MAX, sarif};
 pub use stability::stability;
 pub use tables::one_flip;
-pub use terminal::{TerminalOptions, behaviour_table, confusion_table, terminal};
+pub use terminal::{TerminalOptions, answer, behaviour_table, confusion_table, terminal};
 pub use units::{Stands, Tally, Unit, Units};
 pub use view::{RunFacts, view};
 

@@ -411,10 +411,14 @@ pub struct SegmentView {
     pub difference: Option<EstimateView>,
     /// Why there is no interval.
     pub no_interval: Option<String>,
-    /// Examples lost.
+    /// Examples lost; of a preference those where production was preferred.
     pub lost: u64,
-    /// Examples gained.
+    /// Examples gained; of a preference those where the candidate was preferred.
     pub gained: u64,
+    /// Of a preference: examples where neither was preferred. A preference has no value of one system alone; its change is wins minus losses.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(default)]
+    pub tied: Option<u64>,
     /// Net change over all n, in the criterion's unit, so that negative is worse: few large losses may outweigh many small gains.
     pub net: f64,
     /// More failures a week than production, where traffic is known; negative for fewer.

@@ -67,6 +67,8 @@ pub(super) fn segments(materials: &Materials<'_>) -> Vec<SegmentView> {
             continue;
         };
         let fired = fired.contains(&(cell.criterion, &cell.slice));
+        let grader = &materials.manifest.criteria[usize::from(cell.criterion)].grader;
+        let preference = matches!(grader, Grader::Preference(_));
         if paired.lost == 0 && paired.gained == 0 && !fired {
             continue;
         }
@@ -93,9 +95,12 @@ pub(super) fn segments(materials: &Materials<'_>) -> Vec<SegmentView> {
             no_interval,
             lost: paired.lost,
             gained: paired.gained,
+            tied: preference.then_some(paired.both + paired.neither),
             net: {
-                let change = paired.candidate.unwrap_or(0.0) - paired.other.unwrap_or(0.0);
-                let grader = &materials.manifest.criteria[usize::from(cell.criterion)].grader;
+                let change = match preference {
+                    true => point(&paired.difference).unwrap_or(0.0),
+                    false => paired.candidate.unwrap_or(0.0) - paired.other.unwrap_or(0.0),
+                };
                 // Of time and money, less is better.
                 let smaller = rate_unit(materials, cell.criterion) != Unit::Share
                     && matches!(grader, Grader::Latency { .. } | Grader::Cost { .. });

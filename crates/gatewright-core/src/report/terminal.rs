@@ -1,11 +1,16 @@
 //! The closing summary in a terminal: at most 25 lines, plain words, no colour-only meaning.
 
+mod fit;
+mod tables;
+
+use self::fit::{HEAD, Section, fit};
+use self::tables::Columns;
 use crate::decide::Answer;
-use crate::manifest::{Enforce, Role};
-use crate::report::model::{BehaviourView, EstimateView, ReliabilityView, SegmentView, Unit, View};
-use crate::report::untrusted::{clip, columns, line, pad, wrap};
-use crate::report::words;
-use crate::report::{behaviour, conduct, record};
+use crate::manifest::Enforce;
+use crate::outcome::Missing;
+use crate::report::model::{BehaviourView, FindingView, ReliabilityView, View, WorkItemView};
+use crate::report::untrusted::{clip, columns, line, wrap};
+use crate::report::{behaviour, conduct, record, words};
 
 /// Most lines of the summary.
 pub(super) const LINES_MAX: usize = 25;
@@ -21,60 +26,36 @@ pub struct TerminalOptions {
     pub symbols: bool,
 }
 
-/// A block of lines, how many of them should and must stay when there are too many, and how soon it gives lines away.
-struct Section {
-    lines: Vec<String>,
-    should: usize,
-    must: usize,
-    /// Sections with a smaller rank give lines away first.
-    rank: u8,
-}
-
 /// Shows a view in at most `LINES_MAX` lines, none wider than the terminal.
 pub fn terminal(view: &View, options: &TerminalOptions) -> String {
     let width = options.width.max(40);
-    // In the order of the summary; `must` adds up to no more than the limit.
-    let mut sections = vec![
-        section(head(view, width), (6, 5), 9),
-        section(
-            labelled("Override", &record::overrides(view), width),
-            (4, 1),
-            9,
-        ),
-        section(rules(view, width), (2, 2), 8),
-        section(segments(view, width), (6, 3), 4),
-        section(classes(view, width), (4, 3), 3),
-        section(reliability(view, width), (3, 0), 3),
-        section(behaviour::table(&first_tests(view), width), (4, 0), 3),
-        section(
-            labelled("Traded", view.trade_offs.as_slice(), width),
-            (2, 1),
-            6,
-        ),
-        section(counted(view, width), (3, 2), 7),
-        section(labelled("Needed", &view.needs, width), (2, 2), 5),
-        section(labelled("To do", &work(view), width), (2, 1), 1),
-        section(labelled("Not seen", &unseen(view), width), (2, 2), 2),
-        section(
-            labelled("Decided", &last(record::decisions(view)), width),
-            (1, 0),
-            5,
-        ),
-        section(log(view, width), (1, 1), 9),
-        section(next(view, width), (2, 2), 10),
-    ];
-    fit(&mut sections);
+    let mut sections = sections(view, width);
+    fit(&mut sections, LINES_MAX);
+    let mut lines: Vec<String> = sections.iter().flat_map(Section::lines).cloned().collect();
+    if let Some(more) = fit::more(&sections, width) {
+        // In front of the log and the next command, which end the summary.
+        let behind: usize = sections
+            .iter()
+            .rev()
+            .take(2)
+            .map(|one| one.lines().count())
+            .sum();
+        lines.insert(lines.len() - behind, more);
+    }
+    written(view, lines, options)
+}
+
+/// Shows the answer alone, with what follows from it.
+pub fn answer(view: &View, options: &TerminalOptions) -> String {
+    let lines = head(view, options.width.max(40)).into_iter().flatten();
+    written(view, lines.collect(), options)
+}
+
+/// Puts lines together as the terminal can show them.
+fn written(view: &View, lines: Vec<String>, options: &TerminalOptions) -> String {
     let mut text = String::new();
-    for (index, line) in sections
-        .iter()
-        .flat_map(|section| &section.lines)
-        .enumerate()
-    {
-        let line = if options.symbols {
-            line.clone()
-        } else {
-            ascii(line)
-        };
+    for (index, line) in lines.into_iter().enumerate() {
+        let line = if options.symbols { line } else { ascii(&line) };
         match index {
             0 if options.colour => text.push_str(&coloured(view, &line)),
             _ => text.push_str(&line),
@@ -82,6 +63,75 @@ pub fn terminal(view: &View, options: &TerminalOptions) -> String {
         text.push('\n');
     }
     text
+}
+
+/// The sections in the order of the summary; what must stay adds up to no more than the limit where names are of a usual length.
+fn sections(view: &View, width: usize) -> Vec<Section> {
+    let whole = |lines: Vec<String>| lines.into_iter().map(|line| vec![line]).collect();
+    let reason = ("reason", "reasons");
+    let count = ("count", "counts");
+    let room = Columns::of(view, width);
+    let mut sections = vec![
+        Section::new(head(view, width), (2, 1), HEAD, reason),
+        Section::new(
+            labelled("Override", &record::overrides(view), width),
+            (2, 1),
+            HEAD,
+            ("override", "overrides"),
+        ),
+        Section::new(rules(view, width), (2, 1), 8, ("rule", "rules")),
+    ];
+    sections.extend(tables::segments(view, &room));
+    sections.extend(tables::classes(view, &room));
+    sections.extend([
+        Section::new(
+            reliability(view, width),
+            (1, 0),
+            3,
+            ("reliability", "reliabilities"),
+        ),
+        Section::new(
+            whole(behaviour::table(&first_tests(view), width)),
+            (4, 0),
+            3,
+            ("behaviour", "behaviours"),
+        ),
+        Section::new(
+            labelled("Traded", view.trade_offs.as_slice(), width),
+            (1, 1),
+            5,
+            ("trade-off", "trade-offs"),
+        ),
+        Section::new(counted(view, width), (3, 2), 5, count),
+        Section::new(examples(view, width), (1, 1), 5, count),
+        Section::new(
+            labelled("Needed", &needs(view), width),
+            (2, 1),
+            6,
+            ("need", "needs"),
+        ),
+        Section::new(
+            labelled("To do", &work(view), width),
+            (3, 1),
+            7,
+            ("work item", "work items"),
+        ),
+        Section::new(
+            labelled("Not seen", &unseen(view), width),
+            (2, 1),
+            2,
+            ("limit", "limits"),
+        ),
+        Section::new(
+            labelled("Decided", &last(record::decisions(view)), width),
+            (1, 0),
+            5,
+            ("decision", "decisions"),
+        ),
+        Section::new(log(view, width), (1, 1), HEAD, ("log", "logs")),
+        Section::new(next(view, width), (1, 1), HEAD, ("command", "commands")),
+    ]);
+    sections
 }
 
 /// Most behavioural tests in the summary.
@@ -118,224 +168,68 @@ fn plain(lines: Vec<String>, options: &TerminalOptions) -> String {
     text
 }
 
-fn section(lines: Vec<String>, (should, must): (usize, usize), rank: u8) -> Section {
-    Section {
-        lines,
-        should,
-        must,
-        rank,
-    }
-}
-
-/// Takes lines away until the summary fits: in the order of rank, first what should stay is spared, then what must.
-fn fit(sections: &mut [Section]) {
-    let mut order: Vec<usize> = (0..sections.len()).collect();
-    order.sort_by_key(|&index| sections[index].rank);
-    for strict in [false, true] {
-        for &index in &order {
-            let total: usize = sections.iter().map(|section| section.lines.len()).sum();
-            let over = total.saturating_sub(LINES_MAX);
-            let section = &mut sections[index];
-            let keep = if strict { section.must } else { section.should };
-            let spare = section.lines.len().saturating_sub(keep);
-            if over == 0 || spare == 0 {
-                continue;
-            }
-            section
-                .lines
-                .truncate(section.lines.len() - spare.min(over));
-            if let Some(last) = section.lines.last_mut() {
-                "  … more in gatewright report".clone_into(last);
-            }
-        }
-    }
-}
-
-fn head(view: &View, width: usize) -> Vec<String> {
-    let would = match view.enforce {
-        Enforce::Block => "",
-        Enforce::Advise | Enforce::Observe => "WOULD ",
-    };
-    let mut text = format!("{would}{}", line(&view.sentence, 600));
+/// The answer with what follows, and what the exit code makes of it.
+fn head(view: &View, width: usize) -> Vec<Vec<String>> {
+    let mut text = line(&words::answered(view), 600);
     for follow in &view.follows {
         text.push(' ');
         text.push_str(&line(follow, 400));
     }
-    let mut lines = wrap(&text, width, 0);
-    match view.enforce {
-        Enforce::Block => {}
-        Enforce::Advise => {
-            lines.push("Advice only (enforce: advise): the exit code is 0.".to_owned())
+    let mut entries = vec![wrap(&text, width, 0)];
+    entries.extend(
+        match view.enforce {
+            Enforce::Block => None,
+            Enforce::Advise => Some("Advice only (enforce: advise): the exit code is 0."),
+            Enforce::Observe => Some("Observing (enforce: observe): the exit code is 0."),
         }
-        Enforce::Observe => {
-            lines.push("Observing (enforce: observe): the exit code is 0.".to_owned())
-        }
-    }
-    lines
+        .map(|said| wrap(said, width, 0)),
+    );
+    entries
 }
 
 /// The rules that fired and where they stand on the page.
-fn rules(view: &View, width: usize) -> Vec<String> {
-    let mut lines = Vec::new();
+fn rules(view: &View, width: usize) -> Vec<Vec<String>> {
     let fired: Vec<_> = view
         .fired
         .iter()
         .filter_map(|index| view.findings.get(*index))
         .collect();
-    if let Some(first) = fired.first() {
-        let missing = match first.missing {
-            0 => String::new(),
-            more => format!(", {} missing", words::count(more)),
-        };
-        let text = format!(
-            "Rule: {} ({}, {}), n {}, effective n {}{missing}",
-            line(&first.rule, 60),
-            first.verb.word(),
-            line(&first.at, 60),
-            words::count(first.n),
-            words::short(first.n_eff, 0),
-        );
-        lines.extend(wrap(&text, width, 2));
-    }
-    if fired.len() > 1 {
-        let rest: Vec<String> = fired[1..]
-            .iter()
-            .map(|finding| {
-                format!(
-                    "{} in {}",
-                    line(&finding.rule, 60),
-                    line(&finding.slice.words, 60)
-                )
-            })
-            .collect();
-        lines.extend(
-            wrap(&format!("Also: {}", rest.join("; ")), width, 2)
-                .into_iter()
-                .take(2),
-        );
-    }
-    lines
-}
-
-fn segments(view: &View, width: usize) -> Vec<String> {
-    let rows = chosen_segments(view);
-    let Some(first) = rows.first() else {
+    let Some((first, others)) = fired.split_first() else {
         return Vec::new();
     };
-    let one_criterion = rows.iter().all(|row| row.criterion == first.criterion);
-    let title = match one_criterion {
-        true => format!("Changed on {}", line(&first.criterion, 40)),
-        false => "Changed".to_owned(),
+    let missing = match first.missing {
+        0 => String::new(),
+        more => format!(", {} missing", words::count(more)),
     };
-    let place = width.saturating_sub(59).clamp(12, 40);
-    // There is room for the first words of what the numbers are.
-    let short = |row: &SegmentView| {
-        let note = row.note.as_deref()?;
-        Some(note.trim_end_matches(", not corrected").to_owned())
-    };
-    let alike = rows.iter().all(|row| row.note == first.note);
-    let change = match short(first).filter(|_| alike) {
-        Some(note) => format!("95 % change ({note})"),
-        None => "change (95 % interval)".to_owned(),
-    };
-    let mut lines = vec![format!(
-        "  {} {:>5}  {:>10}  {:>9}  {change}",
-        pad(&title, place),
-        "n",
-        "production",
-        "candidate"
-    )];
-    for row in rows {
-        let mark = match row.net {
-            net if net < -1e-9 => '▼',
-            net if net > 1e-9 => '▲',
-            _ => '·',
+    let text = format!(
+        "Rule: {} ({}, {}), n {}, effective n {}{missing}",
+        line(&first.rule, 60),
+        first.verb.word(),
+        line(&first.at, 60),
+        words::count(first.n),
+        words::short(first.n_eff, 0),
+    );
+    let mut entries = vec![wrap(&text, width, 2)];
+    if !others.is_empty() {
+        let named = |finding: &&FindingView| {
+            let (rule, place) = (line(&finding.rule, 60), line(&finding.slice.words, 60));
+            format!("{rule} in {place}")
         };
-        let value = |value: Option<f64>| {
-            value.map_or_else(|| "-".to_owned(), |value| words::amount(row.unit, value))
-        };
-        let mut name = line(&row.slice.words, 60);
-        if !one_criterion {
-            name = format!("{name}, {}", line(&row.criterion, 30));
+        let mut named: Vec<String> = others.iter().take(ALSO_MAX).map(named).collect();
+        let more = others.len().saturating_sub(ALSO_MAX) as u64;
+        if more > 0 {
+            named.push(format!("{more} more"));
         }
-        if let Some(note) = short(row).filter(|_| !alike) {
-            name = format!("{name} ({note})");
-        }
-        lines.push(format!(
-            "{mark} {} {:>5}  {:>10}  {:>9}  {}",
-            pad(&name, place),
-            words::count(row.n),
-            value(row.production),
-            value(row.candidate),
-            difference(row.unit, row.difference.as_ref()),
-        ));
+        entries.push(wrap(&format!("Also: {}", named.join("; ")), width, 2));
     }
-    lines.iter().map(|row| clip(row, width)).collect()
+    entries
 }
 
-/// Where a rule fired with the average beside it, the largest losses, the largest gains: of the criteria that decide.
-fn chosen_segments(view: &View) -> Vec<&SegmentView> {
-    let decides = |row: &SegmentView| {
-        view.findings
-            .iter()
-            .any(|finding| finding.deciding && finding.subject == row.criterion)
-    };
-    let mut rows: Vec<&SegmentView> = view
-        .segments
-        .iter()
-        .filter(|row| row.fired)
-        .take(3)
-        .collect();
-    let fired: Vec<String> = rows.iter().map(|row| row.criterion.clone()).collect();
-    let same = |row: &SegmentView| fired.is_empty() || fired.contains(&row.criterion);
-    let whole = |row: &SegmentView| row.slice.values.is_empty();
-    // A dimension with one value says the same as all examples.
-    let repeats = |row: &SegmentView| {
-        let mut all = view.segments.iter().filter(|one| whole(one));
-        !whole(row) && all.any(|one| one.criterion == row.criterion && one.n == row.n)
-    };
-    let others: Vec<&SegmentView> = view
-        .segments
-        .iter()
-        .filter(|row| !row.fired && decides(row) && same(row) && !repeats(row))
-        .collect();
-    // A better average over a broken segment is the thing to see.
-    rows.extend(others.iter().filter(|row| whole(row)).take(1));
-    let lost = others.iter().filter(|row| row.net < -1e-9 && !whole(row));
-    rows.extend(lost.take(2));
-    let gained = others
-        .iter()
-        .rev()
-        .filter(|row| row.net > 1e-9 && !whole(row));
-    rows.extend(gained.take(2));
-    rows
-}
-
-/// `−20.8 pts (−38 to −4)`.
-fn difference(unit: Unit, estimate: Option<&EstimateView>) -> String {
-    let Some(estimate) = estimate else {
-        return "no interval".to_owned();
-    };
-    let show = |value: f64| match unit {
-        Unit::Share => format!(
-            "{}{}",
-            words::sign(value),
-            words::short(value.abs() * 100.0, 1)
-        ),
-        other => words::change(other, value),
-    };
-    let bound = |bound: Option<f64>| bound.map_or_else(|| "?".to_owned(), show);
-    let points = if unit == Unit::Share { " pts" } else { "" };
-    format!(
-        "{}{points} ({} to {})",
-        show(estimate.point),
-        bound(estimate.lower),
-        bound(estimate.upper)
-    )
-}
+/// Most rules that are named after the first one that fired.
+const ALSO_MAX: usize = 4;
 
 /// pass^k in both readings, where a rule rests on it.
-fn reliability(view: &View, width: usize) -> Vec<String> {
+fn reliability(view: &View, width: usize) -> Vec<Vec<String>> {
     let gated = |criterion: &str| {
         view.findings
             .iter()
@@ -374,40 +268,8 @@ fn reliability(view: &View, width: usize) -> Vec<String> {
     lines
 }
 
-fn classes(view: &View, width: usize) -> Vec<String> {
-    let mut lines = Vec::new();
-    let place = width.saturating_sub(59).clamp(12, 40);
-    for class in view.classes.iter().take(4) {
-        let of = |role: Role| {
-            let count = class.examples.get(&role).copied();
-            count.map_or_else(|| "-".to_owned(), words::count)
-        };
-        let contact = class
-            .owner
-            .contact
-            .as_deref()
-            .map(|contact| format!(" {}", line(contact, 40)));
-        lines.push(format!(
-            "  {} {:>5}  {:>10}  {:>9}  {}{}",
-            pad(&words::class(&line(&class.class, 60), 2), place),
-            words::count(view.reference.active),
-            of(Role::Production),
-            of(Role::Candidate),
-            line(&class.owner.name, 60),
-            contact.unwrap_or_default(),
-        ));
-    }
-    if !lines.is_empty() {
-        let header = format!(
-            "  {:<place$} {:>5}  {:>10}  {:>9}  owner",
-            "Examples failing as", "n", "production", "candidate"
-        );
-        lines.insert(0, header);
-    }
-    lines.iter().map(|row| clip(row, width)).collect()
-}
-
-fn counted(view: &View, width: usize) -> Vec<String> {
+/// Who answered how often, and what has no verdict.
+fn counted(view: &View, width: usize) -> Vec<Vec<String>> {
     let parts: Vec<String> = view
         .denominators
         .iter()
@@ -435,6 +297,43 @@ fn counted(view: &View, width: usize) -> Vec<String> {
             )
         })
         .collect();
+    let mut entries = labelled("Answered", &[parts.join(", ")], width);
+    entries.extend(labelled("Ungraded", &ungraded(view), width));
+    entries.extend(labelled("Note", &view.run.notes, width));
+    entries
+}
+
+/// Answers that a grader or its labels could not read: no answer is missing, and a verdict is.
+fn ungraded(view: &View) -> Vec<String> {
+    let mut entries = Vec::new();
+    for cell in view
+        .tables
+        .iter()
+        .filter(|cell| cell.slice.values.is_empty())
+    {
+        for (role, system) in &cell.systems {
+            let reason = Missing::GraderError.word();
+            if let Some(count) = system.missing.get(reason) {
+                let (criterion, role) = (line(&cell.criterion, 40), role.word());
+                let of = words::count(system.units);
+                let count = words::count(*count);
+                entries.push(format!("{criterion} of {role} {count} of {of} ({reason})"));
+            }
+        }
+    }
+    let named: Vec<String> = entries.iter().take(3).cloned().collect();
+    let more = match entries.len().saturating_sub(3) {
+        0 => String::new(),
+        more => format!(", and {more} more"),
+    };
+    match named.is_empty() {
+        true => Vec::new(),
+        false => vec![format!("{}{more}", named.join(", "))],
+    }
+}
+
+/// What the examples are.
+fn examples(view: &View, width: usize) -> Vec<Vec<String>> {
     let mut evidence: Vec<String> = view
         .reference
         .kinds
@@ -447,8 +346,6 @@ fn counted(view: &View, width: usize) -> Vec<String> {
     if view.run.sealed != "sealed before the first outcome" {
         evidence.push(view.run.sealed.clone());
     }
-    let mut lines = labelled("Answered", &[parts.join(", ")], width);
-    lines.extend(labelled("Note", &view.run.notes, width));
     let aside = words::set_aside(view.reference.quarantined, view.reference.retired);
     let (asked, label) = (evidence.join(", "), "Examples");
     let evidence: Vec<String> = match aside {
@@ -458,15 +355,89 @@ fn counted(view: &View, width: usize) -> Vec<String> {
         }
         aside => [asked].into_iter().chain(aside).collect(),
     };
-    lines.extend(labelled(label, &evidence, width));
-    lines
+    labelled(label, &evidence, width)
 }
 
+/// What is to do and by whom. Repairs of one boundary by one owner in several places are one entry: the work is the same.
 fn work(view: &View) -> Vec<String> {
-    view.work_items
+    let mut entries: Vec<Work> = Vec::new();
+    for item in &view.work_items {
+        let one = Work::of(item);
+        match entries.iter_mut().find(|entry| entry.stem == one.stem) {
+            Some(entry) => {
+                entry.places.extend(one.places);
+                let new = one
+                    .rules
+                    .into_iter()
+                    .filter(|rule| !entry.rules.contains(rule));
+                let new: Vec<String> = new.collect();
+                entry.rules.extend(new);
+            }
+            None => entries.push(one),
+        }
+    }
+    entries.iter().map(Work::text).collect()
+}
+
+/// A work item taken apart.
+struct Work {
+    /// Whose it is, and what is said before and behind the place.
+    stem: (String, String, String),
+    places: Vec<String>,
+    rules: Vec<String>,
+}
+
+impl Work {
+    fn of(item: &WorkItemView) -> Self {
+        let again = item.what.split_once("; then run ");
+        let again = again.and_then(|(what, rest)| Some((what, rest.strip_suffix(" again")?)));
+        let (what, rules) = match again {
+            Some((what, rule)) => (what, vec![line(rule, 60)]),
+            None => (&item.what[..], Vec::new()),
+        };
+        let values = item.slice.values.iter();
+        let values: Vec<String> = values
+            .map(|(name, value)| format!("{name} {value}"))
+            .collect();
+        let place = values.join(", ");
+        let apart = what.split_once(&format!(" in {place}"));
+        let (before, behind, places) =
+            match apart.filter(|_| !rules.is_empty() && !place.is_empty()) {
+                Some((before, behind)) => (before, behind, vec![line(&item.slice.words, 60)]),
+                None => (what, "", Vec::new()),
+            };
+        Self {
+            stem: (
+                line(&item.owner.name, 60),
+                line(before, 300),
+                line(behind, 300),
+            ),
+            places,
+            rules,
+        }
+    }
+
+    fn text(&self) -> String {
+        let (owner, before, behind) = &self.stem;
+        let place = match self.places.is_empty() {
+            true => String::new(),
+            false => format!(" in {}", words::list(&self.places)),
+        };
+        let again = match self.rules.is_empty() {
+            true => String::new(),
+            false => format!("; then run {} again", words::list(&self.rules)),
+        };
+        format!("{owner}: {before}{place}{behind}{again}")
+    }
+}
+
+/// What would decide it, where nobody has it to do.
+fn needs(view: &View) -> Vec<String> {
+    let given = |need: &&String| view.work_items.iter().any(|item| item.what == **need);
+    view.needs
         .iter()
-        .take(2)
-        .map(|item| format!("{}: {}", line(&item.owner.name, 60), line(&item.what, 300)))
+        .filter(|need| !given(need))
+        .cloned()
         .collect()
 }
 
@@ -479,13 +450,13 @@ fn unseen(view: &View) -> Vec<String> {
 }
 
 /// Where the project's log stands: whoever keeps this line can find out later whether the log was cut or put back.
-fn log(view: &View, width: usize) -> Vec<String> {
+fn log(view: &View, width: usize) -> Vec<Vec<String>> {
     let checkpoint = view
         .record
         .iter()
         .filter_map(|record| record.checkpoint.as_deref());
     checkpoint
-        .map(|at| clip(&format!("Log: {at}"), width.max(80)))
+        .map(|at| vec![clip(&format!("Log: {at}"), width.max(80))])
         .collect()
 }
 
@@ -495,31 +466,26 @@ fn last(mut lines: Vec<String>) -> Vec<String> {
     lines.split_off(keep)
 }
 
-fn next(view: &View, width: usize) -> Vec<String> {
-    wrap(&format!("Next: {}", line(&view.next, 300)), width, 6)
+fn next(view: &View, width: usize) -> Vec<Vec<String>> {
+    vec![wrap(&format!("Next: {}", line(&view.next, 300)), width, 6)]
 }
 
-/// Lines behind a label; further entries are indented.
-fn labelled(label: &str, entries: &[String], width: usize) -> Vec<String> {
-    let indent = label.len() + 2;
-    let mut lines = Vec::new();
+/// Entries behind a label; further lines are indented.
+fn labelled(label: &str, entries: &[String], width: usize) -> Vec<Vec<String>> {
+    let indent = " ".repeat(label.len() + 2);
+    let mut shown = Vec::new();
     for entry in entries {
-        let lead = if lines.is_empty() {
-            format!("{label}: ")
-        } else {
-            " ".repeat(indent)
-        };
-        let body = wrap(&line(entry, 400), width - indent, 0);
-        for (index, text) in body.into_iter().enumerate() {
-            let lead = if index == 0 {
-                lead.clone()
-            } else {
-                " ".repeat(indent)
-            };
-            lines.push(format!("{lead}{text}"));
-        }
+        let body = wrap(&line(entry, 400), width - indent.len(), 0);
+        let lines = body.into_iter().enumerate().map(|(index, text)| {
+            match index == 0 && shown.is_empty() {
+                true => format!("{label}: {text}"),
+                false => format!("{indent}{text}"),
+            }
+        });
+        let lines: Vec<String> = lines.collect();
+        shown.push(lines);
     }
-    lines
+    shown
 }
 
 /// Replaces our symbols one for one.

@@ -323,13 +323,13 @@ fn a_hold_reads_as_people_would_say_it() {
     of 5. About 1,000 more failures a week (400,000 USD). Retrieval team repairs; or
     narrow to refund and plan-change (81 % of traffic).
     Rule: no-task-breaks (guard, gatewright.yaml:95:5), n 24, effective n 24
-      Changed on grounded       n  production  candidate  change (95 % interval)
-    ▼ cancellation             24      95.8 %       75 %  −20.8 pts (−37.8 to −3.8)
-    ▲ all examples            120      91.7 %       95 %  +3.3 pts (−13.7 to +20.3)
-    ▲ refund                   24        75 %      100 %  +25 pts (+8 to +42)
-      Examples failing as       n  production  candidate  owner
-      unsupported claims        0           5          9  Retrieval team #retrieval
-      over-refusals             0           8          2  policy
+      Changed on grounded        n  production  candidate  change (95 % interval)
+    ▼ cancellation              24      95.8 %       75 %  −20.8 pts (−37.8 to −3.8)
+    ▲ refund                    24        75 %      100 %  +25 pts (+8 to +42)
+    ▲ all examples             120      91.7 %       95 %  +3.3 pts (−13.7 to +20.3)
+      Examples failing as        n  production  candidate  owner
+      unsupported claims         0           5          9  Retrieval team #retrieval
+      over-refusals              0           8          2  policy
     Traded: over-refusals −6, unsupported claims +4
     Answered: candidate 120 of 120, production 118 of 120 (2 provider error)
     Examples: no example, not sealed
@@ -438,6 +438,128 @@ fn advice_says_would_and_the_exit_code_stays() {
     assert_eq!(view.exit_code, 100);
 }
 
+/// Each of the six answers has words of its own where the gate only advises: a person would say them.
+#[test]
+fn advice_has_right_words_for_every_answer() {
+    for (answer, upper, heading) in [
+        (Answer::Ship, "WOULD SHIP: ", "# Would ship: "),
+        (Answer::Narrow, "WOULD NARROW: ", "# Would narrow: "),
+        (Answer::Hold, "WOULD HOLD: ", "# Would hold: "),
+        (Answer::Repair, "WOULD REPAIR: ", "# Would repair: "),
+        (Answer::Rollback, "WOULD ROLL BACK: ", "# Would roll back: "),
+        (
+            Answer::NotEnoughEvidence,
+            "WOULD FIND NOT ENOUGH EVIDENCE: ",
+            "# Would find not enough evidence: ",
+        ),
+    ] {
+        for enforce in [Enforce::Advise, Enforce::Observe] {
+            let mut page = page();
+            page.decision.enforce = enforce;
+            let answered = Proposal {
+                answer,
+                ..proposal()
+            };
+            let view = made(&page, &answered, &analysis());
+            let text = terminal(&view, &PLAIN);
+            assert!(text.starts_with(upper), "{text}");
+            let text = markdown(&view);
+            assert!(text.starts_with(heading), "{text}");
+            assert!(text.contains(&format!("**{upper}")), "{text}");
+        }
+        let view = made(
+            &page(),
+            &Proposal {
+                answer,
+                ..proposal()
+            },
+            &analysis(),
+        );
+        let word = format!("{}: ", answer.word().to_uppercase());
+        assert!(terminal(&view, &PLAIN).starts_with(&word));
+    }
+}
+
+/// The summary gives away whole entries only, says what left, and keeps the first thing to do.
+#[test]
+fn room_is_made_by_whole_entries() {
+    let mut proposal = proposal();
+    let item = proposal.work_items[0].clone();
+    proposal.work_items = ["alpha", "beta", "gamma", "delta"]
+        .map(|what| WorkItem {
+            what: format!("repair {what} where the handlers meet the policy, and look at every answer that cites two versions of one section"),
+            ..item.clone()
+        })
+        .to_vec();
+    proposal.needs = (0..6)
+        .map(|at| format!("no-worse: {at} more examples of traffic, from sources that are independent of each other, and of this one"))
+        .collect();
+    proposal.unseen = (0..9)
+        .map(|at| format!("limit {at}: a loss under 3 examples in a guarded segment (thinnest: risk high, 3 of 29), and everything that nobody thought of"))
+        .collect();
+    let view = made(&page(), &proposal, &analysis());
+    let text = terminal(&view, &PLAIN);
+    assert!(text.lines().count() <= terminal::LINES_MAX, "{text}");
+    let plain = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let shown = |words: &str| plain.matches(words).count();
+    // Every sentence that begins ends.
+    assert!(shown("Retrieval team: repair") >= 1, "{text}");
+    assert_eq!(
+        shown("Retrieval team: repair"),
+        shown("of one section"),
+        "{text}"
+    );
+    assert_eq!(
+        shown("limit"),
+        shown("nobody thought of") + shown("9 limits") + shown("8 limits"),
+        "{text}"
+    );
+    assert!(shown("Not seen: limit 0") == 1, "{text}");
+    assert!(
+        plain.contains("To do: Retrieval team: repair alpha"),
+        "{text}"
+    );
+    assert!(plain.contains("More in gatewright report: "), "{text}");
+    assert!(plain.contains("work items"), "{text}");
+    assert!(plain.contains("Next: gatewright triage"), "{text}");
+    assert!(!plain.contains(" … "), "{text}");
+}
+
+/// One boundary that breaks in two places is one piece of work, with both places and both rules.
+#[test]
+fn the_same_repair_in_two_places_is_told_once() {
+    let mut proposal = proposal();
+    let item = |place: &str, value: &str, rule: &str| WorkItem {
+        what: format!("repair grounded in {place} {value}: grounding rules; then run {rule} again"),
+        slice: vec![(place.to_owned(), value.to_owned())],
+        ..proposal.work_items[0].clone()
+    };
+    proposal.work_items = vec![
+        item("task", "cancellation", "no-task-breaks"),
+        item("risk", "high", "high-risk"),
+    ];
+    let text = terminal(&made(&page(), &proposal, &analysis()), &PLAIN);
+    let plain = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        plain.contains("To do: Retrieval team: repair grounded in cancellation and risk high: grounding rules; then run no-task-breaks and high-risk again"),
+        "{text}"
+    );
+}
+
+/// Where there is no other system nothing was traded, and nothing is left uncompared.
+#[test]
+fn a_page_with_one_system_trades_nothing() {
+    let mut page = page();
+    let mut analysis = analysis();
+    analysis.classes[0].unpaired = 126;
+    let two = made(&page, &proposal(), &analysis).trade_offs;
+    assert!(two.is_some_and(|text| text.contains("126 failing examples not compared")));
+    page.systems.remove(&Role::Production);
+    let view = made(&page, &proposal(), &analysis);
+    assert_eq!(view.trade_offs, None);
+    assert!(!terminal(&view, &PLAIN).contains("Traded"));
+}
+
 #[test]
 fn unbroken_ship_says_what_it_does_not_show() {
     let mut page = page();
@@ -473,7 +595,7 @@ fn an_undefined_interval_says_why_and_json_has_no_infinity() {
     let row = &view.segments[0];
     assert_eq!(
         row.no_interval.as_deref(),
-        Some("only 1 independent source(s)")
+        Some("only 1 independent source")
     );
     let json = serde_json::to_value(&view).expect("serialises");
     assert_eq!(json["format"], "gatewright-report/1");

@@ -103,7 +103,7 @@ pub fn view(
             .map(|(finding, sentence)| finding_view(&materials, finding, sentence))
             .collect(),
         segments: tables::segments(&materials),
-        trade_offs: trade_offs(&classes),
+        trade_offs: trade_offs(&classes, paired(manifest)),
         class_owners: pictures::class_owners(&classes, reference.examples.len() as u64),
         classes,
         denominators: tables::denominators(&materials),
@@ -402,8 +402,19 @@ fn cost_each(materials: &Materials<'_>, finding: &Finding, rule: &Rule) -> Optio
     (alike && !costs(&gained).iter().any(dearer)).then_some(each)
 }
 
+/// Says whether the candidate has production beside it.
+fn paired(manifest: &Manifest) -> bool {
+    [Role::Candidate, Role::Production]
+        .iter()
+        .all(|role| manifest.systems.contains_key(role))
+}
+
 /// "over-refusals −6, unsupported claims +4": fewer first, then more; candidate minus production.
-fn trade_offs(classes: &[ClassView]) -> Option<String> {
+fn trade_offs(classes: &[ClassView], paired: bool) -> Option<String> {
+    // Where there is no other system, nothing was traded and nothing is left uncompared.
+    if !paired {
+        return None;
+    }
     let mut changed: Vec<(i64, &ClassView)> = classes
         .iter()
         .filter_map(|class| Some((class.change?, class)))

@@ -1,7 +1,9 @@
 //! Numbers and names in words people use.
 
 use crate::analyse::Slice;
-use crate::report::model::{EstimateView, LapseView, Money, ScopeView, Unit};
+use crate::decide::Answer;
+use crate::manifest::Enforce;
+use crate::report::model::{EstimateView, LapseView, Money, ScopeView, SegmentView, Unit, View};
 
 /// Formats a value in its unit: `91.2 %`, `4.1 s`, `0.02 USD`, `0.713`.
 pub fn amount(unit: Unit, value: f64) -> String {
@@ -133,6 +135,39 @@ pub fn method_shown(shown: Option<&EstimateView>) -> String {
             short(shown.n_eff, 1)
         )
     })
+}
+
+/// What production and the candidate have in a segment: their values, or of a preference how often each was preferred.
+pub fn both(row: &SegmentView) -> (String, String) {
+    if row.tied.is_some() {
+        let won = |wins: u64| format!("{} won", count(wins));
+        return (won(row.lost), won(row.gained));
+    }
+    let shown =
+        |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| amount(row.unit, value));
+    (shown(row.production), shown(row.candidate))
+}
+
+/// The answer in one sentence, as it would be where the gate only advises: `WOULD HOLD: …`, `WOULD FIND NOT ENOUGH EVIDENCE: …`.
+pub fn answered(view: &View) -> String {
+    let word = view.answer.word().to_uppercase();
+    match (view.enforce, view.sentence.strip_prefix(&word)) {
+        (Enforce::Block, _) => view.sentence.clone(),
+        (_, Some(rest)) => format!("{}{rest}", would(view.answer).to_uppercase()),
+        (_, None) => view.sentence.clone(),
+    }
+}
+
+/// What a gate that only advises says: what it would do if it were enforced.
+pub fn would(answer: Answer) -> &'static str {
+    match answer {
+        Answer::Ship => "would ship",
+        Answer::Narrow => "would narrow",
+        Answer::Repair => "would repair",
+        Answer::Hold => "would hold",
+        Answer::Rollback => "would roll back",
+        Answer::NotEnoughEvidence => "would find not enough evidence",
+    }
 }
 
 /// `1 example`, `12 examples`.

@@ -243,9 +243,7 @@ fn a_judge_s_trip_is_confirmed_by_people_and_by_nothing_else() {
     );
     let needs = with(None).decide().needs;
     assert!(
-        needs
-            .iter()
-            .any(|need| need.contains("labels on 16 flip(s)")),
+        needs.iter().any(|need| need.contains("labels on 16 flips")),
         "{needs:?}"
     );
     assert_eq!(finding(&with(Some(true)), 0).standing, Standing::Violated);

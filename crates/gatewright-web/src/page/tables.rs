@@ -203,6 +203,10 @@ pub(crate) fn segments(view: &View) -> Option<Table> {
             || "–".to_owned(),
             |failures| format!("{}{}", words::sign(failures), words::about(failures)),
         );
+        let (production, candidate) = words::both(row);
+        let tied = row
+            .tied
+            .map(|tied| format!(", {} tied", words::count(tied)));
         table.add(
             None,
             if row.fired { "fired" } else { "" },
@@ -210,8 +214,8 @@ pub(crate) fn segments(view: &View) -> Option<Table> {
                 row.slice.words.clone(),
                 words::noted(&row.criterion, row.note.as_deref()),
                 words::count(row.n),
-                amount(row.unit, row.production),
-                amount(row.unit, row.candidate),
+                production,
+                format!("{candidate}{}", tied.unwrap_or_default()),
                 words::change_shown(
                     row.unit,
                     row.difference.as_ref(),

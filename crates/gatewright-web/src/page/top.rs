@@ -60,7 +60,7 @@ impl Top {
         let lead = view.answer.word();
         let word = match view.enforce {
             Enforce::Block => capital(lead),
-            Enforce::Advise | Enforce::Observe => format!("Would {lead}"),
+            Enforce::Advise | Enforce::Observe => capital(words::would(view.answer)),
         };
         let sentence = match view.sentence.split_once(": ") {
             Some((before, rest)) if before.eq_ignore_ascii_case(lead) => rest.to_owned(),

@@ -52,7 +52,10 @@ fn show(
         }))?;
         return Ok(code);
     }
-    let mut text = problems_text(problems, context.console.options.width);
+    let mut shown = problems.to_vec();
+    // Whoever wants the answer and the errors has both in fewer lines.
+    shown.retain(|it| !context.console.quiet || it.weight == Weight::Error);
+    let mut text = problems_text(&shown, context.console.options.width);
     let s = |count: usize| if count == 1 { "" } else { "s" };
     text.push_str(&format!(
         "{name}: {rules} rule{} over {examples} example{}; {errors} error{}, {suggestions} suggestion{}\n",

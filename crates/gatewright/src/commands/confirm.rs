@@ -1,5 +1,7 @@
 //! `gatewright confirm`
 
+use gatewright_core::report::words::counted;
+
 use crate::args::ConfirmArgs;
 use crate::commands::Context;
 use crate::error::Failure;
@@ -45,8 +47,15 @@ pub(crate) fn confirm(context: &Context, args: &ConfirmArgs) -> Result<u8, Failu
         }))?;
     } else if ran {
         console.out(&format!(
-            "Run {}: {fresh} examples were run again.\nNext: gatewright decide\n",
-            session.name
+            "Run {}: {} run again.\nNext: gatewright decide\n",
+            session.name,
+            were(fresh)
+        ))?;
+    } else if fresh > 0 {
+        console.out(&format!(
+            "Run {}: what tripped was confirmed already: {} run again.\nNext: gatewright decide\n",
+            session.name,
+            were(fresh)
         ))?;
     } else {
         console.out(&format!(
@@ -55,4 +64,9 @@ pub(crate) fn confirm(context: &Context, args: &ConfirmArgs) -> Result<u8, Failu
         ))?;
     }
     Ok(exit::SHIP)
+}
+
+fn were(examples: usize) -> String {
+    let was = if examples == 1 { "was" } else { "were" };
+    format!("{} {was}", counted(examples as u64, "example"))
 }

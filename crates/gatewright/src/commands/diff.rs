@@ -21,8 +21,8 @@ use crate::pipeline::{
     telling, what_judges_said, writer,
 };
 
-/// Below this many columns the two outputs stand one above the other.
-const SIDE_BY_SIDE_COLUMNS: usize = 100;
+/// Below this many columns the two outputs stand one above the other: a half would hold a few words.
+const SIDE_BY_SIDE_COLUMNS: usize = 72;
 /// Most lines shown of one output; `--json` has all of it.
 const OUTPUT_LINES: usize = 12;
 /// Most characters shown of one line of output.
@@ -114,8 +114,10 @@ pub(crate) fn diff(context: &Context, args: &DiffArgs) -> Result<u8, Failure> {
             String::new()
         }
     );
-    for one in &changed {
-        show(one, width, &mut text);
+    if !context.console.quiet {
+        for one in &changed {
+            show(one, width, &mut text);
+        }
     }
     context.console.out(&text)?;
     Ok(exit::SHIP)

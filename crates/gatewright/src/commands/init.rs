@@ -1,9 +1,12 @@
 //! `gatewright init`
 
-use std::io::{BufRead as _, Write as _};
+use std::collections::BTreeSet;
+use std::io::{BufRead, Write};
 use std::path::Path;
 
+use gatewright_core::class::SHIPPED;
 use gatewright_core::manifest::{self, PRODUCT_PLACEHOLDER};
+use gatewright_core::problem::misspelt;
 
 use crate::args::InitArgs;
 use crate::commands::{Context, shell};
@@ -32,13 +35,16 @@ pub(crate) fn init(context: &Context, args: &InitArgs) -> Result<u8, Failure> {
             refuse_existing(&page)?;
             let answers = if context.console.interactive && !context.global.yes && unanswered(args)
             {
-                ask(args)?
+                let (mut input, mut out) = (std::io::stdin().lock(), std::io::stderr().lock());
+                ask(Answers::of(args).sound()?, &mut input, &mut out)?
             } else {
-                Answers::of(args)
+                Answers::of(args).sound()?
             };
+            let answers = answers.named(&dir);
             started(&answers, &context.now.today.to_string())
         }
     };
+    let begun = args.example.is_none() && !files.is_empty();
     if !files.is_empty() {
         files.push((
             SCHEMA.to_owned(),
@@ -71,11 +77,25 @@ pub(crate) fn init(context: &Context, args: &InitArgs) -> Result<u8, Failure> {
         [one] => one.clone(),
         many => format!("{} files, {PAGE} among them", many.len()),
     };
+    let left = match begun {
+        true => TO_FILL_IN,
+        false => "",
+    };
     context.console.out(&format!(
-        "Wrote {wrote}. Next:\n{go}  gatewright check\n  gatewright gate\n",
+        "Wrote {wrote}. Next:\n{go}  gatewright check\n{left}  gatewright gate\n",
     ))?;
     Ok(exit::SHIP)
 }
+
+/// What a page that was just begun lacks, between its first two commands.
+const TO_FILL_IN: &str = "\
+Then fill in, before anything can be decided:
+  reference/first.jsonl   what users ask, and a fact that must be in the answer
+  runs/candidate.jsonl    what each version answered, a line an example:
+  runs/production.jsonl   {\"example\": ID, \"output\": TEXT}; or name a program or an
+                          endpoint under `systems` that answers while the gate runs
+And ask for the decision:
+";
 
 /// The shipped example, with its first line pointing at the schema beside it.
 fn shipped() -> Vec<(String, Vec<u8>)> {
@@ -154,64 +174,173 @@ fn unanswered(args: &InitArgs) -> bool {
     args.promise.is_none() || args.task.is_empty()
 }
 
-/// Asks what the flags leave open. An empty answer is allowed: the page then says what is missing.
-fn ask(args: &InitArgs) -> Result<Answers, Failure> {
-    let mut answers = Answers::of(args);
-    let mut input = std::io::stdin().lock();
-    let mut question = |text: &str, answer: &mut String| -> Result<(), Failure> {
-        if !answer.is_empty() {
-            return Ok(());
+impl Answers {
+    /// Refuses what no page could be written with: what flags say is not asked again.
+    fn sound(self) -> Result<Self, Failure> {
+        let lists = [
+            ("--task", &self.tasks, Checked::Names),
+            ("--failure", &self.failures, Checked::Failures),
+            ("--segment", &self.segments, Checked::Segments),
+        ];
+        for (flag, given, checked) in lists {
+            if let Err(why) = checked.check(&given.join(",")) {
+                return Err(Failure::usage(format!("{flag}: {why}")));
+            }
         }
-        let failed = |source: std::io::Error| Failure::Unexpected {
-            doing: "ask".to_owned(),
-            source: Box::new(source),
-        };
-        let mut out = std::io::stderr().lock();
-        write!(out, "{text}\n> ")
-            .and_then(|()| out.flush())
-            .map_err(failed)?;
-        input.read_line(answer).map_err(failed)?;
-        *answer = answer.trim().to_owned();
+        Ok(self)
+    }
+
+    /// The product is called as its folder, where nobody says more.
+    fn named(mut self, dir: &Path) -> Self {
+        if self.product.is_empty() {
+            let name = dir.file_name().unwrap_or_default().to_string_lossy();
+            self.product = or(&slug(&name), PRODUCT_PLACEHOLDER);
+        }
+        self
+    }
+}
+
+/// What an answer must be. Empty ones are allowed: the page then says what is missing.
+#[derive(Clone, Copy)]
+enum Checked {
+    Sentence,
+    Names,
+    Failures,
+    Segments,
+    Name,
+    Anything,
+}
+
+impl Checked {
+    /// Says what is wrong with an answer.
+    fn check(self, answer: &str) -> Result<(), String> {
+        let parts = list(answer);
+        let nameless = parts.iter().find(|part| slug(part).is_empty());
+        match (self, nameless) {
+            _ if answer.is_empty() => Ok(()),
+            (Self::Anything, _) => Ok(()),
+            (Self::Sentence, _) => match answer.split_whitespace().count() {
+                0..3 => Err("a sentence, please: people decide by it".to_owned()),
+                _ => Ok(()),
+            },
+            (Self::Name, _) if slug(answer).is_empty() => {
+                Err(format!("`{answer}` has no letter and no digit"))
+            }
+            (Self::Name, _) => Ok(()),
+            (_, Some(part)) => Err(format!("`{part}` has no letter and no digit")),
+            (_, None) => self.check_names(&parts),
+        }
+    }
+
+    fn check_names(self, parts: &[String]) -> Result<(), String> {
+        let mut seen = BTreeSet::new();
+        for part in parts {
+            let name = slug(part);
+            let known = SHIPPED.iter().map(|class| class.0);
+            if let Self::Failures = self
+                && !known.clone().any(|class| class == name)
+                && let Some(near) = misspelt(&name, known)
+            {
+                return Err(format!(
+                    "`{part}` is no class that ships: did you mean `{near}`?"
+                ));
+            }
+            if let Self::Segments = self
+                && name == "task"
+            {
+                return Err("`task` is a segment by itself: name others, or none".to_owned());
+            }
+            if !seen.insert(name) {
+                return Err(format!("`{part}` is named twice"));
+            }
+        }
         Ok(())
+    }
+}
+
+fn list(text: &str) -> Vec<String> {
+    text.split(',')
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Asks what the flags leave open, and again what cannot be used. At the end of the input the rest stays empty.
+fn ask(
+    mut answers: Answers,
+    input: &mut impl BufRead,
+    out: &mut impl Write,
+) -> Result<Answers, Failure> {
+    let failed = |source: std::io::Error| Failure::Unexpected {
+        doing: "ask".to_owned(),
+        source: Box::new(source),
     };
-    let list = |text: &str| -> Vec<String> {
-        text.split(',')
-            .map(str::trim)
-            .filter(|part| !part.is_empty())
-            .map(str::to_owned)
-            .collect()
+    let mut question = |text: &str, checked: Checked, answer: &mut String| -> Result<(), Failure> {
+        while answer.is_empty() {
+            write!(out, "{text}\n> ")
+                .and_then(|()| out.flush())
+                .map_err(failed)?;
+            let read = input.read_line(answer).map_err(failed)?;
+            *answer = answer.trim().to_owned();
+            match checked.check(answer) {
+                Err(why) if read > 0 => {
+                    writeln!(out, "  {why}").map_err(failed)?;
+                    answer.clear();
+                }
+                Err(_) => answer.clear(),
+                Ok(()) => return Ok(()),
+            }
+            if read == 0 {
+                return Ok(());
+            }
+        }
+        Ok(())
     };
     let (mut tasks, mut failures, mut segments) = (
         answers.tasks.join(","),
         answers.failures.join(","),
         answers.segments.join(","),
     );
-    question("What is the product called?", &mut answers.product)?;
+    let classes: Vec<&str> = SHIPPED.iter().map(|class| class.0).collect();
     question(
         "1. Promise: what does it do, for whom, in one sentence?",
+        Checked::Sentence,
         &mut answers.promise,
     )?;
     question(
         "2. Tasks: what do users ask for? (comma-separated)",
+        Checked::Names,
         &mut tasks,
     )?;
     question(
-        "3. Failures that cost most? (comma-separated: unsupported-claim, wrong-source, over-refusal, refusal-failure, …)",
+        &format!(
+            "3. Failures that cost most? (comma-separated; of {}, or your own)",
+            classes.join(", ")
+        ),
+        Checked::Failures,
         &mut failures,
     )?;
     question(
         "4. Evidence: where can real examples be sampled? (a path, a table)",
+        Checked::Anything,
         &mut answers.evidence,
     )?;
     question(
         "5. Decision: which release question must be answered?",
+        Checked::Sentence,
         &mut answers.question,
     )?;
     question(
         "6. Segments: by what must results be reported separately? (comma-separated: risk, intent, …)",
+        Checked::Segments,
         &mut segments,
     )?;
-    question("7. Gate: who owns it? (a team)", &mut answers.owner)?;
+    question(
+        "7. Gate: who owns it? (a team)",
+        Checked::Name,
+        &mut answers.owner,
+    )?;
     answers.tasks = list(&tasks);
     answers.failures = list(&failures);
     answers.segments = list(&segments);
@@ -297,6 +426,9 @@ tasks:\n",
             "reference/first.jsonl".to_owned(),
             first_examples(&tasks, today).into_bytes(),
         ),
+        // Nothing was answered yet: the gate says so, and decides nothing.
+        ("runs/candidate.jsonl".to_owned(), Vec::new()),
+        ("runs/production.jsonl".to_owned(), Vec::new()),
     ]
 }
 
@@ -351,11 +483,11 @@ decision:\n  question: {}\n  decided_by: {owner}\n  standard: unbroken       # `
 fn systems_and_gate(failure: &str, owner: &str) -> String {
     format!(
         "\n\
-# What is compared: a program that reads a JSON line and writes one, or outputs that were recorded.\n\
+# What is compared: answers that were recorded, a line an example: {{\"example\": ID, \"output\": TEXT}}.\n\
+# Or a program that reads a JSON line and writes one: {{command: [\"python3\", \"assistant.py\"]}}.\n\
 systems:\n\
-\x20 candidate: {{command: [\"./assistant\", \"--candidate\"]}}\n\
-\x20 production: {{command: [\"./assistant\"]}}\n\
-\x20 # production: {{recorded: runs/production.jsonl}}\n\
+\x20 candidate: {{recorded: runs/candidate.jsonl}}\n\
+\x20 production: {{recorded: runs/production.jsonl}}\n\
 reference: [reference/*.jsonl]\n\
 \n\
 # One thing each that can fail for its own reason, and the class it fails as.\n\
@@ -397,6 +529,46 @@ mod tests {
         assert_eq!(slug("Invoice question!"), "invoice-question");
         assert_eq!(slug("  "), "");
         assert_eq!(quoted("say \"no\""), r#""say \"no\"""#);
+    }
+
+    /// Seven questions, and what cannot be used is asked again at once; at the end of the input the rest stays open.
+    #[test]
+    fn seven_questions_are_asked_and_each_answer_is_checked() {
+        let typed = "help\nAnswers billing questions of customers\nRefund, invoice, refund\nRefund, invoice\n\
+unsuported-claim\nunsupported-claim, wrong-tone\nlogs/*.jsonl\nShip it today?\ntask\nrisk\n!!\nRetrieval team\n";
+        let (mut input, mut out) = (typed.as_bytes(), Vec::new());
+        let answers = ask(Answers::default(), &mut input, &mut out).expect("asked");
+        let said = String::from_utf8(out).expect("text");
+        for number in 1..=7 {
+            assert!(
+                said.contains(&format!("\n> {number}. ")) || said.contains(&format!("{number}. ")),
+                "{said}"
+            );
+        }
+        assert_eq!(
+            said.matches("\n> ").count(),
+            12,
+            "seven and five once more: {said}"
+        );
+        for why in [
+            "a sentence, please",
+            "`refund` is named twice",
+            "did you mean `unsupported-claim`?",
+            "`task` is a segment by itself",
+            "`!!` has no letter and no digit",
+        ] {
+            assert!(said.contains(why), "{why}: {said}");
+        }
+        assert_eq!(answers.tasks, ["Refund", "invoice"]);
+        assert_eq!(answers.failures, ["unsupported-claim", "wrong-tone"]);
+        assert_eq!(answers.segments, ["risk"]);
+        assert_eq!(answers.owner, "Retrieval team");
+        let nothing = ask(Answers::default(), &mut &b""[..], &mut Vec::new()).expect("asked");
+        assert!(nothing.promise.is_empty() && nothing.tasks.is_empty());
+        assert_eq!(
+            nothing.named(Path::new("/srv/Billing help")).product,
+            "billing-help"
+        );
     }
 
     #[test]

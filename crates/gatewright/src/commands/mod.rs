@@ -34,7 +34,7 @@ pub(crate) mod work;
 use std::path::{Path, PathBuf};
 
 use gatewright_core::manifest::Manifest;
-use gatewright_core::report::{View, terminal};
+use gatewright_core::report::{View, answer, terminal};
 
 use crate::args::Global;
 use crate::console::Console;
@@ -95,13 +95,15 @@ impl Context {
         Ok(loaded)
     }
 
-    /// Shows a view: at most 25 lines, or one JSON document.
+    /// Shows a view: at most 25 lines, or one JSON document; only the answer where that is wanted.
     ///
     /// # Errors
     /// When standard output refuses.
     pub(crate) fn show(&self, view: &View) -> Result<(), Failure> {
         if self.console.json {
             self.console.document(view)
+        } else if self.console.quiet {
+            self.console.out(&answer(view, &self.console.options))
         } else {
             self.console.out(&terminal(view, &self.console.options))
         }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use gatewright_core::manifest::Role;
 use gatewright_core::report::untrusted::{clip, line};
+use gatewright_core::report::words::counted;
 
 use crate::args::{TriageAction, TriageArgs, TriageSetArgs};
 use crate::commands::{Context, unknown};
@@ -43,7 +44,12 @@ fn list(context: &Context, args: &TriageArgs) -> Result<u8, Failure> {
         "gatewright triage",
     )?;
     let mut failing = failing(&loaded, &session)?;
-    failing.retain(|one| args.class.as_ref().is_none_or(|class| *class == one.class));
+    let others = failing.len();
+    // Whoever looks for a class means those that failed as it, and those that somebody traced to it.
+    failing.retain(|one| {
+        let wanted = args.class.as_ref();
+        wanted.is_none_or(|class| *class == one.class || one.cause.as_ref() == Some(class))
+    });
     if context.console.json {
         context.console.document(&serde_json::json!({
             "format": "gatewright-triage/1", "run": session.name, "failing": failing,
@@ -80,7 +86,26 @@ fn list(context: &Context, args: &TriageArgs) -> Result<u8, Failure> {
         }
     }
     if text.is_empty() {
-        text.push_str("No failing outcome of the candidate.\n");
+        let of = args
+            .class
+            .as_deref()
+            .map(|class| format!(" of class {class}"));
+        let _ = writeln!(
+            text,
+            "No failing outcome of the candidate{}.",
+            of.unwrap_or_default()
+        );
+        if args.class.is_some() && others > 0 {
+            let there = counted(others as u64, "failing outcome");
+            let _ = writeln!(
+                text,
+                "There {} of other classes.\nNext: gatewright triage",
+                match others {
+                    1 => format!("is {there}"),
+                    _ => format!("are {there}"),
+                }
+            );
+        }
     } else {
         text.push_str(
             "Next: gatewright triage set EXAMPLE --criterion C --cause CLASS\n        --author YOU --reason WHY\n",
@@ -105,7 +130,11 @@ fn heading(loaded: &Loaded, class: &str, rows: &[&Failing], width: usize) -> Str
             line(&class.repair, 100)
         )
     });
-    let shown = format!("{} ({} outcomes{about})", line(class, 60), rows.len());
+    let shown = format!(
+        "{} ({}{about})",
+        line(class, 60),
+        counted(rows.len() as u64, "outcome")
+    );
     clip(&shown, width) + "\n"
 }
 

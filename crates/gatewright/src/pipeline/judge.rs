@@ -102,6 +102,9 @@ pub(crate) fn judge(loaded: &Loaded, session: &Session, now: &Now) -> Result<Jud
         MixedModels::Allow => notes.splice(..0, mixed).for_each(drop),
     }
     let proposal = decide::decide(&loaded.manifest, &analysis, &context);
+    let recorded = loaded.recorded.iter();
+    let unknown = recorded.filter(|(_, recorded)| recorded.unknown_rows > 0);
+    notes.extend(unknown.map(|(role, recorded)| recorded.unknown_said(*role)));
     let facts = RunFacts {
         run: &session.name,
         tool: TOOL,

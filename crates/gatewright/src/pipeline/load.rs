@@ -82,13 +82,7 @@ pub(crate) fn page(project: &Project) -> Result<(Option<Manifest>, Vec<Problem>)
     file.take(PAGE_BYTES_MAX + 1)
         .read_to_end(&mut bytes)
         .map_err(unreadable)?;
-    if bytes.len() as u64 > PAGE_BYTES_MAX {
-        return Err(
-            Failure::usage(format!("the page `{}` is larger than 4 MiB", project.name))
-                .why("a page that nobody can read decides nothing"),
-        );
-    }
-    // Also a page with errors is looked through: `sound` refuses it before anything is judged.
+    // One byte more than the limit is enough to see that the page is too large. Also a page with errors is looked through: `sound` refuses it before anything is judged.
     Ok(manifest::read::survey(&bytes, &project.name))
 }
 
@@ -200,6 +194,10 @@ impl Loaded {
             // What is only weak stops nothing, and would hide what does; `gatewright check` says both.
             let mut errors = self.problems;
             errors.retain(|problem| problem.weight == Weight::Error);
+            // A page without fault and without an example is valid: there is nothing to judge.
+            if errors.iter().all(|problem| problem.code == "no-examples") {
+                return Err(Failure::nothing_to_judge());
+            }
             return Err(Failure::Problems(errors));
         }
         Ok(self)
@@ -443,8 +441,11 @@ impl Reader<'_> {
         let text = String::from_utf8(bytes).ok();
         if text.is_none() {
             let what = format!("`{path}` is not UTF-8");
-            self.problems
-                .push(Problem::error("not-utf8", Location::file(path), what));
+            self.problems.push(Problem::error(
+                "not-utf8",
+                Location::new(&path.into(), 1, 1),
+                what,
+            ));
         }
         text.map(|text| (text, digest))
     }
@@ -608,14 +609,9 @@ impl Reader<'_> {
             };
             self.files.insert(file.clone(), digest);
             if recorded.unknown_rows > 0 {
-                let what = format!(
-                    "{} outputs of the {} are about examples that are not in the reference set ({})",
-                    recorded.unknown_rows,
-                    role.word(),
-                    recorded.unknown_examples.join(", ")
-                );
+                let what = recorded.unknown_said(*role);
                 let problem = Problem::suggestion("unknown-example", source.at.clone(), what);
-                self.problems.push(problem.why("they are left out"));
+                self.problems.push(problem);
             }
             all.insert(*role, recorded);
         }

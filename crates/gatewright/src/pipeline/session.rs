@@ -99,12 +99,7 @@ impl Session {
         command: &str,
     ) -> Result<Self, Failure> {
         if loaded.reference.examples.is_empty() {
-            return Err(Failure::expected(
-                exit::NOTHING,
-                "there is no active example: nothing to judge",
-            )
-            .why("an answer about nothing would look like a green build")
-            .next("gatewright check"));
+            return Err(Failure::nothing_to_judge());
         }
         let options = loaded.beyond_the_page(asked.options);
         let going = match start {

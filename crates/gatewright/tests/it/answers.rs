@@ -156,7 +156,14 @@ fn json_is_one_document_on_standard_output_and_nothing_else() {
 #[test]
 fn no_line_is_wider_than_the_terminal_and_colour_is_asked_for() {
     let project = recorded("standard: unbroken", 30, 12).with_variable("COLUMNS", "80");
-    let _ = project.run(&["gate", "--quiet"]).expect(100);
+    let quiet = project.run(&["gate", "--quiet"]).expect(100);
+    assert!(quiet.stdout.starts_with("HOLD: "), "{quiet}");
+    assert!(
+        !quiet.stdout.contains("Rule:") && quiet.stdout.lines().count() <= 4,
+        "{quiet}"
+    );
+    let quiet = project.run(&["diff", "-q"]).expect(0);
+    assert_eq!(quiet.stdout.lines().count(), 1, "{quiet}");
     for arguments in [
         &["decide"][..],
         &["diff"],
@@ -305,12 +312,19 @@ fn diff_shows_what_both_said_beside_each_other_or_below() {
     );
     assert!(wide.stdout.contains("it is warm-00"), "{wide}");
     assert!(wide.stdout.contains("│ it is no idea"), "{wide}");
-    let narrow = project
-        .command(&["diff"])
-        .env("COLUMNS", "80")
-        .output()
-        .expect("runs");
-    let narrow = String::from_utf8_lossy(&narrow.stdout).into_owned();
+    let at = |columns: &str| {
+        let said = project
+            .command(&["diff"])
+            .env("COLUMNS", columns)
+            .output()
+            .expect("runs");
+        String::from_utf8_lossy(&said.stdout).into_owned()
+    };
+    let usual = at("80");
+    assert!(usual.contains("│ it is no idea"), "{usual}");
+    let wide = usual.lines().find(|line| line.chars().count() > 80);
+    assert_eq!(wide, None);
+    let narrow = at("70");
     assert!(
         narrow.contains("  production:\n    it is warm-00\n  candidate:\n    it is no idea"),
         "{narrow}"

@@ -25,9 +25,31 @@ fn init_writes_a_page_that_check_accepts_and_never_overwrites() {
         ])
         .expect(0);
     assert!(said.stdout.contains("gatewright check"), "{said}");
-    // What is left to do is to put the program there.
+    for left in [
+        "reference/first.jsonl",
+        "runs/candidate.jsonl",
+        "runs/production.jsonl",
+    ] {
+        assert!(said.stdout.contains(left), "{said}");
+    }
+    // The page is sound as it is; the gate has nothing to decide on yet, and says so.
+    let check = place.run(&["check"]).expect(0);
+    assert!(
+        check.stdout.contains("2 rules over 2 examples; 0 errors"),
+        "{check}"
+    );
+    assert!(check.stdout.contains("suggestion: "), "{check}");
+    let gate = place.run(&["gate"]).expect(110);
+    assert!(gate.stdout.contains("not attempted"), "{gate}");
+    // A program that is named and not there is said before anything runs.
+    let page = place.read("gatewright.yaml");
+    let program = page.replace(
+        "{recorded: runs/candidate.jsonl}",
+        "{command: [\"./assistant\"]}",
+    );
+    place.write("gatewright.yaml", program);
     let check = place.run(&["check"]).expect(2);
-    assert_eq!(check.stdout.matches("[no-program]").count(), 2, "{check}");
+    assert_eq!(check.stdout.matches("[no-program]").count(), 1, "{check}");
     place.write("assistant", "#!/bin/sh\ncat\n");
     let check = place.run(&["check"]).expect(2);
     assert!(check.stdout.contains("`chmod +x ./assistant`"), "{check}");
@@ -50,11 +72,27 @@ fn init_writes_a_page_that_check_accepts_and_never_overwrites() {
 }
 
 #[test]
+fn init_refuses_answers_that_no_page_could_be_written_with() {
+    for (flag, answer, why) in [
+        (
+            "--failure",
+            "unsuported-claim",
+            "did you mean `unsupported-claim`?",
+        ),
+        ("--task", "refund,Refund", "`Refund` is named twice"),
+        ("--segment", "task", "is a segment by itself"),
+    ] {
+        let place = environment();
+        let said = place.run(&["init", flag, answer]).expect(2);
+        assert!(said.stderr.contains(why), "{said}");
+        assert!(!place.project().join("gatewright.yaml").exists());
+    }
+}
+
+#[test]
 fn init_without_flags_or_terminal_writes_the_commented_page() {
     let place = environment();
     let _ = place.run(&["init", "new place"]).expect(0);
-    place.write("new place/assistant", "#!/bin/sh\ncat\n");
-    place.mode("new place/assistant", 0o755);
     let check = place
         .run(&["--config", "new place/gatewright.yaml", "check"])
         .expect(0);

@@ -6,9 +6,58 @@ use crate::project::{GUARD, environment, examples, outputs, page, recorded};
 fn a30_an_empty_set_is_nothing_to_judge() {
     let project = recorded("standard: unbroken", 30, 12);
     project.write("reference/all.jsonl", "");
-    let gate = project.run(&["gate"]);
-    assert!([Some(2), Some(4)].contains(&gate.code), "{gate}");
+    let gate = project.run(&["gate"]).expect(4);
     assert!(gate.stdout.is_empty(), "{gate}");
+    assert!(gate.stderr.contains("nothing to judge"), "{gate}");
+    // `check` says it as what is wrong with the files, with the place.
+    let check = project.run(&["check"]).expect(2);
+    assert!(check.stdout.contains("[no-examples]"), "{check}");
+    // Another fault beside it is the files' own.
+    let page = project.read("gatewright.yaml");
+    project.write("gatewright.yaml", page + "unknwon: 1\n");
+    let _ = project.run(&["gate"]).expect(2);
+}
+
+/// One example and no answer: too few to trip any guard, and nothing was seen. That is no ship.
+#[test]
+fn a30_nothing_answered_never_ships() {
+    for per_task in [1, 2] {
+        let project = recorded("standard: unbroken", per_task, 0);
+        project.write("runs/candidate.jsonl", "");
+        let gate = project.run(&["gate"]).expect(110);
+        assert!(
+            gate.stdout.starts_with(
+                "NOT ENOUGH EVIDENCE: no rule that decides has a verdict on any example"
+            ),
+            "{gate}"
+        );
+        project.write("runs/production.jsonl", "");
+        let gate = project.run(&["gate"]).expect(110);
+        assert!(gate.stdout.contains("not attempted"), "{gate}");
+    }
+}
+
+/// Outputs of examples that are not there: `check` says it, and so does the gate, in its summary and in its JSON.
+#[test]
+fn a30_outputs_of_unknown_examples_are_counted() {
+    let project = recorded("standard: unbroken", 30, 0);
+    let more = "{\"example\":\"warm-98\",\"output\":\"x\"}\n";
+    let outputs = project.read("runs/candidate.jsonl");
+    project.write("runs/candidate.jsonl", format!("{outputs}{more}"));
+    let one =
+        "1 output of the candidate is about an example that is not in the reference set (warm-98)";
+    let check = project.run(&["check"]).expect(0);
+    let plain = check
+        .stdout
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
+    assert!(plain.contains(one), "{check}");
+    let gate = project.run(&["gate"]).expect(0);
+    let plain = gate.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(plain.contains(&format!("Note: {one}")), "{gate}");
+    let gate = project.run(&["gate", "--json"]).expect(0);
+    assert!(gate.stdout.contains(one), "{gate}");
 }
 
 #[test]

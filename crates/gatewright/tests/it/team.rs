@@ -47,6 +47,51 @@ fn causes_are_set_with_author_and_reason_and_settle_a_recorded_trip() {
     let _ = project.run(&["decide"]).expect(0);
 }
 
+/// Whoever lists a class means what failed as it, and what somebody traced to it.
+#[test]
+fn a_class_lists_its_symptoms_and_its_causes() {
+    let project = recorded("standard: unbroken", 30, 3);
+    let _ = project.run(&["gate"]).expect(110);
+    let none = project
+        .run(&["triage", "--class", "source-conflict"])
+        .expect(0);
+    assert!(
+        none.stdout
+            .starts_with("No failing outcome of the candidate of class source-conflict.\nThere are 3 failing outcomes of other classes."),
+        "{none}"
+    );
+    let set = [
+        "triage",
+        "set",
+        "warm-00",
+        "--criterion",
+        "right",
+        "--cause",
+        "source-conflict",
+        "--author",
+        "ana",
+        "--reason",
+        "two editions of the book",
+    ];
+    let _ = project.run(&set).expect(0);
+    let traced = project
+        .run(&["triage", "--class", "source-conflict"])
+        .expect(0);
+    assert!(
+        traced
+            .stdout
+            .starts_with("unsupported-claim (1 outcome, high, Colour team")
+            && traced
+                .stdout
+                .contains("warm-00 right 1/1 [cause: source-conflict]"),
+        "{traced}"
+    );
+    let failed = project
+        .run(&["triage", "--class", "unsupported-claim"])
+        .expect(0);
+    assert!(failed.stdout.contains("(3 outcomes"), "{failed}");
+}
+
 #[test]
 fn an_open_incident_obliges_the_gate_until_its_example_passes() {
     let project = recorded("standard: unbroken", 30, 1);

@@ -24,11 +24,40 @@ fn gate(page: &str, data: &Path) -> Said {
         code, again,
         "{page}: the exit code does not depend on the form of the output"
     );
-    let view = serde_json::from_str(&json)
+    let view: Value = serde_json::from_str(&json)
         .unwrap_or_else(|error| panic!("{page}: `--json` printed no JSON: {error}"));
+    whole(page, &view, &text);
     no_completions(page, data, &json);
     no_completions(page, data, &text);
     Said { code, view, text }
+}
+
+/// At most 25 lines of at most 80 columns, every sentence whole, and the first thing to do with its owner.
+fn whole(page: &str, view: &Value, text: &str) {
+    assert!(text.lines().count() <= 25, "{page}:\n{text}");
+    let wide = text.lines().find(|line| line.chars().count() > 80);
+    assert_eq!(wide, None, "{page}");
+    let plain = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(!plain.contains("… more"), "{page}:\n{text}");
+    let Some(first) = view["work_items"].get(0) else {
+        return;
+    };
+    let what = first["what"].as_str().expect("what");
+    // Of several places of one repair, the places and the rules are joined.
+    let repair = what.split(" in ").next().unwrap_or(what);
+    let repair = repair.split(": ").next().unwrap_or(repair);
+    let owner = first["owner"]["name"].as_str().expect("a name");
+    let to_do = format!("To do: {owner}: {repair}");
+    assert!(plain.contains(&to_do), "{page}: {to_do} is not in\n{text}");
+    let again = what.rsplit_once("; then run ");
+    if let Some((_, rule)) = again {
+        let rule = rule.trim_end_matches(" again");
+        let behind = plain.split("To do: ").nth(1).expect("it is there");
+        assert!(
+            behind.contains(rule) && behind.contains(" again"),
+            "{page}:\n{text}"
+        );
+    }
 }
 
 /// Runs one command on a copy of the page in a folder of its own.
@@ -402,4 +431,65 @@ fn the_command_gives_every_page_its_answer() {
         assert!(text.starts_with(&word), "{page}:\n{text}");
         assert!(text.lines().count() <= 25, "{page}:\n{text}");
     }
+}
+
+/// The summary of every real page that has much to say: nothing is cut, and what matters stays.
+#[test]
+fn no_summary_cuts_a_sentence() {
+    let Some(data) = gatewright_testkit::shared_data() else {
+        return;
+    };
+    let said = gate("xsum_faithfulness/berts2s-tconvs2s.yaml", &data);
+    said.shows(&[
+        "Also: no-worse in all examples",
+        "copy and coverage in decoding",
+    ]);
+    let said = gate("refchecker/claude2-llama2.yaml", &data);
+    said.shows(&[
+        "no-contradictions in context zero_context",
+        "no-contradictions in context",
+        "Traded: ",
+    ]);
+}
+
+/// Preferences: wins, ties and losses with an interval, and verdicts that nobody could read.
+#[test]
+fn preferences_show_wins_ties_losses_and_what_could_not_be_read() {
+    let Some(data) = gatewright_testkit::shared_data() else {
+        return;
+    };
+    let said = gate("pandalm/bloom-llama.yaml", &data);
+    said.shows(&["72 won", "28 won", "11 tied", "−39.6 pts (−54.3 to −22.5)"]);
+    let rows = said.view["segments"].as_array().expect("segments");
+    let whole = |row: &&Value| {
+        row["criterion"] == "preferred"
+            && row["slice"]["values"]
+                .as_object()
+                .is_some_and(|values| values.is_empty())
+    };
+    let all = rows.iter().find(whole).expect("all examples");
+    assert_eq!(
+        (&all["gained"], &all["tied"], &all["lost"]),
+        (&Value::from(28), &Value::from(11), &Value::from(72))
+    );
+    assert!(all["difference"]["lower"].is_number(), "{all}");
+    let said = gate("pandalm/pairs.yaml", &data);
+    let missing = |view: &Value, criterion: &str| -> u64 {
+        let cells = view["tables"].as_array().expect("tables");
+        let cell = cells.iter().find(|cell| {
+            cell["criterion"] == criterion
+                && cell["slice"]["values"]
+                    .as_object()
+                    .is_some_and(|values| values.is_empty())
+        });
+        let cell = cell.expect("a cell");
+        cell["systems"]["candidate"]["missing"]["grader error"]
+            .as_u64()
+            .unwrap_or(0)
+    };
+    let unread = missing(&said.view, "preferred-gpt35");
+    assert!(unread > 0);
+    said.shows(&[&format!(
+        "preferred-gpt35 of candidate {unread} of 999 (grader error)"
+    )]);
 }

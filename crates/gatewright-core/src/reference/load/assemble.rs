@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::draft::{Drafts, Ties};
 use crate::digest::Hasher;
+use crate::json;
 use crate::problem::{Location, Problem, nearest};
 use crate::reference::bodies::{Bodies, File, Filed};
 use crate::reference::{Entry, ReferenceSet, Rows, Standing};
@@ -30,9 +31,11 @@ pub(super) fn assemble(
         ties: &drafts.ties,
         bases: &drafts.bases.texts,
         files: &files,
+        rows: &*rows,
     };
     let (active, aside) = read.sorted(problems);
     read.same_content(&active, problems);
+    read.near_content(&active, problems);
     let stated = drafts.clusters.texts.len();
     let (cluster, clusters) = read.cluster(&active, &aside, stated, problems);
     let mut places = vec![NOWHERE; drafts.entries.len()];
@@ -50,14 +53,16 @@ pub(super) fn assemble(
     let mut said = BTreeSet::new();
     for (_, example, name) in unknown {
         if said.insert(name) {
-            problems.push(dimensions.unknown_dimension(name, read.at(example)));
+            let at = read.member(example, &format!("segments.{name}"));
+            problems.push(dimensions.unknown_dimension(name, at));
         }
     }
     let (values, assigned) = (0..dimensions.len())
         .map(|index| {
             let given = active.iter();
             let given = given.map(|&example| drafts.values[index][example as usize]);
-            let at = |place: usize| read.at(active[place]);
+            let member = format!("segments.{}", dimensions.name(index));
+            let at = |place: usize| read.member(active[place], &member);
             dimensions.settle(index, &drafts.texts[index].texts, given, at, problems)
         })
         .unzip();
@@ -112,6 +117,7 @@ struct Read<'d> {
     ties: &'d [Ties],
     bases: &'d [Arc<str>],
     files: &'d [File],
+    rows: &'d dyn Rows,
 }
 
 impl<'d> Read<'d> {
@@ -124,6 +130,17 @@ impl<'d> Read<'d> {
         Location::new(&self.files[entry.file as usize].name, entry.line, 0)
     }
 
+    /// Points at one of our members of an example. Its line is read again: only once something is wrong with it.
+    fn member(&self, example: u32, ours: &str) -> Location {
+        let (entry, mut at) = (&self.entries[example as usize], self.at(example));
+        let mut line = vec![0; entry.bytes as usize];
+        if self.rows.read(entry.file, entry.offset, &mut line).is_ok() {
+            let theirs = self.files[entry.file as usize].source.map.get(ours);
+            at.column = json::column(&line, theirs.map_or(ours, String::as_str));
+        }
+        at
+    }
+
     /// Sorts examples by id; returns the active ones and those that are set aside. Of equal ids, the first read stays.
     fn sorted(&self, problems: &mut Vec<Problem>) -> (Vec<u32>, Vec<u32>) {
         let mut order: Vec<u32> = (0..self.entries.len() as u32).collect();
@@ -134,7 +151,7 @@ impl<'d> Read<'d> {
                 let (id, at) = (self.id(*first), self.at(*first));
                 let what = format!("the id `{id}` is taken by the example at {at}");
                 problems.push(
-                    Problem::error("duplicate-id", self.at(*later), what)
+                    Problem::error("duplicate-id", self.member(*later, "id"), what)
                         .why("outcomes could not be told apart")
                         .instead("give it another id, or remove one of the two"),
                 );
@@ -178,15 +195,66 @@ impl<'d> Read<'d> {
                 ids.join(", ")
             );
             problems.push(
-                Problem::suggestion("same-content", self.at(example(group[1])), what)
-                    .why("they count as independent evidence")
+                Problem::suggestion(
+                    "same-content",
+                    self.member(example(group[1]), "input"),
+                    what,
+                )
+                .why("they count as independent evidence")
+                .instead("retire all but one, or give them one `cluster`"),
+            );
+        }
+        if let Some(further) = groups.len().checked_sub(NAMED_GROUPS).filter(|n| *n > 0) {
+            let at = self.member(example(groups[NAMED_GROUPS][1]), "input");
+            let what = format!("and {further} more groups of examples that are the same case");
+            problems.push(Problem::suggestion("same-content", at, what));
+        }
+    }
+
+    /// Reports examples that ask the same in another form: capitals, punctuation, white space (hardening.md A30). Variants, and examples
+    /// that the team has put into one cluster, are known to be alike.
+    fn near_content(&self, active: &[u32], problems: &mut Vec<Problem>) {
+        let ties = |example: u32| &self.ties[example as usize];
+        let mut hashes: Vec<(u64, u32)> = (0..)
+            .zip(active)
+            .filter(|(_, example)| ties(**example).base == Ties::NONE)
+            .filter_map(|(place, &example)| Some((ties(example).near?.get(), place)))
+            .collect();
+        hashes.sort_unstable();
+        let example = |place: u32| active[place as usize];
+        let known = |group: &[(u64, u32)]| {
+            let first = ties(example(group[0].1));
+            let of = |other: &(u64, u32)| ties(example(other.1));
+            let same = group.iter().all(|other| of(other).case == first.case);
+            let tied = first.cluster != Ties::NONE;
+            same || (tied && group.iter().all(|other| of(other).cluster == first.cluster))
+        };
+        let mut groups: Vec<Vec<u32>> = hashes
+            .chunk_by(|a, b| a.0 == b.0)
+            .filter(|group| group.len() > 1 && !known(group))
+            .map(|group| group.iter().map(|(_, place)| *place).collect())
+            .collect();
+        groups.sort();
+        for group in groups.iter().take(NAMED_GROUPS) {
+            let named = group.iter().take(5);
+            let ids: Vec<&str> = named.map(|&place| self.id(example(place))).collect();
+            let dots = if group.len() > 5 { ", …" } else { "" };
+            let what = format!(
+                "{} examples ask the same but for capitals, punctuation or white space: {}{dots}",
+                group.len(),
+                ids.join(", ")
+            );
+            let at = self.member(example(group[1]), "input");
+            problems.push(
+                Problem::suggestion("near-content", at, what)
+                    .why("they count as independent evidence: what is asked often would decide by being asked often")
                     .instead("retire all but one, or give them one `cluster`"),
             );
         }
         if let Some(further) = groups.len().checked_sub(NAMED_GROUPS).filter(|n| *n > 0) {
-            let at = self.at(example(groups[NAMED_GROUPS][1]));
-            let what = format!("and {further} more groups of examples that are the same case");
-            problems.push(Problem::suggestion("same-content", at, what));
+            let at = self.member(example(groups[NAMED_GROUPS][1]), "input");
+            let what = format!("and {further} more groups of examples that ask nearly the same");
+            problems.push(Problem::suggestion("near-content", at, what));
         }
     }
 
@@ -254,7 +322,7 @@ impl<'d> Read<'d> {
         } else {
             format!("`{id}` is a variant of `{of}`, which is no example")
         };
-        let problem = Problem::error("unknown-base", self.at(example), what);
+        let problem = Problem::error("unknown-base", self.member(example, "variant_of"), what);
         let ids = active.iter().map(|&example| self.id(example));
         match nearest(of, ids.filter(|other| *other != id)) {
             Some(near) => problem.instead(format!("did you mean `{near}`?")),

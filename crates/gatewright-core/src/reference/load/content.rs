@@ -72,9 +72,18 @@ fn shared(example: &Example) -> Shared<'_> {
 pub(super) struct Hashes {
     /// Of everything but the place.
     pub(super) digest: Digest,
-    /// Of what it asks and expects, whatever it is called and wherever it came from; nothing when its input is withheld.
-    /// For a hint only: 64 bits, not kept.
-    pub(super) case: Option<u64>,
+    /// Of what it asks and expects.
+    pub(super) cases: Cases,
+}
+
+/// What an example has in common with others that are the same case, whatever it is called and wherever it came from; nothing when its input
+/// is withheld. For a hint only: 64 bits, not kept.
+#[derive(Clone, Copy)]
+pub(in crate::reference) struct Cases {
+    /// Of what it asks and expects.
+    pub(super) same: Option<u64>,
+    /// Of what it asks, without capitals, punctuation and white space.
+    pub(super) near: Option<u64>,
 }
 
 /// Hashes an example. These types hold only text keys and finite numbers, so they always serialise.
@@ -100,8 +109,65 @@ pub(super) fn hashes(example: &Example) -> Hashes {
     }
     Hashes {
         digest: hasher.finish(),
-        case,
+        cases: Cases {
+            same: case,
+            near: near(example),
+        },
     }
+}
+
+/// Hashes the words that an example asks, with what stands beside the question: the same question about another account is another one.
+fn near(example: &Example) -> Option<u64> {
+    let mut words = String::new();
+    let mut letters = 0_usize;
+    let mut text = |text: &str| {
+        words.reserve(text.len() + 1);
+        let mut inside = false;
+        for one in text.chars().flat_map(char::to_lowercase) {
+            if one.is_alphanumeric() {
+                letters += 1;
+                inside = true;
+                words.push(one);
+            } else if inside && !is_joining(one) {
+                inside = false;
+                words.push(' ');
+            }
+        }
+        words.push('\n');
+    };
+    match &example.input {
+        Input::Text(input) => text(input.trim_end_matches(|one: char| !one.is_alphanumeric())),
+        Input::Messages(turns) => {
+            for turn in turns {
+                text(&turn.role);
+                text(
+                    turn.content
+                        .trim_end_matches(|one: char| !one.is_alphanumeric()),
+                );
+            }
+        }
+        Input::Turns(turns) => turns
+            .iter()
+            .for_each(|turn| text(turn.trim_end_matches(|one: char| !one.is_alphanumeric()))),
+        Input::Withheld => return None,
+    }
+    let mut hasher = std::hash::DefaultHasher::new();
+    std::hash::Hasher::write(&mut hasher, words.as_bytes());
+    let beside = (&example.context, &example.fields, &example.sources);
+    if !(beside.0.is_empty() && beside.1.is_empty() && beside.2.is_empty()) {
+        let beside = serde_json::to_vec(&beside).unwrap_or_default();
+        std::hash::Hasher::write(&mut hasher, &beside);
+    }
+    // A word or two are asked often, and mean what stands around them.
+    (letters >= NEAR_LETTERS).then(|| std::hash::Hasher::finish(&hasher))
+}
+
+/// Fewest letters and digits of questions that are compared without their form.
+const NEAR_LETTERS: usize = 12;
+
+/// Signs inside of a word: "don't" and "dont" are the same one.
+fn is_joining(one: char) -> bool {
+    matches!(one, '\'' | '’' | '-')
 }
 
 fn rest(example: &Example) -> Rest<'_> {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Asks;
+use super::content::Cases;
 use crate::grade::{Bits, Marks, Scope};
 use crate::json::Place;
 use crate::reference::claims::{Claim, Collected};
@@ -16,7 +17,7 @@ pub(super) struct Draft {
     added: Option<Box<str>>,
     cluster: Option<Box<str>>,
     base: Option<Box<str>>,
-    case: Option<u64>,
+    cases: Cases,
     values: Box<[Value]>,
     unknown: Vec<Box<str>>,
     claims: Vec<Claim>,
@@ -32,6 +33,8 @@ pub(super) struct Ties {
     pub(super) base: u32,
     /// A hash of what it asks and expects; it means nothing when its input is withheld.
     pub(super) case: u64,
+    /// A hash of its words alone; nothing where it has too few.
+    pub(super) near: Option<std::num::NonZeroU64>,
 }
 
 impl Ties {
@@ -41,7 +44,7 @@ impl Ties {
 impl Draft {
     pub(super) fn of(
         example: &Example,
-        case: Option<u64>,
+        cases: Cases,
         (file, place): (u32, Place),
         asks: &Asks<'_>,
     ) -> Self {
@@ -55,7 +58,7 @@ impl Draft {
             added: example.provenance.added.as_deref().map(Into::into),
             cluster: example.cluster.as_deref().map(Into::into),
             base: variant.map(|variant| variant.of.as_str().into()),
-            case,
+            cases,
             values: asks.dimensions.values(example),
             unknown: asks.dimensions.unknown(example),
             claims: Claim::of(example),
@@ -108,7 +111,7 @@ impl Drafts {
             added,
             cluster,
             base,
-            case,
+            cases,
             values,
             unknown,
             claims,
@@ -124,7 +127,8 @@ impl Drafts {
         self.ties.push(Ties {
             cluster: number_in(&mut self.clusters, cluster),
             base: number_in(&mut self.bases, base),
-            case: case.unwrap_or_default(),
+            case: cases.same.unwrap_or_default(),
+            near: cases.near.and_then(std::num::NonZeroU64::new),
         });
         for (dimension, value) in values.into_iter().enumerate() {
             self.values[dimension].push(match value {

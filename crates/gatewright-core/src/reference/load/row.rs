@@ -1,8 +1,11 @@
 //! One row becomes one example.
 
+use std::borrow::Cow;
+use std::cell::Cell;
+
 use serde_json::{Map, Value};
 
-use super::content::{Hashes, hashes};
+use super::content::{Cases, Hashes, hashes};
 use crate::digest::Digest;
 use crate::id::ExampleId;
 use crate::json::{Collector, scalar_text};
@@ -54,15 +57,17 @@ struct Row<'a, 'c, 'p> {
     broken: bool,
     /// The row is of our own format, nothing is fixed by the page, and no key of it holds a dot: a path means what it says.
     plain: bool,
+    /// The member that was looked at last: what is wrong is wrong there.
+    looked: Cell<&'static str>,
 }
 
-/// Reads a row, and hashes what it asks and expects ([`Hashes::case`]); `None` when it has an error.
+/// Reads a row, and hashes what it asks and expects ([`Cases`]); `None` when it has an error.
 pub(in crate::reference) fn read(
     source: &Source,
     row: &Map<String, Value>,
     at: Location,
     problems: &mut Collector<'_>,
-) -> Option<(Example, Option<u64>)> {
+) -> Option<(Example, Cases)> {
     let mut row = Row {
         source,
         row,
@@ -72,6 +77,7 @@ pub(in crate::reference) fn read(
         plain: !source.is_foreign()
             && source.set.is_empty()
             && !row.keys().any(|key| key.contains('.')),
+        looked: Cell::new(""),
     };
     if !source.is_foreign() {
         row.known_keys();
@@ -107,13 +113,14 @@ pub(in crate::reference) fn read(
     if row.broken {
         return None;
     }
-    let Hashes { digest, case } = hashes(&example);
+    let Hashes { digest, cases } = hashes(&example);
     example.digest = digest;
-    Some((example, case))
+    Some((example, cases))
 }
 
 impl<'a> Row<'a, '_, '_> {
-    fn get(&self, ours: &str) -> Option<&'a Value> {
+    fn get(&self, ours: &'static str) -> Option<&'a Value> {
+        self.looked.set(ours);
         if !self.plain {
             return self.source.get(self.row, ours);
         }
@@ -126,9 +133,22 @@ impl<'a> Row<'a, '_, '_> {
     }
 
     fn error(&mut self, code: &'static str, what: String, instead: impl Into<String>) {
+        let ours = self.looked.get();
+        let theirs = self.source.map.get(ours).cloned();
+        let member = theirs.map_or(Cow::Borrowed(ours), Cow::Owned);
+        self.error_at(member, code, what, instead);
+    }
+
+    fn error_at(
+        &mut self,
+        member: Cow<'static, str>,
+        code: &'static str,
+        what: String,
+        instead: impl Into<String>,
+    ) {
         self.broken = true;
         let problem = Problem::error(code, self.at.clone(), what).instead(instead);
-        self.problems.push(problem);
+        self.problems.push_member(member, problem);
     }
 
     fn known_keys(&mut self) {
@@ -160,12 +180,16 @@ impl<'a> Row<'a, '_, '_> {
                 (None, "") => "put segment values under `segments` and anything else under `fields`, or read the file with a `map`".to_owned(),
                 (None, _) => format!("one of {}", known.join(", ")),
             };
-            self.error("unknown-key", what, instead);
+            let member = match inside {
+                "" => key.clone(),
+                _ => format!("{inside}.{key}"),
+            };
+            self.error_at(member.into(), "unknown-key", what, instead);
         }
     }
 
     /// Reads an optional scalar as text.
-    fn text(&mut self, ours: &str) -> Option<String> {
+    fn text(&mut self, ours: &'static str) -> Option<String> {
         let value = self.get(ours)?;
         let text = scalar_text(value).map(std::borrow::Cow::into_owned);
         if text.is_none() {
@@ -244,6 +268,7 @@ impl<'a> Row<'a, '_, '_> {
     }
 
     fn tree(&mut self, name: &'static str) -> Map<String, Value> {
+        self.looked.set(name);
         if !self.source.is_foreign() && self.source.set.is_empty() {
             match self.row.get(name) {
                 None | Some(Value::Null) => return Map::new(),
@@ -278,7 +303,11 @@ impl<'a> Row<'a, '_, '_> {
                 Some(text) => segments.push((name, text.into_owned())),
                 None => {
                     let what = format!("the segment value `{name}` is no text");
-                    self.error("wrong-type", what, "one text, number or boolean");
+                    let ours = format!("segments.{name}");
+                    let theirs = self.source.map.get(&ours).cloned();
+                    let member = theirs.unwrap_or(ours);
+                    let instead = "one text, number or boolean";
+                    self.error_at(member.into(), "wrong-type", what, instead);
                 }
             }
         }
@@ -333,7 +362,7 @@ impl<'a> Row<'a, '_, '_> {
         }
     }
 
-    fn texts(&mut self, ours: &str) -> Vec<String> {
+    fn texts(&mut self, ours: &'static str) -> Vec<String> {
         let texts = match self.get(ours) {
             None => Some(Vec::new()),
             Some(Value::Array(items)) => items

@@ -24,7 +24,7 @@ fn a_full_example_is_read() {
     assert_eq!(
         lines(&problems),
         [
-            "r.jsonl:1 unknown-dimension: `size` is no dimension of the page / add `size: {}` under `segments`"
+            "r.jsonl:1:127 unknown-dimension: `size` is no dimension of the page / add `size: {}` under `segments`"
         ]
     );
     assert_eq!(
@@ -69,17 +69,17 @@ fn everything_wrong_is_said_at_once_with_hints() {
     assert_eq!(
         lines(&problems),
         [
-            "r.jsonl:1 unknown-key: unknown key `inptu` / did you mean `input`?",
-            "r.jsonl:1 missing-input: the example has no `input` / what the system is asked; `withheld: true` on the source when it exists and may not be shown",
-            "r.jsonl:2 unknown-key: unknown key `behavior` in `expect` / did you mean `behaviour`?",
-            "r.jsonl:3 unknown-word: `refuses` is no `expect.behaviour` / did you mean `refuse`?",
-            "r.jsonl:4 unknown-word: `trafic` is no `provenance.kind` / did you mean `traffic`?",
-            "r.jsonl:5 missing-id: the example has no `id` / give every example a name of its own",
-            "r.jsonl:5 bad-inclusion: the inclusion probability is 1.5 / a number above 0 and at most 1",
-            "r.jsonl:6 bad-date: `review_by` is `tomorrow` / a date such as 2027-03-01",
-            "r.jsonl:6 unknown-word: `gone` is no `status` / one of active, quarantined, retired",
-            "r.jsonl:8 duplicate-id: the id `f` is taken by the example at r.jsonl:7 / give it another id, or remove one of the two",
-            "r.jsonl:7 unknown-base: `f` is a variant of `nowhere`, which is no example / the id of an example of this set",
+            "r.jsonl:1:11 unknown-key: unknown key `inptu` / did you mean `input`?",
+            "r.jsonl:1:1 missing-input: the example has no `input` / what the system is asked; `withheld: true` on the source when it exists and may not be shown",
+            "r.jsonl:2:33 unknown-key: unknown key `behavior` in `expect` / did you mean `behaviour`?",
+            "r.jsonl:3:33 unknown-word: `refuses` is no `expect.behaviour` / did you mean `refuse`?",
+            "r.jsonl:4:37 unknown-word: `trafic` is no `provenance.kind` / did you mean `traffic`?",
+            "r.jsonl:5:1 missing-id: the example has no `id` / give every example a name of its own",
+            "r.jsonl:5:14 bad-inclusion: the inclusion probability is 1.5 / a number above 0 and at most 1",
+            "r.jsonl:6:23 bad-date: `review_by` is `tomorrow` / a date such as 2027-03-01",
+            "r.jsonl:6:46 unknown-word: `gone` is no `status` / one of active, quarantined, retired",
+            "r.jsonl:8:2 duplicate-id: the id `f` is taken by the example at r.jsonl:7 / give it another id, or remove one of the two",
+            "r.jsonl:7:23 unknown-base: `f` is a variant of `nowhere`, which is no example / the id of an example of this set",
         ]
     );
 }
@@ -98,6 +98,34 @@ fn a30_same_content_is_reported() {
     assert_eq!(
         (set.examples.len(), set.clusters, problems.len()),
         (0, 0, 0)
+    );
+}
+
+/// A30, near-duplicate inflation: the same question in other capitals, with other punctuation or white space, is suggested as one. Another
+/// question, the same one about another account, variants and what shares a cluster are not.
+#[test]
+fn a30_near_duplicate_inflation_is_reported() {
+    let text = r#"{"id":"a","input":"Where is my refund?"}
+{"id":"b","input":"where is my refund"}
+{"id":"c","input":"  WHERE is my  refund ?! "}
+{"id":"d","input":"Where is my receipt?"}
+{"id":"e","input":"Where is my refund?","context":{"account":7}}
+{"id":"f","input":"where is my refund!","variant_of":"a","relation":"invariance"}
+{"id":"g","input":[{"role":"user","content":"Don't charge me again."}]}
+{"id":"h","input":[{"role":"user","content":"dont charge me again"}]}
+{"id":"i","input":"Cancel my plan now","cluster":"x"}
+{"id":"j","input":"cancel my plan now.","cluster":"x"}
+{"id":"k","input":"Yes."}
+{"id":"l","input":"yes"}"#;
+    let (set, problems) = ours(text);
+    assert_eq!(set.examples.len(), 12);
+    assert!(problems.iter().all(|it| it.weight == Weight::Suggestion));
+    assert_eq!(
+        lines(&problems),
+        [
+            "r.jsonl:2:11 near-content: 3 examples ask the same but for capitals, punctuation or white space: a, b, c / retire all but one, or give them one `cluster`",
+            "r.jsonl:8:11 near-content: 2 examples ask the same but for capitals, punctuation or white space: g, h / retire all but one, or give them one `cluster`",
+        ]
     );
 }
 
@@ -138,7 +166,7 @@ fn segments_by_field_and_expression() {
     assert_eq!(
         lines(&problems),
         [
-            "r.jsonl:2 undeclared-value: `refunds` is no value of `task` on the page / did you mean `refund`?"
+            "r.jsonl:2:39 undeclared-value: `refunds` is no value of `task` on the page / did you mean `refund`?"
         ]
     );
     let values = |d| [0, 1, 2].map(|e| set.value(d, e).unwrap_or("-").to_owned());

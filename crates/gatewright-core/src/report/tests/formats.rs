@@ -409,7 +409,7 @@ fn formats_say_what_a_finding_rests_on() {
     let view = made(&page, &proposal(), &analysis);
     let rests = &view.findings[0].rests_on;
     assert!(
-        rests.contains("no interval: only 1 independent source(s)"),
+        rests.contains("no interval: only 1 independent source"),
         "{rests}"
     );
 }

@@ -82,7 +82,7 @@ fn a4_depth_and_size() {
     assert!(codes(block).ends_with(" too-deep\n"));
     assert_eq!(codes("- ".repeat(10_000)), "1:97 too-deep\n");
     let large = vec![b'a'; 50 << 20];
-    assert_eq!(codes(large), "0:0 page-too-large\n");
+    assert_eq!(codes(large), "1:1048577 page-too-large\n");
 }
 
 /// A4: encodings: BOM and CRLF are read, invalid UTF-8 is named with its place.
