@@ -4,6 +4,7 @@
 //! the range of a double, no lone surrogate, no byte order mark, at most [`DEPTH_LIMIT`] levels and [`LINE_LIMIT`]
 //! bytes a line. Everything wrong with a file is collected, with line and column; nothing panics.
 
+mod column;
 mod pick;
 mod scan;
 
@@ -15,6 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 use serde_json::{Map, Number, Value};
 
+pub use self::column::{column, column_named};
 pub use self::pick::{Picker, Slot};
 use self::scan::Scanner;
 use crate::problem::{Location, Problem, Weight};
@@ -201,33 +203,6 @@ pub fn lookup<'v>(map: &'v Map<String, Value>, path: &str) -> Option<&'v Value> 
     }
     let (head, rest) = path.split_once('.')?;
     lookup(map.get(head)?.as_object()?, rest)
-}
-
-/// Returns the column of a member of an object, in characters from 1: of its key. A path is dotted, as for [`lookup`]. Where the line has no
-/// such member, the column is that of the part of the path that it has, or of the object.
-///
-/// The line is read again for that: only once something is wrong with it.
-pub fn column(line: &[u8], path: &str) -> u32 {
-    at_byte(line, member(line, path))
-}
-
-/// Returns the column of the first member of an object that a message names in backticks; of the object itself where it names none.
-pub fn column_named(line: &[u8], message: &str) -> u32 {
-    let mut words = message.split('`').skip(1).step_by(2);
-    at_byte(line, words.find_map(|word| member(line, word)))
-}
-
-fn member(line: &[u8], path: &str) -> Option<usize> {
-    let mut scanner = Scanner::new(text(line).ok()?);
-    scanner.expect_object().ok()?;
-    scanner.member(path)
-}
-
-fn at_byte(line: &[u8], byte: Option<usize>) -> u32 {
-    let start = || line.iter().take_while(|byte| byte.is_ascii_whitespace());
-    let byte = byte.unwrap_or_else(|| start().count());
-    let fault = Fault::EndsEarly;
-    JsonError { fault, byte }.column(line)
 }
 
 /// Whole lines of a file, a block at a time.
