@@ -35,6 +35,7 @@ const TABLE: &[(&[&str], &str, &str)] = &[
     (&["undefined-system", "missing-system", "no-candidate", "no-target", "two-targets"], "answers of a system that is not there cannot be compared", "give every system of `systems` one way to get its answers"),
     (&["mixed-currencies"], "costs in two currencies have no sum", "write all costs in one currency"),
     (&["shares-above-one", "no-volume"], "shares of traffic weigh what is found", "write shares that add up to at most 100 %, and per_week"),
+    (&["unknown-tool"], "a rule on a tool that nobody calls says nothing", "write the tool's name as the system calls it"),
     (&["unmet-demand"], "what a product uses can go wrong in its own way, and no example or criterion here would show it", "add examples and a criterion for it, or take the word out of `uses`"),
     (&["unused-slot", "empty-slot", "bad-slot", "unknown-slot", "bad-template", "no-template", "undeclared-variable", "no-vary"], "a text that is filled in wrongly asks another question", "write the names that the examples have, in double braces"),
     (&["rest-not-last", "duplicate-word", "two-meanings"], "one value would be two, and which one counts would depend on the order", "give every value one meaning, `rest` last"),

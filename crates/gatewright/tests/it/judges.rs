@@ -133,7 +133,9 @@ fn a_live_judge_of_recorded_answers_is_calibrated() {
     let plan = ["calibrate", "judged", "--plan", "40", "-o", "labels.jsonl"];
     let planned = project.run(&plan).expect(0);
     assert!(
-        planned.stdout.contains("2 of 2 on which the judge"),
+        planned
+            .stdout
+            .contains("2 of 2 examples on which the judge sees a difference"),
         "{planned}"
     );
     let labelled = project

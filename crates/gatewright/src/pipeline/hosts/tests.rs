@@ -334,7 +334,7 @@ fn a_host_is_refused_once_whichever_systems_are_there() {
     assert_eq!(
         said,
         [
-            "the candidate and the production send examples and the keys env:B, env:C to evil.example.com:443, which was allowed here without these keys",
+            "the candidate sends examples and the key env:C, and the production sends examples and the key env:B to evil.example.com:443, which was allowed here without these keys",
             "the candidate sends examples to other.example.com:443, which nobody allowed here",
         ]
     );
