@@ -140,7 +140,8 @@ fn a_live_judge_of_recorded_answers_is_calibrated() {
     );
     let labelled = project
         .read("labels.jsonl")
-        .replace(r#""label":null"#, r#""label":"right","annotator":"ana""#);
+        .replace(r#""label":null"#, r#""label":"right""#)
+        .replace(r#""annotator":null"#, r#""annotator":"ana""#);
     project.write("labels.jsonl", labelled);
     let json = project.run(&["calibrate", "judged", "--json"]).expect(0);
     let found: Value = serde_json::from_str(&json.stdout).expect("JSON");
