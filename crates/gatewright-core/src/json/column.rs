@@ -3,7 +3,7 @@
 use super::scan::Scanner;
 use super::{Fault, JsonError, text};
 
-/// Returns the column of a member of an object, in characters from 1: of its key. A path is dotted, as for [`lookup`]. Where the line has no
+/// Returns the column of a member of an object, in characters from 1: of its key. A path is dotted, as for [`lookup`](super::lookup). Where the line has no
 /// such member, the column is that of the part of the path that it has, or of the object.
 ///
 /// The line is read again for that: only once something is wrong with it.
