@@ -1,9 +1,12 @@
 //! Files that other tools wrote, read through one field map for references, outputs and labels alike.
 
+mod row;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+pub(crate) use self::row::Row;
 use crate::json::{lookup, scalar_text};
 use crate::manifest::Kind;
 use crate::problem::Location;

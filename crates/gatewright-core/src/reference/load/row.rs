@@ -1,8 +1,5 @@
 //! One row becomes one example.
 
-use std::borrow::Cow;
-use std::cell::Cell;
-
 use serde_json::{Map, Value};
 
 use super::content::{Cases, Hashes, hashes};
@@ -10,13 +7,13 @@ use crate::digest::Digest;
 use crate::id::ExampleId;
 use crate::json::{Collector, scalar_text};
 use crate::manifest::Kind;
-use crate::problem::{Location, Problem, nearest};
+use crate::problem::{Location, nearest};
 use crate::reference::{
     Design, Example, Expect, Input, Message, Provenance, Relation, SourceDocument, Stated, Status,
     StatusChange, Variant,
 };
 use crate::response::Behaviour;
-use crate::source::Source;
+use crate::source::{Row, Source};
 
 const KEYS: [&str; 15] = [
     "id",
@@ -49,16 +46,8 @@ const STATUS: [&str; 4] = ["state", "by", "at", "why"];
 const DOCUMENT: [&str; 5] = ["id", "text", "file", "digest", "version"];
 
 /// A row under reading: collects what is wrong with it.
-struct Row<'a, 'c, 'p> {
-    source: &'a Source,
-    row: &'a Map<String, Value>,
-    at: Location,
-    problems: &'c mut Collector<'p>,
-    broken: bool,
-    /// The row is of our own format, nothing is fixed by the page, and no key of it holds a dot: a path means what it says.
-    plain: bool,
-    /// The member that was looked at last: what is wrong is wrong there.
-    looked: Cell<&'static str>,
+struct ExampleRow<'a, 'c, 'p> {
+    row: Row<'a, 'c, 'p>,
 }
 
 /// Reads a row, and hashes what it asks and expects ([`Cases`]); `None` when it has an error.
@@ -68,16 +57,8 @@ pub(in crate::reference) fn read(
     at: Location,
     problems: &mut Collector<'_>,
 ) -> Option<(Example, Cases)> {
-    let mut row = Row {
-        source,
-        row,
-        at,
-        problems,
-        broken: false,
-        plain: !source.is_foreign()
-            && source.set.is_empty()
-            && !row.keys().any(|key| key.contains('.')),
-        looked: Cell::new(""),
+    let mut row = ExampleRow {
+        row: Row::new(source, row, at, problems),
     };
     if !source.is_foreign() {
         row.known_keys();
@@ -107,10 +88,10 @@ pub(in crate::reference) fn read(
         status: row.status(),
         variant: row.variant(),
         fields: row.tree("fields"),
-        at: row.at.clone(),
+        at: row.row.at.clone(),
         digest: Digest::default(),
     };
-    if row.broken {
+    if row.row.broken {
         return None;
     }
     let Hashes { digest, cases } = hashes(&example);
@@ -118,51 +99,19 @@ pub(in crate::reference) fn read(
     Some((example, cases))
 }
 
-impl<'a> Row<'a, '_, '_> {
-    fn get(&self, ours: &'static str) -> Option<&'a Value> {
-        self.looked.set(ours);
-        if !self.plain {
-            return self.source.get(self.row, ours);
-        }
-        // The same in fewer steps: rows are looked into some thirty times each.
-        let value = match ours.split_once('.') {
-            None => self.row.get(ours),
-            Some((head, rest)) => self.row.get(head)?.as_object()?.get(rest),
-        };
-        value.filter(|value| !value.is_null())
-    }
-
-    fn error(&mut self, code: &'static str, what: String, instead: impl Into<String>) {
-        let ours = self.looked.get();
-        let theirs = self.source.map.get(ours).cloned();
-        let member = theirs.map_or(Cow::Borrowed(ours), Cow::Owned);
-        self.error_at(member, code, what, instead);
-    }
-
-    fn error_at(
-        &mut self,
-        member: Cow<'static, str>,
-        code: &'static str,
-        what: String,
-        instead: impl Into<String>,
-    ) {
-        self.broken = true;
-        let problem = Problem::error(code, self.at.clone(), what).instead(instead);
-        self.problems.push_member(member, problem);
-    }
-
+impl<'a> ExampleRow<'a, '_, '_> {
     fn known_keys(&mut self) {
-        self.only("", self.row, &KEYS);
+        self.only("", self.row.map, &KEYS);
         for (name, known) in [
             ("expect", &EXPECT[..]),
             ("provenance", &PROVENANCE),
             ("status", &STATUS),
         ] {
-            if let Some(Value::Object(map)) = self.row.get(name) {
+            if let Some(Value::Object(map)) = self.row.map.get(name) {
                 self.only(name, map, known);
             }
         }
-        if let Some(Value::Array(documents)) = self.row.get("sources") {
+        if let Some(Value::Array(documents)) = self.row.map.get("sources") {
             for document in documents.iter().filter_map(Value::as_object) {
                 self.only("sources", document, &DOCUMENT);
             }
@@ -184,16 +133,17 @@ impl<'a> Row<'a, '_, '_> {
                 "" => key.clone(),
                 _ => format!("{inside}.{key}"),
             };
-            self.error_at(member.into(), "unknown-key", what, instead);
+            self.row
+                .error_at(member.into(), "unknown-key", what, instead);
         }
     }
 
     /// Reads an optional scalar as text.
     fn text(&mut self, ours: &'static str) -> Option<String> {
-        let value = self.get(ours)?;
+        let value = self.row.get(ours)?;
         let text = scalar_text(value).map(std::borrow::Cow::into_owned);
         if text.is_none() {
-            self.error(
+            self.row.error(
                 "wrong-type",
                 format!("`{ours}` is no text"),
                 "one text or number",
@@ -204,22 +154,23 @@ impl<'a> Row<'a, '_, '_> {
 
     fn id(&mut self) -> ExampleId {
         let id = self.text("id").unwrap_or_default();
-        if id.is_empty() && !self.broken {
-            let instead = if self.source.is_foreign() {
+        if id.is_empty() && !self.row.broken {
+            let instead = if self.row.source.is_foreign() {
                 "add `id` to the map"
             } else {
                 "give every example a name of its own"
             };
-            self.error("missing-id", "the example has no `id`".to_owned(), instead);
+            self.row
+                .error("missing-id", "the example has no `id`".to_owned(), instead);
         }
         id.as_str().into()
     }
 
     fn input(&mut self) -> Input {
-        if self.source.withheld {
+        if self.row.source.withheld {
             return Input::Withheld;
         }
-        match self.get("input") {
+        match self.row.get("input") {
             Some(Value::String(text)) => return Input::Text(text.clone()),
             Some(Value::Array(turns)) => {
                 let turns: Option<Vec<Message>> = turns.iter().map(message).collect();
@@ -227,7 +178,7 @@ impl<'a> Row<'a, '_, '_> {
                     return Input::Messages(turns);
                 }
                 let what = "`input` is no list of messages".to_owned();
-                self.error(
+                self.row.error(
                     "wrong-type",
                     what,
                     r#"[{"role": "user", "content": "..."}]"#,
@@ -244,7 +195,7 @@ impl<'a> Row<'a, '_, '_> {
                     return Input::Turns(turns);
                 }
                 let what = "`input.turns` is no list of what the user says".to_owned();
-                self.error(
+                self.row.error(
                     "wrong-type",
                     what,
                     r#"{"turns": ["first the user says this", "then that"]}"#,
@@ -252,7 +203,7 @@ impl<'a> Row<'a, '_, '_> {
             }
             Some(_) => {
                 let what = "`input` is neither text, a list of messages, nor turns".to_owned();
-                self.error(
+                self.row.error(
                     "wrong-type",
                     what,
                     "a text, [{\"role\": ..., \"content\": ...}], or {\"turns\": [...]}",
@@ -261,16 +212,16 @@ impl<'a> Row<'a, '_, '_> {
             None => {
                 let what = "the example has no `input`".to_owned();
                 let instead = "what the system is asked; `withheld: true` on the source when it exists and may not be shown";
-                self.error("missing-input", what, instead);
+                self.row.error("missing-input", what, instead);
             }
         }
         Input::Withheld
     }
 
     fn tree(&mut self, name: &'static str) -> Map<String, Value> {
-        self.looked.set(name);
-        if !self.source.is_foreign() && self.source.set.is_empty() {
-            match self.row.get(name) {
+        self.row.look_at(name);
+        if !self.row.source.is_foreign() && self.row.source.set.is_empty() {
+            match self.row.map.get(name) {
                 None | Some(Value::Null) => return Map::new(),
                 Some(Value::Object(map)) if !map.values().any(Value::is_null) => {
                     return map.clone();
@@ -279,14 +230,14 @@ impl<'a> Row<'a, '_, '_> {
                 Some(_) => {}
             }
         }
-        match self.source.members(self.row, name) {
+        match self.row.source.members(self.row.map, name) {
             Ok(members) => members
                 .into_iter()
                 .map(|(name, value)| (name.to_owned(), value.clone()))
                 .collect(),
             Err(_) => {
                 let what = format!("`{name}` is no object");
-                self.error(
+                self.row.error(
                     "wrong-type",
                     what,
                     format!("{{\"name\": value}}, or map it to `fields.{name}`"),
@@ -304,10 +255,11 @@ impl<'a> Row<'a, '_, '_> {
                 None => {
                     let what = format!("the segment value `{name}` is no text");
                     let ours = format!("segments.{name}");
-                    let theirs = self.source.map.get(&ours).cloned();
+                    let theirs = self.row.source.map.get(&ours).cloned();
                     let member = theirs.unwrap_or(ours);
                     let instead = "one text, number or boolean";
-                    self.error_at(member.into(), "wrong-type", what, instead);
+                    self.row
+                        .error_at(member.into(), "wrong-type", what, instead);
                 }
             }
         }
@@ -315,10 +267,10 @@ impl<'a> Row<'a, '_, '_> {
     }
 
     fn kind(&mut self) -> Kind {
-        if let Some(kind) = self.source.kind {
+        if let Some(kind) = self.row.source.kind {
             return kind;
         }
-        let word = match self.get("provenance") {
+        let word = match self.row.get("provenance") {
             // `provenance: traffic` says the kind and nothing else.
             Some(Value::String(word)) => Some(word.clone()),
             _ => self.text("provenance.kind"),
@@ -336,15 +288,17 @@ impl<'a> Row<'a, '_, '_> {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("one of {}", words.join(", ")),
             };
-            self.error("unknown-word", format!("`{word}` is no `{field}`"), instead);
+            self.row
+                .error("unknown-word", format!("`{word}` is no `{field}`"), instead);
         }
         found
     }
 
     fn expect(&mut self) -> Expect {
-        if let Some(value) = self.get("expect").filter(|value| !value.is_object()) {
+        if let Some(value) = self.row.get("expect").filter(|value| !value.is_object()) {
             let what = format!("`expect` is no object but {value}");
-            self.error("wrong-type", what, r#"{"behaviour": ..., "answer": ...}"#);
+            self.row
+                .error("wrong-type", what, r#"{"behaviour": ..., "answer": ...}"#);
         }
         let words = Behaviour::ALL.map(Behaviour::word);
         let behaviour = self
@@ -353,7 +307,7 @@ impl<'a> Row<'a, '_, '_> {
             .map(|index| Behaviour::ALL[index]);
         Expect {
             behaviour,
-            answer: self.get("expect.answer").cloned(),
+            answer: self.row.get("expect.answer").cloned(),
             must_cite: self.texts("expect.must_cite"),
             must_call: self.texts("expect.must_call"),
             must_not_call: self.texts("expect.must_not_call"),
@@ -363,7 +317,7 @@ impl<'a> Row<'a, '_, '_> {
     }
 
     fn texts(&mut self, ours: &'static str) -> Vec<String> {
-        let texts = match self.get(ours) {
+        let texts = match self.row.get(ours) {
             None => Some(Vec::new()),
             Some(Value::Array(items)) => items
                 .iter()
@@ -373,18 +327,19 @@ impl<'a> Row<'a, '_, '_> {
         };
         texts.unwrap_or_else(|| {
             let what = format!("`{ours}` is no list of texts");
-            self.error("wrong-type", what, r#"["...", "..."]"#);
+            self.row.error("wrong-type", what, r#"["...", "..."]"#);
             Vec::new()
         })
     }
 
     fn sources(&mut self) -> Vec<SourceDocument> {
-        let items = match self.get("sources") {
+        let items = match self.row.get("sources") {
             None => return Vec::new(),
             Some(Value::Array(items)) => items,
             Some(_) => {
                 let what = "`sources` is no list".to_owned();
-                self.error("wrong-type", what, r#"[{"id": "...", "text": "..."}]"#);
+                self.row
+                    .error("wrong-type", what, r#"[{"id": "...", "text": "..."}]"#);
                 return Vec::new();
             }
         };
@@ -400,7 +355,7 @@ impl<'a> Row<'a, '_, '_> {
             match read.filter(|document| !document.id.is_empty()) {
                 None => {
                     let what = "a source has no `id`, or a field of it is no text".to_owned();
-                    self.error(
+                    self.row.error(
                         "wrong-type",
                         what,
                         r#"{"id": "...", "text": "...", "version": "..."}"#,
@@ -411,7 +366,8 @@ impl<'a> Row<'a, '_, '_> {
                         && Digest::parse(digest).is_none()
                     {
                         let what = format!("the digest of source `{}` is none", document.id);
-                        self.error("bad-digest", what, "sha256: and 64 hexadecimal digits");
+                        self.row
+                            .error("bad-digest", what, "sha256: and 64 hexadecimal digits");
                     }
                     sources.push(document);
                 }
@@ -422,7 +378,7 @@ impl<'a> Row<'a, '_, '_> {
 
     fn design(&mut self, kind: Kind) -> Design {
         let stratum = self.text("stratum");
-        let stated = self.get("inclusion");
+        let stated = self.row.get("inclusion");
         let inclusion = stated
             .and_then(Value::as_f64)
             .filter(|share| *share > 0.0 && *share <= 1.0);
@@ -430,7 +386,8 @@ impl<'a> Row<'a, '_, '_> {
             && inclusion.is_none()
         {
             let what = format!("the inclusion probability is {stated}");
-            self.error("bad-inclusion", what, "a number above 0 and at most 1");
+            self.row
+                .error("bad-inclusion", what, "a number above 0 and at most 1");
         }
         if stratum.is_some() || inclusion.is_some() || kind == Kind::Traffic {
             Design::Sampled { stratum, inclusion }
@@ -444,7 +401,8 @@ impl<'a> Row<'a, '_, '_> {
         let date = text.parse().ok();
         if date.is_none() {
             let what = format!("`review_by` is `{text}`");
-            self.error("bad-date", what, "a date such as 2027-03-01");
+            self.row
+                .error("bad-date", what, "a date such as 2027-03-01");
         }
         date
     }
@@ -452,12 +410,12 @@ impl<'a> Row<'a, '_, '_> {
     fn status(&mut self) -> Status {
         let mapped = ["status", "status.state"]
             .into_iter()
-            .any(|name| self.source.names(name));
-        if self.source.is_foreign() && !mapped {
+            .any(|name| self.row.source.names(name));
+        if self.row.source.is_foreign() && !mapped {
             return Status::Active;
         }
-        let object = matches!(self.get("status"), Some(Value::Object(_)));
-        let word = if object || self.source.names("status.state") {
+        let object = matches!(self.row.get("status"), Some(Value::Object(_)));
+        let word = if object || self.row.source.names("status.state") {
             self.text("status.state")
         } else {
             self.text("status")
@@ -465,7 +423,7 @@ impl<'a> Row<'a, '_, '_> {
         let Some(word) = word else {
             if object {
                 let what = "`status` has no `state`".to_owned();
-                self.error(
+                self.row.error(
                     "unknown-word",
                     what,
                     "state: active, quarantined or retired",
@@ -503,7 +461,7 @@ impl<'a> Row<'a, '_, '_> {
             }
             _ => {
                 let what = "only one of `variant_of` and `relation` is given".to_owned();
-                self.error(
+                self.row.error(
                     "half-variant",
                     what,
                     "both: variant_of: ID, relation: invariance",
