@@ -87,8 +87,8 @@ pub(crate) struct Worker {
     pub(crate) start: Arc<StartTime>,
 }
 
-/// What starting a program takes at most, as far as its first answers tell. One that was started again gets that on top for its first answer and
-/// no more: else an answer would have more time because the one before it was late.
+/// What starting a program takes, as far as its first answers tell. One that was started again gets twice that and a second on top for its first
+/// answer and no more: a machine may be busier than it was, but an answer must not have a minute more because the one before it was late.
 #[derive(Debug)]
 pub(crate) struct StartTime(AtomicU64);
 
@@ -105,7 +105,11 @@ impl StartTime {
     }
 
     fn at_most(&self, most: Duration) -> Duration {
-        Duration::from_millis(self.0.load(Ordering::Relaxed)).min(most)
+        let fastest = Duration::from_millis(self.0.load(Ordering::Relaxed));
+        fastest
+            .saturating_mul(2)
+            .saturating_add(Duration::from_secs(1))
+            .min(most)
     }
 }
 
