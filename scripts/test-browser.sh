@@ -39,7 +39,7 @@ cp scripts/browser/look.mjs scripts/browser/looking.mjs "$place/"
 rm -rf "$place/screenshots"
 mkdir -p "$place/screenshots"
 node "$place/look.mjs" "$(command -v chromium)" "$place/screenshots" "$folder"/*.html
-cp scripts/browser/desk.mjs "$place/desk.mjs"
+cp scripts/browser/desk.mjs scripts/browser/demo.mjs "$place/"
 node "$place/desk.mjs" "$(command -v chromium)" "$place/screenshots" "$binary"
 cp scripts/browser/sixty.mjs "$place/sixty.mjs"
 node "$place/sixty.mjs" "$(command -v chromium)" "$binary"

@@ -1,27 +1,10 @@
 // node desk.mjs CHROMIUM SCREENSHOTS GATEWRIGHT   two reviewers and an owner in browsers of their own, by keys alone: they label, differ, take
 // back and settle; nobody sees who answered or what the other said; every page in every theme and width without a violation.
-import { spawn } from 'node:child_process';
 import { chromium } from 'playwright-core';
+import { demo } from './demo.mjs';
 import { expect, look as lookAt, told } from './looking.mjs';
 
 const [executablePath, shots, gatewright] = process.argv.slice(2);
-
-// Starts the server and reads where it listens and what people log in with.
-async function serve() {
-  const server = spawn(gatewright, ['serve', '--demo', '--address', '127.0.0.1:0'], { stdio: ['ignore', 'pipe', 'inherit'] });
-  let said = '';
-  const [url, password] = await new Promise((resolve, reject) => {
-    server.on('exit', code => reject(new Error(`the server ended with ${code}\n${said}`)));
-    server.stdout.on('data', bytes => {
-      said += bytes;
-      const url = said.match(/http:\/\/127\.0\.0\.1:\d+\//);
-      const password = said.match(/password of all four: (\S+)/);
-      if (url && password) resolve([url[0], password[1]]);
-    });
-  });
-  server.removeAllListeners('exit');
-  return { server, url, password };
-}
 
 async function person(browser, url, name, password) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
@@ -138,7 +121,7 @@ async function settle(cleo, ana) {
   }
 }
 
-const { server, url, password } = await serve();
+const { server, url, password } = await demo(gatewright);
 const base = url;
 const browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
 try {

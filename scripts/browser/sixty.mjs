@@ -1,7 +1,7 @@
 // node sixty.mjs CHROMIUM GATEWRIGHT   60 answers of the demo labelled by keys alone, without a human pause: what of it is the server's, what the
 // page's and what the key's; and what a practised hand would need, by the words on the screen.
-import { spawn } from 'node:child_process';
 import { chromium } from 'playwright-core';
+import { demo } from './demo.mjs';
 
 const [executablePath, gatewright] = process.argv.slice(2);
 const ITEMS = 60;
@@ -10,23 +10,6 @@ const ITEMS = 60;
 const READING = 238;
 const KEYSTROKE = 0.2;
 const MIND = 1.35;
-
-async function serve() {
-  const from = performance.now();
-  const server = spawn(gatewright, ['serve', '--demo', '--address', '127.0.0.1:0'], { stdio: ['ignore', 'pipe', 'inherit'] });
-  let said = '';
-  const [url, password] = await new Promise((resolve, reject) => {
-    server.on('exit', code => reject(new Error(`the server ended with ${code}\n${said}`)));
-    server.stdout.on('data', bytes => {
-      said += bytes;
-      const url = said.match(/http:\/\/127\.0\.0\.1:\d+\//);
-      const password = said.match(/password of all four: (\S+)/);
-      if (url && password) resolve([url[0], password[1]]);
-    });
-  });
-  server.removeAllListeners('exit');
-  return { server, url, password, started: (performance.now() - from) / 1000 };
-}
 
 async function login(browser, url, name, password) {
   const page = await (await browser.newContext({ viewport: { width: 1280, height: 900 } })).newPage();
@@ -62,7 +45,7 @@ async function label(page, key) {
   return { words, total, server, key: typed, page: Math.max(0, total - server - typed) };
 }
 
-const { server, url, password, started } = await serve();
+const { server, url, password, started } = await demo(gatewright);
 const browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
 const all = [];
 try {

@@ -15,6 +15,17 @@ pub(crate) struct TextFile {
     pub(crate) text: String,
 }
 
+#[cfg(test)]
+impl TextFile {
+    /// Makes up a file.
+    pub(crate) fn of(path: &str, text: &str) -> Self {
+        Self {
+            path: path.to_owned(),
+            text: text.to_owned(),
+        }
+    }
+}
+
 /// Returns the root of the project: where cargo runs this from, for two checkouts that
 /// share a target directory also share what was built in the other one.
 pub(crate) fn root() -> PathBuf {

@@ -95,22 +95,15 @@ fn resolve(folder: &[&str], target: &str) -> String {
 mod tests {
     use super::*;
 
-    fn file(path: &str, text: &str) -> TextFile {
-        TextFile {
-            path: path.to_owned(),
-            text: text.to_owned(),
-        }
-    }
-
     #[test]
     fn links_are_followed_from_the_page() {
         let files = [
-            file(
+            TextFile::of(
                 "docs/a.md",
                 "[b](b.md#x) [up](../README.md) [folder](../docs/) [web](https://example.org) [here](#x)\n```\n[no](c.md)\n```\n",
             ),
-            file("docs/b.md", ""),
-            file("README.md", "[gone](docs/gone.md)"),
+            TextFile::of("docs/b.md", ""),
+            TextFile::of("README.md", "[gone](docs/gone.md)"),
         ];
         let found = check(&files);
         assert_eq!(found.len(), 1, "{found:?}");
@@ -120,6 +113,6 @@ mod tests {
     #[test]
     fn machine_paths_are_found_in_any_file() {
         let text = format!("a\ncd {}x\n", MACHINE_PATHS[2]);
-        assert_eq!(check(&[file("test", &text)])[0].at, "test:2");
+        assert_eq!(check(&[TextFile::of("test", &text)])[0].at, "test:2");
     }
 }

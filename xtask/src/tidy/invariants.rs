@@ -92,13 +92,6 @@ mod tests {
     use super::*;
     use crate::repository;
 
-    fn file(path: &str, text: &str) -> TextFile {
-        TextFile {
-            path: path.to_owned(),
-            text: text.to_owned(),
-        }
-    }
-
     #[test]
     fn every_invariant_names_a_test_that_exists() {
         let files = repository::text_files().expect("the tests run in a checkout");
@@ -109,8 +102,8 @@ mod tests {
     fn missing_tests_and_missing_names_are_found() {
         let page = "## Invariants\n\n- One.\n  Test: `there`\n- Two. Tests: `there`, `gone`\n- Three.\n\n## Next\n- Four.\n";
         let files = [
-            file(PAGE, page),
-            file("a.rs", "    #[test]\n    fn there() {}\n    fn gone() {}\n"),
+            TextFile::of(PAGE, page),
+            TextFile::of("a.rs", "    #[test]\n    fn there() {}\n    fn gone() {}\n"),
         ];
         let at: Vec<String> = check(&files)
             .into_iter()

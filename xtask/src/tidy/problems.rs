@@ -61,13 +61,6 @@ pub(crate) fn check(files: &[TextFile]) -> Vec<Finding> {
 mod tests {
     use super::*;
 
-    fn file(path: &str, text: &str) -> TextFile {
-        TextFile {
-            path: path.to_owned(),
-            text: text.to_owned(),
-        }
-    }
-
     /// Every code that is made anywhere has its row.
     #[test]
     fn every_problem_says_why_and_what_to_write_instead() {
@@ -88,9 +81,9 @@ self.bad(line, "new-four", what);
 mod tests { Problem::error("only-tested", at, what) }
 "#;
         let found = check(&[
-            file(DECLARED, r#"(&["known-one"], "why", "instead"),"#),
-            file("crates/gatewright-core/src/a.rs", made),
-            file("crates/gatewright-core/src/a/tests.rs", made),
+            TextFile::of(DECLARED, r#"(&["known-one"], "why", "instead"),"#),
+            TextFile::of("crates/gatewright-core/src/a.rs", made),
+            TextFile::of("crates/gatewright-core/src/a/tests.rs", made),
         ]);
         let said: Vec<&str> = found.iter().map(|finding| finding.what.as_str()).collect();
         for code in ["new-one", "new-two", "new-three", "new-four"] {

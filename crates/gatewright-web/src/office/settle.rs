@@ -223,12 +223,10 @@ fn leave(
 ) -> Answer {
     let desk = served.office.desk()?;
     let who = &visit.who;
-    let Some(entry) = named(served, &desk, &visit.call.path) else {
-        return frame::refuse(served, who, StatusCode::NOT_FOUND, NOTHING);
+    let entry = match open_to(served, &desk, visit) {
+        Ok(entry) => entry,
+        Err((status, why)) => return frame::refuse(served, who, status, why),
     };
-    if let Some(why) = closed_to(served, (&desk, entry), visit) {
-        return frame::refuse(served, who, StatusCode::FORBIDDEN, why);
-    }
     match make(entry)? {
         Ok(made) => {
             let what = format!("took the patch {}", made.name);
@@ -239,16 +237,27 @@ fn leave(
     }
 }
 
+/// Finds the answer that a page is about, or says why whoever asks may not see what was said of it.
+fn open_to<'d>(
+    served: &Served,
+    desk: &'d Desk,
+    visit: &Visit,
+) -> Result<&'d Entry, (StatusCode, &'static str)> {
+    let entry = named(served, desk, &visit.call.path).ok_or((StatusCode::NOT_FOUND, NOTHING))?;
+    match closed_to(served, (desk, entry), visit) {
+        None => Ok(entry),
+        Some(why) => Err((StatusCode::FORBIDDEN, why)),
+    }
+}
+
 /// Shows the page of one answer, with what was refused.
 fn shown(served: &Served, visit: &Visit, (status, refused): (StatusCode, String)) -> Answer {
     let desk = served.office.desk()?;
     let who = &visit.who;
-    let Some(entry) = named(served, &desk, &visit.call.path) else {
-        return frame::refuse(served, who, StatusCode::NOT_FOUND, NOTHING);
+    let entry = match open_to(served, &desk, visit) {
+        Ok(entry) => entry,
+        Err((status, why)) => return frame::refuse(served, who, status, why),
     };
-    if let Some(why) = closed_to(served, (&desk, entry), visit) {
-        return frame::refuse(served, who, StatusCode::FORBIDDEN, why);
-    }
     let is_open = entry.stand() == Stand::Disputed || entry.is_policy_question();
     if refused.is_empty() && !is_open && entry.settled.is_none() {
         return frame::refuse(served, who, StatusCode::NOT_FOUND, NOTHING);

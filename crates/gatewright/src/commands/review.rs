@@ -188,6 +188,27 @@ impl<'a> Outputs<'a> {
         )| { Some(((example, name(&role)?, *trial), output.as_deref()?)) };
         Self(judging.answers.iter().filter_map(one).collect())
     }
+
+    /// Asks about the answer of a labelled unit; nothing where something else is answered now than what was labelled: that is asked anew.
+    fn asked<'u>(&self, criterion: u16, unit: &'u Unit) -> Option<Asked<'u>>
+    where
+        'a: 'u,
+    {
+        let system = unit.system.as_deref().unwrap_or_default();
+        let output = self.0.get(&(unit.example, system, unit.trial)).copied();
+        let is_of_it = |text: TextCode| output.is_none_or(|output| text == TextCode::of(output));
+        unit.text.is_none_or(is_of_it).then(|| Asked {
+            criterion,
+            example: unit.example,
+            system,
+            trial: unit.trial,
+            part: unit.part,
+            output,
+            // What a label that does not tell its text is about is what stands there now, and a new one is of this text alone.
+            text: unit.text.or_else(|| output.map(TextCode::of)),
+            said: Vec::new(),
+        })
+    }
 }
 
 fn write(

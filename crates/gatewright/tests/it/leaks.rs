@@ -8,7 +8,7 @@ use gatewright_testkit::TestEnvironment;
 use gatewright_testkit::provider::{Provider, Script};
 use serde_json::json;
 
-use crate::project::{GUARD, environment, examples, page};
+use crate::project::live;
 
 /// With everything in it that JSON, HTML, addresses and Base64 write in another way.
 const CANARY: &str = "sk-canary/4711+never=shown&\"x<y>";
@@ -91,23 +91,7 @@ fn look_through(folder: &Path) -> usize {
 
 fn project(script: &serde_json::Value) -> (TestEnvironment, Provider) {
     let provider = Provider::start(Script::parse(&script.to_string()).expect("a script"));
-    let system = format!(
-        "{{openai: {{model: m, base_url: \"{}/v1\", key: env:LLM_KEY}}}}",
-        provider.url()
-    );
-    let page = page("standard: unbroken", GUARD)
-        .replace("{recorded: runs/candidate.jsonl}", &system)
-        .replace("{recorded: runs/production.jsonl}", &system)
-        .replace("reference: [", "trials: 1\nreference: [");
-    let environment = environment()
-        .with_variable("LLM_KEY", CANARY)
-        .with_variable(
-            "GATEWRIGHT_ALLOW_HOST",
-            &format!("{}=env:LLM_KEY", provider.address()),
-        );
-    environment.write("gatewright.yaml", page);
-    environment.write("reference/all.jsonl", examples(10));
-    (environment, provider)
+    (live(&provider, CANARY, 10), provider)
 }
 
 /// Runs a command and looks through what it prints; returns its exit code.

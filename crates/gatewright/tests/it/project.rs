@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use gatewright_testkit::TestEnvironment;
+use gatewright_testkit::provider::Provider;
 
 /// A hermetic environment for the built binary.
 pub(crate) fn environment() -> TestEnvironment {
@@ -34,6 +35,25 @@ criteria:
 gate:
 {gate}"
     )
+}
+
+/// A project whose systems are asked of a provider with a key, one trial each.
+pub(crate) fn live(provider: &Provider, key: &str, per_task: usize) -> TestEnvironment {
+    let system = format!(
+        "{{openai: {{model: m, base_url: \"{}/v1\", key: env:LLM_KEY}}}}",
+        provider.url()
+    );
+    let page = page("standard: unbroken", GUARD)
+        .replace("{recorded: runs/candidate.jsonl}", &system)
+        .replace("{recorded: runs/production.jsonl}", &system)
+        .replace("reference: [", "trials: 1\nreference: [");
+    let environment = environment().with_variable("LLM_KEY", key).with_variable(
+        "GATEWRIGHT_ALLOW_HOST",
+        &format!("{}=env:LLM_KEY", provider.address()),
+    );
+    environment.write("gatewright.yaml", page);
+    environment.write("reference/all.jsonl", examples(per_task));
+    environment
 }
 
 /// A guard by task, at 10 points.

@@ -4,26 +4,10 @@ use gatewright_testkit::TestEnvironment;
 use gatewright_testkit::provider::{Provider, Script};
 use serde_json::{Value, json};
 
-use crate::project::{GUARD, environment, examples, page};
+use crate::project::live;
 
 fn project(provider: &Provider, per_task: usize) -> TestEnvironment {
-    let system = format!(
-        "{{openai: {{model: m, base_url: \"{}/v1\", key: env:LLM_KEY}}}}",
-        provider.url()
-    );
-    let page = page("standard: unbroken", GUARD)
-        .replace("{recorded: runs/candidate.jsonl}", &system)
-        .replace("{recorded: runs/production.jsonl}", &system)
-        .replace("reference: [", "trials: 1\nreference: [");
-    let environment = environment()
-        .with_variable("LLM_KEY", "sk-real")
-        .with_variable(
-            "GATEWRIGHT_ALLOW_HOST",
-            &format!("{}=env:LLM_KEY", provider.address()),
-        );
-    environment.write("gatewright.yaml", page);
-    environment.write("reference/all.jsonl", examples(per_task));
-    environment
+    live(provider, "sk-real", per_task)
 }
 
 fn provider(rules: &Value) -> Provider {

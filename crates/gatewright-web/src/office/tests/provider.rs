@@ -9,6 +9,14 @@ use super::super::access::Role;
 use super::super::oidc::{Errand, Fetch, Issuer, Oidc, Returned};
 use super::*;
 
+/// An admin's form for an account that the provider knows as `s-ben`.
+const BEN: [(&str, &str); 4] = [
+    ("action", "add"),
+    ("name", "ben"),
+    ("role", "owner"),
+    ("provider", "s-ben"),
+];
+
 /// Carries requests to a provider on this machine, and counts them.
 struct Direct(Arc<IdentityProvider>, AtomicUsize);
 
@@ -55,14 +63,8 @@ impl Linked {
         let address = HOST.replace("localhost", "127.0.0.1");
         let site = Site::reached(Desk::default(), door, address.parse().expect("one"));
         let ana = site.login("ana", Role::Admin);
-        let form = [
-            ("action", "add"),
-            ("name", "ben"),
-            ("role", "owner"),
-            ("provider", "s-ben"),
-        ];
         assert_eq!(
-            site.post("/accounts", Some(&ana), &form).place(),
+            site.post("/accounts", Some(&ana), &BEN).place(),
             "/accounts"
         );
         provider.comes("s-ben", None, false);
@@ -166,13 +168,7 @@ fn a20_without_a_provider_its_pages_say_so() {
     }
     assert!(!site.get("/login", None).body.contains("/login/oidc"));
     let ana = site.login("ana", Role::Admin);
-    let form = [
-        ("action", "add"),
-        ("name", "ben"),
-        ("role", "owner"),
-        ("provider", "s-ben"),
-    ];
-    let refused = site.post("/accounts", Some(&ana), &form);
+    let refused = site.post("/accounts", Some(&ana), &BEN);
     assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{}", refused.body);
     assert!(refused.body.contains("--oidc-issuer"), "{}", refused.body);
 }

@@ -350,26 +350,10 @@ fn of_criterion(
     let outputs = Outputs::of(&loaded, &judging);
     let mut seen = BTreeSet::new();
     for unit in &rated.units {
-        let system = unit.system.as_deref().unwrap_or_default();
-        let place = (unit.example, system, unit.trial);
-        let output = outputs.0.get(&place).copied();
-        let is_of_it = |text: TextCode| output.is_none_or(|output| text == TextCode::of(output));
-        if !unit.text.is_none_or(is_of_it) {
-            // What was labelled is not what is answered now: that is asked anew.
+        let Some(asked) = outputs.asked(index, unit) else {
             continue;
-        }
-        seen.insert(place);
-        let asked = Asked {
-            criterion: index,
-            example: unit.example,
-            system,
-            trial: unit.trial,
-            part: unit.part,
-            output,
-            // What a label that does not tell its text is about is what stands there now, and a new one is of this text alone.
-            text: unit.text.or_else(|| output.map(TextCode::of)),
-            said: Vec::new(),
         };
+        seen.insert((asked.example, asked.system, asked.trial));
         let item = asked.item(&loaded)?;
         for (label, by) in unit.given.iter().zip(&rated.people) {
             let label = label.and_then(|label| rated.labels.get(label as usize));

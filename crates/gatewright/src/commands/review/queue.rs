@@ -347,21 +347,8 @@ impl Queue<'_> {
         let outputs = Outputs::of(loaded, judging);
         let open = rated.units.iter().filter(|unit| unit.is_disputed());
         for unit in open.filter(|unit| !done.contains(&place(unit))) {
-            let system = unit.system.as_deref().unwrap_or_default();
-            let output = outputs.0.get(&(unit.example, system, unit.trial)).copied();
-            let is_of_it = |text: TextCode| output.is_none_or(|it| text == TextCode::of(it));
-            if !unit.text.is_none_or(is_of_it) {
+            let Some(asked) = outputs.asked(index, unit) else {
                 continue;
-            }
-            let asked = Asked {
-                criterion: index,
-                example: unit.example,
-                system,
-                trial: unit.trial,
-                part: unit.part,
-                output,
-                text: unit.text.or_else(|| output.map(TextCode::of)),
-                said: Vec::new(),
             };
             let item = asked.item(loaded)?;
             self.push(item, "people differ on it", &asked.labels(loaded));
