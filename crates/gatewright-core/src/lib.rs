@@ -9,6 +9,7 @@ pub mod id;
 pub mod json;
 pub mod pattern;
 pub mod problem;
+mod words;
 
 pub mod class;
 pub mod label;

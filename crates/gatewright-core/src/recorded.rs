@@ -11,9 +11,9 @@ use crate::manifest::Role;
 use crate::plan::AttemptSpec;
 use crate::problem::Problem;
 use crate::reference::ReferenceSet;
-use crate::report::words::counted;
 use crate::response::AttemptEnd;
 use crate::source::{Row, Source};
+use crate::words::counted;
 
 /// Names of unknown examples that are kept for showing.
 const NAMED_LIMIT: usize = 5;

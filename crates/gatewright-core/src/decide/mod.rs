@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::analyse::Slice;
 use crate::id::OwnerId;
 use crate::manifest::Role;
+use crate::words::list;
 
 pub(crate) use order::answer_of;
 pub use order::decide;
@@ -173,8 +174,37 @@ pub struct WorkItem {
     pub examples: Vec<u32>,
     /// What to do, in words.
     pub what: String,
+    /// For a repair: the same taken apart, so that one repair in several places can be told once.
+    pub repair: Option<Repair>,
     /// Which system's outcomes it is about.
     pub system: Role,
+}
+
+/// What is to be repaired, and what shows that it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Repair {
+    /// What to do to which boundary: `repair grounded`.
+    pub does: String,
+    /// The path of repair that the class names; may be empty.
+    pub path: String,
+    /// The rule that is to be run again.
+    pub rule: String,
+}
+
+impl Repair {
+    /// Says it of one place or several, and of all rules that are to be run again.
+    pub fn text(&self, places: &[String], rules: &[String]) -> String {
+        let Self { does, path, .. } = self;
+        let place = match places.is_empty() {
+            true => String::new(),
+            false => format!(" in {}", list(places)),
+        };
+        let rules = list(rules);
+        match path.is_empty() {
+            true => format!("{does}{place}, then run {rules} again"),
+            false => format!("{does}{place}: {path}; then run {rules} again"),
+        }
+    }
 }
 
 /// Kinds of work.

@@ -3,10 +3,10 @@
 use crate::analyse::{Finding, Standing, Undecided, slice_words};
 use crate::calibrate::Fitness;
 use crate::decide::order::Case;
-use crate::decide::{Answer, Proposal, WorkItem, WorkKind};
+use crate::decide::{Answer, Proposal, Repair, WorkItem, WorkKind};
 use crate::id::OwnerId;
 use crate::manifest::{Action, Compare, Role, Subject, Verb};
-use crate::report::words::counted;
+use crate::words::counted;
 
 /// One item per violated finding (the severest first), then per undecided one, then per fault of the evaluation.
 pub(crate) fn items(
@@ -32,6 +32,7 @@ pub(crate) fn items(
             slice: Vec::new(),
             examples: Vec::new(),
             what: format!("incident {}: {}", obligation.incident, obligation.what),
+            repair: None,
             system: Role::Candidate,
         });
     }
@@ -50,6 +51,7 @@ pub(crate) fn items(
             slice: Vec::new(),
             examples: Vec::new(),
             what: format!("fix the evaluation: {what}"),
+            repair: None,
             system: Role::Candidate,
         });
     }
@@ -92,23 +94,19 @@ fn repair(case: Case<'_>, index: usize) -> WorkItem {
         Subject::Criterion(criterion) => case.manifest.criteria[criterion as usize].id.to_string(),
         Subject::Class(class) => case.manifest.classes[class as usize].id.to_string(),
     };
-    let place = if finding.slice.is_empty() {
-        String::new()
-    } else {
-        format!(" in {}", slice_words(&finding.slice))
-    };
     let verb = if kind == WorkKind::ChangePolicy {
         "decide the policy for"
     } else {
         "repair"
     };
-    let what = if path.is_empty() {
-        format!("{verb} {boundary}{place}, then run {} again", rule.id)
-    } else {
-        format!(
-            "{verb} {boundary}{place}: {path}; then run {} again",
-            rule.id
-        )
+    let repair = Repair {
+        does: format!("{verb} {boundary}"),
+        path: path.to_owned(),
+        rule: rule.id.to_string(),
+    };
+    let place: Vec<String> = match finding.slice.is_empty() {
+        true => Vec::new(),
+        false => vec![slice_words(&finding.slice)],
     };
     WorkItem {
         kind,
@@ -117,7 +115,8 @@ fn repair(case: Case<'_>, index: usize) -> WorkItem {
         class,
         slice: finding.slice.clone(),
         examples: finding.examples.clone(),
-        what,
+        what: repair.text(&place, std::slice::from_ref(&repair.rule)),
+        repair: Some(repair),
         system: crate::analyse::rule_role(rule),
     }
 }
@@ -181,6 +180,7 @@ fn collect(case: Case<'_>, index: usize) -> WorkItem {
         slice: finding.slice.clone(),
         examples: finding.examples.clone(),
         what: need(case, finding),
+        repair: None,
         system: crate::analyse::rule_role(rule),
     }
 }

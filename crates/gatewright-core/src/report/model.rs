@@ -16,7 +16,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::class::Severity;
-use crate::decide::{Answer, WorkKind};
+use crate::decide::{Answer, Repair, WorkKind};
 use crate::judge::MemberReport;
 use crate::manifest::{Action, Enforce, Kind, Role, Standard, Verb};
 
@@ -473,6 +473,9 @@ pub struct WorkItemView {
     pub owner: OwnerView,
     /// What to do.
     pub what: String,
+    /// For a repair: the same taken apart, for the summary.
+    #[serde(skip)]
+    pub repair: Option<Repair>,
     /// Index of the finding it follows from.
     pub finding: Option<usize>,
     /// Failure class.

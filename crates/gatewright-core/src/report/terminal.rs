@@ -360,74 +360,71 @@ fn examples(view: &View, width: usize) -> Vec<Vec<String>> {
 
 /// What is to do and by whom. Repairs of one boundary by one owner in several places are one entry: the work is the same.
 fn work(view: &View) -> Vec<String> {
-    let mut entries: Vec<Work> = Vec::new();
+    let mut entries: Vec<Work<'_>> = Vec::new();
     for item in &view.work_items {
-        let one = Work::of(item);
-        match entries.iter_mut().find(|entry| entry.stem == one.stem) {
-            Some(entry) => {
-                entry.places.extend(one.places);
-                let new = one
-                    .rules
-                    .into_iter()
-                    .filter(|rule| !entry.rules.contains(rule));
-                let new: Vec<String> = new.collect();
-                entry.rules.extend(new);
-            }
-            None => entries.push(one),
+        let same = entries.iter_mut().find(|entry| entry.is_same(item));
+        match same {
+            Some(entry) => entry.add(item),
+            None => entries.push(Work::of(item)),
         }
     }
     entries.iter().map(Work::text).collect()
 }
 
-/// A work item taken apart.
-struct Work {
-    /// Whose it is, and what is said before and behind the place.
-    stem: (String, String, String),
+/// A work item, with all places and rules of the same repair by the same owner.
+struct Work<'v> {
+    item: &'v WorkItemView,
     places: Vec<String>,
     rules: Vec<String>,
 }
 
-impl Work {
-    fn of(item: &WorkItemView) -> Self {
-        let again = item.what.split_once("; then run ");
-        let again = again.and_then(|(what, rest)| Some((what, rest.strip_suffix(" again")?)));
-        let (what, rules) = match again {
-            Some((what, rule)) => (what, vec![line(rule, 60)]),
-            None => (&item.what[..], Vec::new()),
+impl<'v> Work<'v> {
+    fn of(item: &'v WorkItemView) -> Self {
+        let mut work = Self {
+            item,
+            places: Vec::new(),
+            rules: Vec::new(),
         };
-        let values = item.slice.values.iter();
-        let values: Vec<String> = values
-            .map(|(name, value)| format!("{name} {value}"))
-            .collect();
-        let place = values.join(", ");
-        let apart = what.split_once(&format!(" in {place}"));
-        let (before, behind, places) =
-            match apart.filter(|_| !rules.is_empty() && !place.is_empty()) {
-                Some((before, behind)) => (before, behind, vec![line(&item.slice.words, 60)]),
-                None => (what, "", Vec::new()),
-            };
-        Self {
-            stem: (
-                line(&item.owner.name, 60),
-                line(before, 300),
-                line(behind, 300),
-            ),
-            places,
-            rules,
+        work.add(item);
+        work
+    }
+
+    /// Says whether it asks the same of the same owner. What is asked everywhere holds all places, so it stands alone.
+    fn is_same(&self, other: &WorkItemView) -> bool {
+        let of = |item: &WorkItemView| {
+            let repair = item.repair.as_ref()?;
+            let placed = !item.slice.values.is_empty();
+            placed.then(|| {
+                (
+                    item.owner.name.clone(),
+                    repair.does.clone(),
+                    repair.path.clone(),
+                )
+            })
+        };
+        of(self.item).is_some_and(|asked| Some(asked) == of(other))
+    }
+
+    fn add(&mut self, item: &WorkItemView) {
+        let Some(repair) = &item.repair else {
+            return;
+        };
+        if !item.slice.values.is_empty() {
+            self.places.push(line(&item.slice.words, 60));
+        }
+        let rule = line(&repair.rule, 60);
+        if !self.rules.contains(&rule) {
+            self.rules.push(rule);
         }
     }
 
     fn text(&self) -> String {
-        let (owner, before, behind) = &self.stem;
-        let place = match self.places.is_empty() {
-            true => String::new(),
-            false => format!(" in {}", words::list(&self.places)),
+        let owner = line(&self.item.owner.name, 60);
+        let what = match &self.item.repair {
+            Some(repair) => repair.text(&self.places, &self.rules),
+            None => self.item.what.clone(),
         };
-        let again = match self.rules.is_empty() {
-            true => String::new(),
-            false => format!("; then run {} again", words::list(&self.rules)),
-        };
-        format!("{owner}: {before}{place}{behind}{again}")
+        format!("{owner}: {}", line(&what, 300))
     }
 }
 

@@ -277,6 +277,7 @@ fn proposal() -> Proposal {
             slice: cancellation(),
             examples: Vec::new(),
             what: "repair grounding in cancellation: grounding rules, then retrieval".to_owned(),
+            repair: None,
             system: Role::Candidate,
         }],
         needs: Vec::new(),

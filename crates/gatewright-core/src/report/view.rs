@@ -265,6 +265,7 @@ fn work_item(materials: &Materials<'_>, item: &WorkItem) -> WorkItemView {
         kind: item.kind,
         owner: owner(materials.manifest, &item.owner),
         what: item.what.clone(),
+        repair: item.repair.clone(),
         finding: item.finding,
         class: item
             .class

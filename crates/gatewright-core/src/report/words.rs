@@ -4,6 +4,8 @@ use crate::analyse::Slice;
 use crate::decide::Answer;
 use crate::manifest::Enforce;
 use crate::report::model::{EstimateView, LapseView, Money, ScopeView, SegmentView, Unit, View};
+use crate::words::thousands;
+pub use crate::words::{count, counted, list};
 
 /// Formats a value in its unit: `91.2 %`, `4.1 s`, `0.02 USD`, `0.713`.
 pub fn amount(unit: Unit, value: f64) -> String {
@@ -170,14 +172,6 @@ pub fn would(answer: Answer) -> &'static str {
     }
 }
 
-/// `1 example`, `12 examples`.
-pub fn counted(how_many: u64, one: &str) -> String {
-    match how_many {
-        1 => format!("1 {one}"),
-        more => format!("{} {one}s", count(more)),
-    }
-}
-
 /// A criterion with what its numbers are, where that is not plain: `speed (mean)`.
 pub fn noted(criterion: &str, note: Option<&str>) -> String {
     match note {
@@ -233,22 +227,6 @@ pub fn short(value: f64, decimals: usize) -> String {
     if !fraction.is_empty() {
         out.push('.');
         out.push_str(fraction);
-    }
-    out
-}
-
-/// Formats a count with thousands separated.
-pub fn count(value: u64) -> String {
-    thousands(&value.to_string())
-}
-
-fn thousands(digits: &str) -> String {
-    let mut out = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
     }
     out
 }
@@ -346,15 +324,6 @@ pub fn scope(scope: &ScopeView) -> String {
         ),
         (Some(_), None) => format!("{} (share of traffic unknown)", list(&scope.values)),
         (Some(_), Some(share)) => format!("{} ({share} of traffic)", list(&scope.values)),
-    }
-}
-
-/// Joins names with commas and "and".
-pub fn list(names: &[String]) -> String {
-    match names {
-        [] => "nothing".to_owned(),
-        [one] => one.clone(),
-        [most @ .., last] => format!("{} and {last}", most.join(", ")),
     }
 }
 

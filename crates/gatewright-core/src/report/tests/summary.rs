@@ -217,7 +217,11 @@ fn room_is_made_by_whole_entries() {
 fn the_same_repair_in_two_places_is_told_once() {
     let mut proposal = proposal();
     let item = |place: &str, value: &str, rule: &str| WorkItem {
-        what: format!("repair grounded in {place} {value}: grounding rules; then run {rule} again"),
+        repair: Some(Repair {
+            does: "repair grounded".to_owned(),
+            path: "grounding rules".to_owned(),
+            rule: rule.to_owned(),
+        }),
         slice: vec![(place.to_owned(), value.to_owned())],
         ..proposal.work_items[0].clone()
     };
