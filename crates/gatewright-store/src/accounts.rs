@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 pub use self::link::{Added, Known, Link, NO_PASSWORD, Unlinked};
-pub use self::session::Session;
+pub use self::session::{Proof, Session};
 use crate::database::{self, Kind};
 use crate::disk;
 use crate::error::StoreError;

@@ -21,7 +21,7 @@ mod row;
 mod run_log;
 
 pub use accounts::{
-    Accounts, Added, Changed, Known, Link, NO_PASSWORD, Note, Person, Session, Unlinked,
+    Accounts, Added, Changed, Known, Link, NO_PASSWORD, Note, Person, Proof, Session, Unlinked,
 };
 pub use database::sqlite_version;
 pub use error::StoreError;

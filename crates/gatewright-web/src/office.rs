@@ -241,5 +241,8 @@ pub async fn office(
     let tls = door.front.tls.clone();
     let made = Served::new((office, project), accounts, door, address);
     let served = made.map_err(|failure| io::Error::other(failure.to_string()))?;
-    connection::answer(listener, access::app(Arc::new(served)), tls, stop).await
+    let served = Arc::new(served);
+    let known = Arc::clone(&served);
+    let counts = move |peer| known.front.counted(peer);
+    connection::answer(listener, access::app(served), tls, counts, stop).await
 }

@@ -143,6 +143,15 @@ pub enum ReviewEvent {
         /// When, RFC 3339.
         at: String,
     },
+    /// Somebody who had not labelled an answer was shown what others said of it: it is labelled by this person no more, however many are asked.
+    Read {
+        /// The item's id.
+        item: Digest,
+        /// Who.
+        by: String,
+        /// When, RFC 3339.
+        at: String,
+    },
 }
 
 /// Which version of its rubric each criterion of a page names.
@@ -174,6 +183,8 @@ pub struct Desk {
     twins: Arc<BTreeMap<Digest, Vec<usize>>>,
     /// The examples of which each person was told which system answers how.
     told: Arc<BTreeMap<String, BTreeSet<String>>>,
+    /// The answers of which each person was shown what others said.
+    read: Arc<BTreeMap<String, BTreeSet<Digest>>>,
     /// What the page says; nothing where nobody has said it, and then all is asked by the version that the page names.
     rubrics: Option<Arc<Rubrics>>,
 }
@@ -255,6 +266,10 @@ impl Desk {
                     .or_default()
                     .insert(example.clone());
             }
+            ReviewEvent::Read { item, by, .. } => {
+                let read = Arc::make_mut(&mut self.read);
+                read.entry(person_of(by)).or_default().insert(*item);
+            }
         }
     }
 
@@ -325,9 +340,29 @@ impl Desk {
         told.is_some_and(|examples| examples.contains(example))
     }
 
+    /// Says whether somebody was shown what others said of an answer, or of another with the same words to the same question.
+    pub(super) fn has_read(&self, who: &str, entry: &Entry) -> bool {
+        let Some(read) = self.read.get(who) else {
+            return false;
+        };
+        read.contains(&entry.id) || self.twins(entry).any(|twin| read.contains(&twin.id))
+    }
+
+    /// Says whether somebody knows too much of an answer to label it.
+    pub(super) fn is_spoilt(&self, who: &str, entry: &Entry) -> bool {
+        self.is_told(who, &entry.item.example) || self.has_read(who, entry)
+    }
+
     /// Says whether an answer waits for a person's label.
     pub fn awaits(&self, entry: &Entry, who: &str) -> bool {
-        self.is_current(entry) && entry.waits_for(who) && !self.is_told(who, &entry.item.example)
+        self.is_current(entry) && entry.waits_for(who) && !self.is_spoilt(who, entry)
+    }
+
+    /// Returns the answers with the same words to the same question, this one among them where its words are known.
+    fn twins(&self, entry: &Entry) -> impl Iterator<Item = &Entry> {
+        let twins = words(&entry.item).and_then(|words| self.twins.get(&words));
+        let twins = twins.into_iter().flatten();
+        twins.map(|at| &*self.entries[*at])
     }
 
     /// Says whether nothing that others said of an answer is for a person yet: it, or another with the same words to the same question, waits for
@@ -336,9 +371,7 @@ impl Desk {
         if self.awaits(entry, who) || entry.is_fresh_of(who, now) {
             return true;
         }
-        let twins = words(&entry.item).and_then(|words| self.twins.get(&words));
-        let mut twins = twins.into_iter().flatten().map(|at| &*self.entries[*at]);
-        twins.any(|twin| self.awaits(twin, who))
+        self.twins(entry).any(|twin| self.awaits(twin, who))
     }
 
     fn entry(&mut self, id: &Digest) -> Option<&mut Entry> {

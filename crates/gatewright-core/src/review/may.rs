@@ -59,6 +59,16 @@ impl Desk {
                     _ => Ok(()),
                 }
             }
+            ReviewEvent::Read { item, by, .. } => {
+                let entry = self.find(item).ok_or(Refusal::NoItem)?;
+                let by = person_of(by);
+                match (by.is_empty(), entry.said_by(&by).is_some()) {
+                    (true, _) => Err(Refusal::Nobody),
+                    (_, true) => Err(Refusal::Twice),
+                    _ if self.has_read(&by, entry) => Err(Refusal::Read),
+                    _ => Ok(()),
+                }
+            }
         }
     }
 
@@ -94,9 +104,10 @@ impl Desk {
         if entry.aside_by(by).is_some() {
             return Err(Refusal::Aside);
         }
-        match origin == Origin::Here && self.is_told(by, &entry.item.example) {
-            true => Err(Refusal::Told),
-            false => Ok(()),
+        match origin == Origin::Here {
+            true if self.is_told(by, &entry.item.example) => Err(Refusal::Told),
+            true if self.has_read(by, entry) => Err(Refusal::Read),
+            _ => Ok(()),
         }
     }
 
@@ -111,7 +122,7 @@ impl Desk {
         if entry.aside_by(by).is_some_and(|aside| aside.policy) {
             return Err(Refusal::OwnQuestion);
         }
-        if entry.waits_for(by) && !self.is_told(by, &entry.item.example) {
+        if entry.waits_for(by) && !self.is_spoilt(by, entry) {
             return Err(Refusal::LabelFirst);
         }
         of_length(reason)

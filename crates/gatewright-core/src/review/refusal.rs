@@ -52,6 +52,9 @@ pub enum Refusal {
     /// Who knows which system answers does not label.
     #[error("you were shown which system answers this example: somebody else labels it")]
     Told,
+    /// Who knows what others said does not label.
+    #[error("you were shown what others said of this answer: somebody else labels it")]
+    Read,
     /// What is said by an old version counts for nothing.
     #[error(
         "the page names another version of the rubric by now: a label by this one would not count"

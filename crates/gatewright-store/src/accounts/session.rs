@@ -8,6 +8,23 @@ use crate::error::StoreError;
 /// Seconds for which a session's last use need not be written again: a page that is looked at would otherwise wait for the disk.
 const USE_SECONDS: i64 = 60;
 
+/// What somebody has shown who logs in.
+#[derive(Clone, Copy, Debug)]
+pub enum Proof<'a> {
+    /// The password of this hash.
+    Password {
+        /// The hash that it was held against.
+        hash: &'a str,
+    },
+    /// A provider's word, to which the account is linked.
+    Provider {
+        /// The provider.
+        issuer: &'a str,
+        /// What it calls the person.
+        sub: &'a str,
+    },
+}
+
 /// A session that has not ended, with the role that its person has now.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Session {
@@ -27,20 +44,31 @@ impl Accounts {
     /// Begins a session that ends at `ends`, and forgets those that have ended. `token` is the SHA-256 of the session's token; times are
     /// seconds since 1970.
     ///
+    /// Returns whether it began: not where what was shown does not hold any more, as after a change of the password, and not for whoever is shut out
+    /// or not there.
+    ///
     /// # Errors
-    /// [`StoreError::Write`], also when there is no such person.
+    /// [`StoreError::Write`].
     pub fn start_session(
         &self,
         token: &[u8; 32],
-        name: &str,
+        (name, proof): (&str, Proof<'_>),
         csrf: &str,
         now: i64,
         ends: i64,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         self.write("DELETE FROM session WHERE ends <= ?1", [now])?;
-        let sql = "INSERT INTO session (token, person, csrf, last_used, ends) VALUES (?1, ?2, ?3, ?4, ?5)";
-        self.write(sql, params![token, name, csrf, now, ends])?;
-        Ok(())
+        let (hash, issuer, sub) = match proof {
+            Proof::Password { hash } => (Some(hash), None, None),
+            Proof::Provider { issuer, sub } => (None, Some(issuer), Some(sub)),
+        };
+        let sql = "INSERT INTO session (token, person, csrf, last_used, ends) SELECT ?1, name, ?3, ?4, ?5 FROM person \
+                   WHERE name = ?2 AND NOT disabled AND (hash = ?6 OR EXISTS \
+                   (SELECT 1 FROM link WHERE person = name AND issuer = ?7 AND sub = ?8))";
+        self.write(
+            sql,
+            params![token, name, csrf, now, ends, hash, issuer, sub],
+        )
     }
 
     /// Finds a session by the SHA-256 of its token, and notes its use. There is none once it ended, was not used for `idle` seconds, or its

@@ -5,6 +5,8 @@ use super::*;
 const AT: &str = "2026-11-27T10:00:00Z";
 const TOKEN: [u8; 32] = [7; 32];
 const IDLE: i64 = 7200;
+/// What ana's password is held against.
+const OWN: Proof<'static> = Proof::Password { hash: "h" };
 
 fn with_ana() -> (tempfile::TempDir, Accounts) {
     let dir = tempfile::tempdir().expect("a folder");
@@ -43,7 +45,7 @@ fn a22_a_session_ends_by_time_by_disuse_by_logout_and_with_its_person() {
     let (_dir, mut accounts) = with_ana();
     let begin = |accounts: &Accounts, now: i64| {
         accounts
-            .start_session(&TOKEN, "ana", "c", now, now + 43_200)
+            .start_session(&TOKEN, ("ana", OWN), "c", now, now + 43_200)
             .expect("begins");
     };
     let role = |accounts: &Accounts, now: i64| {
@@ -142,11 +144,25 @@ fn a22_a_link_is_bound_at_the_first_login_and_to_that_alone() {
     assert_eq!(bind(AT_HOME, "s-1", None).as_deref(), Some("ana"));
     assert_eq!(bind(AT_HOME, "s-9", at), None, "bound to the first");
     assert_eq!(bind(AT_HOME, "s-2", at).as_deref(), Some("cleo"));
-    let begun = accounts.start_session(&TOKEN, "ana", "c", 0, 43_200);
-    begun.expect("begins");
+    let as_ana = |sub| {
+        let proof = Proof::Provider {
+            issuer: AT_HOME,
+            sub,
+        };
+        let begun = accounts.start_session(&TOKEN, ("ana", proof), "c", 0, 43_200);
+        begun.expect("asks")
+    };
+    assert!(!as_ana("s-2"), "another's");
+    assert!(as_ana("s-1"));
     assert_eq!(accounts.unlink("cleo").expect("asks"), Unlinked::NoPassword);
     assert_eq!(accounts.unlink("ana").expect("does"), Unlinked::Done);
     assert_eq!(accounts.unlink("ana").expect("asks"), Unlinked::NoLink);
+    let proof = Proof::Provider {
+        issuer: AT_HOME,
+        sub: "s-1",
+    };
+    let late = accounts.start_session(&TOKEN, ("ana", proof), "c", 0, 43_200);
+    assert!(!late.expect("asks"), "unlinked since the provider said so");
     assert!(accounts.session(&TOKEN, 1, IDLE).expect("reads").is_none());
     assert_eq!(accounts.bind(AT_HOME, "s-1", at).expect("asks"), None);
 }
@@ -154,8 +170,13 @@ fn a22_a_link_is_bound_at_the_first_login_and_to_that_alone() {
 #[test]
 fn somebody_unknown_has_no_session_and_a_log_is_no_accounts() {
     let (dir, accounts) = with_ana();
-    let begun = accounts.start_session(&TOKEN, "ben", "c", 0, 1);
-    assert!(matches!(begun, Err(StoreError::Write { .. })), "{begun:?}");
+    let begun = accounts.start_session(&TOKEN, ("ben", OWN), "c", 0, 10);
+    assert!(!begun.expect("asks"), "nobody of that name");
+    assert!(accounts.session(&TOKEN, 1, IDLE).expect("reads").is_none());
+    let other = Proof::Password { hash: "h-before" };
+    let begun = accounts.start_session(&TOKEN, ("ana", other), "c", 0, 10);
+    assert!(!begun.expect("asks"), "the password is another one by now");
+    assert!(accounts.session(&TOKEN, 1, IDLE).expect("reads").is_none());
     let log = dir.path().join("project.db");
     drop(accounts);
     std::fs::copy(dir.path().join(Accounts::FILE), &log).expect("copies");

@@ -293,10 +293,11 @@ async fn dispatch(
     found: Result<&'static Route, StatusCode>,
     request: Request,
 ) -> Response {
-    let Ok(place) = Arc::clone(&served.room).try_acquire_owned() else {
+    let room = || Arc::clone(&served.room).try_acquire_owned().ok();
+    let Some(place) = room() else {
         return busy();
     };
-    let place = Arc::new(place);
+    let mut place = Arc::new(place);
     let (parts, body) = request.into_parts();
     let sees = matches!(parts.method, Method::GET | Method::HEAD);
     if !sees && !served.names.is_from_here(&parts.headers) {
@@ -321,11 +322,17 @@ async fn dispatch(
         };
     };
     if !sees && !matches!(act, Act::Refuse(..) | Act::Go(_)) {
+        // Whoever sends slowly takes nobody's place meanwhile.
+        drop(place);
         match Form::read(&parts.headers, body).await {
             Ok(form) => call.form = form,
             Err((status, said)) => return plain(status, said),
         }
         act = carries(act, &call.form);
+        place = match room() {
+            Some(place) => Arc::new(place),
+            None => return busy(),
+        };
     }
     let slow = match (&act, found) {
         (Act::Refuse(..) | Act::Go(_), _) | (_, Err(_)) => None,

@@ -1,9 +1,10 @@
 //! Connections: how many there may be, and how long one may take to say what it wants.
 
+use std::collections::HashMap;
 use std::io;
 use std::net::IpAddr;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
@@ -21,6 +22,7 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use super::front::Tls;
+use super::held;
 
 /// Most connections at once; more wait to be accepted.
 const CONNECTIONS: usize = 512;
@@ -33,20 +35,55 @@ const LAST_TIME: Duration = Duration::from_secs(10);
 /// How long to wait when the system has no more files to give.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// Most connections of one client that is not this machine and no proxy of ours: the others have room beside it.
+const OF_CLIENT: usize = 64;
+
+/// How many connections each client has.
+#[derive(Clone, Default)]
+struct Clients(Arc<Mutex<HashMap<IpAddr, usize>>>);
+
+/// A client's connection, while it is open.
+struct Counted(Clients, IpAddr);
+
+impl Clients {
+    fn count(&self, client: IpAddr) -> Option<Counted> {
+        let mut all = held(&self.0);
+        let count = all.entry(client).or_default();
+        (*count < OF_CLIENT).then(|| {
+            *count += 1;
+            Counted(self.clone(), client)
+        })
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        let mut all = held(&self.0.0);
+        if let Some(count) = all.get_mut(&self.1) {
+            *count -= 1;
+            if *count == 0 {
+                all.remove(&self.1);
+            }
+        }
+    }
+}
+
 /// The other end of a connection.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Peer(pub(super) IpAddr);
 
-/// Answers connections until `stop` ends, then finishes what is being answered.
+/// Answers connections until `stop` ends, then finishes what is being answered. `counts` names the client whose connections are counted.
 pub(super) async fn answer(
     listener: TcpListener,
     app: Router,
     tls: Option<Tls>,
+    counts: impl Fn(IpAddr) -> Option<IpAddr>,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let acceptor = tls.map(|tls| TlsAcceptor::from(tls.0));
     let room = Arc::new(Semaphore::new(CONNECTIONS));
     let (end, ended) = watch::channel(false);
+    let clients = Clients::default();
     let mut open = JoinSet::new();
     let mut stop = pin!(stop);
     loop {
@@ -64,6 +101,14 @@ pub(super) async fn answer(
         };
         let (app, acceptor, ended) = (app.clone(), acceptor.clone(), ended.clone());
         let peer = Peer(from.ip());
+        let counted = match counts(from.ip()) {
+            None => None,
+            Some(client) => match clients.count(client) {
+                Some(counted) => Some(counted),
+                // Closed at once.
+                None => continue,
+            },
+        };
         let one = async move {
             match acceptor {
                 None => serve_one(stream, peer, app, ended).await,
@@ -72,7 +117,7 @@ pub(super) async fn answer(
         };
         open.spawn(async move {
             one.await;
-            drop(place);
+            drop((place, counted));
         });
         while open.try_join_next().is_some() {}
     }

@@ -2,12 +2,13 @@
 
 use askama::Template;
 use axum::http::StatusCode;
+use gatewright_store::Proof;
 
 use super::access::{Call, Role};
 use super::answer::{Answer, go_to, page as show};
 use super::frame::{Frame, tell};
 use super::passwords::{PASSWORD_CHARS, hash};
-use super::sign_in::{begin, is_name};
+use super::sign_in::{CHANGED, begin, is_name};
 use super::{Served, held, is_same};
 
 /// Wrong codes after which no code is taken any more.
@@ -99,7 +100,11 @@ pub(super) fn make(served: &Served, call: &Call) -> Answer {
         return form(served, StatusCode::CONFLICT, said, typed);
     }
     first.code = None;
-    begin(served, call, &name, "became the first admin and logged in")
+    let who = (&*name, Proof::Password { hash: &hash });
+    match begin(served, call, who, "became the first admin and logged in")? {
+        Some(response) => Ok(response),
+        None => tell(served, StatusCode::CONFLICT, "First admin", CHANGED),
+    }
 }
 
 /// What a name is.

@@ -42,16 +42,29 @@ impl Front {
         ip.is_loopback() || self.proxies.iter().any(|known| known.to_canonical() == ip)
     }
 
+    /// The client whose connections are counted: nobody for this machine, and for proxies of ours, behind which everybody is.
+    pub(super) fn counted(&self, peer: IpAddr) -> Option<IpAddr> {
+        let peer = peer.to_canonical();
+        (!self.is_proxy(peer)).then(|| network(peer))
+    }
+
     /// The client behind a connection, as far as patience counts clients: nobody for what comes from this machine. A proxy's word counts only
     /// where there is to be one, and only if the connection comes from it.
     pub(super) fn client(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Option<IpAddr> {
         let mut client = peer?.to_canonical();
         if self.public.is_some() && self.is_proxy(client) {
             let lines = headers.get_all(FORWARDED).iter();
-            let said: Vec<&str> = lines
-                .map(|line| line.to_str().unwrap_or_default())
-                .flat_map(|line| line.split(','))
-                .collect();
+            // Bytes that are no text stand before what the proxy added: they must not hide that.
+            let lines = lines.map(|line| String::from_utf8_lossy(line.as_bytes()));
+            let lines: Vec<_> = lines.collect();
+            let said: Vec<&str> = lines.iter().flat_map(|line| line.split(',')).collect();
+            if said
+                .last()
+                .is_some_and(|last| address(last.trim()).is_none())
+            {
+                // Somebody came by a proxy that does not say who: whoever that is waits with all others of whom that holds.
+                return Some(network(client));
+            }
             // Each proxy adds whom it saw at the end: what stands before the first that is no proxy of ours, anybody may have written.
             for one in said.into_iter().rev() {
                 let Some(ip) = address(one.trim()) else { break };
@@ -73,12 +86,12 @@ fn address(text: &str) -> Option<IpAddr> {
     plain.or_else(with_port).map(|ip| ip.to_canonical())
 }
 
-/// Whoever has one address of version 6 has 2^64 of them.
+/// Whoever has one address of version 6 mostly has 2^72 of them: providers give a household a /56.
 fn network(ip: IpAddr) -> IpAddr {
     match ip {
         IpAddr::V4(_) => ip,
         IpAddr::V6(six) => {
-            let bits = u128::from(six) & !u128::from(u64::MAX);
+            let bits = u128::from(six) & !((1 << 72) - 1);
             IpAddr::V6(bits.into())
         }
     }
@@ -221,15 +234,18 @@ mod tests {
             &["6.6.6.6, 203.0.113.5, 10.0.0.2"],
             Some("203.0.113.5"),
         );
-        is("127.0.0.1", &["203.0.113.5, nonsense"], None);
+        // A proxy that does not say who came: not whoever is at this machine, whom nothing holds up.
+        is("127.0.0.1", &["203.0.113.5, nonsense"], Some("127.0.0.1"));
         is("127.0.0.1", &[], None);
-        is(
-            "127.0.0.1",
-            &["2001:db8:1:2:3:4:5:6"],
-            Some("2001:db8:1:2::"),
-        );
+        is("127.0.0.1", &["2001:db8:1:2:3:4:5:6"], Some("2001:db8:1::"));
         is("10.0.0.9", &["203.0.113.5"], Some("10.0.0.9"));
         is("::ffff:10.0.0.9", &["203.0.113.5"], Some("10.0.0.9"));
+        // What is no text before it does not hide what the proxy added.
+        let mut headers = HeaderMap::new();
+        let line = HeaderValue::from_bytes(b"\xff, 203.0.113.5").expect("a value");
+        headers.append(FORWARDED, line);
+        let seen = front.client(Some("127.0.0.1".parse().expect("an address")), &headers);
+        assert_eq!(seen, Some("203.0.113.5".parse().expect("an address")));
         // Where there is to be no proxy, nobody's word counts.
         let alone = Front::default();
         assert_eq!(self::client(&alone, "127.0.0.1", &["203.0.113.5"]), None);

@@ -65,15 +65,23 @@ struct Mine {
 }
 
 impl Mine {
-    fn of(served: &Served, entry: &Entry, who: &str) -> Option<Self> {
+    fn of(served: &Served, desk: &Desk, entry: &Entry, who: &str) -> Option<Self> {
         let given = entry.said_by(who)?;
+        // Why one answer to a question was asked may tell of the other one.
+        let same = |it: &Entry| {
+            (&it.item.example, &it.item.criterion) == (&entry.item.example, &entry.item.criterion)
+        };
+        let waits = desk.waiting(who).any(same);
         Some(Self {
             id: served.aliases.of(&entry.id),
             criterion: entry.item.criterion.clone(),
             code: served.aliases.short(&entry.id),
             label: pairs::words(served, who, &entry.item, &given.label),
             note: given.note.clone(),
-            why: entry.why.clone(),
+            why: match waits {
+                true => String::new(),
+                false => entry.why.clone(),
+            },
         })
     }
 }
@@ -188,7 +196,7 @@ fn mine(served: &Served, desk: &Desk, me: &str, now: &str) -> (Option<Mine>, Opt
     let mut newest = said.iter().rev().map(|(_, entry)| *entry).peekable();
     let last = newest.next_if(|entry| may_undo(entry, me, now));
     let stood = newest.find(|entry| !may_undo(entry, me, now));
-    let of = |entry: Option<&Entry>| entry.and_then(|entry| Mine::of(served, entry, me));
+    let of = |entry: Option<&Entry>| entry.and_then(|entry| Mine::of(served, desk, entry, me));
     (of(last), of(stood))
 }
 
@@ -205,7 +213,8 @@ pub(super) fn status_of(refusal: &Refusal) -> StatusCode {
         | Refusal::OwnDispute
         | Refusal::OwnQuestion
         | Refusal::LabelFirst
-        | Refusal::Told => StatusCode::FORBIDDEN,
+        | Refusal::Told
+        | Refusal::Read => StatusCode::FORBIDDEN,
         _ => StatusCode::BAD_REQUEST,
     }
 }

@@ -11,14 +11,14 @@ use std::sync::{Arc, Mutex};
 use axum::http::{HeaderValue, StatusCode, header};
 use gatewright_core::digest::Digest;
 use gatewright_core::report::untrusted;
-use gatewright_store::{Known, Link, Person};
+use gatewright_store::{Known, Link, Person, Proof};
 use url::Url;
 
 use super::access::Call;
 use super::answer::{Answer, go_on};
 use super::form::Form;
 use super::frame::tell;
-use super::sign_in::{cookie, from, session, wait};
+use super::sign_in::{CHANGED, cookie, from, session, wait};
 use super::{Served, held, is_same};
 use begun::{Begun, BegunLogins};
 use provider::{Provider, Unvouched, Vouched};
@@ -214,6 +214,7 @@ pub(super) fn begin(served: &Served, call: &Call) -> Answer {
         origin: call.origin.clone(),
         session: call.token,
         at: call.second,
+        client: call.client,
     };
     let place = match oidc.provider.place(&begun, call.second) {
         Ok(place) => place,
@@ -245,7 +246,14 @@ pub(super) fn done(served: &Served, call: &Call) -> Answer {
         .client
         .map_or_else(|| "?".to_owned(), |ip| format!("?{ip}"));
     if let Err(seconds) = held(&served.patience).try_now(&patience, call.client, call.second) {
-        return refuse(served, StatusCode::TOO_MANY_REQUESTS, &wait(seconds));
+        let mut response = refuse(
+            served,
+            StatusCode::TOO_MANY_REQUESTS,
+            &wait("logins that were refused", seconds),
+        )?;
+        let seconds = HeaderValue::from(seconds.unsigned_abs());
+        response.headers_mut().insert(header::RETRY_AFTER, seconds);
+        return Ok(response);
     }
     let vouched = match code(&call.query, oidc) {
         Ok(code) => oidc.provider.vouch(code, &begun, call.second),
@@ -253,9 +261,11 @@ pub(super) fn done(served: &Served, call: &Call) -> Answer {
     };
     let vouched = match vouched {
         Ok(vouched) => vouched,
-        Err(why @ Unvouched::Unreached { .. }) => {
-            // Nobody's fault who waits for it.
-            held(&served.patience).was_right(&patience, call.client);
+        Err(why @ Unvouched::Unreached { new, .. }) => {
+            // Nobody's fault who waits for it; but each try for which it was asked is one that counts.
+            if !new {
+                held(&served.patience).was_right(&patience, call.client);
+            }
             return down(served, call, oidc, &why);
         }
         Err(Unvouched::Refused(why)) => return unvouched(served, call, oidc, &why),
@@ -336,7 +346,14 @@ fn welcome(
         oidc.host(),
         said(&vouched.sub)
     );
-    let began = session(served, call, old.as_ref(), (&person.name, &what))?;
+    let proof = Proof::Provider {
+        issuer: oidc.name(),
+        sub: &vouched.sub,
+    };
+    let who = (&*person.name, proof);
+    let Some(began) = session(served, call, old.as_ref(), who, &what)? else {
+        return refuse(served, StatusCode::CONFLICT, CHANGED);
+    };
     let mut response = tell(
         served,
         StatusCode::OK,

@@ -2,13 +2,14 @@
 
 use askama::Template;
 use axum::http::StatusCode;
+use gatewright_store::Proof;
 
 use super::access::Visit;
 use super::answer::{Answer, page as show};
 use super::first::may_be;
 use super::frame::Frame;
 use super::passwords::hash;
-use super::sign_in::begin;
+use super::sign_in::{CHANGED, begin, from};
 use super::{Served, held};
 
 pub(super) const PATH: &str = "/password";
@@ -55,18 +56,23 @@ pub(super) fn change(served: &Served, visit: &Visit) -> Answer {
         return refuse(StatusCode::BAD_REQUEST, said);
     }
     if let Err(wait) = held(&served.patience).try_now(me, call.client, call.second) {
-        let said = super::sign_in::wait(wait);
+        let said = super::sign_in::wait("wrong passwords", wait);
         return form(served, visit, StatusCode::TOO_MANY_REQUESTS, said);
     }
     let person = served.accounts().find(me)?;
     let person = person.filter(gatewright_store::Person::has_password);
     let known = person.as_ref().map(|person| person.hash.as_str());
     if !served.passwords.is_right(before, known) {
-        served.note(&call.now, me, "gave a wrong password")?;
+        let from = from(call.client);
+        served.note(&call.now, me, &format!("gave a wrong password{from}"))?;
         return refuse(StatusCode::FORBIDDEN, "That is not the password you have.");
     }
     held(&served.patience).was_right(me, call.client);
     let hash = hash(after, &*served.office)?;
     served.accounts().set_password(me, &hash, false)?;
-    begin(served, call, me, "changed the password")
+    let who = (me, Proof::Password { hash: &hash });
+    match begin(served, call, who, "changed the password")? {
+        Some(response) => Ok(response),
+        None => refuse(StatusCode::CONFLICT, CHANGED),
+    }
 }

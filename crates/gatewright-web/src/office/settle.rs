@@ -12,7 +12,7 @@ use gatewright_core::review::{Desk, Entry, Item, Origin, Refusal, ReviewEvent, S
 
 use super::Served;
 use super::access::Visit;
-use super::answer::{Answer, go_to, page, patch};
+use super::answer::{Answer, Failure, go_to, page, patch};
 use super::frame::{self, Frame};
 use super::label::{Shown, chosen, sentence, status_of};
 use super::pairs;
@@ -75,6 +75,8 @@ struct Said {
     who: Option<String>,
     what: String,
     note: String,
+    /// Whoever wrote it saw the two answers in the other order than whoever reads it.
+    turned: bool,
 }
 
 #[derive(Template)]
@@ -100,12 +102,16 @@ struct Dispute {
 fn said(served: &Served, entry: &Entry, me: &str) -> Vec<Said> {
     let named = entry.said_by(me).is_some();
     let who = |name: &str| named.then(|| name.to_owned());
+    let of = |who: &str| pairs::is_turned(served, who, &entry.item);
+    let turned = |name: &str| of(name) != of(me);
     let given = entry.given.iter().map(|given| Said {
+        turned: turned(&given.by),
         who: who(&given.by),
         what: pairs::words(served, me, &entry.item, &given.label),
         note: given.note.clone(),
     });
     let aside = entry.aside.iter().map(|aside| Said {
+        turned: turned(&aside.by),
         who: who(&aside.by),
         what: match aside.policy {
             true => "put aside: a question of policy".to_owned(),
@@ -250,6 +256,19 @@ fn open_to<'d>(
     }
 }
 
+/// Remembers that somebody who has not labelled an answer is shown what others said of it: more people may be asked later.
+fn remember(served: &Served, visit: &Visit, desk: &Desk, entry: &Entry) -> Result<(), Failure> {
+    let read = ReviewEvent::Read {
+        item: entry.id,
+        by: visit.who.person.clone(),
+        at: visit.call.now.clone(),
+    };
+    if desk.check(&read).is_ok() {
+        let _ = served.office.record(read)?;
+    }
+    Ok(())
+}
+
 /// Shows the page of one answer, with what was refused.
 fn shown(served: &Served, visit: &Visit, (status, refused): (StatusCode, String)) -> Answer {
     let desk = served.office.desk()?;
@@ -262,6 +281,7 @@ fn shown(served: &Served, visit: &Visit, (status, refused): (StatusCode, String)
     if refused.is_empty() && !is_open && entry.settled.is_none() {
         return frame::refuse(served, who, StatusCode::NOT_FOUND, NOTHING);
     }
+    remember(served, visit, &desk, entry)?;
     let asked = entry.aside_by(&who.person).is_some_and(|it| it.policy);
     let closed = match (entry.said_by(&who.person).is_some(), asked) {
         (true, _) => sentence(&Refusal::OwnDispute),
@@ -277,6 +297,8 @@ fn shown(served: &Served, visit: &Visit, (status, refused): (StatusCode, String)
             who: Some(given.by.clone()),
             what: pairs::words(served, &who.person, &entry.item, &given.label),
             note: given.note.clone(),
+            turned: pairs::is_turned(served, &given.by, &entry.item)
+                != pairs::is_turned(served, &who.person, &entry.item),
         }),
         closed,
         voids: Voids::of(&desk, &entry.item, entry.said_by(&who.person).is_some()),

@@ -4,6 +4,8 @@ use std::net::IpAddr;
 
 use askama::Template;
 use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::Response;
+use gatewright_store::Proof;
 
 use super::access::{Call, Visit};
 use super::answer::{Answer, Failure, go_to, page as show};
@@ -48,10 +50,10 @@ fn form(served: &Served, status: StatusCode, said: String, name: String) -> Answ
     show(status, &login)
 }
 
-/// Says how long to wait after wrong passwords.
-pub(super) fn wait(seconds: i64) -> String {
+/// Says how long to wait after so many of something: wrong passwords.
+pub(super) fn wait(of_what: &str, seconds: i64) -> String {
     let s = if seconds == 1 { "" } else { "s" };
-    format!("Too many wrong passwords. Wait {seconds} second{s}, then try again.")
+    format!("Too many {of_what}. Wait {seconds} second{s}, then try again.")
 }
 
 /// GET /login.
@@ -69,7 +71,7 @@ pub(super) fn log_in(served: &Served, call: &Call) -> Answer {
         let mut response = form(
             served,
             StatusCode::TOO_MANY_REQUESTS,
-            self::wait(wait),
+            self::wait("wrong passwords", wait),
             typed,
         )?;
         let seconds = HeaderValue::from(wait.unsigned_abs());
@@ -87,7 +89,11 @@ pub(super) fn log_in(served: &Served, call: &Call) -> Answer {
         return form(served, StatusCode::FORBIDDEN, said.to_owned(), typed);
     }
     held(&served.patience).was_right(known, call.client);
-    begin(served, call, known, "logged in")
+    let hash = hash.unwrap_or_default();
+    match begin(served, call, (known, Proof::Password { hash }), "logged in")? {
+        Some(response) => Ok(response),
+        None => form(served, StatusCode::CONFLICT, CHANGED.to_owned(), typed),
+    }
 }
 
 /// Names a client that is not this machine, for the audit.
@@ -95,21 +101,34 @@ pub(super) fn from(client: Option<IpAddr>) -> String {
     client.map_or_else(String::new, |ip| format!(", from {ip}"))
 }
 
-/// Begins a session with a token that nobody had before, ends the one that the browser had, and goes Home.
-pub(super) fn begin(served: &Served, call: &Call, name: &str, what: &str) -> Answer {
-    let mut response = go_to("/");
-    let cookie = session(served, call, call.token.as_ref(), (name, what))?;
-    response.headers_mut().append(header::SET_COOKIE, cookie);
-    Ok(response)
+/// What whoever logs in is told when the account has changed in the same moment.
+pub(super) const CHANGED: &str =
+    "This account was changed while you logged in. Log in again, with what it has now.";
+
+/// Begins a session with a token that nobody had before, ends the one that the browser had, and goes Home; nothing where what was shown does not
+/// hold any more.
+pub(super) fn begin(
+    served: &Served,
+    call: &Call,
+    who: (&str, Proof<'_>),
+    what: &str,
+) -> Result<Option<Response>, Failure> {
+    let cookie = session(served, call, call.token.as_ref(), who, what)?;
+    Ok(cookie.map(|cookie| {
+        let mut response = go_to("/");
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+        response
+    }))
 }
 
-/// Begins a session and ends the old one; returns the new one's cookie.
+/// Begins a session and ends the old one; returns the new one's cookie, or nothing as [`begin`] does.
 pub(super) fn session(
     served: &Served,
     call: &Call,
     old: Option<&[u8; 32]>,
-    (name, what): (&str, &str),
-) -> Result<HeaderValue, Failure> {
+    (name, proof): (&str, Proof<'_>),
+    what: &str,
+) -> Result<Option<HeaderValue>, Failure> {
     let (token, csrf) = (served.token()?, served.token()?);
     let hash = Digest::of(token.as_bytes());
     {
@@ -118,10 +137,13 @@ pub(super) fn session(
             accounts.end_session(old)?;
         }
         let ends = call.second + SESSION;
-        accounts.start_session(hash.bytes(), name, &csrf, call.second, ends)?;
+        let who = (name, proof);
+        if !accounts.start_session(hash.bytes(), who, &csrf, call.second, ends)? {
+            return Ok(None);
+        }
         accounts.note(&call.now, name, what)?;
     }
-    cookie(served, (&served.cookie, &token), "Strict", SESSION)
+    cookie(served, (&served.cookie, &token), "Strict", SESSION).map(Some)
 }
 
 /// A cookie for this server alone, which no script reads and, where people come by https, nothing else carries.

@@ -19,7 +19,7 @@ use gatewright_core::digest::Digest;
 use gatewright_core::review::{
     AgreementDocument, Desk, Item, Origin, Refusal, ReviewEvent, desk_agreement,
 };
-use gatewright_store::{Accounts, Note};
+use gatewright_store::{Accounts, Note, Proof};
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 use tower::ServiceExt as _;
@@ -240,8 +240,11 @@ impl Site {
         accounts
             .add(name, role.word(), ("none", false), &at)
             .expect("adds");
+        // Whatever the password is held against: here nobody types it.
+        let person = accounts.find(name).expect("reads").expect("is there");
+        let proof = Proof::Password { hash: &person.hash };
         accounts
-            .start_session(hash.bytes(), name, &csrf, now, now + 43_200)
+            .start_session(hash.bytes(), (name, proof), &csrf, now, now + 43_200)
             .expect("begins");
         let cookie = format!("{}={token}", self.served.cookie);
         Login { cookie, csrf }

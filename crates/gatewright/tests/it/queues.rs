@@ -306,6 +306,25 @@ fn what_is_disputed_comes_with_its_labels_and_what_a_judge_lacks_with_its_probab
     let _ = place.run(&plan).expect(0);
     let after = asked(&place);
     assert!(after.len() > 60 && least(&after) > before, "{before}");
+    // A queue that draws more of a judge's answers draws those that were asked before more surely too, and asks nobody about them again.
+    let other = crate::calibrate::project(crate::calibrate::PEOPLE, "r1", 6);
+    other.write("labels.jsonl", "");
+    let gaps = |most: &str| {
+        let ask = [
+            "review",
+            "ask",
+            "--policy",
+            "gaps",
+            "--json",
+            "--at-most",
+            most,
+        ];
+        json(&other.run(&ask).expect(0))
+    };
+    assert_eq!(gaps("50")["new"], 50);
+    let few = least(&asked(&other));
+    let _ = gaps("140");
+    assert!(least(&asked(&other)) > few, "{few}");
     // Of the whole queue the judge's own flips stand first once a run is there.
     let _ = place.run(&["gate"]);
     let flips = json(

@@ -962,3 +962,32 @@ fn a_page_that_is_kept_is_never_an_old_one() {
         .expect(0);
     assert!(vera.page(&path).contains("ana@example.com"), "{looked}");
 }
+
+/// What the page names may lie in any folder, whatever it is called.
+#[test]
+fn a_page_that_is_kept_rests_on_every_folder() {
+    let project = crate::project::recorded("standard: unbroken", 4, 0);
+    let page = project.read("gatewright.yaml");
+    project.write(
+        "gatewright.yaml",
+        page.replace("reference/*.jsonl", "target/ref/*.jsonl"),
+    );
+    let examples = project.read("reference/all.jsonl");
+    project.write("target/ref/all.jsonl", &examples);
+    let _ = project.run(&["gate"]).expect(0);
+    let runs = project.project().join(".gatewright/runs");
+    let run = std::fs::read_dir(runs).expect("runs").next();
+    let run = run.expect("one").expect("an entry").file_name();
+    let path = format!("/releases/{}", run.to_string_lossy());
+    let server = Server::start(&project, 0);
+    let [vera] = people(&server, [("vera", "viewer")]);
+    std::thread::sleep(std::time::Duration::from_secs(4));
+    let first = vera.page(&path);
+    assert!(!first.contains("cannot decide"), "{first}");
+    let _ = vera.page(&path);
+    let fewer: Vec<&str> = examples.lines().skip(1).collect();
+    project.write("target/ref/all.jsonl", fewer.join("\n"));
+    let changed = vera.page(&path);
+    assert!(changed.contains("reference"), "{changed}");
+    assert_ne!(first.len(), changed.len(), "{changed}");
+}

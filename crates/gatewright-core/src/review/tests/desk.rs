@@ -356,6 +356,43 @@ fn a23_who_was_told_which_system_answers_is_asked_no_more() {
     assert_eq!(desk.find(&item(2).id()).expect("asked").given.len(), 1);
 }
 
+/// Who was shown what others said, to settle it, is asked no more, however many people are asked later: also not about the same words again.
+#[test]
+fn a23_who_has_read_what_others_said_labels_it_no_more() {
+    let read = |number: usize, by: &str| ReviewEvent::Read {
+        item: item(number).id(),
+        by: by.to_owned(),
+        at: at(50),
+    };
+    let twin = Item {
+        answer_id: format!("{:016x}", 9),
+        ..item(1)
+    };
+    let mut desk = desk(&[
+        asked(1, 2),
+        asked(2, 2),
+        says(1, "ana", "yes", 1),
+        says(1, "ben", "no", 2),
+        read(1, "Cleo"),
+    ]);
+    assert_eq!(desk.check(&read(1, "cleo")), Err(Refusal::Read), "once");
+    assert_eq!(desk.check(&read(1, "ana")), Err(Refusal::Twice));
+    assert_eq!(desk.check(&read(7, "cleo")), Err(Refusal::NoItem));
+    assert_eq!(
+        desk.check(&settles(1, "cleo", "yes", "the clause says so")),
+        Ok(())
+    );
+    desk.apply(&asked(1, 3));
+    desk.apply(&asked_of(twin, 2));
+    let waits: Vec<&str> = desk
+        .waiting("cleo")
+        .map(|it| it.item.example.as_str())
+        .collect();
+    assert_eq!(waits, ["e2"]);
+    assert_eq!(desk.check(&says(1, "cleo", "yes", 60)), Err(Refusal::Read));
+    assert_eq!(desk.waiting("dan").count(), 3);
+}
+
 /// Answers of another version of the rubric than the page names wait for nobody, and nothing more is said of them; what was said stays.
 #[test]
 fn answers_by_an_old_rubric_wait_for_nobody() {

@@ -1,11 +1,14 @@
 //! Logins that were begun: what is to come back, until it does.
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 
 /// How long a login may take at the provider, in seconds.
 pub(super) const LASTS: i64 = 600;
 /// Most that are remembered; the oldest goes first.
 const MOST: usize = 10_000;
+/// Most of one client: what it begins on top pushes out its own, and nobody else's.
+const OF_CLIENT: usize = 100;
 
 /// A login that was begun.
 #[derive(Clone)]
@@ -22,6 +25,8 @@ pub(super) struct Begun {
     pub(super) session: Option<[u8; 32]>,
     /// When, in seconds since 1970.
     pub(super) at: i64,
+    /// From where; nothing where it is this machine.
+    pub(super) client: Option<IpAddr>,
 }
 
 /// Logins that were begun, the oldest first, by the hash of the token in their browser.
@@ -33,6 +38,14 @@ impl BegunLogins {
         let is_over = |it: &Begun| begun.at - it.at >= LASTS;
         while self.0.len() >= MOST || self.0.front().is_some_and(|(_, it)| is_over(it)) {
             self.0.pop_front();
+        }
+        if begun.client.is_some() {
+            let mut own = self.0.iter().enumerate();
+            let is_own = |(_, (_, it)): &(usize, &([u8; 32], Begun))| it.client == begun.client;
+            let oldest = own.find(is_own).map(|(place, _)| place);
+            if let Some(oldest) = oldest.filter(|_| own.filter(is_own).count() + 1 >= OF_CLIENT) {
+                self.0.remove(oldest);
+            }
         }
         self.0.push_back((key, begun));
     }
@@ -57,6 +70,7 @@ mod tests {
             origin: String::new(),
             session: None,
             at,
+            client: None,
         }
     }
 
@@ -75,5 +89,22 @@ mod tests {
             begun.begin(key, at(number as i64 / 100));
         }
         assert!(begun.0.len() <= MOST);
+    }
+
+    #[test]
+    fn a22_who_begins_many_logins_pushes_out_nobody_else_s() {
+        let mut begun = BegunLogins::default();
+        let from = |last: u8| Begun {
+            client: Some(IpAddr::from([203, 0, 113, last])),
+            ..at(0)
+        };
+        begun.begin([1; 32], from(1));
+        for number in 0..3 * MOST {
+            let mut key = [0; 32];
+            key[..8].copy_from_slice(&number.to_le_bytes());
+            begun.begin(key, from(2));
+        }
+        assert_eq!(begun.0.len(), OF_CLIENT + 1);
+        assert!(begun.take(&[1; 32], 1).is_some());
     }
 }

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt;
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use axum::http::Response;
 use openidconnect::core::{
@@ -25,6 +26,8 @@ use crate::office::held;
 const KNOWN: i64 = 600;
 /// For so long a provider that could not be asked is not asked again, in seconds.
 const DOWN: i64 = 10;
+/// How long somebody may have waited for another's answer, in seconds. What is further ahead is of a clock that was set back.
+const LATE: i64 = 60;
 
 /// What may sign who somebody is: keys that the provider alone has, and not the secret that we have too.
 const SIGNATURES: [Signed; 9] = [
@@ -96,10 +99,11 @@ pub(super) fn is_here(url: &Url) -> bool {
     }
 }
 
-/// What the provider said of itself, or why it said nothing; and when.
+/// What the provider has said of itself last, and why it said nothing since; each with when.
+#[derive(Default)]
 struct Told {
-    at: i64,
-    said: Result<CoreProviderMetadata, String>,
+    said: Option<(i64, CoreProviderMetadata)>,
+    down: Option<(i64, String)>,
 }
 
 /// The provider, asked through somebody else's connections.
@@ -108,7 +112,7 @@ pub(super) struct Provider {
     client_id: String,
     client_secret: Option<String>,
     fetch: Arc<dyn Fetch>,
-    known: Mutex<Option<Told>>,
+    known: Mutex<Told>,
 }
 
 impl Provider {
@@ -194,16 +198,20 @@ impl Provider {
     fn known(&self, now: i64, seconds: i64) -> Result<CoreProviderMetadata, Unvouched> {
         // Held while it is asked: of many at once, one asks.
         let mut known = held(&self.known);
-        if let Some(told) = &*known {
-            let age = now - told.at;
-            let lasts = if told.said.is_ok() { seconds } else { DOWN };
-            if (0..lasts).contains(&age) {
-                return told
-                    .said
-                    .clone()
-                    .map_err(|why| Unvouched::Unreached { why, new: false });
-            }
+        // Who waited while another asked came before the answer did: that is new enough.
+        let is_new = |at: i64, lasts: i64| (-LATE..lasts).contains(&(now - at));
+        if let Some((at, said)) = &known.said
+            && is_new(*at, seconds)
+        {
+            return Ok(said.clone());
         }
+        if let Some((at, why)) = &known.down
+            && is_new(*at, DOWN)
+        {
+            let why = why.clone();
+            return Err(Unvouched::Unreached { why, new: false });
+        }
+        let asked = Instant::now();
         let said = IssuerUrl::new(self.issuer.text.clone())
             .map_err(|why| why.to_string())
             .and_then(|issuer| {
@@ -211,10 +219,17 @@ impl Provider {
                     CoreProviderMetadata::discover(&issuer, &|request| self.carry(&request));
                 found.map_err(|why| chain(&why))
             });
-        *known = Some(Told {
-            at: now,
-            said: said.clone(),
-        });
+        // An answer may take longer than it lasts where it is that nobody answers.
+        let at = now + i64::try_from(asked.elapsed().as_secs()).unwrap_or(0);
+        match &said {
+            Ok(said) => {
+                *known = Told {
+                    said: Some((at, said.clone())),
+                    down: None,
+                };
+            }
+            Err(why) => known.down = Some((at, why.clone())),
+        }
         said.map_err(unreached)
     }
 

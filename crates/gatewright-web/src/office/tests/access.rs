@@ -164,12 +164,16 @@ fn a20_the_table_of_routes_is_the_only_way_to_a_page() {
     }
     let events = site.memory.events.lock().expect("held");
     let told = |event: &ReviewEvent| matches!(event, ReviewEvent::Told { .. });
+    let read = |event: &ReviewEvent| matches!(event, ReviewEvent::Read { .. });
     assert!(
-        events.iter().all(told),
+        events.iter().all(|event| told(event) || read(event)),
         "nothing was recorded by an empty form: {events:?}"
     );
-    // One for each who may see the page that tells which system answers.
-    assert_eq!(events.len(), Role::ALL.len(), "{events:?}");
+    let count = |of: &dyn Fn(&ReviewEvent) -> bool| events.iter().filter(|it| of(it)).count();
+    // One for each who may see the page that tells which system answers, and for each who may see what others said.
+    assert_eq!(count(&told), Role::ALL.len(), "{events:?}");
+    let owners = Role::ALL.iter().filter(|role| **role >= Role::Owner);
+    assert_eq!(count(&read), owners.count(), "{events:?}");
     drop(events);
     assert!(site.book.done.lock().expect("held").is_empty());
     println!(

@@ -62,6 +62,31 @@ fn a23_nobody_labels_what_others_said_of_was_open_to_them() {
     assert_eq!(label(&cyn, &disputed).status, StatusCode::CONFLICT);
 }
 
+/// An owner reads what others said, and then one more is asked: somebody else.
+#[test]
+fn a23_who_opened_a_disagreement_is_not_asked_about_it_later() {
+    let (open, disputed, desk) = two_answers();
+    // The page with what was said is opened; then three are to label it.
+    let site = Site::new(desk);
+    let owner = site.login("own", Role::Owner);
+    let path = format!("/settle/{}", site.alias(&disputed));
+    assert_eq!(site.get(&path, Some(&owner)).status, StatusCode::OK);
+    let mut desk = Desk::clone(&site.memory.desk.lock().expect("held"));
+    desk.apply(&asked(&disputed, 3, "one more"));
+    let site = Site::new(desk);
+    let owner = site.login("own", Role::Owner);
+    let next = site.get("/review", Some(&owner)).body;
+    assert!(next.contains(&site.alias(&open)), "{next}");
+    let hex = site.alias(&disputed);
+    let form = [("item", hex.as_str()), ("choice", "1"), ("note", "")];
+    let late = site.post("/review/label", Some(&owner), &form);
+    assert_eq!(late.status, StatusCode::FORBIDDEN, "{}", late.body);
+    assert!(late.body.contains("what others said"), "{}", late.body);
+    let fresh = site.login("fay", Role::Reviewer);
+    let taken = site.post("/review/label", Some(&fresh), &form);
+    assert_eq!(taken.place(), "/review", "{}", taken.body);
+}
+
 /// Two have the same answer on the screen, and one is faster: the other's label counts too, unless that one has been told of it since.
 #[test]
 fn f24_who_had_an_answer_on_the_screen_may_label_it_late() {
@@ -166,7 +191,11 @@ fn what_people_differ_on_is_settled_by_somebody_else_without_their_names() {
         StatusCode::FORBIDDEN,
         "it waits for this owner's label"
     );
-    assert_eq!(site.memory.events(), 1);
+    // Two opened what others said, and one said something.
+    let events = site.memory.events.lock().expect("held");
+    let read = |event: &&ReviewEvent| matches!(event, ReviewEvent::Read { .. });
+    assert_eq!(events.iter().filter(read).count(), 2, "{events:?}");
+    assert_eq!(events.len(), 3, "{events:?}");
 }
 
 #[test]

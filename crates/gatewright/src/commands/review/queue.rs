@@ -44,6 +44,8 @@ struct Queue<'a> {
     desk: &'a Desk,
     people: u32,
     at_most: usize,
+    /// Answers that are asked about.
+    taken: usize,
     seen: BTreeSet<Digest>,
     cut: Cut,
     found: &'a mut Found,
@@ -82,6 +84,7 @@ pub(super) fn of_policy(
         desk,
         people: args.people,
         at_most: args.at_most as usize,
+        taken: 0,
         seen: BTreeSet::new(),
         cut: Cut::default(),
         found,
@@ -111,7 +114,8 @@ pub(super) fn of_policy(
     }
     let cut = queue.cut;
     if found.items.is_empty() && cut.before == 0 {
-        return Err(nothing(policy));
+        let waits = desk.to_settle().count();
+        return Err(nothing(policy, waits));
     }
     Ok(cut)
 }
@@ -168,7 +172,14 @@ fn picked(
     }
 }
 
-fn nothing(policy: Policy) -> Failure {
+/// Says that a policy picks nothing. What people differ on at the server waits there already.
+fn nothing(policy: Policy, waits: usize) -> Failure {
+    if waits > 0 && matches!(policy, Policy::Disputed | Policy::Auto) {
+        let s = if waits == 1 { "" } else { "s" };
+        return Failure::usage("nothing new to ask about")
+            .why(format!("{waits} answer{s} that people differ on, or ask about, wait to be settled at the server"))
+            .next("gatewright serve   (Disagreements)");
+    }
     let (what, why) = match policy {
         Policy::GuardFlips => (
             "no rule turns on an answer that somebody could look at",
@@ -206,9 +217,14 @@ impl Queue<'_> {
             return;
         }
         let before = self.desk.find(&id);
-        if before.is_some_and(|entry| entry.people >= self.people) {
+        if let Some(entry) = before.filter(|entry| entry.people >= self.people) {
             self.cut.before += 1;
-        } else if self.found.items.len() < self.at_most {
+            // Nobody is asked again; but what was drawn more surely by now weighs less.
+            if item.inclusion > entry.item.inclusion {
+                self.found.push(item, why, labels);
+            }
+        } else if self.taken < self.at_most {
+            self.taken += 1;
             self.found.push(item, why, labels);
         } else {
             self.cut.left += 1;
@@ -218,6 +234,13 @@ impl Queue<'_> {
     fn is_pair(&self, index: u16) -> bool {
         let declared = &self.loaded.manifest.criteria[usize::from(index)];
         matches!(declared.grader, Grader::Preference(_))
+    }
+
+    /// Says whether a judged answer was asked about before.
+    fn is_asked(&self, index: u16, unit: &Unit) -> Result<bool, Failure> {
+        let asked = Asked::drawn(self.loaded, self.judging, index, unit);
+        let item = asked.map(|asked| asked.item(self.loaded)).transpose()?;
+        Ok(item.is_some_and(|item| self.desk.find(&item.id()).is_some()))
     }
 
     /// Takes in a judged answer, with the probability with which it was drawn.
@@ -398,7 +421,8 @@ impl Queue<'_> {
         }
         drawing.answers.sort_by_key(|answer| answer.stratum);
         for answer in &drawing.answers {
-            if answer.unit.beside.people.is_none() {
+            // What a file says of an answer stands; one that was asked here is drawn more surely by now.
+            if answer.unit.beside.people.is_none() || self.is_asked(index, answer.unit)? {
                 let why = why_drawn(answer.stratum);
                 self.drawn(index, answer.unit, (why, answer.inclusion))?;
             }

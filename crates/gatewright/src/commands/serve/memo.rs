@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use gatewright_core::digest::Digest;
@@ -20,8 +20,8 @@ const FILES_MAX: usize = 10_000;
 const STILL: i64 = 2;
 /// Release pages that are kept.
 const RELEASES_MAX: usize = 8;
-/// Folders that no page rests on.
-const NOT_READ: [&str; 4] = [".git", "target", "node_modules", "server-keys"];
+/// Where the state keeps the server's keys: no page rests on them.
+const KEYS: &str = "server-keys";
 
 /// Stands for all files that a page rests on, and the day.
 pub(super) type Key = (Digest, String);
@@ -108,6 +108,7 @@ pub(super) fn key(project: &Project, has_roots: bool, today: String) -> Option<K
     let mut seen = Seen {
         files: Vec::new(),
         before: i64::try_from(now.as_secs()).ok()? - STILL,
+        keys: project.state.join(KEYS),
     };
     seen.file(&project.page)?;
     seen.folder(&project.root)?;
@@ -124,6 +125,7 @@ struct Seen {
     files: Vec<File>,
     /// Files must not have changed since.
     before: i64,
+    keys: PathBuf,
 }
 
 impl Seen {
@@ -135,7 +137,8 @@ impl Seen {
             let kind = entry.file_type().ok()?;
             let name = entry.file_name();
             let name = name.to_str()?;
-            if kind.is_dir() && !NOT_READ.contains(&name) {
+            // Any other folder may hold what the page names: a project with too many files keeps nothing.
+            if kind.is_dir() && name != ".git" && entry.path() != self.keys {
                 self.folder(&entry.path())?;
             } else if kind.is_file() && is_read(name) {
                 self.file(&entry.path())?;
