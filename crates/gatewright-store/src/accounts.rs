@@ -138,9 +138,7 @@ impl Accounts {
         (hash, provisional): (&str, bool),
         at: &str,
     ) -> Result<bool, StoreError> {
-        let sql = "INSERT INTO person (name, role, hash, provisional, at) VALUES (?1, ?2, ?3, ?4, ?5) \
-                   ON CONFLICT (name) DO NOTHING";
-        self.write(sql, params![name, role, hash, provisional, at])
+        self.write(ADD, params![name, role, hash, provisional, at])
     }
 
     /// Gives somebody another role, from the next request on, unless nobody would have the role `kept` then. Of two who try at once, also in two
@@ -290,6 +288,8 @@ impl Accounts {
 }
 
 /// People, with what an identity provider knows them as.
+/// Adds a person, where there is nobody of the name.
+const ADD: &str = "INSERT INTO person (name, role, hash, provisional, at) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (name) DO NOTHING";
 const PEOPLE: &str = "SELECT name, role, hash, disabled, provisional, at, issuer, kind, known_as, sub \
                       FROM person LEFT JOIN link ON person = name";
 

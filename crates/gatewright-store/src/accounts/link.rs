@@ -2,7 +2,7 @@
 
 use rusqlite::{OptionalExtension as _, Transaction, TransactionBehavior, params};
 
-use super::{Accounts, PEOPLE, Person, person};
+use super::{ADD, Accounts, PEOPLE, Person, person};
 use crate::error::StoreError;
 
 const LINK: &str = "INSERT INTO link (person, issuer, kind, known_as) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
@@ -79,12 +79,13 @@ impl Accounts {
         at: &str,
     ) -> Result<Added, StoreError> {
         self.together(|both| {
-            let sql = "INSERT INTO person (name, role, hash, provisional, at) VALUES (?1, ?2, ?3, ?4, ?5) \
-                       ON CONFLICT (name) DO NOTHING";
-            if both.execute(sql, params![name, role, hash, provisional, at])? == 0 {
+            if both.execute(ADD, params![name, role, hash, provisional, at])? == 0 {
                 return Ok((Added::NameTaken, false));
             }
-            let linked = both.execute(LINK, params![name, link.issuer, link.kind.word(), link.known_as])?;
+            let linked = both.execute(
+                LINK,
+                params![name, link.issuer, link.kind.word(), link.known_as],
+            )?;
             Ok(match linked {
                 0 => (Added::LinkTaken, false),
                 _ => (Added::Done, true),
