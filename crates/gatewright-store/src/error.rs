@@ -128,6 +128,18 @@ pub enum StoreError {
         #[source]
         source: rusqlite::Error,
     },
+    /// The disk has less room than a run keeps free for what comes back.
+    #[error(
+        "the disk of {path} has {} MiB left, and {} MiB are kept free for answers that are on their way", free >> 20, bytes >> 20
+    )]
+    NoRoom {
+        /// A folder on the disk.
+        path: PathBuf,
+        /// Bytes that are left.
+        free: u64,
+        /// Bytes that are kept free.
+        bytes: u64,
+    },
     /// A change of the accounts could not be made durable.
     #[error("could not write to {path}; nothing was changed")]
     Write {
@@ -228,6 +240,14 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Says whether the disk is full.
+    pub(crate) fn is_full(&self) -> bool {
+        let Self::Append { source, .. } = self else {
+            return false;
+        };
+        source.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull)
+    }
+
     /// The log whose bytes are not what was written: changed, missing in the middle, or no longer a database.
     pub fn damaged(&self) -> Option<&std::path::Path> {
         use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};

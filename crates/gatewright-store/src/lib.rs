@@ -17,6 +17,7 @@ mod error;
 mod lease;
 mod migrate;
 mod project_log;
+mod room;
 mod row;
 mod run_log;
 

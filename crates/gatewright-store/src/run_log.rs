@@ -19,6 +19,7 @@ use crate::disk;
 use crate::error::StoreError;
 use crate::lease::{Holder, Lease};
 use crate::migrate;
+use crate::room::Room;
 use crate::row::{self, Encoded, Events};
 
 /// Where a run's options stand: right behind its seal.
@@ -42,6 +43,10 @@ struct Writing {
     writer: Writer,
     lease: Lease,
     broken: bool,
+    /// Room on the disk for what comes back, until it is needed.
+    room: Option<Room>,
+    /// The disk was full, and what came back was written into the room that was kept.
+    out_of_room: bool,
 }
 
 impl RunLog {
@@ -107,6 +112,8 @@ impl RunLog {
                 writer,
                 lease,
                 broken: false,
+                room: None,
+                out_of_room: false,
             }),
         })
     }
@@ -137,6 +144,44 @@ impl RunLog {
         self.append_with(bodies, &[], at)
     }
 
+    /// Keeps this many bytes of the disk free for what comes back, until the log is dropped. When the disk is full they are given up, once, and what
+    /// could not be written is: [`RunLog::is_out_of_room`] says so from then on, and nothing more should be asked for.
+    ///
+    /// A file system that cannot set room aside keeps none.
+    ///
+    /// # Errors
+    /// [`StoreError::NoRoom`] when there is less; [`StoreError::ReadOnly`]; [`StoreError::Broken`].
+    pub fn keep_room(&mut self, bytes: u64) -> Result<(), StoreError> {
+        if self.writing()?.room.is_some() {
+            return Ok(());
+        }
+        let folder = self.path.parent().unwrap_or(Path::new("."));
+        let room = Room::take(folder, bytes)?;
+        if let Some(writing) = &mut self.writing {
+            writing.room = Some(room);
+        }
+        Ok(())
+    }
+
+    /// Says whether the disk was full: what was written since went into the room that was kept ([`RunLog::keep_room`]).
+    pub fn is_out_of_room(&self) -> bool {
+        let writing = self.writing.as_ref();
+        writing.is_some_and(|writing| writing.out_of_room)
+    }
+
+    /// Gives up the room that was kept; false when there was none. Only for a disk that was full: the batch was rolled back, and the file is sound.
+    fn give_up_room(&mut self) -> bool {
+        let Some(writing) = &mut self.writing else {
+            return false;
+        };
+        let had = writing.room.take().is_some_and(|room| room.is_kept());
+        if had {
+            writing.broken = false;
+            writing.out_of_room = true;
+        }
+        had
+    }
+
     /// Appends events together with the bytes that they name by digest: all of it is on the disk, or none. Bytes that are there already are kept once.
     ///
     /// # Errors
@@ -150,7 +195,12 @@ impl RunLog {
         if bodies.is_empty() && blobs.is_empty() {
             return self.writing().map(|_| ());
         }
-        self.put(bodies.iter().map(Encoded::of), blobs, at)
+        match self.put(bodies.iter().map(Encoded::of), blobs, at) {
+            Err(error) if error.is_full() && self.give_up_room() => {
+                self.put(bodies.iter().map(Encoded::of), blobs, at)
+            }
+            other => other,
+        }
     }
 
     /// Appends events as [`RunLog::append`] does, in one transaction too, without holding all of them: a plan may be of hundreds of thousands of examples.

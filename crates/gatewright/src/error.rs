@@ -171,6 +171,11 @@ impl From<StoreError> for Failure {
                 Self::expected(exit::INCOMPLETE, error.to_string())
                     .next("wait until it ends, then run the same command again")
             }
+            StoreError::NoRoom { .. } => {
+                Self::expected(exit::INCOMPLETE, format!("nothing was sent: {error}"))
+                    .why("an answer that was paid for must find a place on a full disk")
+                    .next("make room on the disk, then run the same command again")
+            }
             _ => Self::Unexpected {
                 doing: "use the log".to_owned(),
                 source: Box::new(error),

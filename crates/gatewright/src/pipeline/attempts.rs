@@ -7,8 +7,8 @@ use gatewright_core::event::RunEvent;
 use gatewright_core::exchange::Blob;
 use gatewright_core::manifest::Role;
 use gatewright_core::plan::{Plan, outstanding};
-use gatewright_engine::{Stopper, run, stop_pair};
-use gatewright_store::RunLog;
+use gatewright_engine::{RunEnd, Stopper, run, stop_pair};
+use gatewright_store::{RunLog, StoreError};
 
 use crate::console::Console;
 use crate::crash;
@@ -17,6 +17,9 @@ use crate::pipeline::display::Display;
 use crate::pipeline::drive::Drive;
 use crate::pipeline::ends;
 use crate::pipeline::load::Loaded;
+
+/// Room on the disk that a run keeps free while it asks: far more than all that can be on its way at once brings back.
+pub(super) const ROOM_BYTES: u64 = 16 << 20;
 
 /// Makes every outstanding attempt of the plan that the drive takes.
 ///
@@ -46,6 +49,7 @@ pub(super) fn make(
     }
     if sends {
         drive.open(loaded, plan, console)?;
+        log.keep_room(ROOM_BYTES)?;
     }
     drive.targets.seed = plan.seed;
     let limits = drive.limits();
@@ -67,10 +71,10 @@ pub(super) fn make(
     let (stopper, signal) = stop_pair();
     let driven = &*drive;
     let end = runtime.block_on(async {
-        let watcher = tokio::spawn(watch_signals(stopper));
+        let watcher = tokio::spawn(watch_signals(stopper.clone()));
         let commit = |events: &[RunEvent], blobs: &[Blob]| {
             crash::point("before-commit");
-            log.append_with(events, blobs, at)?;
+            keep(log, events, blobs, at, &stopper)?;
             crash::point("committed");
             Ok(())
         };
@@ -109,7 +113,27 @@ pub(super) fn make(
     });
     let (calls, dollars) = shown.into_inner().finish();
     drive.spend(calls, dollars);
+    if log.is_out_of_room() && matches!(end, Ok(RunEnd::Interrupted { .. })) {
+        return Err(ends::out_of_room(drive.command));
+    }
     ends::settle(end, &loaded.manifest, drive.command)
+}
+
+/// Makes events durable. When that takes the room that was kept, the run is asked to stop: nothing more is sent, and what is on its way still finds a
+/// place (F3).
+pub(super) fn keep(
+    log: &mut RunLog,
+    events: &[RunEvent],
+    blobs: &[Blob],
+    at: &str,
+    stopper: &Stopper,
+) -> Result<(), StoreError> {
+    let had = !log.is_out_of_room();
+    log.append_with(events, blobs, at)?;
+    if had && log.is_out_of_room() {
+        stopper.request();
+    }
+    Ok(())
 }
 
 /// Ends when the program is asked to end.

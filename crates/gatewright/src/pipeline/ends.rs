@@ -95,6 +95,18 @@ fn unwritten(
     .next(then("make room on the disk, or repair it"))
 }
 
+/// What a disk says that was full while answers were on their way: they went into the room that was kept for them (F3).
+pub(super) fn out_of_room(command: &str) -> Failure {
+    Failure::expected(
+        exit::INCOMPLETE,
+        "the disk is full; nothing more is sent, and every result so far is kept",
+    )
+    .why("what was on its way went into the room that the run keeps free for it")
+    .next(format!(
+        "make room on the disk, then {command}   (it goes on where it was)"
+    ))
+}
+
 /// Says in one line what repairs a fault.
 fn fix(manifest: &Manifest, role: Role, fault: Fault) -> String {
     let at = manifest.at(&format!("systems.{}", role.word()));

@@ -206,6 +206,40 @@ fn f3_f4_a_disk_that_is_full_or_does_not_flush_stops_a_live_run_and_costs_nothin
     }
 }
 
+/// F3: the disk is full in the middle of a live run, and the run has kept room free for what is on its way: it sends no more, and nothing that was
+/// paid for is lost.
+#[test]
+fn f3_what_is_on_its_way_when_the_disk_is_full_goes_into_the_room_that_was_kept() {
+    let shim = Shim::build();
+    for after in [150_000, 400_000] {
+        let provider = Provider::start(script(
+            r#"{"rules": [{"do": {"answer": {"delay_ms": 2}}}]}"#,
+        ));
+        let project = project(&provider.url(), 60);
+        let command = ["gate", "-j", "4"];
+        let stopped = shim.run(&project, &command, "room", after);
+        let text = said(&stopped);
+        assert_eq!(stopped.status.code(), Some(111), "{after}: {text}");
+        for part in [
+            "the disk is full; nothing more is sent",
+            "make room on the disk, then gatewright gate   (it goes on where it was)",
+        ] {
+            assert!(text.contains(part), "{part}: {after}: {text}");
+        }
+        let paid = provider.log().len();
+        let (ended, open) = on_disk(&project);
+        assert_eq!(
+            (ended.len(), open),
+            (paid, 0),
+            "all that was paid for is kept"
+        );
+        assert!((1..240).contains(&paid), "{after}: {paid}");
+        let on = project.run(&command).expect(0);
+        assert_eq!(provider.log().len(), 240, "each once: {on}");
+        assert_eq!(on_disk(&project).0.len(), 240);
+    }
+}
+
 /// F6: the clock of the machine jumps at every look, while the run waits as a provider asked it to. It waits as long as that and not longer, and
 /// asks nothing twice.
 #[test]

@@ -34,10 +34,25 @@ static int of_a_run(int file) {
     return strstr(path, "/.gatewright/runs/") != NULL;
 }
 
-// F3: after so many bytes the disk is full, and stays so.
+// Says whether the process holds room on the disk for what comes back.
+static int keeps_room(void) {
+    char link[64], path[4096];
+    for (int file = 0; file < 256; file++) {
+        snprintf(link, sizeof link, "/proc/self/fd/%d", file);
+        ssize_t length = readlink(link, path, sizeof path - 1);
+        if (length < 0) continue;
+        path[length] = 0;
+        if (strstr(path, "/run.room")) return 1;
+    }
+    return 0;
+}
+
+// F3: after so many bytes the disk is full. It stays so (full), or has the room again that the process kept and gave up (room).
 static int is_full(int file, size_t size) {
-    if (!wanted("full") || !of_a_run(file)) return 0;
-    return atomic_fetch_add(&used, (long)size) + (long)size > after();
+    int stays = wanted("full");
+    if ((!stays && !wanted("room")) || !of_a_run(file)) return 0;
+    int is_beyond = atomic_fetch_add(&used, (long)size) + (long)size > after();
+    return is_beyond && (stays || keeps_room());
 }
 
 ssize_t write(int file, const void *bytes, size_t size) {

@@ -2,7 +2,7 @@
 
 use super::fit::Section;
 use crate::manifest::Role;
-use crate::report::model::{EstimateView, SegmentView, Unit, View};
+use crate::report::model::{ClassView, EstimateView, SegmentView, Unit, View};
 use crate::report::untrusted::{clip, columns, line, pad};
 use crate::report::words;
 
@@ -228,11 +228,18 @@ fn difference(unit: Unit, estimate: Option<&EstimateView>) -> String {
 
 /// Failing examples by class, with who repairs them.
 pub(super) fn classes(view: &View, room: &Columns) -> Option<Section> {
-    if view.classes.is_empty() {
+    // What only the fallback fails is in the report: the summary compares the other two.
+    let fails = |class: &&ClassView| {
+        let pair = [Role::Candidate, Role::Production];
+        let mut counts = pair.iter().filter_map(|role| class.examples.get(role));
+        counts.any(|count| *count > 0)
+    };
+    let classes: Vec<&ClassView> = view.classes.iter().filter(fails).collect();
+    if classes.is_empty() {
         return None;
     }
     let head = room.row(' ', CLASSES, ["n", "production", "candidate"], "owner");
-    let rows = view.classes.iter().enumerate().map(|(leaves, class)| {
+    let rows = classes.into_iter().enumerate().map(|(leaves, class)| {
         let of = |role: Role| {
             let count = class.examples.get(&role).copied();
             count.map_or_else(|| "-".to_owned(), words::count)

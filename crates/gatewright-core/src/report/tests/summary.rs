@@ -237,6 +237,30 @@ fn the_same_repair_in_two_places_is_told_once() {
     );
 }
 
+/// A class that only the fallback fails has a row in the report; in the summary it would compare nothing with nothing.
+#[test]
+fn a_class_that_only_the_fallback_fails_is_no_row_of_zeros() {
+    let mut analysis = analysis();
+    let class = &mut analysis.classes[0];
+    class.change = 0;
+    for counts in [&mut class.examples, &mut class.outcomes] {
+        *counts = BTreeMap::from([
+            (Role::Candidate, 0),
+            (Role::Production, 0),
+            (Role::Fallback, 4),
+        ]);
+    }
+    let mut page = page();
+    let mut fallback = page.systems[&Role::Production].clone();
+    fallback.role = Role::Fallback;
+    page.systems.insert(Role::Fallback, fallback);
+    let view = made(&page, &proposal(), &analysis);
+    assert!(view.classes.iter().any(|row| row.class == "over-refusal"));
+    let text = terminal(&view, &PLAIN);
+    assert!(!text.contains("over-refusal"), "{text}");
+    assert!(text.contains("unsupported-claim"), "{text}");
+}
+
 /// Where there is no other system nothing was traded, and nothing is left uncompared.
 #[test]
 fn a_page_with_one_system_trades_nothing() {

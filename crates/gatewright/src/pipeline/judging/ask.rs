@@ -20,8 +20,9 @@ use crate::console::Console;
 use crate::crash;
 use crate::error::Failure;
 use crate::exit;
-use crate::pipeline::attempts::watch_signals;
+use crate::pipeline::attempts::{self, watch_signals};
 use crate::pipeline::display::number;
+use crate::pipeline::ends;
 
 /// How often it is said how far the judging is.
 const EVERY: Duration = Duration::from_secs(10);
@@ -177,6 +178,7 @@ impl Session<'_> {
                 .into_iter()
                 .collect::<BTreeSet<_>>(),
         };
+        log.keep_room(attempts::ROOM_BYTES)?;
         let counts = RefCell::new(Counts::default());
         let said = RefCell::new(Vec::new());
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -192,14 +194,14 @@ impl Session<'_> {
             asks,
         };
         let end = runtime.block_on(async {
-            let watcher = tokio::spawn(watch_signals(stopper));
+            let watcher = tokio::spawn(watch_signals(stopper.clone()));
             let commit = |events: &[RunEvent], blobs: &[Blob]| {
                 crash::point("before-commit");
                 let wrapped: Vec<RunEvent> = events
                     .iter()
                     .filter_map(|event| wrap(event, &units))
                     .collect();
-                log.append_with(&wrapped, blobs, at)?;
+                attempts::keep(log, &wrapped, blobs, at, &stopper)?;
                 crash::point("committed");
                 said.borrow_mut().extend(wrapped);
                 Ok(())
@@ -220,6 +222,9 @@ impl Session<'_> {
             watcher.abort();
             end
         });
+        if log.is_out_of_room() && matches!(end, Ok(RunEnd::Interrupted { .. })) {
+            return Err(ends::out_of_room(command));
+        }
         let counts = counts.into_inner();
         Ok(Asked {
             why: settle(end, command)?,
