@@ -647,7 +647,9 @@ fn map_block<T>(
 ) -> (Found, Vec<T>) {
     let mut problems = Vec::new();
     let mut collector = Collector::new(file, &mut problems);
-    let mut values = Vec::new();
+    // As many as there are lines: a vector that grows takes new memory again and again.
+    let lines = block.bytes.iter().filter(|byte| **byte == b'\n').count();
+    let mut values = Vec::with_capacity(lines + 1);
     for (line, fault) in &block.faults {
         collector.fault(*line, 1, fault);
     }

@@ -88,6 +88,35 @@ impl Rows<'_> {
 /// # Errors
 /// See [`Undefined`].
 pub fn pass_rate(rows: &Rows<'_>, alpha: f64) -> Result<Bounds, Undefined> {
+    let [found] = pass_rate_at(rows, [alpha]);
+    found
+}
+
+/// Returns the bounds of [`pass_rate`] at several levels: what does not depend on the level is computed once.
+///
+/// # Errors
+/// See [`Undefined`], for each level.
+pub fn pass_rate_at<const N: usize>(
+    rows: &Rows<'_>,
+    alphas: [f64; N],
+) -> [Result<Bounds, Undefined>; N] {
+    match rate_plan(rows) {
+        Ok(plan) => alphas.map(|alpha| rate_bounds(rows, &plan, alpha)),
+        Err(why) => alphas.map(|_| Err(why.clone())),
+    }
+}
+
+/// How a pass rate is estimated.
+enum RatePlan {
+    /// Trial means that are estimated by their spread.
+    Spread,
+    /// Single trials of independent rows: how many passed.
+    Counts(f64),
+    /// Clustered or weighted rows, or trial means of which few differ.
+    Clustered { mean: ClusterMean, single: bool },
+}
+
+fn rate_plan(rows: &Rows<'_>) -> Result<RatePlan, Undefined> {
     rows.check(0.0, 1.0)?;
     let (below, above) = (
         rows.count(|value| value != 1.0),
@@ -95,23 +124,35 @@ pub fn pass_rate(rows: &Rows<'_>, alpha: f64) -> Result<Bounds, Undefined> {
     );
     let single = rows.count(|value| value != 0.0 && value != 1.0) == 0;
     if !single && has_spread(rows, below.min(above), LEAST_UNLIKE) {
-        return bounded_mean(rows, alpha, 0.0, 1.0);
+        return Ok(RatePlan::Spread);
     }
-    let n = rows.value.len();
     if single && rows.independent() {
-        let passes = crate::sum::sum(rows.value.iter().copied());
-        let (lower, upper) = clopper_pearson(passes, n as f64, alpha);
-        return Ok(plain(
-            passes / n as f64,
-            lower,
-            upper,
-            alpha,
-            n,
-            None,
-            Method::ClopperPearson,
-        ));
+        return Ok(RatePlan::Counts(crate::sum::sum(
+            rows.value.iter().copied(),
+        )));
     }
     let mean = cluster_mean(rows.value, rows.cluster, rows.weight)?;
+    Ok(RatePlan::Clustered { mean, single })
+}
+
+fn rate_bounds(rows: &Rows<'_>, plan: &RatePlan, alpha: f64) -> Result<Bounds, Undefined> {
+    let (mean, single) = match plan {
+        RatePlan::Spread => return bounded_mean(rows, alpha, 0.0, 1.0),
+        RatePlan::Counts(passes) => {
+            let n = rows.value.len();
+            let (lower, upper) = clopper_pearson(*passes, n as f64, alpha);
+            return Ok(plain(
+                passes / n as f64,
+                lower,
+                upper,
+                alpha,
+                n,
+                None,
+                Method::ClopperPearson,
+            ));
+        }
+        RatePlan::Clustered { mean, single } => (mean, *single),
+    };
     let p = mean.estimate.clamp(0.0, 1.0);
     let rounded = if p < 1e-12 {
         0.0
@@ -128,11 +169,11 @@ pub fn pass_rate(rows: &Rows<'_>, alpha: f64) -> Result<Bounds, Undefined> {
     let (n_eff, lower, upper) = if single {
         korn_graubard(rounded, nominal, mean.cr2, mean.df, alpha)
     } else {
-        few_shares(rounded, &mean, alpha)
+        few_shares(rounded, mean, alpha)
     };
     enough_df(
         mean.df,
-        clustered(&mean, lower, upper, alpha, n_eff, Method::KornGraubard),
+        clustered(mean, lower, upper, alpha, n_eff, Method::KornGraubard),
     )
 }
 
@@ -155,10 +196,28 @@ fn has_spread(rows: &Rows<'_>, differ: usize, least: usize) -> bool {
 /// # Errors
 /// See [`Undefined`].
 pub fn paired_difference(rows: &Rows<'_>, alpha: f64) -> Result<Bounds, Undefined> {
-    rows.check(-1.0, 1.0)?;
-    match paired_plan(rows)? {
+    let [found] = paired_difference_at(rows, [alpha]);
+    found
+}
+
+/// Returns the bounds of [`paired_difference`] at several levels: what does not depend on the level is computed once.
+///
+/// # Errors
+/// See [`Undefined`], for each level.
+pub fn paired_difference_at<const N: usize>(
+    rows: &Rows<'_>,
+    alphas: [f64; N],
+) -> [Result<Bounds, Undefined>; N] {
+    match rows.check(-1.0, 1.0).and_then(|()| paired_plan(rows)) {
+        Ok(plan) => alphas.map(|alpha| difference_bounds(rows, &plan, alpha)),
+        Err(why) => alphas.map(|_| Err(why.clone())),
+    }
+}
+
+fn difference_bounds(rows: &Rows<'_>, plan: &PairedPlan, alpha: f64) -> Result<Bounds, Undefined> {
+    match plan {
         PairedPlan::Tango { b, c, n } => {
-            let (lower, upper) = tango_bounds(b, c, n, -norm_ppf(alpha));
+            let (lower, upper) = tango_bounds(*b, *c, *n, -norm_ppf(alpha));
             Ok(plain(
                 (b - c) / n,
                 lower,
@@ -170,9 +229,9 @@ pub fn paired_difference(rows: &Rows<'_>, alpha: f64) -> Result<Bounds, Undefine
             ))
         }
         PairedPlan::Effective { mean, trial_means } => {
-            let found = effective_tango_of(&mean, rows.value, rows.weight, trial_means, alpha);
+            let found = effective_tango_of(mean, rows.value, rows.weight, *trial_means, alpha);
             let bounds = clustered(
-                &mean,
+                mean,
                 found.lower,
                 found.upper,
                 alpha,
@@ -181,7 +240,7 @@ pub fn paired_difference(rows: &Rows<'_>, alpha: f64) -> Result<Bounds, Undefine
             );
             enough_df(mean.df, bounds)
         }
-        PairedPlan::Cr2(mean) => enough_df(mean.df, inside(cr2_bounds(&mean, alpha), -1.0, 1.0)),
+        PairedPlan::Cr2(mean) => enough_df(mean.df, inside(cr2_bounds(mean, alpha), -1.0, 1.0)),
         PairedPlan::Fractional => bounded_mean(rows, alpha, -1.0, 1.0),
     }
 }

@@ -429,17 +429,12 @@ pub(crate) fn classes(inputs: Inputs<'_>) -> Vec<ClassCount> {
     let mut counts = Vec::new();
     let slices = table_slices(inputs.manifest, inputs.reference);
     // Every example is in one value per dimension, so one pass over the failures fills all slices.
-    let mut of_example: Vec<Vec<u32>> = vec![Vec::new(); inputs.reference.examples.len()];
-    for (index, members) in (0..).zip(&slices) {
-        for &example in &members.examples {
-            of_example[example as usize].push(index);
-        }
-    }
+    let of_example = OfExample::new(inputs.reference.examples.len(), &slices);
     let classes = inputs.manifest.classes.len();
     let mut found = vec![[Failed::default(); Role::ALL.len()]; slices.len() * classes];
     // Failures are in the order of system, class and example: one example's stand together.
     for failure in inputs.scores.failures.iter().filter(|one| !one.fresh) {
-        for &slice in &of_example[failure.example as usize] {
+        for &slice in of_example.slices(failure.example) {
             let place = slice as usize * classes + usize::from(failure.class);
             let failed = &mut found[place][failure.role.index()];
             failed.outcomes += 1;
@@ -478,33 +473,75 @@ pub(crate) fn classes(inputs: Inputs<'_>) -> Vec<ClassCount> {
 
 /// Per slice and class: the examples that only the candidate fails minus those that only production fails, of those that both were judged
 /// on; and how many fail on one of them while the other has no verdict.
-fn changes(inputs: Inputs<'_>, of_example: &[Vec<u32>], slices: usize) -> Vec<(i64, u64)> {
+fn changes(inputs: Inputs<'_>, of_example: &OfExample, slices: usize) -> Vec<(i64, u64)> {
     let classes = inputs.manifest.classes.len();
-    let mut failed: BTreeMap<(u16, u32), [bool; 2]> = BTreeMap::new();
-    let pair = [Role::Candidate, Role::Production];
-    for failure in inputs.scores.failures.iter().filter(|one| !one.fresh) {
-        if let Some(side) = pair.iter().position(|role| *role == failure.role) {
-            failed.entry((failure.class, failure.example)).or_default()[side] = true;
-        }
-    }
     let mut found = vec![(0, 0); slices * classes];
-    for ((class, example), sides) in failed {
-        if sides == [true, true] {
-            continue;
-        }
-        let is_worse = sides[0];
-        let other = pair[usize::from(is_worse)];
-        let is_judged = is_clean(inputs, (class, other), example);
-        for &slice in &of_example[example as usize] {
-            let (change, unpaired) = &mut found[slice as usize * classes + usize::from(class)];
-            match (is_judged, is_worse) {
-                (true, true) => *change += 1,
-                (true, false) => *change -= 1,
-                (false, _) => *unpaired += 1,
+    let pair = [Role::Candidate, Role::Production];
+    for class in 0..classes as u16 {
+        let [ours, theirs] = pair.map(|role| inputs.scores.failing(role, class));
+        let (mut ours, mut theirs) = (ours.peekable(), theirs.peekable());
+        loop {
+            let next = [ours.peek(), theirs.peek()];
+            let Some(example) = next.into_iter().flatten().min().copied() else {
+                break;
+            };
+            let is_worse = ours.next_if_eq(&example).is_some();
+            if theirs.next_if_eq(&example).is_some() && is_worse {
+                continue;
+            }
+            let other = pair[usize::from(is_worse)];
+            let is_judged = is_clean(inputs, (class, other), example);
+            for &slice in of_example.slices(example) {
+                let (change, unpaired) = &mut found[slice as usize * classes + usize::from(class)];
+                match (is_judged, is_worse) {
+                    (true, true) => *change += 1,
+                    (true, false) => *change -= 1,
+                    (false, _) => *unpaired += 1,
+                }
             }
         }
     }
     found
+}
+
+/// For each example the slices that it is in.
+struct OfExample {
+    starts: Vec<u32>,
+    slices: Vec<u32>,
+}
+
+impl OfExample {
+    fn new(examples: usize, slices: &[Members]) -> Self {
+        let mut starts = vec![0_u32; examples + 1];
+        let all = || {
+            let members = (0_u32..).zip(slices);
+            members.flat_map(|(index, members)| {
+                let examples = members.examples.iter();
+                examples.map(move |&example| (example as usize, index))
+            })
+        };
+        for (example, _) in all() {
+            starts[example + 1] += 1;
+        }
+        for at in 1..starts.len() {
+            starts[at] += starts[at - 1];
+        }
+        let mut next = starts.clone();
+        let mut places = vec![0; starts.last().map_or(0, |last| *last as usize)];
+        for (example, index) in all() {
+            places[next[example] as usize] = index;
+            next[example] += 1;
+        }
+        Self {
+            starts,
+            slices: places,
+        }
+    }
+
+    fn slices(&self, example: u32) -> &[u32] {
+        let at = example as usize;
+        &self.slices[self.starts[at] as usize..self.starts[at + 1] as usize]
+    }
 }
 
 /// Says whether every criterion that could find the class and applies has a verdict on an example, and one of them does.

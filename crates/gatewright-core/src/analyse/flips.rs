@@ -1,5 +1,7 @@
 //! Flips: examples that candidate and production do not score alike. Regressed first, by cost.
 
+use std::sync::Arc;
+
 use crate::analyse::Flip;
 use crate::analyse::require::Inputs;
 use crate::analyse::scores::Shape;
@@ -14,26 +16,31 @@ pub(crate) fn flips(inputs: Inputs<'_>) -> Vec<Flip> {
     let criteria: Vec<u16> = (0..inputs.manifest.criteria.len() as u16)
         .filter(|&criterion| inputs.scores.shape[usize::from(criterion)] == Shape::PassFail)
         .collect();
-    // By example, then criterion: flips of the same cost are then in order already.
-    let examples = 0..inputs.reference.examples.len() as u32;
-    let found = || {
-        let cells = examples.clone().flat_map(|example| {
-            let each = criteria.iter();
-            each.map(move |&criterion| (criterion, example))
-        });
-        cells.filter_map(|(criterion, example)| {
+    // By example, then criterion: flips of the same cost are then in order already. Noted first in few bytes: there may be many, and flips
+    // that are moved about cost more than all else.
+    let mut found: Vec<(u32, u16, bool)> = Vec::new();
+    for example in 0..inputs.reference.examples.len() as u32 {
+        for &criterion in &criteria {
             let mean = |role| inputs.scores.first(criterion, role, example).mean();
-            let (ours, theirs) = (mean(Role::Candidate)?, mean(Role::Production)?);
-            ((ours - theirs).abs() > 1e-12).then_some((criterion, example, ours, theirs))
-        })
-    };
-    // Counted first: there may be many, and a vector that grows moves them again and again. Regressed ones first, so that flips of one cost
-    // need no sorting at all.
-    flips.reserve_exact(found().count());
-    for regressed in [true, false] {
-        let some = found().filter(|(_, _, ours, theirs)| (ours < theirs) == regressed);
-        flips.extend(some.map(|(criterion, example, ours, theirs)| {
-            flip(inputs, criterion, example, ours, theirs)
+            if let (Some(ours), Some(theirs)) = (mean(Role::Candidate), mean(Role::Production))
+                && (ours - theirs).abs() > 1e-12
+            {
+                found.push((example, criterion, ours < theirs));
+            }
+        }
+    }
+    flips.reserve_exact(found.len());
+    // Regressed ones first, so that flips of one cost need no sorting at all.
+    for (is_regressed, failing) in [(true, Role::Candidate), (false, Role::Production)] {
+        let mut whys: Vec<Whys<'_>> = (0..inputs.manifest.criteria.len() as u16)
+            .map(|criterion| Whys::of(inputs.scores.whys(criterion, failing)))
+            .collect();
+        let some = found
+            .iter()
+            .filter(|(.., regressed)| *regressed == is_regressed);
+        flips.extend(some.map(|&(example, criterion, _)| {
+            let why = whys[usize::from(criterion)].of_example(example);
+            flip(inputs, (criterion, example, failing), why)
         }));
     }
     flips.sort_by(|a, b| {
@@ -48,12 +55,37 @@ pub(crate) fn flips(inputs: Inputs<'_>) -> Vec<Flip> {
     flips
 }
 
-fn flip(inputs: Inputs<'_>, criterion: u16, example: u32, ours: f64, theirs: f64) -> Flip {
-    let failing = if ours < theirs {
-        Role::Candidate
-    } else {
-        Role::Production
-    };
+/// Reasons of one criterion and system, asked for in the order of examples.
+struct Whys<'a> {
+    rest: std::slice::Iter<'a, (u32, Arc<str>)>,
+}
+
+impl<'a> Whys<'a> {
+    fn of(all: &'a [(u32, Arc<str>)]) -> Self {
+        Self { rest: all.iter() }
+    }
+
+    fn of_example(&mut self, example: u32) -> Option<&'a Arc<str>> {
+        loop {
+            match self.rest.as_slice().first()? {
+                (of, why) if *of == example => return Some(why),
+                (of, _) if *of > example => return None,
+                _ => {
+                    self.rest.next();
+                }
+            }
+        }
+    }
+}
+
+fn flip(
+    inputs: Inputs<'_>,
+    (criterion, example, failing): (u16, u32, Role),
+    why: Option<&Arc<str>>,
+) -> Flip {
+    let mean = |role| inputs.scores.first(criterion, role, example).mean();
+    let mean = |role| mean(role).unwrap_or_default();
+    let (ours, theirs) = (mean(Role::Candidate), mean(Role::Production));
     let class = inputs.scores.class_of(failing, example, criterion);
     let fresh = |role| inputs.scores.fresh(criterion, role, example).mean();
     Flip {
@@ -66,6 +98,6 @@ fn flip(inputs: Inputs<'_>, criterion: u16, example: u32, ours: f64, theirs: f64
             inputs.manifest.classes[class as usize].cost.amount
         }),
         fresh: fresh(Role::Candidate).zip(fresh(Role::Production)),
-        why: inputs.scores.why(criterion, failing, example).cloned(),
+        why: why.cloned(),
     }
 }

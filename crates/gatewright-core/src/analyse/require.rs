@@ -134,8 +134,8 @@ fn judge(
     if let Some(unraked) = weights.unraked.clone() {
         return Standing::Undecided(unraked.into());
     }
-    let holds_bounds = bounds(statistic, &table.worst, rule.alpha_holds);
-    let violated_bounds = bounds(statistic, &table.observed, rule.alpha_violated);
+    let alphas = [rule.alpha_holds, rule.alpha_violated];
+    let [holds_bounds, violated_bounds] = both_bounds(statistic, table, alphas);
     if let Ok(found) = &violated_bounds {
         measured.clusters = found.clusters;
         measured.n_eff = found.n_eff;
@@ -236,6 +236,29 @@ fn point(statistic: Statistic, column: &Column) -> Option<f64> {
         }
     };
     found.is_finite().then_some(found)
+}
+
+/// The bounds that carry `holds` and `violated`, each at its level.
+fn both_bounds(
+    statistic: Statistic,
+    table: &Table,
+    [holds, violated]: [f64; 2],
+) -> [Result<Bounds, Undefined>; 2] {
+    let (worst, observed) = (&table.worst, &table.observed);
+    // Where nothing is missing both are the same rows, and most of the work is the same too.
+    if worst == observed {
+        match statistic {
+            Statistic::Share => return choose::pass_rate_at(&worst.rows(), [holds, violated]),
+            Statistic::Difference => {
+                return choose::paired_difference_at(&worst.rows(), [holds, violated]);
+            }
+            _ => {}
+        }
+    }
+    [
+        bounds(statistic, worst, holds),
+        bounds(statistic, observed, violated),
+    ]
 }
 
 fn bounds(statistic: Statistic, column: &Column, alpha: f64) -> Result<Bounds, Undefined> {

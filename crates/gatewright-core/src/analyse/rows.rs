@@ -13,7 +13,7 @@ use crate::analyse::weight::{Mass, Weights};
 use crate::manifest::{Grader, Metric, Role, Rule, Subject};
 
 /// Rows of one statistic: value, cluster, weight; for ratios also the denominator.
-#[derive(Default)]
+#[derive(Default, PartialEq)]
 pub(crate) struct Column {
     pub(crate) value: Vec<f64>,
     pub(crate) denominator: Vec<f64>,

@@ -30,11 +30,19 @@ pub(crate) struct Tally {
 impl Tally {
     /// Mean score over graded units.
     pub(crate) fn mean(&self) -> Option<f64> {
-        (self.graded > 0).then(|| self.score / f64::from(self.graded))
+        match self.graded {
+            0 => None,
+            // Most have one: a division is the dearest part of reading them.
+            1 => Some(self.score),
+            graded => Some(self.score / f64::from(graded)),
+        }
     }
 
     /// Mean score with missing units put at `imputed`; `None` when nothing applies.
     pub(crate) fn mean_with(&self, imputed: f64) -> Option<f64> {
+        if self.missing == 0 {
+            return self.mean();
+        }
         let units = self.graded + self.missing;
         (units > 0).then(|| (self.score + imputed * f64::from(self.missing)) / f64::from(units))
     }
@@ -374,6 +382,20 @@ impl Scores {
             .map(|f| f.trial)
     }
 
+    /// The examples on which a system failed as a class at first look, each once, in order.
+    pub(crate) fn failing(&self, role: Role, class: u16) -> impl Iterator<Item = u32> + '_ {
+        let key = (role, class);
+        let from = self
+            .failures
+            .partition_point(|one| (one.role, one.class) < key);
+        let of = self.failures[from..].iter();
+        let of = of.take_while(move |one| (one.role, one.class) == key);
+        let mut last = None;
+        of.filter(|one| !one.fresh)
+            .map(|one| one.example)
+            .filter(move |example| last.replace(*example) != Some(*example))
+    }
+
     /// The class of the first failing outcome that a criterion found on an example.
     pub(crate) fn class_of(&self, role: Role, example: u32, criterion: u16) -> Option<u16> {
         self.class_by_cell[slot(criterion, role)]
@@ -387,12 +409,9 @@ impl Scores {
         &self.missing[slot(criterion, role)]
     }
 
-    /// Why the first failing unit failed.
-    pub(crate) fn why(&self, criterion: u16, role: Role, example: u32) -> Option<&Arc<str>> {
-        let all = &self.why[slot(criterion, role)];
-        all.binary_search_by_key(&example, |(index, _)| *index)
-            .ok()
-            .map(|found| &all[found].1)
+    /// Why the first failing unit of each example failed, in the order of examples.
+    pub(crate) fn whys(&self, criterion: u16, role: Role) -> &[(u32, Arc<str>)] {
+        &self.why[slot(criterion, role)]
     }
 
     /// Mean failure cost of an example over its first-look trials, the severest classes' costs taken `scale` times.

@@ -60,8 +60,10 @@ pub(crate) fn rule_slices(
     rule: &Rule,
 ) -> Vec<Members> {
     let kinds = admitted_kinds(rule);
+    // Asked of every example for every rule.
+    let admits = Kind::ALL.map(|kind| kinds.contains(&kind));
     let mut examples: Vec<u32> = (0..reference.examples.len() as u32)
-        .filter(|&example| kinds.contains(&reference.examples[example as usize].kind))
+        .filter(|&example| admits[reference.examples[example as usize].kind as usize])
         .collect();
     let mut slice: Slice = Vec::new();
     for (name, accepted) in &rule.restrict {
