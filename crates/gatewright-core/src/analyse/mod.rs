@@ -31,12 +31,37 @@ use crate::plan::{AttemptSpec, Plan};
 use crate::reference::ReferenceSet;
 use crate::response::AttemptEnd;
 
+use self::scores::Scores;
+
 pub use behavioural::{Behavioural, CaseRate};
 pub use blind::{Absent, Blind};
 pub use conduct::{Conduct, Done, Lapse};
 pub use confirm::{confirmation, confirmation_at_most};
 pub use finding::{rests_on, uncorrected};
 pub use guard::{Resolution, Resolutions};
+
+/// Outcomes of some systems, folded into scores: parts that are folded apart, on threads of their own, are joined into one.
+pub struct Folded(Scores);
+
+impl Folded {
+    /// Folds outcomes.
+    pub fn of(
+        manifest: &Manifest,
+        reference: &ReferenceSet,
+        plan: &Plan,
+        outcomes: impl IntoIterator<Item = Outcome>,
+    ) -> Self {
+        Self(Scores::part(manifest, reference, plan, outcomes))
+    }
+
+    /// Takes in the outcomes of other systems.
+    ///
+    /// # Panics
+    /// When both have outcomes of one system: a system is folded as a whole.
+    pub fn join(&mut self, other: Self) {
+        self.0.join(other.0);
+    }
+}
 
 /// Turns outcomes into numbers and findings. Pure: the same inputs give the same analysis, whatever their order.
 ///
@@ -49,7 +74,20 @@ pub fn analyse(
     people: &People,
     denominators: BTreeMap<Role, Denominator>,
 ) -> Analysis {
-    let scores = scores::Scores::fold(manifest, reference, plan, outcomes);
+    let folded = Folded::of(manifest, reference, plan, outcomes);
+    analyse_folded(manifest, reference, plan, folded, people, denominators)
+}
+
+/// Does what [`analyse`] does with outcomes that were folded before.
+pub fn analyse_folded(
+    manifest: &Manifest,
+    reference: &ReferenceSet,
+    plan: &Plan,
+    folded: Folded,
+    people: &People,
+    denominators: BTreeMap<Role, Denominator>,
+) -> Analysis {
+    let scores = folded.0.whole(manifest, plan);
     let probed = behavioural::probed(reference);
     let inputs = require::Inputs {
         manifest,

@@ -135,10 +135,19 @@ impl Scores {
         plan: &Plan,
         outcomes: impl IntoIterator<Item = Outcome>,
     ) -> Self {
-        let examples = reference.examples.len();
+        Self::part(manifest, reference, plan, outcomes).whole(manifest, plan)
+    }
+
+    /// Folds some of the outcomes; the rest are joined to them ([`Scores::join`]) before anything is read ([`Scores::whole`]).
+    pub(crate) fn part(
+        manifest: &Manifest,
+        reference: &ReferenceSet,
+        plan: &Plan,
+        outcomes: impl IntoIterator<Item = Outcome>,
+    ) -> Self {
         let slots = manifest.criteria.len() * Role::ALL.len();
         let mut scores = Self {
-            examples,
+            examples: reference.examples.len(),
             first: vec![Vec::new(); slots],
             fresh: HashMap::new(),
             shape: vec![Shape::PassFail; manifest.criteria.len()],
@@ -161,19 +170,75 @@ impl Scores {
             why: vec![Vec::new(); slots],
             cost: BTreeMap::new(),
         };
-        for system in &plan.systems {
-            for criterion in 0..manifest.criteria.len() {
-                let slot = slot(criterion as u16, system.role);
-                scores.first[slot] = vec![Tally::default(); examples];
-                scores.class_by_cell[slot] = vec![NO_CLASS; examples];
-            }
-        }
         let needs_cost = manifest
             .gate
             .iter()
             .any(|rule| matches!(rule.metric, crate::manifest::Metric::FailureCost));
+        let planned = Role::ALL.map(|role| plan.systems.iter().any(|it| it.role == role));
         for outcome in outcomes {
+            let slot = slot(outcome.criterion, outcome.system);
+            if planned[outcome.system.index()] && scores.first[slot].is_empty() {
+                scores.make_room(slot);
+            }
             scores.add(manifest, plan, outcome, needs_cost);
+        }
+        scores
+    }
+
+    fn make_room(&mut self, slot: usize) {
+        self.first[slot] = vec![Tally::default(); self.examples];
+        self.class_by_cell[slot] = vec![NO_CLASS; self.examples];
+    }
+
+    /// Takes in what was folded of systems that this part has nothing of.
+    pub(crate) fn join(&mut self, other: Self) {
+        fn move_all<T>(into: &mut [Vec<T>], from: Vec<Vec<T>>) {
+            for (into, mut from) in into.iter_mut().zip(from) {
+                if into.is_empty() {
+                    *into = from;
+                } else {
+                    into.append(&mut from);
+                }
+            }
+        }
+        let have_one_of_both = self
+            .first
+            .iter()
+            .zip(&other.first)
+            .any(|(ours, theirs)| !ours.is_empty() && !theirs.is_empty());
+        assert!(!have_one_of_both, "a system is folded in one part");
+        move_all(&mut self.first, other.first);
+        move_all(&mut self.class_by_cell, other.class_by_cell);
+        move_all(&mut self.observed, other.observed);
+        move_all(&mut self.values, other.values);
+        move_all(&mut self.missing, other.missing);
+        move_all(&mut self.why, other.why);
+        self.fresh.extend(other.fresh);
+        self.failures.extend(other.failures);
+        self.cost.extend(other.cost);
+        for (shape, theirs) in self.shape.iter_mut().zip(other.shape) {
+            if theirs != Shape::PassFail {
+                *shape = theirs;
+            }
+        }
+        for (parts, theirs) in self.parts.iter_mut().zip(other.parts) {
+            *parts |= theirs;
+        }
+        for (criterion, mut units) in other.units {
+            self.units.entry(criterion).or_default().append(&mut units);
+        }
+    }
+
+    /// Completes what was folded: from here on it is read.
+    pub(crate) fn whole(mut self, manifest: &Manifest, plan: &Plan) -> Self {
+        let scores = &mut self;
+        for system in &plan.systems {
+            for criterion in 0..manifest.criteria.len() {
+                let slot = slot(criterion as u16, system.role);
+                if scores.first[slot].is_empty() {
+                    scores.make_room(slot);
+                }
+            }
         }
         scores.fill_not_attempted(manifest, plan);
         scores.failures.sort_unstable();
@@ -191,7 +256,7 @@ impl Scores {
             why.sort_by_key(|(example, _)| *example);
             why.dedup_by_key(|(example, _)| *example);
         }
-        scores
+        self
     }
 
     fn add(&mut self, manifest: &Manifest, plan: &Plan, outcome: Outcome, needs_cost: bool) {

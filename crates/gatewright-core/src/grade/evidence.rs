@@ -76,13 +76,27 @@ pub(super) fn quotes_in_sources(example: &Example, response: &Response) -> Grade
     if behaviour::observed(response).is_none() {
         return Graded::missing("the response is empty: nothing in it rests on its sources");
     }
-    let sources: Vec<&str> = example
-        .sources
-        .iter()
-        .filter_map(|source| source.text.as_deref())
-        .collect();
+    let texts = || {
+        let sources = example.sources.iter();
+        sources.filter_map(|source| Some((source.id.as_str(), source.text.as_deref()?)))
+    };
+    let sources: Vec<&str> = texts().map(|(_, text)| text).collect();
     match quotation::unsupported(&sources, &response.output) {
         None => Graded::pass(),
-        Some(passage) => Graded::fail("unsupported-quote", format!("no source says {passage:?}")),
+        Some(passage) => Graded::fail("unsupported-quote", unsaid("no source", &passage, texts())),
+    }
+}
+
+/// Says that no source holds a passage, and which of theirs is nearest to it.
+pub(super) fn unsaid<'s>(
+    who: &str,
+    passage: &str,
+    sources: impl IntoIterator<Item = (&'s str, &'s str)>,
+) -> String {
+    match quotation::nearest(sources, passage) {
+        Some((name, text)) => {
+            format!("{who} says {passage:?}; `{name}` says {text:?}")
+        }
+        None => format!("{who} says {passage:?}"),
     }
 }

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::behaviour;
 use super::digits::{in_a_word, plain};
+use super::evidence;
 use super::quotation;
 use super::sheet::{Measures, Sheet};
 use super::verdict::Graded;
@@ -94,7 +95,10 @@ impl ReadyGrounding {
         if self.rules.quotes
             && let Some(passage) = quotation::unsupported(&texts, &response.output)
         {
-            let why = format!("no cited source says {passage:?}");
+            let named = cited
+                .iter()
+                .filter_map(|it| Some((it.id.as_str(), it.text.as_deref()?)));
+            let why = evidence::unsaid("no cited source", &passage, named);
             return Graded::fail("unsupported-quote", why);
         }
         if self.rules.numbers

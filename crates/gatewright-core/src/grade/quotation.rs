@@ -28,6 +28,48 @@ pub(super) fn unsupported(texts: &[&str], output: &str) -> Option<String> {
         .find(|passage| !texts.iter().any(|text| text.contains(passage)))
 }
 
+/// Words of a source that are looked through for the passage nearest to a quotation that stands nowhere.
+const LOOKED_THROUGH: usize = 20_000;
+/// Words that a passage must have in a row with a quotation to be the nearest to it.
+const IN_A_ROW: usize = 2;
+
+/// Finds the passage of the sources that is nearest to a quotation which stands in none of them: around the longest row of words that both have,
+/// as many words as the quotation has. Returns the source's name and the passage as it stands there.
+pub(super) fn nearest<'s>(
+    sources: impl IntoIterator<Item = (&'s str, &'s str)>,
+    passage: &str,
+) -> Option<(&'s str, String)> {
+    let plain = |word: &str| {
+        let letters = word.chars().filter(|one| one.is_alphanumeric());
+        letters.flat_map(char::to_lowercase).collect::<String>()
+    };
+    let wanted: Vec<String> = passage.split_whitespace().map(plain).collect();
+    let mut best: Option<(usize, &str, String)> = None;
+    for (name, text) in sources {
+        let words: Vec<&str> = text.split_whitespace().take(LOOKED_THROUGH).collect();
+        let theirs: Vec<String> = words.iter().map(|word| plain(word)).collect();
+        // How long the row is that ends at each word of the quotation, for the source's word before this one.
+        let mut ending = vec![0_usize; wanted.len()];
+        for (at, word) in theirs.iter().enumerate() {
+            for place in (0..wanted.len()).rev() {
+                let before = place.checked_sub(1).map_or(0, |before| ending[before]);
+                ending[place] = if !word.is_empty() && *word == wanted[place] {
+                    before + 1
+                } else {
+                    0
+                };
+                let row = ending[place];
+                if row >= IN_A_ROW && best.as_ref().is_none_or(|(most, ..)| row > *most) {
+                    let from = at.saturating_sub(place);
+                    let to = (from + wanted.len()).min(words.len());
+                    best = Some((row, name, words[from..to].join(" ")));
+                }
+            }
+        }
+    }
+    best.map(|(_, name, text)| (name, text))
+}
+
 /// Lists what may be a quotation. An unclosed mark quotes nothing.
 fn passages(text: &str) -> Vec<&str> {
     let all: Vec<usize> = text.match_indices(MARKS).map(|(at, _)| at).collect();
@@ -128,7 +170,41 @@ mod tests {
         }
     }
 
+    /// Whoever repairs an invented quotation sees what the source says instead.
+    #[test]
+    fn the_nearest_passage_is_shown_as_it_stands() {
+        let sources = [
+            (
+                "window",
+                "A monthly charge can be refunded within 30 days of the charge date.",
+            ),
+            ("fees", "No fee is kept."),
+        ];
+        let near = |passage| nearest(sources, passage);
+        assert_eq!(
+            near("refunded within 60 days of the charge"),
+            Some(("window", "refunded within 30 days of the charge".to_owned()))
+        );
+        assert_eq!(
+            near("no FEE, is taken"),
+            Some(("fees", "No fee is kept.".to_owned()))
+        );
+        assert_eq!(near("something else altogether"), None);
+        assert_eq!(near("the the the"), None);
+        assert_eq!(nearest([("a", "")], "x y z"), None);
+        // At an end of the source there are fewer words.
+        assert_eq!(
+            near("by the charge date at last"),
+            Some(("window", "of the charge date.".to_owned()))
+        );
+    }
+
     proptest! {
+        #[test]
+        fn any_text_has_a_nearest_passage_or_none(text in any::<String>(), passage in any::<String>()) {
+            nearest([("a", text.as_str())], &passage);
+        }
+
         #[test]
         fn any_text_is_read(text in any::<String>(), marks in "[\"“”„«» 5ax.\\n]{0,40}") {
             unsupported(&["a b c"], &text);

@@ -129,7 +129,7 @@ fn drawn(answers: &OneEach<'_>, each: usize, seed: u64) -> Vec<(u32, Response)> 
     // The nearest behind it in the order drawn, and round to those before it.
     let others = |place: usize| order[place + 1..].iter().chain(&order[..place]).copied();
     let places = 0..order.len();
-    let from_answers = places.clone().filter_map(|place| {
+    let from_answers = places.filter_map(|place| {
         let question = order[place];
         let (example, right) = answers[&question];
         let expected = expected(example).map(|text| words(&text));

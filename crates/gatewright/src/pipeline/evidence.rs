@@ -53,6 +53,59 @@ pub(super) fn graded<T>(
     graders: &Graders<'_>,
     fold: impl FnOnce(&mut dyn Iterator<Item = Outcome>) -> T,
 ) -> Result<T, Failure> {
+    attempted(loaded, session, graders, |attempted| {
+        let labelled: Vec<Role> = labels_only(loaded).collect();
+        // Labels are graded on a thread of their own and come in the order they always have.
+        std::thread::scope(|scope| {
+            let (give, labels) = std::sync::mpsc::sync_channel(BLOCKS_AHEAD);
+            scope.spawn(move || {
+                let mut blocks = labelled
+                    .into_iter()
+                    .flat_map(|role| graders.labels_only_blocks(role));
+                // An error says that nobody counts any more.
+                let _ = blocks.try_for_each(|block| give.send(block));
+            });
+            fold(&mut attempted.chain(labels.into_iter().flatten()))
+        })
+    })
+}
+
+/// Folds the outcomes in parts: what was attempted first, then each system of which only labels exist, on a thread of its own.
+///
+/// # Errors
+/// As [`with_outcomes`].
+pub(super) fn graded_in_parts<T: Send>(
+    loaded: &Loaded,
+    session: &Session,
+    graders: &Graders<'_>,
+    fold: impl Fn(&mut dyn Iterator<Item = Outcome>) -> T + Sync,
+) -> Result<Vec<T>, Failure> {
+    let fold = &fold;
+    attempted(loaded, session, graders, |attempted| {
+        std::thread::scope(|scope| {
+            let labels = labels_only(loaded).map(|role| {
+                scope.spawn(move || fold(&mut graders.labels_only_blocks(role).flatten()))
+            });
+            let labels: Vec<_> = labels.collect();
+            let mut parts = vec![fold(attempted)];
+            for part in labels {
+                match part.join() {
+                    Ok(part) => parts.push(part),
+                    Err(panic) => std::panic::resume_unwind(panic),
+                }
+            }
+            parts
+        })
+    })
+}
+
+/// Streams the outcomes of what ended, in log order, then of what was never attempted.
+fn attempted<T>(
+    loaded: &Loaded,
+    session: &Session,
+    graders: &Graders<'_>,
+    fold: impl FnOnce(&mut dyn Iterator<Item = Outcome>) -> T,
+) -> Result<T, Failure> {
     let progress = session.log.progress()?;
     let superseded = session.log.superseded()?;
     let failed: RefCell<Option<Failure>> = RefCell::new(None);
@@ -90,19 +143,7 @@ pub(super) fn graded<T>(
             graders.not_attempted(attempt, &mut outcomes);
             outcomes
         });
-    // Labels are graded on a thread of their own and come in the order they always have.
-    let folded = std::thread::scope(|scope| {
-        let (give, labels) = std::sync::mpsc::sync_channel(BLOCKS_AHEAD);
-        let labelled = &labelled;
-        scope.spawn(move || {
-            let mut blocks = labelled
-                .iter()
-                .flat_map(|role| graders.labels_only_blocks(*role));
-            // An error says that nobody counts any more.
-            let _ = blocks.try_for_each(|block| give.send(block));
-        });
-        fold(&mut ended.chain(never).chain(labels.into_iter().flatten()))
-    });
+    let folded = fold(&mut ended.chain(never));
     match failed.into_inner() {
         Some(failure) => Err(failure),
         None => Ok(folded),

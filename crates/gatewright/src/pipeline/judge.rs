@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use gatewright_core::analyse::{self, Analysis, People, Resolution};
+use gatewright_core::analyse::{self, Analysis, Folded, People, Resolution};
 use gatewright_core::decide::{self, DecisionContext};
 use gatewright_core::digest::Digest;
 use gatewright_core::event::{ProjectEvent, RunEvent};
@@ -217,22 +217,32 @@ fn analyse(loaded: &Loaded, session: &Session) -> Result<Analysed, Failure> {
         .filter(|incident| incident.status == IncidentStatus::Open)
         .filter_map(|incident| loaded.reference.index_of(incident.example.as_deref()?))
         .collect();
-    let mut verdicts = Verdicts::new();
-    let analysis = evidence::graded(loaded, session, &graders, |outcomes| {
+    let plan = &session.plan;
+    let parts = evidence::graded_in_parts(loaded, session, &graders, |outcomes| {
+        let mut verdicts = Verdicts::new();
         let outcomes = outcomes.inspect(|outcome| {
             if outcome.system == Role::Candidate && reproducing.contains(&outcome.example) {
                 count(&mut verdicts, outcome);
             }
         });
-        analyse::analyse(
-            &loaded.manifest,
-            &loaded.reference,
-            &session.plan,
-            outcomes,
-            &people,
-            denominators,
-        )
+        let folded = Folded::of(&loaded.manifest, &loaded.reference, plan, outcomes);
+        (folded, verdicts)
     })?;
+    // A system is in one part: so are the verdicts on the candidate.
+    let joined = parts.into_iter().reduce(|mut all, (folded, verdicts)| {
+        all.0.join(folded);
+        all.1.extend(verdicts);
+        all
+    });
+    let (folded, verdicts) = joined.ok_or_else(|| Failure::usage("nothing was graded"))?;
+    let analysis = analyse::analyse_folded(
+        &loaded.manifest,
+        &loaded.reference,
+        &session.plan,
+        folded,
+        &people,
+        denominators,
+    );
     // Names that a provider gave: one line each.
     let mixed = answerers.mixed();
     let mixed = mixed.iter().map(|text| line(text, 300)).collect();
