@@ -482,7 +482,11 @@ impl<'a> Graders<'a> {
     }
 
     fn timed_out(&self, attempt: AttemptSpec, after_ms: u64, out: &mut Vec<Outcome>) {
-        let why = format!("exceeded its own time promise of {after_ms} ms");
+        let why = match after_ms {
+            // A recorded one that does not say after which time.
+            0 => "timed out".to_owned(),
+            after_ms => format!("exceeded its own time promise of {after_ms} ms"),
+        };
         let Some(latency) = self.latency else {
             return self.missing(attempt, Missing::ProviderError, &why, out);
         };
@@ -494,7 +498,8 @@ impl<'a> Graders<'a> {
                 index,
             };
             let measured = matches!(criterion.grader, Grader::Latency { .. });
-            let value = measured.then_some(after_ms as f64);
+            // No answer came: it stands beyond every limit (statistics.md 2.5).
+            let value = measured.then_some(f64::INFINITY);
             match ready {
                 Ready::Preference(_) => {
                     self.not_there(attempt, ready, Missing::ProviderError, &why, &mut sink);

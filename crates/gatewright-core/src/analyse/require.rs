@@ -136,6 +136,8 @@ fn judge(
     }
     let alphas = [rule.alpha_holds, rule.alpha_violated];
     let [holds_bounds, violated_bounds] = both_bounds(statistic, table, alphas);
+    let holds_bounds =
+        holds_bounds.map(|found| surer_of_neither(statistic, table, found, rule, smaller));
     if let Ok(found) = &violated_bounds {
         measured.clusters = found.clusters;
         measured.n_eff = found.n_eff;
@@ -236,6 +238,32 @@ fn point(statistic: Statistic, column: &Column) -> Option<f64> {
         }
     };
     found.is_finite().then_some(found)
+}
+
+/// Of the bounds with what is missing at its worst and at its best, those that show less. A failure that is made up makes rows vary that may not
+/// have varied, and bounds of rows that vary may be narrower: leaving an answer out must never make anything surer.
+fn surer_of_neither(
+    statistic: Statistic,
+    table: &Table,
+    worst: Bounds,
+    rule: &Rule,
+    smaller: bool,
+) -> Bounds {
+    let comparable = matches!(statistic, Statistic::Share | Statistic::Difference);
+    if table.missing == 0 || !comparable || table.best.value.len() != table.worst.value.len() {
+        return worst;
+    }
+    match bounds(statistic, &table.best, rule.alpha_holds) {
+        Ok(best) if smaller && best.upper > worst.upper => Bounds {
+            upper: best.upper,
+            ..worst
+        },
+        Ok(best) if !smaller && best.lower < worst.lower => Bounds {
+            lower: best.lower,
+            ..worst
+        },
+        _ => worst,
+    }
 }
 
 /// The bounds that carry `holds` and `violated`, each at its level.

@@ -42,6 +42,9 @@ impl Column {
 /// Worst-case and observed rows of a rule in a slice.
 pub(crate) struct Table {
     pub(crate) worst: Column,
+    /// The same rows with what is missing at its best for the release. Rows that agree with the others may make a bound wider: whatever is
+    /// missing, a bound holds only if it does both ways.
+    pub(crate) best: Column,
     pub(crate) observed: Column,
     pub(crate) planned: u64,
     pub(crate) missing: u64,
@@ -91,6 +94,7 @@ pub(crate) fn tabulate(
     };
     let mut table = Table {
         worst: column(),
+        best: column(),
         observed: column(),
         planned: 0,
         missing: 0,
@@ -147,6 +151,9 @@ pub(crate) fn tabulate(
                             table.observed.push(value, cluster, weight);
                         }
                         table.worst.push(value, cluster, weight);
+                        let at_best =
+                            value.max(f64::from(u8::from(unit >= u32::from(tally.graded))));
+                        table.best.push(at_best, cluster, weight);
                     }
                 } else {
                     if let Some(value) = ours.observed {
@@ -155,6 +162,8 @@ pub(crate) fn tabulate(
                     table
                         .worst
                         .push(shown(ours.worst(true, smaller)), cluster, weight);
+                    let best = shown(ours.worst(false, smaller));
+                    table.best.push(best, cluster, weight);
                 }
             }
             Some(other) => {
@@ -170,6 +179,8 @@ pub(crate) fn tabulate(
                     cluster,
                     weight,
                 );
+                let best = ours.worst(false, smaller) - theirs.worst(true, smaller);
+                table.best.push(best, cluster, weight);
                 if let (Some(a), Some(b)) = (ours.observed, theirs.observed) {
                     table.observed.push(a - b, cluster, weight);
                     table.sums.0 += weight.unwrap_or(1.0) * a;

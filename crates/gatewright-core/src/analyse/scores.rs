@@ -245,6 +245,16 @@ impl Scores {
         for units in scores.units.values_mut() {
             units.sort_by_key(|unit| (unit.example, unit.role, unit.trial, unit.part));
         }
+        // What never came has no mean, and is no measurement of 0.
+        for (place, values) in scores.values.iter().enumerate() {
+            if scores.shape[place / Role::ALL.len()] == Shape::Measured {
+                for (example, _) in values.iter().filter(|(_, value)| value.is_infinite()) {
+                    if let Some(tally) = scores.first[place].get_mut(*example as usize) {
+                        tally.score = f64::INFINITY;
+                    }
+                }
+            }
+        }
         for values in &mut scores.values {
             values.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
         }

@@ -356,3 +356,92 @@ fn a_page_is_found_from_below_and_commands_are_suggested() {
         "{lost}"
     );
 }
+
+/// A page of one criterion and one demand on traffic, over examples that each name their source.
+fn demanded(grader: &str, gate: &str, clusters: &[usize]) -> gatewright_testkit::TestEnvironment {
+    let project = environment();
+    project.write(
+        "gatewright.yaml",
+        format!(
+            "gatewright: 1
+promise: Answer.
+tasks: {{a: Anything}}
+failures: {{bad: {{severity: medium, cost: 10}}}}
+owners: {{o: Olga}}
+decision: {{standard: shown}}
+systems: {{candidate: {{recorded: candidate.jsonl}}, production: {{recorded: production.jsonl}}}}
+criteria: {{good: {{grader: {grader}, fails_as: bad}}}}
+gate: [{{id: q, require: good, {gate}, then: {{violated: hold}}, owner: o}}]
+"
+        ),
+    );
+    let example = |(at, cluster): (usize, &usize)| {
+        format!(
+            r#"{{"id":"e{at}","input":"question {at}","segments":{{"task":"a"}},"provenance":{{"kind":"traffic"}},"cluster":"c{cluster}"}}"#
+        ) + "\n"
+    };
+    let lines: String = clusters.iter().enumerate().map(example).collect();
+    project.write("reference/all.jsonl", lines);
+    project
+}
+
+/// The answers of one system: each a line, or none.
+fn said(lines: impl Iterator<Item = Option<String>>) -> String {
+    let lines = lines.enumerate().filter_map(|(at, fields)| {
+        let fields = fields?;
+        Some(format!("{{\"example\":\"e{at}\",{fields}}}\n"))
+    });
+    lines.collect()
+}
+
+/// An answer that is made up as failed makes rows vary that did not: what is missing never makes anything surer.
+#[test]
+fn leaving_an_answer_out_never_makes_a_release() {
+    let good = || Some(r#""output":"GOOD""#.to_owned());
+    let poor = || Some(r#""output":"poor""#.to_owned());
+    let contains = "{contains: {texts: [GOOD]}}";
+    // 20 sources of 5 alike rows; and 10 of 10, one of which fails.
+    let fives: Vec<usize> = (0..100).map(|at| at / 5).collect();
+    let tens: Vec<usize> = (0..100).map(|at| at / 10).collect();
+    let margin = "against: production, margin: 10 pts";
+    for (clusters, gate, fails, left_out) in [
+        (&fives, margin, 0..0, 0..1),
+        (&tens, "at_least: 55 %", 0..10, 10..19),
+    ] {
+        let project = demanded(contains, gate, clusters);
+        let candidate = |without: std::ops::Range<usize>| {
+            said((0..100).map(|at| match at {
+                at if without.contains(&at) => None,
+                at if fails.contains(&at) => poor(),
+                _ => good(),
+            }))
+        };
+        project.write("production.jsonl", said((0..100).map(|_| good())));
+        for without in [0..0, left_out] {
+            project.write("candidate.jsonl", candidate(without.clone()));
+            let gate = project.run(&["gate", "--fresh"]).expect(110);
+            assert!(
+                gate.stdout.starts_with("NOT ENOUGH EVIDENCE"),
+                "{without:?}: {gate}"
+            );
+        }
+    }
+}
+
+/// What timed out never came: it is no measurement of 0, whatever the record says of it.
+#[test]
+fn recorded_timeouts_are_beyond_every_limit() {
+    let clusters: Vec<usize> = (0..80).collect();
+    let gate = "metric: p50, at_most: 2 s";
+    let project = demanded("{latency: {}}", gate, &clusters);
+    let quick = || Some(r#""output":"x","latency_ms":700"#.to_owned());
+    let late = || Some(r#""status":"timeout""#.to_owned());
+    project.write("production.jsonl", said((0..80).map(|_| quick())));
+    project.write("candidate.jsonl", said((0..80).map(|_| quick())));
+    project.run(&["gate", "--fresh"]).expect(0);
+    let half = (0..80).map(|at| if at % 5 < 3 { late() } else { quick() });
+    project.write("candidate.jsonl", said(half));
+    let gate = project.run(&["gate", "--fresh"]).expect(100);
+    assert!(gate.stdout.starts_with("HOLD"), "{gate}");
+    assert!(gate.stdout.contains("∞ s"), "{gate}");
+}
