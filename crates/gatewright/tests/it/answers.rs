@@ -438,7 +438,8 @@ fn recorded_timeouts_are_beyond_every_limit() {
     let late = || Some(r#""status":"timeout""#.to_owned());
     project.write("production.jsonl", said((0..80).map(|_| quick())));
     project.write("candidate.jsonl", said((0..80).map(|_| quick())));
-    project.run(&["gate", "--fresh"]).expect(0);
+    let gate = project.run(&["gate", "--fresh"]).expect(0);
+    assert!(gate.stdout.starts_with("SHIP"), "{gate}");
     let half = (0..80).map(|at| if at % 5 < 3 { late() } else { quick() });
     project.write("candidate.jsonl", said(half));
     let gate = project.run(&["gate", "--fresh"]).expect(100);
