@@ -1,6 +1,8 @@
 //! One-sided p-values of the statistics that bounds come from.
 
-use super::{PairedPlan, Rows, mean, paired_difference, paired_plan, pass_rate};
+use super::difference::{PairedPlan, paired_difference, paired_plan};
+use super::rate::pass_rate;
+use super::{Rows, mean};
 use crate::binomial;
 use crate::estimate::{Bounds, Undefined};
 use crate::paired::tango_z;
@@ -39,7 +41,6 @@ pub fn p_below_pass_rate(rows: &Rows<'_>, threshold: f64) -> Result<f64, Undefin
 /// # Errors
 /// Those of [`paired_difference`].
 pub fn p_above_difference(rows: &Rows<'_>, threshold: f64) -> Result<f64, Undefined> {
-    rows.check(-1.0, 1.0)?;
     match paired_plan(rows)? {
         PairedPlan::Tango { b, c, n } => Ok(norm_sf(tango_z(b, c, n, threshold))),
         PairedPlan::Cr2(mean) => Ok(t_sf(
