@@ -471,8 +471,8 @@ pub(crate) fn classes(inputs: Inputs<'_>) -> Vec<ClassCount> {
     counts
 }
 
-/// Per slice and class: the examples that only the candidate fails minus those that only production fails, of those that both were judged
-/// on; and how many fail on one of them while the other has no verdict.
+/// Per slice and class: the examples that only the candidate fails minus those that only production fails, of those on which the other has a verdict
+/// by a criterion that found the failure; and how many fail on one of them while the other has no such verdict.
 fn changes(inputs: Inputs<'_>, of_example: &OfExample, slices: usize) -> Vec<(i64, u64)> {
     let classes = inputs.manifest.classes.len();
     let mut found = vec![(0, 0); slices * classes];
@@ -489,8 +489,13 @@ fn changes(inputs: Inputs<'_>, of_example: &OfExample, slices: usize) -> Vec<(i6
             if theirs.next_if_eq(&example).is_some() && is_worse {
                 continue;
             }
-            let other = pair[usize::from(is_worse)];
-            let is_judged = is_clean(inputs, (class, other), example);
+            let (failing, other) = match is_worse {
+                true => (Role::Candidate, Role::Production),
+                false => (Role::Production, Role::Candidate),
+            };
+            // Compared where the other has a verdict by a criterion that found the failure: it failed by none.
+            let mut found_by = inputs.scores.failed_by(failing, class, example);
+            let is_judged = found_by.any(|it| inputs.scores.first(it, other, example).graded > 0);
             for &slice in of_example.slices(example) {
                 let (change, unpaired) = &mut found[slice as usize * classes + usize::from(class)];
                 match (is_judged, is_worse) {
@@ -542,17 +547,6 @@ impl OfExample {
         let at = example as usize;
         &self.slices[self.starts[at] as usize..self.starts[at + 1] as usize]
     }
-}
-
-/// Says whether every criterion that could find the class and applies has a verdict on an example, and one of them does.
-fn is_clean(inputs: Inputs<'_>, (class, role): (u16, Role), example: u32) -> bool {
-    let criteria = (0..).zip(&inputs.manifest.criteria);
-    let mut tallies = criteria
-        .filter(|(_, criterion)| criterion.classes().contains(&class))
-        .map(|(index, _)| inputs.scores.first(index, role, example))
-        .filter(Tally::applies)
-        .peekable();
-    tallies.peek().is_some() && tallies.all(|tally| tally.graded > 0)
 }
 
 /// One system's failures of one class in one slice.

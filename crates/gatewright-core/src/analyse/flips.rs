@@ -33,7 +33,7 @@ pub(crate) fn flips(inputs: Inputs<'_>) -> Vec<Flip> {
     // Regressed ones first, so that flips of one cost need no sorting at all.
     for (is_regressed, failing) in [(true, Role::Candidate), (false, Role::Production)] {
         let mut whys: Vec<Whys<'_>> = (0..inputs.manifest.criteria.len() as u16)
-            .map(|criterion| Whys::of(inputs.scores.whys(criterion, failing)))
+            .map(|criterion| Whys(inputs.scores.whys(criterion, failing)))
             .collect();
         let some = found
             .iter()
@@ -55,26 +55,15 @@ pub(crate) fn flips(inputs: Inputs<'_>) -> Vec<Flip> {
     flips
 }
 
-/// Reasons of one criterion and system, asked for in the order of examples.
-struct Whys<'a> {
-    rest: std::slice::Iter<'a, (u32, Arc<str>)>,
-}
+/// Reasons of one criterion and system that are still to come, asked for in the order of examples.
+struct Whys<'a>(&'a [(u32, Arc<str>)]);
 
 impl<'a> Whys<'a> {
-    fn of(all: &'a [(u32, Arc<str>)]) -> Self {
-        Self { rest: all.iter() }
-    }
-
     fn of_example(&mut self, example: u32) -> Option<&'a Arc<str>> {
-        loop {
-            match self.rest.as_slice().first()? {
-                (of, why) if *of == example => return Some(why),
-                (of, _) if *of > example => return None,
-                _ => {
-                    self.rest.next();
-                }
-            }
-        }
+        let past = self.0.iter().take_while(|(of, _)| *of < example).count();
+        self.0 = &self.0[past..];
+        let (of, why) = self.0.first()?;
+        (*of == example).then_some(why)
     }
 }
 
@@ -83,8 +72,11 @@ fn flip(
     (criterion, example, failing): (u16, u32, Role),
     why: Option<&Arc<str>>,
 ) -> Flip {
-    let mean = |role| inputs.scores.first(criterion, role, example).mean();
-    let mean = |role| mean(role).unwrap_or_default();
+    let mean = |role| {
+        let tally = inputs.scores.first(criterion, role, example);
+        // It is a flip: both have a verdict.
+        tally.mean().unwrap_or_default()
+    };
     let (ours, theirs) = (mean(Role::Candidate), mean(Role::Production));
     let class = inputs.scores.class_of(failing, example, criterion);
     let fresh = |role| inputs.scores.fresh(criterion, role, example).mean();

@@ -40,7 +40,7 @@ pub use confirm::{confirmation, confirmation_at_most};
 pub use finding::{rests_on, uncorrected};
 pub use guard::{Resolution, Resolutions};
 
-/// Outcomes of some systems, folded into scores: parts that are folded apart, on threads of their own, are joined into one.
+/// Outcomes folded into scores: parts that are folded apart, on threads of their own, are joined into one.
 pub struct Folded(Scores);
 
 impl Folded {
@@ -54,10 +54,7 @@ impl Folded {
         Self(Scores::part(manifest, reference, plan, outcomes))
     }
 
-    /// Takes in the outcomes of other systems.
-    ///
-    /// # Panics
-    /// When both have outcomes of one system: a system is folded as a whole.
+    /// Takes in another part.
     pub fn join(&mut self, other: Self) {
         self.0.join(other.0);
     }
@@ -467,6 +464,11 @@ pub enum Undecided {
         dimension: String,
         /// Its value that cannot reach its share.
         value: String,
+    },
+    /// The bound would do, but not all examples state what the others could be weighed to traffic by.
+    HalfWeighed {
+        /// The dimensions, and `inclusion` for the probability with which an example was drawn.
+        by: Vec<String>,
     },
     /// The dimensions with stated traffic shares have more combinations of values than can be weighed together.
     Combinations {

@@ -52,6 +52,14 @@ impl Tally {
         self.graded + self.missing > 0
     }
 
+    fn join(&mut self, other: Self) {
+        self.score += other.score;
+        self.graded += other.graded;
+        self.missing += other.missing;
+        self.pass += other.pass;
+        self.not_applicable += other.not_applicable;
+    }
+
     fn add(&mut self, bin: Bin) {
         match bin {
             Bin::Pass | Bin::Win => {
@@ -190,32 +198,43 @@ impl Scores {
         self.class_by_cell[slot] = vec![NO_CLASS; self.examples];
     }
 
-    /// Takes in what was folded of systems that this part has nothing of.
+    /// Takes in another part.
     pub(crate) fn join(&mut self, other: Self) {
-        fn move_all<T>(into: &mut [Vec<T>], from: Vec<Vec<T>>) {
-            for (into, mut from) in into.iter_mut().zip(from) {
-                if into.is_empty() {
-                    *into = from;
-                } else {
-                    into.append(&mut from);
+        let tallies = self.first.iter_mut().zip(other.first);
+        tallies.for_each(|(ours, theirs)| each_with(ours, theirs, Tally::join));
+        let classes = self.class_by_cell.iter_mut().zip(other.class_by_cell);
+        classes.for_each(|(ours, theirs)| {
+            each_with(ours, theirs, |class, other| {
+                if *class == NO_CLASS {
+                    *class = other;
                 }
+            });
+        });
+        let observed = self.observed.iter_mut().zip(other.observed);
+        observed.for_each(|(ours, theirs)| {
+            each_with(ours, theirs, |counts, other| {
+                counts
+                    .iter_mut()
+                    .zip(other)
+                    .for_each(|(count, more)| *count += more);
+            });
+        });
+        fn append<T>(into: &mut [Vec<T>], from: Vec<Vec<T>>) {
+            for (into, mut from) in into.iter_mut().zip(from) {
+                into.append(&mut from);
             }
         }
-        let have_one_of_both = self
-            .first
-            .iter()
-            .zip(&other.first)
-            .any(|(ours, theirs)| !ours.is_empty() && !theirs.is_empty());
-        assert!(!have_one_of_both, "a system is folded in one part");
-        move_all(&mut self.first, other.first);
-        move_all(&mut self.class_by_cell, other.class_by_cell);
-        move_all(&mut self.observed, other.observed);
-        move_all(&mut self.values, other.values);
-        move_all(&mut self.missing, other.missing);
-        move_all(&mut self.why, other.why);
-        self.fresh.extend(other.fresh);
+        append(&mut self.values, other.values);
+        append(&mut self.missing, other.missing);
+        append(&mut self.why, other.why);
+        for (key, tally) in other.fresh {
+            self.fresh.entry(key).or_default().join(tally);
+        }
         self.failures.extend(other.failures);
-        self.cost.extend(other.cost);
+        for (key, (top, rest)) in other.cost {
+            let cost = self.cost.entry(key).or_default();
+            *cost = (cost.0.max(top), cost.1.max(rest));
+        }
         for (shape, theirs) in self.shape.iter_mut().zip(other.shape) {
             if theirs != Shape::PassFail {
                 *shape = theirs;
@@ -438,6 +457,18 @@ impl Scores {
         &all[from..to]
     }
 
+    /// Failures that share the first fields they are in the order of.
+    fn failures_with<K: Ord>(&self, key: impl Fn(&Failure) -> K, wanted: &K) -> &[Failure] {
+        let from = self.failures.partition_point(|one| key(one) < *wanted);
+        let rest = &self.failures[from..];
+        &rest[..rest.partition_point(|one| key(one) == *wanted)]
+    }
+
+    pub(super) fn failures_on(&self, role: Role, class: u16, example: u32) -> &[Failure] {
+        let key = |one: &Failure| (one.role, one.class, one.example);
+        self.failures_with(key, &(role, class, example))
+    }
+
     /// First-look trials of one example on which one criterion found a failure of a class; one may come several times.
     pub(crate) fn failed_trials(
         &self,
@@ -446,29 +477,30 @@ impl Scores {
         example: u32,
         criterion: u16,
     ) -> impl Iterator<Item = u32> + '_ {
-        let from = self
-            .failures
-            .partition_point(|f| (f.role, f.class, f.example) < (role, class, example));
-        self.failures[from..]
+        self.failures_on(role, class, example)
             .iter()
-            .take_while(move |f| (f.role, f.class, f.example) == (role, class, example))
             .filter(move |f| f.criterion == criterion && !f.fresh)
             .filter(move |f| !f.by_model || self.by_model[usize::from(criterion)])
             .map(|f| f.trial)
     }
 
+    /// The criteria that found a failure of a class on one example at first look; one may come several times.
+    pub(crate) fn failed_by(
+        &self,
+        role: Role,
+        class: u16,
+        example: u32,
+    ) -> impl Iterator<Item = u16> + '_ {
+        let of = self.failures_on(role, class, example).iter();
+        of.filter(|one| !one.fresh).map(|one| one.criterion)
+    }
+
     /// The examples on which a system failed as a class at first look, each once, in order.
     pub(crate) fn failing(&self, role: Role, class: u16) -> impl Iterator<Item = u32> + '_ {
-        let key = (role, class);
-        let from = self
-            .failures
-            .partition_point(|one| (one.role, one.class) < key);
-        let of = self.failures[from..].iter();
-        let of = of.take_while(move |one| (one.role, one.class) == key);
+        let of = self.failures_with(|one| (one.role, one.class), &(role, class));
+        let first_look = of.iter().filter(|one| !one.fresh).map(|one| one.example);
         let mut last = None;
-        of.filter(|one| !one.fresh)
-            .map(|one| one.example)
-            .filter(move |example| last.replace(*example) != Some(*example))
+        first_look.filter(move |example| last.replace(*example) != Some(*example))
     }
 
     /// The class of the first failing outcome that a criterion found on an example.
@@ -497,6 +529,17 @@ impl Scores {
             .map(|(_, (top, rest))| (top * scale).max(*rest))
             .sum();
         total / f64::from(trials.max(1))
+    }
+}
+
+/// Joins two columns of one slot: either may have no rows yet.
+fn each_with<T>(into: &mut Vec<T>, from: Vec<T>, join: impl Fn(&mut T, T)) {
+    if into.is_empty() {
+        *into = from;
+    } else {
+        for (into, from) in into.iter_mut().zip(from) {
+            join(into, from);
+        }
     }
 }
 

@@ -124,6 +124,22 @@ fn a_week_is_the_same_in_sentence_and_table() {
     }
 }
 
+/// What timed out fails as a class that no criterion names; production's answers in time have verdicts by the same criteria.
+#[test]
+fn what_timed_out_is_compared_with_what_came_in_time() {
+    let mut case = release(30, UNBROKEN, &[GUARD], false).fail(Role::Candidate, "a", 4);
+    let late = case.manifest.class_index("latency").expect("it ships");
+    for outcome in &mut case.outcomes {
+        if matches!(outcome.bin, Bin::Fail(_)) {
+            outcome.bin = Bin::Fail(late);
+        }
+    }
+    let found = shown(&case);
+    let class = &found.classes[0];
+    assert_eq!(class.class, "latency");
+    assert_eq!((class.change, class.unpaired), (Some(4), 0));
+}
+
 #[test]
 fn failures_are_compared_where_both_have_a_verdict() {
     let case = release(30, UNBROKEN, &[GUARD], false)

@@ -70,7 +70,7 @@ pub(super) fn graded<T>(
     })
 }
 
-/// Folds the outcomes in parts: what was attempted first, then each system of which only labels exist, on a thread of its own.
+/// Folds the outcomes in parts and joins them: what was attempted first, then each system of which only labels exist, on a thread of its own.
 ///
 /// # Errors
 /// As [`with_outcomes`].
@@ -79,7 +79,8 @@ pub(super) fn graded_in_parts<T: Send>(
     session: &Session,
     graders: &Graders<'_>,
     fold: impl Fn(&mut dyn Iterator<Item = Outcome>) -> T + Sync,
-) -> Result<Vec<T>, Failure> {
+    join: impl Fn(&mut T, T),
+) -> Result<T, Failure> {
     let fold = &fold;
     attempted(loaded, session, graders, |attempted| {
         std::thread::scope(|scope| {
@@ -87,14 +88,14 @@ pub(super) fn graded_in_parts<T: Send>(
                 scope.spawn(move || fold(&mut graders.labels_only_blocks(role).flatten()))
             });
             let labels: Vec<_> = labels.collect();
-            let mut parts = vec![fold(attempted)];
+            let mut all = fold(attempted);
             for part in labels {
                 match part.join() {
-                    Ok(part) => parts.push(part),
+                    Ok(part) => join(&mut all, part),
                     Err(panic) => std::panic::resume_unwind(panic),
                 }
             }
-            parts
+            all
         })
     })
 }

@@ -218,7 +218,7 @@ fn analyse(loaded: &Loaded, session: &Session) -> Result<Analysed, Failure> {
         .filter_map(|incident| loaded.reference.index_of(incident.example.as_deref()?))
         .collect();
     let plan = &session.plan;
-    let parts = evidence::graded_in_parts(loaded, session, &graders, |outcomes| {
+    let fold = |outcomes: &mut dyn Iterator<Item = Outcome>| {
         let mut verdicts = Verdicts::new();
         let outcomes = outcomes.inspect(|outcome| {
             if outcome.system == Role::Candidate && reproducing.contains(&outcome.example) {
@@ -227,14 +227,15 @@ fn analyse(loaded: &Loaded, session: &Session) -> Result<Analysed, Failure> {
         });
         let folded = Folded::of(&loaded.manifest, &loaded.reference, plan, outcomes);
         (folded, verdicts)
-    })?;
-    // A system is in one part: so are the verdicts on the candidate.
-    let joined = parts.into_iter().reduce(|mut all, (folded, verdicts)| {
-        all.0.join(folded);
-        all.1.extend(verdicts);
-        all
-    });
-    let (folded, verdicts) = joined.ok_or_else(|| Failure::usage("nothing was graded"))?;
+    };
+    let join = |all: &mut (Folded, Verdicts), part: (Folded, Verdicts)| {
+        all.0.join(part.0);
+        for (unit, (right, wrong)) in part.1 {
+            let one = all.1.entry(unit).or_default();
+            *one = (one.0 + right, one.1 + wrong);
+        }
+    };
+    let (folded, verdicts) = evidence::graded_in_parts(loaded, session, &graders, fold, join)?;
     let analysis = analyse::analyse_folded(
         &loaded.manifest,
         &loaded.reference,

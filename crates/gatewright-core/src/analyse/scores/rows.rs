@@ -115,13 +115,7 @@ impl Scores {
         }
         for role in Role::ALL {
             for class in 0..classes {
-                let key = (role, class, example);
-                let of = |one: &Failure| (one.role, one.class, one.example);
-                let from = self.failures.partition_point(|one| of(one) < key);
-                for one in self.failures[from..]
-                    .iter()
-                    .take_while(|one| of(one) == key)
-                {
+                for one in self.failures_on(role, class, example) {
                     let _ = write!(
                         text,
                         "{role:?}{class}{}{}{}{};",
