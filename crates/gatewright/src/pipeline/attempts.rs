@@ -7,7 +7,7 @@ use gatewright_core::event::RunEvent;
 use gatewright_core::exchange::Blob;
 use gatewright_core::manifest::Role;
 use gatewright_core::plan::{Plan, outstanding};
-use gatewright_engine::{RunEnd, Stopper, run, stop_pair};
+use gatewright_engine::{Stopper, run, stop_pair};
 use gatewright_store::{RunLog, StoreError};
 
 use crate::console::Console;
@@ -113,9 +113,7 @@ pub(super) fn make(
     });
     let (calls, dollars) = shown.into_inner().finish();
     drive.spend(calls, dollars);
-    if log.is_out_of_room() && matches!(end, Ok(RunEnd::Interrupted { .. })) {
-        return Err(ends::out_of_room(drive.command));
-    }
+    ends::room(log, &end, drive.command)?;
     ends::settle(end, &loaded.manifest, drive.command)
 }
 

@@ -3,6 +3,7 @@
 use gatewright_core::exchange::Fault;
 use gatewright_core::manifest::{Live, Manifest, Role};
 use gatewright_engine::{Limit, RunEnd, RunError};
+use gatewright_store::RunLog;
 
 use crate::error::Failure;
 use crate::exit;
@@ -95,16 +96,26 @@ fn unwritten(
     .next(then("make room on the disk, or repair it"))
 }
 
-/// What a disk says that was full while answers were on their way: they went into the room that was kept for them (F3).
-pub(super) fn out_of_room(command: &str) -> Failure {
-    Failure::expected(
+/// Tells of a run that was asked to stop because the disk was full: what was on its way went into the room that was kept for it (F3).
+///
+/// # Errors
+/// Incomplete (111), with the command that goes on.
+pub(super) fn room(
+    log: &RunLog,
+    end: &Result<RunEnd, RunError>,
+    command: &str,
+) -> Result<(), Failure> {
+    if !(log.is_out_of_room() && matches!(end, Ok(RunEnd::Interrupted { .. }))) {
+        return Ok(());
+    }
+    Err(Failure::expected(
         exit::INCOMPLETE,
         "the disk is full; nothing more is sent, and every result so far is kept",
     )
     .why("what was on its way went into the room that the run keeps free for it")
     .next(format!(
         "make room on the disk, then {command}   (it goes on where it was)"
-    ))
+    )))
 }
 
 /// Says in one line what repairs a fault.

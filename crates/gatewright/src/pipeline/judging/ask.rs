@@ -222,9 +222,7 @@ impl Session<'_> {
             watcher.abort();
             end
         });
-        if log.is_out_of_room() && matches!(end, Ok(RunEnd::Interrupted { .. })) {
-            return Err(ends::out_of_room(command));
-        }
+        ends::room(log, &end, command)?;
         let counts = counts.into_inner();
         Ok(Asked {
             why: settle(end, command)?,
