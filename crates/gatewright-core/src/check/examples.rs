@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Facts, few};
+use crate::grade::Graders;
 use crate::manifest::{Kind, Manifest, Target};
 use crate::problem::{Location, Problem};
 use crate::reference::{Claim, Entry, ReferenceSet};
@@ -74,38 +75,31 @@ fn near_empty(manifest: &Manifest, reference: &ReferenceSet, problems: &mut Vec<
         "the whole input as the user sent it",
         problems,
     );
-    let labelled = manifest.criteria.iter().any(|criterion| {
-        use crate::manifest::Grader;
-        !matches!(
-            criterion.grader,
-            Grader::Contains { .. }
-                | Grader::NotContains { .. }
-                | Grader::MustCite
-                | Grader::MustCall
-                | Grader::Behaviour(_)
-                | Grader::Exact { text: None, .. }
-                | Grader::Number { .. }
-                | Grader::Quantity { is: None, .. }
-                | Grader::Date { is: None, .. }
-                | Grader::Similarity { .. }
-        )
-    });
-    if !labelled {
-        let found: Vec<&Entry> = reference
-            .examples
-            .iter()
-            .filter(|example| example.traits.expects_nothing)
-            .collect();
-        group(
-            "expects-nothing",
-            reference,
-            &found,
-            "nothing is expected",
-            "no criterion of the page applies to them",
-            "`expect: {behaviour: …}`, `contains`, `must_cite`, …",
-            problems,
-        );
-    }
+}
+
+/// Examples that expect nothing, to which no criterion applies.
+pub(super) fn unjudged(
+    manifest: &Manifest,
+    reference: &ReferenceSet,
+    graders: &Graders<'_>,
+    problems: &mut Vec<Problem>,
+) {
+    let criteria = 0..manifest.criteria.len() as u16;
+    let is_judged = |example: u32| criteria.clone().any(|it| graders.applies(it, example));
+    let found: Vec<&Entry> = (0..)
+        .zip(&reference.examples)
+        .filter(|(index, example)| example.traits.expects_nothing && !is_judged(*index))
+        .map(|(_, example)| example)
+        .collect();
+    group(
+        "expects-nothing",
+        reference,
+        &found,
+        "nothing is expected",
+        "no criterion of the page applies to them",
+        "`expect: {behaviour: …}`, `contains`, `must_cite`, …",
+        problems,
+    );
 }
 
 fn stale(reference: &ReferenceSet, facts: &Facts, problems: &mut Vec<Problem>) {

@@ -75,7 +75,10 @@ pub fn check(manifest: &Manifest, reference: &ReferenceSet, facts: &Facts) -> Ve
     examples::check(manifest, reference, facts, &mut problems);
     let labels = Labels::default();
     match Graders::new(manifest, reference, &labels) {
-        Ok(graders) => rules::check(manifest, reference, facts, &graders, &mut problems),
+        Ok(graders) => {
+            examples::unjudged(manifest, reference, &graders, &mut problems);
+            rules::check(manifest, reference, facts, &graders, &mut problems);
+        }
         Err(more) => problems.extend(more),
     }
     problems.sort_by(|a, b| (a.weight, &a.at).cmp(&(b.weight, &b.at)));

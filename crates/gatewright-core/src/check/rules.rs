@@ -5,6 +5,7 @@ use gatewright_stats::choose::whole_rows;
 use super::power::{self, DISCORDANCE, POWER, percent};
 use super::sight::{Sight, sights, trials};
 use super::{Facts, few};
+use crate::analyse::slice::rule_slices;
 use crate::analyse::slice_words;
 use crate::grade::Graders;
 use crate::manifest::{Action, Compare, Manifest, Metric, Role, Rule, Standard, Subject, Verb};
@@ -40,6 +41,7 @@ pub(super) fn check(
             }
         }
         thin(manifest, rule, &sights, &path, problems);
+        problems.extend(outside(manifest, reference, rule, &path));
         for sight in &sights {
             let (chance, problem) = weak(manifest, rule, sight, trials, facts, &path);
             if let Some(chance) = chance {
@@ -97,6 +99,20 @@ fn unable(
             .instead("examples from more sources, or a guard"),
         );
     }
+    if !sight.unweighed.is_empty() {
+        let by = sight.unweighed.join(" and ");
+        let what = format!(
+            "{name}: some of its {} examples state {by}, and some do not",
+            sight.n
+        );
+        return Some(
+            Problem::error("cannot-hold", manifest.at(path), what)
+                .why("examples that are not all weighed to traffic by the same show nothing about it")
+                .instead(format!(
+                    "state {by} of every one, or of none; or `from: [traffic, …]` for a claim on this mix of examples"
+                )),
+        );
+    }
     let found = power::impossible(rule, sight, trials)?;
     Some(
         Problem::error(
@@ -106,6 +122,43 @@ fn unable(
         )
         .why("no data of this size could make the rule hold")
         .instead(found.instead),
+    )
+}
+
+/// Examples that a rule by segment does not look at, because they state no value of its dimension.
+fn outside(
+    manifest: &Manifest,
+    reference: &ReferenceSet,
+    rule: &Rule,
+    path: &str,
+) -> Option<Problem> {
+    let whole = Rule {
+        by: Vec::new(),
+        ..rule.clone()
+    };
+    let carried = rule_slices(manifest, reference, &whole);
+    let carried: Vec<u32> = carried.into_iter().flat_map(|it| it.examples).collect();
+    let without = |name: &String| {
+        let (dimension, _) = manifest.dimension(name)?;
+        let states_none = |example: &&u32| reference.value(dimension, **example).is_none();
+        let count = carried.iter().filter(states_none).count();
+        (1..carried.len()).contains(&count).then_some(count)
+    };
+    let (name, count) = rule
+        .by
+        .iter()
+        .find_map(|name| Some((name, without(name)?)))?;
+    let what = format!(
+        "`{}` is by {name}: {count} of its {} examples state none, and are in no segment that it looks at",
+        rule.id,
+        carried.len()
+    );
+    Some(
+        Problem::suggestion("outside-segments", manifest.at(path), what)
+            .why("a loss among them is not seen by this rule")
+            .instead(format!(
+                "state {name} of every one, or add a rule of the same kind over all examples"
+            )),
     )
 }
 

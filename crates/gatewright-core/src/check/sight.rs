@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::classes_of;
 use crate::analyse::Slice;
 use crate::analyse::slice::rule_slices;
-use crate::analyse::weight::weights;
+use crate::analyse::weight::{Weights, weights_for};
 use crate::grade::Graders;
 use crate::id::ExampleId;
 use crate::manifest::{Manifest, Metric, Role, Rule, Subject, Trials, Verb};
@@ -25,6 +25,8 @@ pub(super) struct Sight {
     pub(super) clusters: u64,
     /// What they are worth by their weights alone (Kish): n for all but a require.
     pub(super) weighed: f64,
+    /// What some of them state that the others could be weighed to traffic by, and some do not.
+    pub(super) unweighed: Vec<String>,
     /// What they are worth: n over the design effect of clusters and, for a require, of weights.
     pub(super) n_eff: f64,
 }
@@ -80,25 +82,25 @@ pub(super) fn sights(
             } else {
                 1.0
             };
-            let kish = match rule.verb {
-                Verb::Require => weights(manifest, reference, &members)
-                    .each
-                    .map_or(n, |each| {
-                        let sum: f64 = each.iter().sum();
-                        let squares: f64 = each.iter().map(|weight| weight * weight).sum();
-                        if squares > 0.0 {
-                            sum * sum / squares
-                        } else {
-                            n
-                        }
-                    }),
-                _ => n,
+            let weights = match rule.verb {
+                Verb::Require => weights_for(manifest, reference, rule, &members),
+                _ => Weights::default(),
             };
+            let kish = weights.each.map_or(n, |each| {
+                let sum: f64 = each.iter().sum();
+                let squares: f64 = each.iter().map(|weight| weight * weight).sum();
+                if squares > 0.0 {
+                    sum * sum / squares
+                } else {
+                    n
+                }
+            });
             Sight {
                 slice: members.slice,
                 n: members.examples.len() as u64,
                 clusters: sizes().count() as u64,
                 weighed: kish.min(n),
+                unweighed: weights.unweighed,
                 n_eff: kish.min(n) / deff,
             }
         })

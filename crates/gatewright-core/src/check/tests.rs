@@ -127,6 +127,67 @@ fn says(from: &str, to: &str, examples: &str, expect: &[&str]) -> Vec<Problem> {
     problems
 }
 
+/// Examples that state no value of a rule's dimension are in no segment of it; an empty value is none.
+#[test]
+fn what_lies_outside_of_a_rule_s_segments_is_told() {
+    let stated = lines(60, "");
+    for (from, to) in [
+        ("\"segments\":{\"task\":\"refund\"},", ""),
+        ("\"task\":\"refund\"", "\"task\":\"\""),
+    ] {
+        let some = stated.replacen(from, to, 3);
+        let problems = says("", "", &some, &["g.yaml:14:5 outside-segments"]);
+        let told = problems.iter().find(|it| it.code == "outside-segments");
+        let what = &told.expect("told").what;
+        assert!(
+            what.contains("`tasks` is by task: 3 of its 60 examples state none"),
+            "{what}"
+        );
+    }
+}
+
+/// A page that promises nothing and names no task has nothing to decide on.
+#[test]
+fn an_empty_promise_and_no_tasks_are_errors() {
+    for (from, to, code) in [
+        (
+            "promise: {does: Answer billing questions from the current policy., for: customers on a paid plan, evidence: every answer cites the policy section it used, constraints: [no refunds above 50 USD], when_not_ready: escalate when policy and account conflict}",
+            "promise: \" \"",
+            "no-promise",
+        ),
+        (
+            "tasks: {refund: Give money back, invoice: Explain an invoice}",
+            "tasks: {}",
+            "no-tasks",
+        ),
+    ] {
+        let page = PAGE.replacen(from, to, 1);
+        assert_ne!(page, PAGE);
+        let (_, problems) = read(page.as_bytes(), "g.yaml");
+        let found = problems.iter().find(|it| it.code == code);
+        assert!(
+            found.is_some_and(|it| it.weight == Weight::Error),
+            "{problems:#?}"
+        );
+    }
+}
+
+/// A criterion that has its own texts applies to examples that expect nothing.
+#[test]
+fn what_a_criterion_judges_by_itself_needs_no_expectation() {
+    let bare = lines(60, "").replace(
+        "\"expect\":{\"contains\":[\"30 days\"],\"behaviour\":\"answer\"},",
+        "",
+    );
+    let page = PAGE.replacen("{contains: {}}", "{contains: {texts: [days]}}", 1);
+    let (manifest, set) = given(&page, &bare);
+    let problems = super::check(&manifest, &set, &facts());
+    assert!(
+        !problems.iter().any(|it| it.code == "expects-nothing"),
+        "{problems:#?}"
+    );
+}
+
 #[test]
 fn a_sound_page_is_silent() {
     says("", "", &lines(60, ""), &[]);

@@ -46,7 +46,7 @@ const TABLE: &[(&[&str], &str, &str)] = &[
     (&["no-against", "against-itself", "two-comparisons", "no-margin", "no-threshold", "no-version"], "a rule needs exactly one thing that it is compared with, and by how much", "write against: and margin:, or at_least:, or at_most:"),
     (&["guard-of-class", "metric-of-class", "metric-of-comparison", "metric-of-verb", "metric-without-pass", "metric-without-value", "unknown-metric", "at-most-of-class"], "the rule asks what its criterion cannot say", "choose a metric that fits the verb and the criterion: docs/manifest.md has the table"),
     (&["narrow-without-route", "rollback-of-nothing", "never-ships", "cannot-hold", "weak-gate", "weak-power"], "a rule that cannot follow or cannot hold at this n decides nothing", "gatewright check --explain RULE says what it can see"),
-    (&["empty-segment", "thin-segment", "empty-test-cell"], "in a segment with few examples a loss cannot be seen", "add examples to it"),
+    (&["empty-segment", "thin-segment", "outside-segments", "empty-test-cell"], "in a segment with few examples a loss cannot be seen", "add examples to it"),
     (&["undetected-failure", "protects-nothing", "idle-criterion", "standing-criteria", "form-over-substance", "presence-for-correctness", "symptom-without-class", "unknown-symptom"], "a failure that no criterion detects passes every gate", "give it a criterion that would see it"),
     // Graders, judges, labels.
     (&["no-grader", "not-one-grader", "unknown-grader", "no-answer", "no-schema", "bad-schema", "unknown-field", "unknown-criterion"], "what is not graded has no verdict", "write one grader of `gatewright graders`, with what it needs"),

@@ -12,6 +12,10 @@ use crate::manifest::{
 };
 use crate::problem::nearest;
 
+/// What to write for a promise that is not there.
+const PROMISED: &str = "`promise: {does: …, for: …, evidence: …, when_not_ready: …}`";
+/// What to write where no task is named.
+const TASKS: &str = "`tasks: {refund: Give money back, …}`";
 /// Keys of the promise.
 pub(in crate::manifest) const PROMISE: [&str; 5] =
     ["does", "for", "evidence", "constraints", "when_not_ready"];
@@ -76,15 +80,13 @@ pub(super) fn read(w: &mut Walk<'_>, top: &Fields<'_>, page: &mut Manifest) {
 
 fn promise(w: &mut Walk<'_>, top: &Fields<'_>) -> Promise {
     let Some(node) = top.get("promise") else {
-        w.error_in(
-            top,
-            "no-promise",
-            "the page promises nothing",
-            "`promise: {does: …, for: …, evidence: …, when_not_ready: …}`",
-        );
+        w.error_in(top, "no-promise", "the page promises nothing", PROMISED);
         return Promise::default();
     };
     if let Content::Scalar { text, .. } = &node.content {
+        if text.trim().is_empty() {
+            w.error(node, "no-promise", "the promise says nothing", PROMISED);
+        }
         return Promise {
             does: text.clone(),
             ..Promise::default()
@@ -105,17 +107,15 @@ fn promise(w: &mut Walk<'_>, top: &Fields<'_>) -> Promise {
 
 fn tasks(w: &mut Walk<'_>, top: &Fields<'_>, page: &mut Manifest) {
     let Some(node) = top.get("tasks") else {
-        w.error_in(
-            top,
-            "no-tasks",
-            "the page names no tasks",
-            "`tasks: {refund: Give money back, …}`",
-        );
+        w.error_in(top, "no-tasks", "the page names no tasks", TASKS);
         return;
     };
     let Some(tasks) = w.open_fields(node, "tasks") else {
         return;
     };
+    if tasks.entries().next().is_none() {
+        w.error(node, "no-tasks", "the page names no tasks", TASKS);
+    }
     for (key, value) in tasks.entries() {
         w.name(key.place, &key.text, "a task");
         let description = if value.is_empty() {

@@ -251,6 +251,8 @@ impl<'a> ExampleRow<'a, '_, '_> {
         let mut segments = Vec::new();
         for (name, value) in self.tree("segments") {
             match scalar_text(&value) {
+                // An empty column of a table: the example is in no segment of it.
+                Some(text) if text.is_empty() => {}
                 Some(text) => segments.push((name, text.into_owned())),
                 None => {
                     let what = format!("the segment value `{name}` is no text");
