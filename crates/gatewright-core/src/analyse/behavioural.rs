@@ -457,7 +457,7 @@ pub(crate) fn tabulate(
     }
 }
 
-/// Adds a case: missing verdicts fail for the release and hold for the other system in the worst rows.
+/// Adds a case: missing verdicts fail for the release and hold for the other system in the worst rows, and the other way round in the best.
 fn push(table: &mut Table, (ours, other): (Verdict, Option<Verdict>), cluster: u32, example: u32) {
     let number = |holds: bool| f64::from(u8::from(holds));
     let applies = |verdict: Verdict| verdict != Verdict::NotApplicable;
@@ -467,9 +467,10 @@ fn push(table: &mut Table, (ours, other): (Verdict, Option<Verdict>), cluster: u
     table.planned += 1;
     table.missing += u64::from(ours == Verdict::Missing);
     table.missing += u64::from(other == Some(Verdict::Missing));
-    let worst_ours = number(ours == Verdict::Pass);
+    let (worst_ours, best_ours) = (number(ours == Verdict::Pass), number(ours != Verdict::Fail));
     let Some(other) = other else {
         table.worst.push(worst_ours, cluster, None);
+        table.best.push(best_ours, cluster, None);
         if let Some(holds) = ours.known() {
             table.observed.push(number(holds), cluster, None);
             table.add_sums(number(holds), 0.0);
@@ -479,8 +480,12 @@ fn push(table: &mut Table, (ours, other): (Verdict, Option<Verdict>), cluster: u
         }
         return;
     };
-    let worst_other = number(other != Verdict::Fail);
+    let (worst_other, best_other) = (
+        number(other != Verdict::Fail),
+        number(other == Verdict::Pass),
+    );
     table.worst.push(worst_ours - worst_other, cluster, None);
+    table.best.push(best_ours - best_other, cluster, None);
     if let (Some(a), Some(b)) = (ours.known(), other.known()) {
         let (a, b) = (number(a), number(b));
         table.observed.push(a - b, cluster, None);

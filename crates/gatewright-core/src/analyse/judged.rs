@@ -13,12 +13,12 @@ use gatewright_stats::guard as trip;
 use crate::analyse::guard::{self, Resolutions};
 use crate::analyse::require::{Inputs, limit, smaller_is_better, worst_over_uncovered};
 use crate::analyse::rows::Statistic;
-use crate::analyse::slice::{Members, admitted_kinds};
-use crate::analyse::weight::weights;
+use crate::analyse::slice::Members;
+use crate::analyse::weight::weights_for;
 use crate::analyse::{Measured, Standing, Undecided};
 use crate::calibrate::{Evidence, Fitness, Reason, Unit, fitness};
 use crate::class::Severity;
-use crate::manifest::{Kind, Metric, Role, Rule};
+use crate::manifest::{Metric, Role, Rule};
 use estimate::{Estimator, Example};
 
 /// Evaluates a require in one slice.
@@ -70,16 +70,14 @@ fn stand(
 ) -> Standing {
     let limit = limit(rule, smaller);
     let undecided = |reason| Standing::Undecided(reason);
-    let weights = weights(inputs.manifest, inputs.reference, members);
-    let chosen = |kind: &Kind| *kind != Kind::Traffic;
+    let weights = weights_for(inputs.manifest, inputs.reference, rule, members);
     let mass = estimator.mass();
-    if !admitted_kinds(rule).iter().any(chosen) {
-        if let Some(unraked) = weights.unraked {
-            return undecided(unraked.into());
-        }
-        (measured.raked, measured.trimmed) = (weights.raked, mass.trimmed());
-        measured.unweighed = weights.unweighed;
+    if let Some(unraked) = weights.unraked.clone() {
+        return undecided(unraked.into());
     }
+    measured.trimmed = mass.trimmed();
+    measured.raked.clone_from(&weights.raked);
+    measured.unweighed.clone_from(&weights.unweighed);
     let alphas = (rule.alpha_violated, rule.alpha_holds);
     if let Ok(found) = estimator.bounds(alphas.0) {
         (measured.clusters, measured.n_eff) = (found.clusters, found.n_eff);
@@ -125,7 +123,7 @@ fn stand(
     measured.for_holds = Some(found);
     let largest = mass.largest();
     match (clears(covered), clears(bound)) {
-        (true, _) if largest <= 0.1 => Standing::Holds,
+        (true, _) if largest <= 0.1 => weights.holding(),
         (true, _) => undecided(Undecided::DominantWeight { share: largest }),
         (false, true) => undecided(Undecided::CoverageGap { uncovered, trimmed }),
         (false, false) => undecided(more),
@@ -267,12 +265,7 @@ fn examples(
     roles: &[Role],
     members: &Members,
 ) -> Vec<Example> {
-    let mut weights = weights(inputs.manifest, inputs.reference, members);
-    let chosen = |kind: &Kind| *kind != Kind::Traffic;
-    if admitted_kinds(rule).iter().any(chosen) {
-        // Chosen examples stand for no traffic.
-        (weights.each, weights.uncut) = (None, None);
-    }
+    let weights = weights_for(inputs.manifest, inputs.reference, rule, members);
     let mut by_example: BTreeMap<u32, Vec<&Unit>> = BTreeMap::new();
     for unit in &inputs.scores.units[&criterion] {
         by_example.entry(unit.example).or_default().push(unit);

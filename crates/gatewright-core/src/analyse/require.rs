@@ -11,10 +11,10 @@ use gatewright_stats::{cluster, power, quantile};
 use crate::analyse::behavioural::Probed;
 use crate::analyse::rows::{Column, Statistic, Table, tabulate};
 use crate::analyse::scores::Scores;
-use crate::analyse::slice::{Members, admitted_kinds};
-use crate::analyse::weight::{Weights, weights};
+use crate::analyse::slice::Members;
+use crate::analyse::weight::{Weights, weights_for};
 use crate::analyse::{Measured, People, Standing, Undecided};
-use crate::manifest::{Compare, Grader, Kind, Manifest, Metric, Role, Rule, Subject};
+use crate::manifest::{Compare, Grader, Manifest, Metric, Role, Rule, Subject};
 use crate::plan::Plan;
 use crate::reference::ReferenceSet;
 
@@ -40,17 +40,7 @@ pub(crate) fn evaluate(
     rule: &Rule,
     members: &Members,
 ) -> (Measured, Standing, Vec<u32>) {
-    let mut weights = weights(inputs.manifest, inputs.reference, members);
-    if admitted_kinds(rule)
-        .iter()
-        .any(|kind| *kind != Kind::Traffic)
-    {
-        // Chosen examples stand for no traffic: such a rule speaks of this mix, where every example counts alike.
-        weights = Weights {
-            uncovered: weights.uncovered,
-            ..Weights::default()
-        };
-    }
+    let weights = weights_for(inputs.manifest, inputs.reference, rule, members);
     let smaller = smaller_is_better(inputs.manifest, rule);
     let (table, statistic) = tabulate(inputs, rule, members, &weights, smaller);
     let limit = limit(rule, smaller);
@@ -134,10 +124,7 @@ fn judge(
     if let Some(unraked) = weights.unraked.clone() {
         return Standing::Undecided(unraked.into());
     }
-    let alphas = [rule.alpha_holds, rule.alpha_violated];
-    let [holds_bounds, violated_bounds] = both_bounds(statistic, table, alphas);
-    let holds_bounds =
-        holds_bounds.map(|found| surer_of_neither(statistic, table, found, rule, smaller));
+    let [holds_bounds, violated_bounds] = both_bounds(statistic, table, rule, smaller);
     if let Ok(found) = &violated_bounds {
         measured.clusters = found.clusters;
         measured.n_eff = found.n_eff;
@@ -189,7 +176,7 @@ fn judge(
     };
     measured.for_holds = Some(found.clone());
     if holds && largest <= 0.1 {
-        return Standing::Holds;
+        return weights.holding();
     }
     if table.missing > 0 {
         return undecided(Undecided::Missing {
@@ -240,53 +227,53 @@ fn point(statistic: Statistic, column: &Column) -> Option<f64> {
     found.is_finite().then_some(found)
 }
 
-/// Of the bounds with what is missing at its worst and at its best, those that show less. A failure that is made up makes rows vary that may not
-/// have varied, and bounds of rows that vary may be narrower: leaving an answer out must never make anything surer.
-fn surer_of_neither(
-    statistic: Statistic,
-    table: &Table,
-    worst: Bounds,
-    rule: &Rule,
-    smaller: bool,
-) -> Bounds {
-    let comparable = matches!(statistic, Statistic::Share | Statistic::Difference);
-    if table.missing == 0 || !comparable || table.best.value.len() != table.worst.value.len() {
-        return worst;
-    }
-    match bounds(statistic, &table.best, rule.alpha_holds) {
-        Ok(best) if smaller && best.upper > worst.upper => Bounds {
-            upper: best.upper,
-            ..worst
-        },
-        Ok(best) if !smaller && best.lower < worst.lower => Bounds {
-            lower: best.lower,
-            ..worst
-        },
-        _ => worst,
-    }
-}
-
 /// The bounds that carry `holds` and `violated`, each at its level.
 fn both_bounds(
     statistic: Statistic,
     table: &Table,
-    [holds, violated]: [f64; 2],
+    rule: &Rule,
+    smaller: bool,
 ) -> [Result<Bounds, Undefined>; 2] {
     let (worst, observed) = (&table.worst, &table.observed);
+    let alphas = [rule.alpha_holds, rule.alpha_violated];
     // Where nothing is missing both are the same rows, and most of the work is the same too.
     if worst == observed {
         match statistic {
-            Statistic::Share => return choose::pass_rate_at(&worst.rows(), [holds, violated]),
-            Statistic::Difference => {
-                return choose::paired_difference_at(&worst.rows(), [holds, violated]);
-            }
+            Statistic::Share => return choose::pass_rate_at(&worst.rows(), alphas),
+            Statistic::Difference => return choose::paired_difference_at(&worst.rows(), alphas),
             _ => {}
         }
     }
     [
-        bounds(statistic, worst, holds),
-        bounds(statistic, observed, violated),
+        both_ways(statistic, table, alphas[0], smaller),
+        bounds(statistic, observed, alphas[1]),
     ]
+}
+
+/// The bounds with what is missing at its worst, or at its best where those show less. A failure that is made up makes rows vary that may not have
+/// varied, and bounds of rows that vary may be narrower: leaving an answer out must never make anything surer.
+fn both_ways(
+    statistic: Statistic,
+    table: &Table,
+    alpha: f64,
+    smaller: bool,
+) -> Result<Bounds, Undefined> {
+    let worst = bounds(statistic, &table.worst, alpha)?;
+    if table.missing == 0 || !statistic.has_best() {
+        return Ok(worst);
+    }
+    let best = bounds(statistic, &table.best, alpha)?;
+    Ok(if smaller {
+        Bounds {
+            upper: worst.upper.max(best.upper),
+            ..worst
+        }
+    } else {
+        Bounds {
+            lower: worst.lower.min(best.lower),
+            ..worst
+        }
+    })
 }
 
 fn bounds(statistic: Statistic, column: &Column, alpha: f64) -> Result<Bounds, Undefined> {
@@ -307,6 +294,11 @@ fn bounds(statistic: Statistic, column: &Column, alpha: f64) -> Result<Bounds, U
                 Err(why @ Undefined::TooFewClusters { .. }) if values.len() > 1 => return Err(why),
                 Err(_) => 1.0,
             };
+            // Those without a value may all be of one source: leaving it out must not make the others many.
+            let is_infinite = |value: &f64| f64::from(u8::from(value.is_infinite()));
+            let infinite: Vec<f64> = column.value.iter().map(is_infinite).collect();
+            let of_infinite = cluster::cluster_mean(&infinite, &column.cluster, None);
+            let deff = of_infinite.map_or(deff, |mean| deff.max(mean.deff()));
             choose::weighted_quantile(
                 &column.value,
                 column.weight.as_deref(),

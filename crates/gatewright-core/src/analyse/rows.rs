@@ -39,11 +39,9 @@ impl Column {
     }
 }
 
-/// Worst-case and observed rows of a rule in a slice.
+/// Rows of a rule in a slice: with what is missing at its worst, at its best where it has one ([`Statistic::has_best`]), and left out.
 pub(crate) struct Table {
     pub(crate) worst: Column,
-    /// The same rows with what is missing at its best for the release. Rows that agree with the others may make a bound wider: whatever is
-    /// missing, a bound holds only if it does both ways.
     pub(crate) best: Column,
     pub(crate) observed: Column,
     pub(crate) planned: u64,
@@ -80,7 +78,14 @@ pub(crate) enum Statistic {
     Cost(f64, f64),
 }
 
-/// Builds worst-case and observed rows for the rule's metric.
+impl Statistic {
+    /// Says whether what is missing has a best value and not only a worst one.
+    pub(crate) fn has_best(self) -> bool {
+        matches!(self, Self::Share | Self::Difference | Self::Cost(..))
+    }
+}
+
+/// Builds worst-case, best-case and observed rows for the rule's metric.
 pub(crate) fn tabulate(
     inputs: Inputs<'_>,
     rule: &Rule,

@@ -144,6 +144,12 @@ pub(crate) fn admitted_kinds(rule: &Rule) -> BTreeSet<Kind> {
     }
 }
 
+/// Says whether only examples of traffic carry a rule: then it speaks of traffic, else of this mix of examples.
+pub(crate) fn is_on_traffic(rule: &Rule) -> bool {
+    let kinds = admitted_kinds(rule);
+    kinds.iter().all(|kind| *kind == Kind::Traffic)
+}
+
 /// Restricts members to one value of a dimension; `None` when the slice pins another value of it.
 pub(crate) fn within(
     reference: &ReferenceSet,

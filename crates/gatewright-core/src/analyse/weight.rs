@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use gatewright_stats::weights::{self, RakeError};
 
-use crate::analyse::Undecided;
-use crate::analyse::slice::Members;
-use crate::manifest::{Kind, Manifest};
+use crate::analyse::slice::{Members, is_on_traffic};
+use crate::analyse::{Standing, Undecided};
+use crate::manifest::{Kind, Manifest, Rule};
 use crate::reference::{Entry, ReferenceSet};
 
 /// Weights of a slice's examples, and the traffic that no example covers.
@@ -20,7 +20,7 @@ pub(crate) struct Weights {
     pub(crate) uncovered: f64,
     /// The dimensions whose shares are reached together, where they are several.
     pub(crate) raked: Vec<String>,
-    /// Dimensions with stated shares that weigh nothing, because an example has none of the values with a share.
+    /// What weighs nothing because not all examples state it: dimensions of which one has none of the values with a share, or `inclusion`.
     pub(crate) unweighed: Vec<String>,
     /// Why the stated shares are not reached together.
     pub(crate) unraked: Option<Unraked>,
@@ -47,6 +47,15 @@ impl From<Unraked> for Undecided {
 }
 
 impl Weights {
+    /// How a demand stands whose bound holds: examples that are weighed by half of what they state show nothing about traffic, and taking the
+    /// statement of one example away would else take all weights away.
+    pub(crate) fn holding(&self) -> Standing {
+        match self.unweighed.as_slice() {
+            [] => Standing::Holds,
+            by => Standing::Undecided(Undecided::HalfWeighed { by: by.to_vec() }),
+        }
+    }
+
     /// An example's weight before the cut, by its place in the slice.
     pub(crate) fn uncut(&self, place: usize) -> Option<f64> {
         let weights = self.uncut.as_ref().or(self.each.as_ref());
@@ -177,7 +186,7 @@ fn inclusion(example: &Entry) -> Option<f64> {
 /// Known inclusion probabilities win (1/π). Otherwise the shares that the page states: those of one dimension post-stratify (each value's
 /// examples share its traffic evenly), those of several are raked to, all at once. In a segment the other dimensions' shares are taken to be
 /// those of all traffic.
-pub(crate) fn weights(manifest: &Manifest, reference: &ReferenceSet, members: &Members) -> Weights {
+fn weights(manifest: &Manifest, reference: &ReferenceSet, members: &Members) -> Weights {
     if members.examples.is_empty() {
         return Weights::default();
     }
@@ -194,7 +203,14 @@ pub(crate) fn weights(manifest: &Manifest, reference: &ReferenceSet, members: &M
     // One value alone tells nothing apart, and a dimension cannot weigh an example that has none of its stated values.
     let several = margins.into_iter().filter(|it| it.shares.len() > 1);
     let (margins, without): (Vec<_>, Vec<_>) = several.partition(|it| !it.level.is_empty());
+    let states = |example: &u32| inclusion(&reference.examples[*example as usize]).is_some();
+    let inclusion = members
+        .examples
+        .iter()
+        .any(states)
+        .then(|| "inclusion".to_owned());
     let unweighed = without.iter().map(|margin| margin.name.to_owned());
+    let unweighed = inclusion.into_iter().chain(unweighed);
     let found = match margins.as_slice() {
         [] => Weights::default(),
         [one] => Weights {
@@ -207,6 +223,23 @@ pub(crate) fn weights(manifest: &Manifest, reference: &ReferenceSet, members: &M
         uncovered: lost.min(1.0),
         unweighed: unweighed.collect(),
         ..found
+    }
+}
+
+/// Finds the weights of a rule in a slice. Chosen examples stand for no traffic: a rule on those speaks of this mix, where every example counts alike.
+pub(crate) fn weights_for(
+    manifest: &Manifest,
+    reference: &ReferenceSet,
+    rule: &Rule,
+    members: &Members,
+) -> Weights {
+    let found = weights(manifest, reference, members);
+    if is_on_traffic(rule) {
+        return found;
+    }
+    Weights {
+        uncovered: found.uncovered,
+        ..Weights::default()
     }
 }
 

@@ -277,6 +277,13 @@ fn need(case: Case<'_>, finding: &Finding) -> String {
                 rule.id
             )
         }
+        Undecided::HalfWeighed { by } => {
+            format!(
+                "{}: {} of every example{place}: some state it and some do not",
+                rule.id,
+                by.join(" and ")
+            )
+        }
         Undecided::Combinations { dimensions } => {
             format!(
                 "{}: shares of fewer dimensions than {}, or of fewer values{place}",

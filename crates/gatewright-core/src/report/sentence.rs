@@ -1,10 +1,11 @@
 //! Sentences: one per finding, the headline of the answer, and what follows from it.
 
 use super::view::LIMIT;
+use crate::analyse::slice::is_on_traffic;
 use crate::analyse::{Finding, Standing, Undecided};
 use crate::calibrate::{Fitness, reason_words};
 use crate::decide::{Answer, Proposal, WorkKind};
-use crate::manifest::{Compare, Grader, Kind, Manifest, Metric, Role, Rule, Subject, Verb};
+use crate::manifest::{Compare, Grader, Manifest, Metric, Role, Rule, Subject, Verb};
 use crate::report::model::{PerWeek, Unit, WorkItemView};
 use crate::report::view::Materials;
 use crate::report::words;
@@ -84,6 +85,10 @@ pub(super) fn undecided(why: &Undecided) -> String {
         }
         Undecided::Unreachable { dimension, value } => format!(
             "no weights give {dimension} {value} its share of traffic together with the other shares"
+        ),
+        Undecided::HalfWeighed { by } => format!(
+            "not every example states its {}, so they cannot be weighed to traffic",
+            by.join(" and its ")
         ),
         Undecided::Combinations { dimensions } => format!(
             "the shares of {} have too many combinations to be reached together",
@@ -307,14 +312,6 @@ pub(super) fn compares(rule: &Rule) -> bool {
     other(rule).is_some()
 }
 
-/// Says whether only traffic examples carry a rule.
-fn on_traffic(rule: &Rule) -> bool {
-    match &rule.from {
-        None => rule.verb == Verb::Require,
-        Some(kinds) => kinds.iter().all(|kind| *kind == Kind::Traffic),
-    }
-}
-
 /// What the sentence may claim: traffic, this mix of examples, or a segment of either.
 fn basis(rule: &Rule, finding: &Finding) -> String {
     let place = if finding.slice.is_empty() {
@@ -322,7 +319,7 @@ fn basis(rule: &Rule, finding: &Finding) -> String {
     } else {
         Some(words::place(&finding.slice))
     };
-    let traffic_only = on_traffic(rule);
+    let traffic_only = is_on_traffic(rule);
     let weighed = match finding.measured.raked.as_slice() {
         [] => String::new(),
         [first @ .., last] => format!(
@@ -503,7 +500,7 @@ fn ship(materials: &Materials<'_>) -> String {
     }
     let on_traffic = requires
         .iter()
-        .all(|finding| on_traffic(&gate[finding.rule]));
+        .all(|finding| is_on_traffic(&gate[finding.rule]));
     let basis = if on_traffic {
         "on traffic"
     } else {

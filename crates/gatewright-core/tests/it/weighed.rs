@@ -108,12 +108,17 @@ fn one_example_without_a_value_hides_no_uncovered_traffic() {
             found.standing
         );
     }
-    // The other dimension weighs on, and the sentence says which one does not.
+    // The other dimension weighs on, and the sentence says which one does not. That holds nothing: one example that lacks its value would take
+    // the weights of all away.
     let cells = [("a", "high", 30), ("b", "low", 29), ("b", "", 1)];
     let case = release(30, SHOWN, &[FLOOR], false).of_cells(&cells, &SHARES);
     let found = floor(&case);
-    assert_eq!(found.standing, Standing::Holds);
-    assert_eq!(found.measured.unweighed, ["risk"]);
+    let by = vec!["risk".to_owned()];
+    assert_eq!(
+        found.standing,
+        Standing::Undecided(Undecided::HalfWeighed { by: by.clone() })
+    );
+    assert_eq!(found.measured.unweighed, by);
     let analysis = case.analysis();
     let proposal = case.decide();
     let facts = RunFacts {
@@ -136,5 +141,7 @@ fn one_example_without_a_value_hides_no_uncovered_traffic() {
     );
     let said = &view.findings[0].sentence;
     let wanted = "traffic not weighed by risk, of which an example has no stated value";
+    assert!(said.contains(wanted), "{said}");
+    let wanted = "not every example states its risk, so they cannot be weighed to traffic";
     assert!(said.contains(wanted), "{said}");
 }

@@ -446,3 +446,41 @@ fn recorded_timeouts_are_beyond_every_limit() {
     assert!(gate.stdout.starts_with("HOLD"), "{gate}");
     assert!(gate.stdout.contains("∞ s"), "{gate}");
 }
+
+/// Examples that are drawn with stated probabilities are weighed to traffic; the statement of one of them is not what a release hangs on.
+#[test]
+fn one_inclusion_less_never_makes_a_release() {
+    let project = demanded(
+        "{contains: {texts: [GOOD]}}",
+        "at_least: 70 %",
+        &(0..100).collect::<Vec<_>>(),
+    );
+    let good = || Some(r#""output":"GOOD""#.to_owned());
+    let poor = || Some(r#""output":"poor""#.to_owned());
+    let candidate = (0..100).map(|at| if at < 10 { poor() } else { good() });
+    project.write("candidate.jsonl", said(candidate));
+    project.write("production.jsonl", said((0..100).map(|_| good())));
+    // The ten that fail stand for as much traffic as the ninety that do not.
+    let lines = project.read("reference/all.jsonl");
+    let drawn = |skipped: &str| -> String {
+        let each = lines.lines().enumerate().map(|(at, line)| {
+            let share = if at < 10 { 0.01 } else { 0.09 };
+            let line = line.strip_suffix('}').expect("an object");
+            match line.contains(skipped) {
+                true => format!("{line}}}\n"),
+                false => format!("{line},\"inclusion\":{share}}}\n"),
+            }
+        });
+        each.collect()
+    };
+    project.write("reference/all.jsonl", drawn("no such"));
+    let gate = project.run(&["gate"]).expect(100);
+    assert!(gate.stdout.starts_with("HOLD"), "{gate}");
+    project.write("reference/all.jsonl", drawn("\"e50\""));
+    let check = project.run(&["check"]).expect(2);
+    let wanted = "`q`: some of its 100 examples state inclusion, and some do not";
+    let words: Vec<&str> = check.stderr.split_whitespace().collect();
+    assert!(words.join(" ").contains(wanted), "{check}");
+    let gate = project.run(&["gate", "--fresh"]).expect(2);
+    assert!(gate.stdout.is_empty(), "nothing is decided: {gate}");
+}
