@@ -483,7 +483,6 @@ impl<'a> Graders<'a> {
 
     fn timed_out(&self, attempt: AttemptSpec, after_ms: u64, out: &mut Vec<Outcome>) {
         let why = match after_ms {
-            // A recorded one that does not say after which time.
             0 => "timed out".to_owned(),
             after_ms => format!("exceeded its own time promise of {after_ms} ms"),
         };

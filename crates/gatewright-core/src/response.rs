@@ -166,7 +166,7 @@ pub enum AttemptEnd {
     },
     /// The system exceeded its own time promise: that is a failure of the class `latency`, not a missing outcome.
     TimedOut {
-        /// The promise in milliseconds.
+        /// The promise in milliseconds; 0 where a record does not say it.
         after_ms: u64,
     },
     /// The system or its provider failed.

@@ -7,6 +7,7 @@ use ::csv::Writer;
 use crate::manifest::Manifest;
 use crate::outcome::{Bin, Outcome};
 use crate::reference::ReferenceSet;
+use crate::report::untrusted::is_hidden;
 
 /// Whether cells that a spreadsheet would run as formulas are defused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,7 +87,8 @@ impl<'a, W: Write> Csv<'a, W> {
         };
         let value = match outcome.bin {
             Bin::Value(value) => Some(value),
-            _ => outcome.value,
+            // What never came has none.
+            _ => outcome.value.filter(|value| value.is_finite()),
         };
         row.extend([
             outcome.system.word().to_owned(),
@@ -120,16 +122,14 @@ impl<'a, W: Write> Csv<'a, W> {
     }
 }
 
-/// Shows control characters, and puts `'` before what a spreadsheet would take for a formula (hardening A9, A12).
+/// Shows what cannot be seen or turns the text round, and puts `'` before what a spreadsheet would take for a formula (hardening A9, A12).
 fn safe(cell: &str) -> String {
     let cell: String = cell
         .chars()
-        .map(
-            |it| match it.is_control() && !matches!(it, '\t' | '\r' | '\n') {
-                true => format!("\\u{{{:x}}}", u32::from(it)),
-                false => it.to_string(),
-            },
-        )
+        .map(|it| match is_hidden(it) {
+            true => format!("\\u{{{:x}}}", u32::from(it)),
+            false => it.to_string(),
+        })
         .collect();
     let first = cell.chars().next();
     // A quotation mark or white space before it does not stop every program.

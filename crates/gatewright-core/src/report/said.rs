@@ -142,6 +142,7 @@ fn view(manifest: &Manifest, criterion: u16, heard: Heard<'_>, text: Vec<PieceVi
         text,
         no_answer: match heard.end {
             AttemptEnd::Answered { .. } => None,
+            AttemptEnd::TimedOut { after_ms: 0 } => Some("too late".to_owned()),
             AttemptEnd::TimedOut { after_ms } => Some(format!(
                 "too late: more than {} ms",
                 words::count(*after_ms)

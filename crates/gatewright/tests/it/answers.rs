@@ -479,7 +479,7 @@ fn one_inclusion_less_never_makes_a_release() {
     project.write("reference/all.jsonl", drawn("\"e50\""));
     let check = project.run(&["check"]).expect(2);
     let wanted = "`q`: some of its 100 examples state inclusion, and some do not";
-    let words: Vec<&str> = check.stderr.split_whitespace().collect();
+    let words: Vec<&str> = check.stdout.split_whitespace().collect();
     assert!(words.join(" ").contains(wanted), "{check}");
     let gate = project.run(&["gate", "--fresh"]).expect(2);
     assert!(gate.stdout.is_empty(), "nothing is decided: {gate}");

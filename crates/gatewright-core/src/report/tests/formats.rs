@@ -159,13 +159,36 @@ fn a12_a_spreadsheet_runs_no_cell() {
                         .replace('\u{0}', "\\u{0}")
                         .replace('\u{8}', "\\u{8}")
                         .replace('\u{b}', "\\u{b}")
-                        .replace('\u{1b}', "\\u{1b}");
+                        .replace('\u{1b}', "\\u{1b}")
+                        .replace('\u{202e}', "\\u{202e}");
                     assert_eq!(why.strip_prefix('\'').unwrap_or(why), shown);
                     let runs = why.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']);
                     assert!(!runs, "{why:?}");
                 }
             }
         }
+    }
+}
+
+/// A cell that turns its row's text round would show another verdict than it has.
+#[test]
+fn a9_a_cell_turns_no_text_round() {
+    let (page, set) = (page(), set());
+    let why = "safe \u{202e}liaf\u{202c} \u{200b}here";
+    for (cells, shown) in [
+        (Cells::Safe, "safe \\u{202e}liaf\\u{202c} \\u{200b}here"),
+        (Cells::Exact, why),
+    ] {
+        let mut table = Csv::new(&page, &set, cells, Vec::new()).expect("head");
+        let mut late = outcome(0, Role::Candidate, Bin::Pass, why);
+        late.value = Some(f64::INFINITY);
+        table.add(&late).expect("a row");
+        let bytes = table.end().expect("written");
+        let mut reader = ::csv::Reader::from_reader(bytes.as_slice());
+        let row = reader.records().next().expect("a row").expect("read");
+        assert_eq!(row.get(row.len() - 1), Some(shown));
+        // What never came has no value.
+        assert_eq!(row.get(row.len() - 3), Some(""));
     }
 }
 
