@@ -287,9 +287,9 @@ impl Accounts {
     }
 }
 
-/// People, with what an identity provider knows them as.
 /// Adds a person, where there is nobody of the name.
 const ADD: &str = "INSERT INTO person (name, role, hash, provisional, at) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (name) DO NOTHING";
+/// People, with what an identity provider knows them as.
 const PEOPLE: &str = "SELECT name, role, hash, disabled, provisional, at, issuer, kind, known_as, sub \
                       FROM person LEFT JOIN link ON person = name";
 
