@@ -54,7 +54,7 @@ impl<'a> Scanner<'a> {
     pub(super) fn rest_starts_with(&self, bytes: &[u8]) -> bool {
         self.bytes
             .get(self.at..self.at + bytes.len())
-            .is_some_and(|rest| same(rest, bytes))
+            .is_some_and(|rest| rest == bytes)
     }
 
     fn expected<T>(&self, what: &'static str) -> Result<T, JsonError> {
@@ -455,22 +455,6 @@ impl<'a> Scanner<'a> {
         }
         self.at += 4;
         Ok(code)
-    }
-}
-
-/// Compares two texts of one length. Keys are short: two words that overlap are all of most of them, and no call is made.
-#[inline]
-fn same(one: &[u8], other: &[u8]) -> bool {
-    match (one.first_chunk(), other.first_chunk()) {
-        (Some(first), Some(other_first)) if one.len() <= 16 => {
-            let first: (u64, u64) = (u64::from_le_bytes(*first), u64::from_le_bytes(*other_first));
-            let last = (one.last_chunk(), other.last_chunk());
-            let (Some(one), Some(other)) = last else {
-                return false;
-            };
-            first.0 == first.1 && u64::from_le_bytes(*one) == u64::from_le_bytes(*other)
-        }
-        _ => one == other,
     }
 }
 

@@ -62,70 +62,6 @@ pub(super) struct Compiled {
     pub(super) pair: bool,
     pub(super) people: bool,
     pub(super) by_person: bool,
-    /// How plain rows are read; nothing where there are none.
-    pub(super) plain: Option<Plain>,
-}
-
-/// Where a row that says nothing but its example and its label has what it says: most rows of most files.
-pub(super) struct Plain {
-    pub(super) system: u8,
-    pub(super) value: usize,
-    /// What such a row does not have.
-    rare: Vec<usize>,
-}
-
-impl Plain {
-    fn of(compiled: &Compiled) -> Option<Self> {
-        let Field::Slot(value) = compiled.value else {
-            return None;
-        };
-        let system = match (compiled.pair, compiled.fixed_system) {
-            (true, _) => 0,
-            (false, Some(Some(place))) => place,
-            (false, _) => return None,
-        };
-        if compiled.score {
-            return None;
-        }
-        let optional = [
-            &compiled.trial,
-            &compiled.part,
-            &compiled.annotator,
-            &compiled.kind,
-            &compiled.inclusion,
-            &compiled.answer_id,
-            &compiled.rubric,
-            &compiled.open,
-        ];
-        let mut rare = Vec::new();
-        for field in optional.into_iter().chain(&compiled.own_criterion) {
-            match field {
-                Field::Fixed(Some(_)) => return None,
-                Field::Fixed(None) => {}
-                Field::Slot(slot) => rare.push(*slot),
-                Field::Either(first, second) => rare.extend([*first, *second]),
-            }
-        }
-        // One slot may be asked for twice, and the value's own is there.
-        rare.sort_unstable();
-        rare.dedup();
-        (!rare.contains(&value)).then_some(Self {
-            system,
-            value,
-            rare,
-        })
-    }
-
-    /// Returns the label of a row that says nothing else.
-    pub(super) fn label<'s>(&self, slots: &'s [Slot<'_>]) -> Option<&'s str> {
-        let label: &str = match &slots[self.value] {
-            Slot::Text(text) => text,
-            Slot::Number(digits) => digits,
-            _ => return None,
-        };
-        let is_absent = |slot: &usize| matches!(slots[*slot], Slot::Absent | Slot::Null);
-        (self.rare.iter().all(is_absent) && !label.trim().is_empty()).then_some(label)
-    }
 }
 
 /// Requests that share a filter.
@@ -187,7 +123,6 @@ impl<'r> Plan<'r> {
                 let place = systems.iter().position(|known| **known == **name);
                 ready.fixed_system = Some(place.map(|index| index as u8 + 1));
             }
-            ready.plain = Plain::of(&ready);
             compiled.push(ready);
         }
         let ours = requests.iter().any(|request| !request.source.is_foreign());
@@ -279,7 +214,6 @@ fn compile(request: &Request<'_>, criterion: &str, paths: &mut Vec<String>) -> C
         pair: request.pair,
         people: request.people,
         by_person: request.by_person,
-        plain: None,
     }
 }
 

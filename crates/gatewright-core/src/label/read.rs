@@ -353,40 +353,9 @@ impl<'a> BlockReader<'a, '_> {
                 continue;
             }
             for &index in &group.members {
-                if !self.plain(line, index, slots) {
-                    self.label(line, index, slots);
-                }
+                self.label(line, index, slots);
             }
         }
-    }
-
-    /// Takes a row that says nothing but its example and its label, as [`BlockReader::label`] would; false where it says more.
-    fn plain(&mut self, line: u32, index: usize, slots: &[Slot<'_>]) -> bool {
-        let request = &self.plan.requests[index];
-        let Some(plain) = &request.plain else {
-            return false;
-        };
-        // One annotator more than there can be is told where labels are read whole.
-        let is_full = self.found.annotators.texts().len() > usize::from(u16::MAX);
-        let Some(label) = plain.label(slots).filter(|_| !is_full) else {
-            return false;
-        };
-        if let Some(example) = self.example(line, request, slots) {
-            let row = Row {
-                value: u64::from(self.found.texts.intern(label)),
-                example,
-                trial: 0,
-                part: NO_PART,
-                line,
-                annotator: self.found.annotators.intern("") as u16,
-                system: plain.system,
-                file: 0,
-                kind: None,
-                settles: false,
-            };
-            self.found.rows[index].push(row);
-        }
-        true
     }
 
     fn label(&mut self, line: u32, index: usize, slots: &[Slot<'_>]) {
